@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The reference explorer: breadth first over packed states, in plain sight.
+
+It gives a system its meaning: the states that can be reached, the checks that fail, the
+deadlocks.  The path it keeps to a state is a shortest one, in edges of the system it is given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Local
+from model.lang.ir import Check, Op, State, System, Thread
+
+from .generate import Code, judges_code, rules_code, thread_code
+from .layout import Layout, Seat
+
+DEADLOCK = "no_deadlock"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a search stops with less than everything.
+
+    `states` is a number of them; `until` a reading of `time.monotonic`.
+    """
+
+    states: int = 50_000_000
+    until: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """The first state in which an invariant fails: in itself, or as an operation with a failing
+    check is about to be carried out there (`at_step`)."""
+
+    invariant: str
+    state: int
+    depth: int
+    at_step: bool
+
+
+@dataclass
+class Search:
+    """What a search found.  `why` is empty when every reachable state was visited."""
+
+    states: int = 0
+    transitions: int = 0
+    levels: int = 0
+    why: str = ""
+    violations: dict[str, Violation] = field(default_factory=dict)
+    witnessed: set[str] = field(default_factory=set)
+    fired: tuple[bytes, ...] = ()
+    parents: dict[int, int] = field(default_factory=dict, repr=False)
+
+    def path(self, state: int) -> list[int]:
+        """The states from an initial one to this one."""
+        found = [state]
+        while self.parents[found[-1]] != found[-1]:
+            found.append(self.parents[found[-1]])
+        return found[::-1]
+
+
+Progress = Callable[[int], None]
+"""Told the number of states so far, now and then."""
+
+
+class Press:
+    """Keeps the generated text of one world's threads, so that casts share it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._threads: dict[tuple[int, int], tuple[Seat, Code]] = {}
+        self._rules: dict[int, Code] = {}
+        self._judges: dict[Any, list[Callable[[int], Any]]] = {}
+        self._kept: list[object] = []
+
+    def thread(self, number: int, thread: Thread, live: list[frozenset[Local]] | None) -> tuple[
+        Seat, Code
+    ]:  # fmt: skip
+        key = (number, id(thread))
+        if key not in self._threads:
+            self._kept.append(thread)
+            seat = self.layout.seat(number, thread, live)
+            self._threads[key] = seat, thread_code(self.layout, seat, thread)
+        return self._threads[key]
+
+    def rules(self, rules: Any) -> Code:
+        if id(rules) not in self._rules:
+            self._kept.append(rules)
+            self._rules[id(rules)] = rules_code(self.layout, rules)
+        return self._rules[id(rules)]
+
+    def judges(self, judges: Any) -> list[Callable[[int], Any]]:
+        if judges not in self._judges:
+            self._judges[judges] = judges_code(self.layout, judges)
+        return self._judges[judges]
+
+
+class Explorer:
+    """Searches one system.  Make a new one for each search: text is shared, marks are not."""
+
+    def __init__(
+        self, system: System, press: Press,
+        live: list[list[frozenset[Local]]] | None = None,
+    ) -> None:  # fmt: skip
+        self.system, self.layout = system, press.layout
+        pairs = [
+            press.thread(n, t, live[n] if live else None) for n, t in enumerate(system.threads)
+        ]
+        self.seats = [seat for seat, _ in pairs]
+        self.codes = [code for _, code in pairs]
+        self.rules = press.rules(system.rules) if system.rules else None
+        judges = (*system.checks, *system.witnesses)
+        self._judges = press.judges(judges)
+        self._names = [j.invariant for j in judges]
+        self._checks = len(system.checks)
+        self._relevant = [self._watch(code) for code in self.codes]
+        self._search = Search()
+        self._stopped = False
+        for code in self._all_codes():
+            code.report_to(self._failed)
+
+    def _all_codes(self) -> list[Code]:
+        return [*self.codes, *([self.rules] if self.rules else [])]
+
+    def _watch(self, code: Code) -> list[tuple[int, ...]]:
+        """For each location, the judges whose truth the edges that leave it may change."""
+        found: list[set[int]] = [set() for _ in code.at]
+        support = [
+            {leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)}
+            for j in (*self.system.checks, *self.system.witnesses)
+        ]
+        thread = self.system.threads[self.codes.index(code)]
+        for edge in thread.edges:
+            written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
+            found[edge.source] |= {k for k, read in enumerate(support) if read & written}
+        return [tuple(sorted(group)) for group in found]
+
+    # -- reporting -----------------------------------------------------------------------------------
+
+    def _failed(self, state: int, check: Check) -> None:
+        if check.invariant.startswith("model:"):
+            self._stopped = True
+        self._note(check.invariant, state, self._search.levels, at_step=True)
+
+    def _note(self, invariant: str, state: int, depth: int, *, at_step: bool) -> None:
+        if invariant not in self._search.violations:
+            self._search.violations[invariant] = Violation(invariant, state, depth, at_step)
+
+    def _judge(self, state: int, judges: tuple[int, ...], depth: int) -> None:
+        for k in judges:
+            name = self._names[k]
+            if k < self._checks:
+                if name not in self._search.violations and not self._judges[k](state):
+                    self._note(name, state, depth, at_step=False)
+            elif name not in self._search.witnessed and self._judges[k](state):
+                self._search.witnessed.add(name)
+
+    # -- searching -----------------------------------------------------------------------------------
+
+    def pack(self, initial: State) -> int:
+        """A state given by cell, with all threads at their entry."""
+        cells = {c for op in self._ops() for c in _fixed_cells(op)}
+        for judge in (*self.system.checks, *self.system.witnesses):
+            cells |= {c for c in ex.leaves(judge.cond) if isinstance(c, Cell)}
+        arrays = {c.var for c in cells if not _is_fixed(c)}
+        used = {c for c in cells if _is_fixed(c)}
+        used |= {c for c in initial if isinstance(c, Cell) and c.var in arrays}
+        seats = list(zip(self.seats, self.system.threads, strict=True))
+        return self.layout.pack(initial, seats, used)
+
+    def _ops(self) -> list[Op]:
+        return [op for code in self._all_codes() for op in code.ops]
+
+    def ended(self, state: int) -> bool:
+        """Whether every thread has returned."""
+        return all(
+            self.layout.value(state, seat.pc) == thread.end
+            for seat, thread in zip(self.seats, self.system.threads, strict=True)
+        )
+
+    def run(
+        self, initial: State, limits: Limits = Limits(), progress: Progress | None = None
+    ) -> Search:
+        """Visit every state that can be reached."""
+        search = self._search = Search()
+        start = self.pack(initial)
+        search.parents[start] = start
+        self._judge(start, tuple(range(len(self._names))), 0)
+        frontier = [start]
+        try:
+            while frontier and not search.why:
+                search.levels += 1
+                frontier = self._level(frontier, limits, progress)
+        except KeyboardInterrupt:
+            search.why = "interrupted"
+        search.states = len(search.parents)
+        search.fired = tuple(bytes(code.fired) for code in self._all_codes())
+        return search
+
+    def _level(
+        self, frontier: list[int], limits: Limits, progress: Progress | None
+    ) -> list[int]:
+        """Expand one level; gives the next."""
+        search, seen = self._search, self._search.parents
+        depth = search.levels
+        tables = [
+            (seat.pc.offset, seat.pc.mask, code.at, watch)
+            for seat, code, watch in zip(self.seats, self.codes, self._relevant, strict=True)
+        ]
+        rules = self.rules.at[0] if self.rules else None
+        software = self.system.rules and not all(r.hardware for r in self.system.rules)
+        every = tuple(range(len(self._names)))
+        following: list[int] = []
+        out: list[int] = []
+        put, clear = out.append, out.clear
+        for count, state in enumerate(frontier, 1):
+            if not count & 0xFFF and self._out_of_bounds(limits, progress):
+                return following
+            moved = self._stopped = False
+            for offset, mask, at, watch in tables:
+                here = state >> offset & mask
+                fn = at[here]
+                if fn is None:
+                    continue
+                fn(state, put)
+                if out:
+                    moved = True
+                    search.transitions += len(out)
+                    for new in out:
+                        if new not in seen:
+                            seen[new] = state
+                            following.append(new)
+                            if watch[here]:
+                                self._judge(new, watch[here], depth)
+                    clear()
+            if rules is not None:
+                rules(state, put)
+                if out:
+                    moved = moved or bool(software)
+                    search.transitions += len(out)
+                    for new in out:
+                        if new not in seen:
+                            seen[new] = state
+                            following.append(new)
+                            self._judge(new, every, depth)
+                    clear()
+            if not moved and not self._stopped and not self.ended(state):
+                self._note(DEADLOCK, state, depth - 1, at_step=False)
+        return following
+
+    def _out_of_bounds(self, limits: Limits, progress: Progress | None) -> bool:
+        search = self._search
+        count = len(search.parents)
+        if progress is not None:
+            progress(count)
+        if count >= limits.states:
+            search.why = f"stopped at --max-states {limits.states}"
+        elif time.monotonic() >= limits.until:
+            search.why = "stopped at --timeout"
+        return bool(search.why)
+
+
+def _is_fixed(cell: Cell) -> bool:
+    return all(isinstance(i, ex.Const) for i in cell.index)
+
+
+def _fixed_cells(op: Op) -> list[Cell]:
+    cells = [c for c in op.reads() if isinstance(c, Cell)]
+    return [*cells, *(u.place for u in op.updates if isinstance(u.place, Cell))]

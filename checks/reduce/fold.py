@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Folding: cells that never change are replaced by their value, and what can never fire goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Expr
+from model.lang.ir import Edge, Op, Rule, StateCheck, Thread, Update
+
+from .usage import Part, constant_index
+
+Known = Mapping[Cell, int]
+Tables = Mapping[str, tuple[int, ...]]
+"""Arrays with one index all of whose elements are known: values by object code."""
+
+
+class Folder:
+    """Replaces known cells throughout operations."""
+
+    def __init__(self, known: Known, tables: Tables) -> None:
+        self._known, self._tables = known, tables
+        self._memo: dict[Expr, Expr] = {}
+
+    def expr(self, e: Expr) -> Expr:
+        return ex.substitute(e, self._swap, self._memo)
+
+    def _swap(self, e: Expr) -> Expr | None:
+        if not isinstance(e, Cell):
+            return None
+        if e in self._known:
+            return ex.const(self._known[e], e.sort)
+        values = self._tables.get(e.var)
+        return None if values is None else ex.table(values, e.index, e.sort)
+
+    def op(self, op: Op) -> Op:
+        checks = tuple(
+            replace(c, cond=cond) for c in op.checks if (cond := self.expr(c.cond)) is not ex.TRUE
+        )
+        updates = []
+        for u in op.updates:
+            value, place = self.expr(u.value), u.place
+            if isinstance(place, Cell):
+                place = ex.cell(place.var, tuple(self.expr(i) for i in place.index), place.sort)
+            if value is place or (isinstance(place, Cell) and self._keeps(place, value)):
+                continue
+            updates.append(Update(place, value))
+        return replace(op, guard=self.expr(op.guard), updates=tuple(updates), checks=checks)
+
+    def _keeps(self, place: Cell, value: Expr) -> bool:
+        return isinstance(value, ex.Const) and self._known.get(place) == value.value
+
+    def judge(self, judge: StateCheck) -> StateCheck:
+        return replace(judge, cond=self.expr(judge.cond))
+
+
+def fold_part(part: Part, known: Known, tables: Tables) -> Part:
+    """The part with known cells put in, without edges and rules that can never fire."""
+    folder = Folder(known, tables)
+    if part.thread is None:
+        rules = (replace(r, op=folder.op(r.op)) for r in part.rules)
+        return Part(None, tuple(r for r in rules if _can_fire(r)))
+    edges = [replace(e, op=folder.op(e.op)) for e in part.thread.edges]
+    return Part(reachable(part.thread, [e for e in edges if e.op.guard is not ex.FALSE]))
+
+
+def _can_fire(rule: Rule) -> bool:
+    return rule.op.guard is not ex.FALSE and bool(rule.op.updates or rule.op.checks)
+
+
+def reachable(thread: Thread, edges: list[Edge]) -> Thread:
+    """The thread with those of `edges` that its entry leads to."""
+    leaving: dict[int, list[int]] = {}
+    for e in edges:
+        leaving.setdefault(e.source, []).append(e.target)
+    reached, todo = {thread.entry}, [thread.entry]
+    while todo:
+        for target in leaving.get(todo.pop(), []):
+            if target not in reached:
+                reached.add(target)
+                todo.append(target)
+    return replace(thread, edges=tuple(e for e in edges if e.source in reached))
+
+
+def changes(part: Part, known: Known) -> tuple[set[Cell], set[str]]:
+    """What a part may give another value: cells of `known`, and arrays at a computed index."""
+    cells: set[Cell] = set()
+    arrays: set[str] = set()
+    for place, value in part.written:
+        if constant_index(place) is None:
+            arrays.add(place.var)
+        elif place in known and not (isinstance(value, ex.Const) and value.value == known[place]):
+            cells.add(place)
+    return cells, arrays

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Propagation: what a thread's own steps make certain.
+
+A forward analysis of one thread: at each location, for each local and for each cell that only
+this thread writes, the set of values that it may have there, or nothing known.  Expressions
+that can have one value only become that value, and edges that cannot be taken are dropped; so go
+most checks for NULL, nesting counts of RCU, and variables that say what is held.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Expr, Local
+from model.lang.ir import Edge, Op, Thread, Update
+
+from .fold import reachable
+from .liveness import live_locals
+
+_MOST = 6
+"""More values than this count as anything."""
+
+_COMBINATIONS = 24
+"""Expressions over more combinations of known values than this are left alone."""
+
+Facts = dict[Expr, frozenset[int]]
+
+
+def propagate(thread: Thread, own: Mapping[Cell, int]) -> Thread:
+    """The thread with what is certain put in; `own` are cells that only it writes, with the value
+    at the start."""
+    facts = _analyse(thread, own)
+    edges = []
+    for edge in thread.edges:
+        before = facts.get(edge.source)
+        if before is None:
+            continue
+        view = _View(before)
+        op = view.op(edge.op)
+        if op.guard is not ex.FALSE:
+            edges.append(replace(edge, op=op))
+    return reachable(thread, edges)
+
+
+def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
+    """The facts at each location that can be reached, about places that are read later."""
+    live = live_locals(thread)
+    start: Facts = {v: frozenset({v.sort.lowest}) for v in live[thread.entry]}
+    start |= {cell: frozenset({value}) for cell, value in own.items()}
+    facts: dict[int, Facts] = {thread.entry: start}
+    leaving = thread.leaving()
+    todo = [thread.entry]  # a heap: locations are numbered about as control flows
+    while todo:
+        at = heapq.heappop(todo)
+        view = _View(facts[at])
+        for edge in leaving[at]:
+            after = view.after(edge, own)
+            if after is None:
+                continue
+            needed = live[edge.target]
+            after = {p: v for p, v in after.items() if p in needed or p in own}
+            old = facts.get(edge.target)
+            new = after if old is None else _join(old, after)
+            if new != old:
+                facts[edge.target] = new
+                if edge.target not in todo:
+                    heapq.heappush(todo, edge.target)
+    return facts
+
+
+def _join(one: Facts, two: Facts) -> Facts:
+    joined: Facts = {}
+    for place, values in one.items():
+        other = two.get(place)
+        if other is not None:
+            both = values | other
+            if len(both) <= _MOST:
+                joined[place] = both
+    return joined
+
+
+class _View:
+    """Judges expressions at one location."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._memo: dict[Expr, Expr] = {}
+        self._decided: dict[Expr, Expr] = {}
+
+    def _single(self, e: Expr) -> Expr | None:
+        known = self._facts.get(e)
+        if known is None or len(known) > 1:
+            return None
+        return ex.const(next(iter(known)), e.sort)
+
+    def simple(self, e: Expr) -> Expr:
+        """With single values put in, and decided if the several ones all agree."""
+        found = self._decided.get(e)
+        if found is None:
+            found = ex.substitute(e, self._single, self._memo)
+            if not isinstance(found, ex.Const):
+                found = self._by_cases(found)
+            self._decided[e] = found
+        return found
+
+    def _by_cases(self, e: Expr) -> Expr:
+        values = self.values(e)
+        if values is not None and len(values) == 1:
+            return ex.const(next(iter(values)), e.sort)
+        return e
+
+    def values(self, e: Expr) -> frozenset[int] | None:
+        """Every value that the expression can have, or None if that is not known."""
+        cases = self._cases(e)
+        if cases is None:
+            return None
+        found = set()
+        for case in cases:
+            value = ex.substitute(e, case.get, {})
+            if not isinstance(value, ex.Const):
+                return None
+            found.add(value.value)
+        return frozenset(found) if len(found) <= _MOST else None
+
+    def _cases(self, e: Expr) -> list[dict[Expr, Expr]] | None:
+        """Every combination of what the leaves may be; None if one is unknown or they are many."""
+        places = list(ex.leaves(e))
+        choices = []
+        count = 1
+        for place in places:
+            known = self._facts.get(place)
+            if known is None:
+                return None
+            count *= len(known)
+            if count > _COMBINATIONS:
+                return None
+            choices.append([ex.const(v, place.sort) for v in sorted(known)])
+        return [dict(zip(places, case, strict=True)) for case in itertools.product(*choices)]
+
+    def op(self, op: Op) -> Op:
+        checks = tuple(
+            replace(c, cond=cond)
+            for c in op.checks
+            if (cond := self.simple(c.cond)) is not ex.TRUE
+        )
+        updates = []
+        for u in op.updates:
+            place = u.place
+            if isinstance(place, Cell):
+                place = ex.cell(place.var, tuple(map(self.simple, place.index)), place.sort)
+            updates.append(Update(place, self.simple(u.value)))
+        return replace(op, guard=self.simple(op.guard), updates=tuple(updates), checks=checks)
+
+    def after(self, edge: Edge, own: Mapping[Cell, int]) -> Facts | None:
+        """The facts behind an edge; None if it cannot be taken."""
+        guard = self.simple(edge.op.guard)
+        if guard is ex.FALSE:
+            return None
+        facts = self._refined(guard)
+        if facts is None:
+            return None
+        view = self if facts is self._facts else _View(facts)
+        new = dict(facts)
+        for u in edge.op.updates:
+            tracked = isinstance(u.place, Local) or u.place in own
+            if not tracked:
+                continue
+            values = view.values(u.value)
+            if values is None:
+                new.pop(u.place, None)
+            else:
+                new[u.place] = values
+        return new
+
+    def _refined(self, guard: Expr) -> Facts | None:
+        """The facts where the guard holds besides; None if it cannot."""
+        facts = self._facts
+        parts = guard.args if isinstance(guard, ex.Op) and guard.name == "and" else (guard,)
+        for part in parts:
+            leaves = ex.leaves(part)
+            if len(leaves) != 1:
+                continue
+            place = next(iter(leaves))
+            known = facts.get(place)
+            if known is None:
+                known = _from_guard(part, place)
+                if known is None:
+                    continue
+            else:
+                known = frozenset(v for v in known if self._holds(part, place, v))
+            if not known:
+                return None
+            if facts is self._facts:
+                facts = dict(facts)
+            facts[place] = known
+        return facts
+
+    def _holds(self, part: Expr, place: Expr, value: int) -> bool:
+        swapped = {place: ex.const(value, place.sort)}
+        return ex.substitute(part, swapped.get, {}) is not ex.FALSE
+
+
+def _from_guard(part: Expr, place: Expr) -> frozenset[int] | None:
+    """What a guard alone says of a place: `x == c`, or a flag or its negation."""
+    if not isinstance(place, Local):
+        return None
+    if part is place:
+        return frozenset({1})
+    if isinstance(part, ex.Op) and part.name == "not" and part.args[0] is place:
+        return frozenset({0})
+    if isinstance(part, ex.Op) and part.name == "eq" and part.args[0] is place:
+        right = part.args[1]
+        if isinstance(right, ex.Const):
+            return frozenset({right.value})
+    return None

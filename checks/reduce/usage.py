@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which elements of the shared variables a part of a system reads and writes.
+
+A *part* is one thread or one set of rules.  An array that is only ever indexed by constants is
+as many variables as it has elements; one that is indexed by a computed value somewhere in the
+world is one variable to every pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Const, Expr
+from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
+
+Index = tuple[int, ...]
+Region = tuple[str, Index]
+"""A variable by name, with those of its indices that tell its parts from each other."""
+
+
+def cells_of(e: Expr) -> Iterator[Cell]:
+    for leaf in ex.leaves(e):
+        if isinstance(leaf, Cell):
+            yield leaf
+
+
+def constant_index(cell: Cell) -> Index | None:
+    """The index of a cell, or None where some part is computed."""
+    values = []
+    for part in cell.index:
+        if not isinstance(part, Const):
+            return None
+        values.append(part.value)
+    return tuple(values)
+
+
+def op_cells(op: Op) -> Iterator[Cell]:
+    """Every cell that an operation reads or writes."""
+    yield from (c for c in op.reads() if isinstance(c, Cell))
+    yield from (u.place for u in op.updates if isinstance(u.place, Cell))
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A thread, or rules, with what passes ask about it; compared by identity."""
+
+    thread: Thread | None
+    rules: tuple[Rule, ...] = ()
+
+    @cached_property
+    def ops(self) -> tuple[Op, ...]:
+        if self.thread is not None:
+            return tuple(e.op for e in self.thread.edges)
+        return tuple(r.op for r in self.rules)
+
+    @cached_property
+    def cells(self) -> frozenset[Cell]:
+        """Every cell that is read or written."""
+        return frozenset(c for op in self.ops for c in op_cells(op))
+
+    @cached_property
+    def written(self) -> tuple[tuple[Cell, Expr], ...]:
+        """Every cell that is written, with the value."""
+        return tuple(
+            (u.place, u.value) for op in self.ops for u in op.updates if isinstance(u.place, Cell)
+        )
+
+    @cached_property
+    def computed(self) -> frozenset[str]:
+        """Arrays that are indexed by a computed value."""
+        return frozenset(c.var for c in self.cells if constant_index(c) is None)
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        return self.thread.edges if self.thread is not None else ()
+
+
+class Regions:
+    """Maps cells to the variable that they are to every pass.
+
+    `depth` says of an array how many of its leading indices are constants wherever it is used;
+    arrays that are not in it are always indexed by constants.
+    """
+
+    def __init__(self, depth: Mapping[str, int]) -> None:
+        self.depth = depth
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[Part]) -> Regions:
+        """The regions of a world in which these parts may come together."""
+        depth: dict[str, int] = {}
+        for part in parts:
+            for cell in part.cells:
+                known = _leading(cell)
+                if known < len(cell.index):
+                    depth[cell.var] = min(known, depth.get(cell.var, known))
+        return cls(depth)
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """Arrays whose first index is computed somewhere."""
+        return frozenset(var for var, depth in self.depth.items() if depth == 0)
+
+    def of(self, cell: Cell) -> Region:
+        index = cell.index
+        deep = self.depth.get(cell.var)
+        if deep is not None:
+            index = index[:deep]
+        values = []
+        for part in index:
+            assert isinstance(part, Const), ex.show(cell)
+            values.append(part.value)
+        return (cell.var, tuple(values))
+
+    def reads(self, part: Part) -> frozenset[Region]:
+        """Every region that a part reads, in guards, values, indices or checks."""
+        return frozenset(self.of(c) for op in part.ops for c in op.reads() if isinstance(c, Cell))
+
+    def writes(self, part: Part) -> frozenset[Region]:
+        """Every region that a part writes."""
+        return frozenset(self.of(place) for place, _ in part.written)
+
+
+def _leading(cell: Cell) -> int:
+    for n, part in enumerate(cell.index):
+        if not isinstance(part, Const):
+            return n
+    return len(cell.index)
+
+
+def judged_cells(judges: Iterable[StateCheck]) -> Iterator[Cell]:
+    for judge in judges:
+        yield from cells_of(judge.cond)
+

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Eager TLBs: instead of filling and forgetting at any time, hold at each moment all that can be.
+
+Per CPU and address the set of translations that the CPU *may* hold.  Every operation is
+followed at once by all fills that it makes possible; nothing is ever forgotten by itself.  Each
+state of the any-time system then has an eager one with the same software state whose sets contain
+the real ones, and each element is realisable: the CPU filled it then and kept it.
+
+That is a proof only under conditions, which `require_eager` checks on the system:
+
+1. no guard and no value of software reads a cache; only invalidation and user accesses do;
+2. an invariant can only become false by a set growing ("no CPU has an entry such that ...");
+3. fills only add to sets.
+
+A user access (`hw.tlb.store`) takes one element; a cast makes one store, since two could use
+elements that no CPU held one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from model.lang import expr as ex
+from model.lang.errors import ModelError
+from model.lang.expr import Cell, Expr, Op
+from model.lang.ir import Op as Operation
+from model.lang.ir import Role, Rule, State, System, Update
+from model.lang.sorts import Set
+
+CACHES = frozenset({"Cpu.tlb", "Cpu.walk", "Cpu.issued", "Cpu.issued_walk"})
+"""The variables that fills write."""
+
+GROWING = frozenset({"Cpu.tlb", "Cpu.walk"})
+
+
+def is_fill(rule: Rule) -> bool:
+    return rule.name.split()[0] in ("remember_table", "fill")
+
+
+def eager(system: System) -> System:
+    """The system without fill rules, every operation closed under them.
+
+    ModelError when one of the conditions does not hold.
+    """
+    fills = tuple(r.op for r in system.rules if is_fill(r))
+    rest = replace(system, rules=tuple(r for r in system.rules if not is_fill(r)))
+    require_eager(rest, fills)
+    closing = Closure(fills)
+    threads = tuple(
+        replace(t, edges=tuple(replace(e, op=closing.after(e.op)) for e in t.edges))
+        for t in rest.threads
+    )
+    rules = tuple(replace(r, op=closing.after(r.op)) for r in rest.rules)
+    return replace(rest, threads=threads, rules=rules)
+
+
+def eager_initial(system: System, initial: State) -> State:
+    """The initial state with every cache as full as it can be."""
+    state = dict(initial)
+    fills = [r.op for r in system.rules if is_fill(r)]
+    changed = True
+    while changed:
+        changed = False
+        for op in fills:
+            if not ex.evaluate(op.guard, state.__getitem__):
+                continue
+            for update in op.updates:
+                assert isinstance(update.place, Cell)
+                value = ex.evaluate(update.value, state.__getitem__)
+                if state[update.place] != value:
+                    state[update.place] = value
+                    changed = True
+    return state
+
+
+class Closure:
+    """Follows an operation by the fills that it makes possible."""
+
+    def __init__(self, fills: tuple[Operation, ...]) -> None:
+        self._fills = [(op, _cells(op)) for op in fills]
+        self._watched = frozenset(c.var for _, cells in self._fills for c in cells)
+
+    def after(self, op: Operation) -> Operation:
+        """The operation and, in the same instant, every fill that its writes allow."""
+        written = {u.place.var for u in op.updates if isinstance(u.place, Cell)}
+        if not written & self._watched:
+            return op
+        post: dict[Cell, Expr] = {u.place: u.value for u in op.updates if isinstance(u.place, Cell)}
+        for fill, cells in self._fills:
+            self._follow(post, fill, cells)
+        others = tuple(u for u in op.updates if not isinstance(u.place, Cell))
+        updates = (*(Update(p, v) for p, v in post.items()), *others)
+        return replace(op, updates=updates)
+
+    def _follow(self, post: dict[Cell, Expr], fill: Operation, cells: frozenset[Cell]) -> None:
+        """One fill after the writes so far, where it reads something that was written."""
+        same = {c: [p for p in post if p.var == c.var] for c in cells}
+        hits = [(c, p, _same(c, p)) for c, ps in same.items() for p in ps]
+        hits = [(c, p, cond) for c, p, cond in hits if cond is not ex.FALSE]
+        if not hits:
+            return
+        read = {c for c, _, _ in hits}
+        only = hits[0] if len(hits) == 1 else None
+
+        def after(e: Expr) -> Expr | None:
+            if not isinstance(e, Cell) or e not in read:
+                return None
+            if only is not None:
+                return post[only[1]]  # judged only where it is the place that was written
+            value: Expr = e
+            for c, p, cond in hits:
+                if c is e:
+                    value = ex.ite(cond, post[p], value)
+            return value
+
+        memo: dict[Expr, Expr] = {}
+        touched = ex.or_(*(cond for _, _, cond in hits))
+        enabled = ex.and_(touched, ex.substitute(fill.guard, after, memo))
+        for update in fill.updates:
+            assert isinstance(update.place, Cell)
+            old = post.get(update.place, update.place)
+            value = ex.substitute(update.value, after, memo)
+            new = ex.ite(enabled, value, old)
+            if new is not old:
+                post[update.place] = new
+
+
+def _same(one: Cell, two: Cell) -> Expr:
+    return ex.and_(*(ex.eq(a, b) for a, b in zip(one.index, two.index, strict=True)))
+
+
+def _cells(op: Operation) -> frozenset[Cell]:
+    return frozenset(c for c in op.reads() if isinstance(c, Cell))
+
+
+# -- conditions -----------------------------------------------------------------------------------
+
+
+def require_eager(system: System, fills: Iterable[Operation]) -> None:
+    """Check the conditions under which eager sets decide what the any-time system does."""
+    for op in fills:
+        for update in op.updates:
+            if not isinstance(update.place.sort, Set):
+                raise _broken("a fill writes something that is no set", ex.show(update.place))
+    roles = {v.name: v.role for v in system.variables}
+    for thread in system.threads:
+        for edge in thread.edges:
+            _require_blind(edge.op, roles, f"{thread.routine}: {edge.op.kind}")
+    judged: list[tuple[str, Expr]] = [(c.invariant, c.cond) for c in system.checks]
+    for op in system.ops():
+        judged += [(c.invariant, c.cond) for c in op.checks]
+    for name, cond in judged:
+        if not antitone(cond):
+            raise _broken("an invariant can become true by a TLB holding more", name)
+
+
+def _require_blind(op: Operation, roles: dict[str, Role], where: str) -> None:
+    seen = [op.guard, *(u.value for u in op.updates if _is_software(u, roles))]
+    for part in seen:
+        for leaf in ex.leaves(part):
+            if isinstance(leaf, Cell) and leaf.var in CACHES:
+                raise _broken("software depends on a cache", where)
+
+
+def _is_software(update: Update, roles: dict[str, Role]) -> bool:
+    if not isinstance(update.place, Cell):
+        return True
+    return roles[update.place.var] not in (Role.HARDWARE, Role.GHOST)
+
+
+def _broken(what: str, where: str) -> ModelError:
+    return ModelError(
+        f"{what} ({where})", why="the eager TLB sets would not decide it",
+        instead="say it of single entries: no CPU has an entry such that ...",
+    )  # fmt: skip
+
+
+def antitone(cond: Expr) -> bool:
+    """Whether growing a cache can only make the condition false, judged by its form."""
+    return _moves(cond, grows=False)
+
+
+def _moves(e: Expr, *, grows: bool) -> bool:
+    """Whether the truth of `e` only falls (or, if `grows`, only rises) as caches grow."""
+    if not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(e)):
+        return True
+    if not isinstance(e, Op):
+        return False
+    if e.name == "not":
+        return _moves(e.args[0], grows=not grows)
+    if e.name in ("and", "or"):
+        return all(_moves(a, grows=grows) for a in e.args)
+    if e.name == "ite":
+        test = not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(e.args[0]))
+        return test and all(_moves(a, grows=grows) for a in e.args[1:])
+    if e.name == "has":
+        return grows and _only_adds(e.args[0])
+    if e.name == "eq" and isinstance(e.args[1], ex.Const) and e.args[1].value == 0:
+        return not grows and _only_adds(e.args[0])
+    return False
+
+
+def _only_adds(group: Expr) -> bool:
+    """Whether a set expression grows with the caches in it."""
+    if isinstance(group, Cell | ex.Const):
+        return True
+    if isinstance(group, Op) and group.name in ("inter", "union"):
+        return all(_only_adds(a) for a in group.args)
+    if isinstance(group, Op) and group.name == "diff":
+        right = ex.leaves(group.args[1])
+        still = not any(isinstance(c, Cell) and c.var in GROWING for c in right)
+        return still and _only_adds(group.args[0])
+    return not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(group))
+
+

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What hardware knows: processors, threads of execution, lock words, frames and page tables.
+
+Addresses are page numbers.  A world names them (``src+0``); ``Addr`` and ``Token`` are the
+ranges that it declares.  Two levels of the page table are modelled: an entry that points to a
+table (`Pmd`) and the entries in a table (`Pte`); higher levels never change here.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+
+from model.lang import Array, Bounded, Kobject, ghost, hardware, kfield, lockword, pure, record
+
+Addr = Annotated[int, Bounded("addr")]
+"""A virtual page number."""
+
+Token = Annotated[int, Bounded("token")]
+"""What a page holds: 0 at first, another number for each store of a user."""
+
+Entry = Annotated[int, Bounded("entry")]
+"""A swap entry: a slot number, 0 for none."""
+
+
+class Frame(Kobject):
+    """A page of physical memory.  For an order-0 folio, the folio's page."""
+
+    zero: bool = kfield(False, "it is the shared zero page", const=True)
+    folio: Any = kfield(None, "the struct folio that the kernel keeps for it", const=True)
+    value: Token = kfield(0, "what it holds")
+
+
+class PteKind(enum.Enum):
+    """What kind of page-table entry it is."""
+
+    NONE = 0
+    PRESENT = 1
+    SWAP = 2
+    MIGRATION = 3
+    MARKER = 4
+
+
+@record
+class PteVal:
+    """The value of a page-table entry: hardware and software bits."""
+
+    kind: PteKind = PteKind.NONE
+    frame: Frame | None = None  # mapped, or under migration
+    write: bool = False  # writable; for MIGRATION, a write entry
+    dirty: bool = False
+    young: bool = False
+    protnone: bool = False  # present to the kernel, no access for the user (NUMA hinting)
+    soft_dirty: bool = False
+    uffd_wp: bool = False
+    exclusive: bool = False  # SWAP and MIGRATION: the page was PageAnonExclusive
+    entry: Entry = 0  # SWAP: the slot
+
+
+@record
+class Translation:
+    """What a TLB holds for an address."""
+
+    frame: Frame
+    write: bool
+    dirty: bool
+
+
+class Thread(Kobject):
+    """A thread of execution in the kernel, on a CPU of its own."""
+
+    cpu: Cpu = kfield(const=True)
+    rcu: int = kfield(0, "depth of rcu_read_lock", hi=4)
+    removed: Array[Addr, frozenset[Translation]] = ghost(
+        frozenset(), "translations that this call took away from the page table"
+    )
+
+
+class SpinLock(Kobject):
+    """A spinlock; of several, the position in the world is the address order."""
+
+    owner: Thread | None = lockword(None, "who holds it")
+    rank: int = kfield(0, "position in address order", const=True, hi=7)
+
+
+class Table(Kobject):
+    """A page of page-table entries."""
+
+    ptl: SpinLock = kfield(const=True, doc="its split page-table lock")
+    slots: tuple[Pte, ...] = kfield((), const=True, doc="its entries, by address")
+    freed: bool = kfield(False, "given back to the page allocator")
+
+
+class Pte(Kobject):
+    """An entry of a table: the word that maps one page."""
+
+    table: Table = kfield(const=True)
+    addr: Addr = kfield(0, const=True, doc="the address that it maps while the table is in use")
+    val: PteVal = kfield(PteVal(), "the entry", lock="table.ptl")
+
+
+class Pmd(Kobject):
+    """An entry that points to a table."""
+
+    table: Table | None = kfield(None, "pmd_none is None; huge leaves are not modelled", lock="ptl")
+    ptl: SpinLock = kfield(const=True, doc="pmd_lockptr")
+
+
+class Root(Kobject):
+    """The page-table root of an address space."""
+
+    pmds: tuple[Pmd, ...] = kfield((), const=True, doc="the entry that translates each address")
+
+
+class Cpu(Kobject):
+    """A processor.
+
+    Kernel code of the models runs on CPUs of its own; `user` CPUs run user code of one address
+    space, and theirs are the TLBs that matter.
+    """
+
+    user: bool = kfield(False, "runs user code", const=True)
+    root: Root | None = kfield(None, "what its page walks start from", const=True)
+    irqs_off: bool = hardware(False, "interrupts are disabled: an IPI waits")
+    lazy: bool = hardware(False, "runs a kernel thread and keeps the mm's translations")
+    stores: int = hardware(0, "stores that its user code will make", hi=2)
+    tlb: Array[Addr, frozenset[Translation]] = hardware(frozenset(), "cached translations")
+    walk: Array[Pmd, frozenset[Table]] = hardware(frozenset(), "cached pointers to tables")
+    issued: Array[Addr, frozenset[Translation]] = hardware(
+        frozenset(), "translations that an invalidation by this CPU will have dropped"
+    )
+    issued_walk: Array[Pmd, frozenset[Table]] = hardware(
+        frozenset(), "the same for cached pointers to tables"
+    )
+
+
+@pure
+def translates(val: PteVal) -> bool:
+    """Whether hardware may use the entry for a user access."""
+    return val.kind == PteKind.PRESENT and not val.protnone

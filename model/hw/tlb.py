@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""TLBs and walk caches: how they fill and lose entries, and how entries are invalidated.
+
+The meaning: at any time a CPU may read an entry that points to a table and remember the pointer,
+may read an entry through a remembered pointer and cache the translation, and may forget either
+(Intel SDM vol. 3, 4.10.2 and 4.10.3; Arm ARM D8).  So a page walk is two reads, and a walk
+that began before an invalidation is a remembered pointer.
+
+`FILL` are the rules by which caches grow, `EVICT` those by which they shrink: with both, that is
+the any-time system.  `eager` removes them and keeps every set at its largest instead.
+
+An invalidation by instruction (TLBI, INVLPGB) is complete at a barrier of the CPU that issued it.
+Until then nothing need be gone; what is cached after it was issued need not go at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.lang import effect, rule, static, step, wait_until
+
+from .machine import Addr, Cpu, Pmd, Table, Translation, translates
+
+
+@static
+def cpus_of(cpu: Cpu) -> tuple[Cpu, ...]:
+    """Every CPU of the machine."""
+    return cpu.world.all(Cpu)
+
+
+@static
+def user_cpus(cpu: Cpu) -> tuple[Cpu, ...]:
+    """The CPUs whose TLBs are modelled."""
+    return tuple(c for c in cpus_of(cpu) if c.user)
+
+
+@static
+def translated(cpu: Cpu) -> tuple[Addr, ...]:
+    """Every address that a page walk of this CPU finds an entry for."""
+    root = cpu.root
+    assert root is not None
+    return tuple(a for a, pmd in enumerate(root.pmds) if pmd is not None)
+
+
+# -- rules: what hardware does by itself -----------------------------------------------------------
+
+
+@rule
+def remember_table(cpu: Cpu, pmd: Pmd) -> None:
+    """Walk, upper part: read the entry that points to a table."""
+    wait_until(cpu.user)
+    table = pmd.table
+    wait_until(table is not None)
+    cpu.walk[pmd] = cpu.walk[pmd] | frozenset({table})
+    for issuer in cpus_of(cpu):
+        issuer.issued_walk[pmd] = issuer.issued_walk[pmd] - frozenset({table})
+
+
+@rule
+def fill(cpu: Cpu, addr: Addr, table: Table) -> None:
+    """Walk, last read: the entry in a table whose pointer is at hand."""
+    wait_until(cpu.user)
+    pmd = cpu.root.pmds[addr]
+    pte = table.slots[addr]
+    wait_until(pmd is not None and pte is not None)
+    val = pte.val
+    wait_until(table in cpu.walk[pmd] and translates(val))
+    found = frozenset({Translation(frame=val.frame, write=val.write, dirty=val.dirty)})
+    cpu.tlb[addr] = cpu.tlb[addr] | found
+    for issuer in cpus_of(cpu):
+        issuer.issued[addr] = issuer.issued[addr] - found
+
+
+@rule
+def forget(cpu: Cpu, addr: Addr) -> None:
+    """Evict what is cached for an address."""
+    wait_until(cpu.user)
+    cpu.tlb[addr] = frozenset()
+
+
+@rule
+def forget_table(cpu: Cpu, pmd: Pmd) -> None:
+    """Evict remembered pointers."""
+    wait_until(cpu.user)
+    cpu.walk[pmd] = frozenset()
+
+
+@rule
+def set_accessed(cpu: Cpu, addr: Addr, table: Table) -> None:
+    """The walker sets Accessed in an entry that it may cache.
+
+    Apart from `fill`, so that a system without it can leave Accessed out; an entry filled while
+    Accessed is clear is one that real hardware would have set it in first.
+    """
+    wait_until(cpu.user)
+    pmd = cpu.root.pmds[addr]
+    pte = table.slots[addr]
+    wait_until(pmd is not None and pte is not None)
+    val = pte.val
+    wait_until(table in cpu.walk[pmd] and translates(val) and not val.young)
+    pte.val = replace(val, young=True)
+
+
+@rule
+def set_dirty(cpu: Cpu, addr: Addr, table: Table) -> None:
+    """The walker sets Dirty for a store, in the entry as it is in memory now."""
+    wait_until(cpu.user and cpu.stores > 0 and not cpu.lazy)
+    pmd = cpu.root.pmds[addr]
+    pte = table.slots[addr]
+    wait_until(pmd is not None and pte is not None)
+    val = pte.val
+    wait_until(table in cpu.walk[pmd] and translates(val) and val.write and not val.dirty)
+    pte.val = replace(val, dirty=True)
+
+
+@rule
+def store(cpu: Cpu, addr: Addr, through: Translation) -> None:
+    """User code stores a token through a cached translation that is writable and dirty."""
+    wait_until(cpu.user and through.write and through.dirty)
+    wait_until(cpu.stores > 0 and not cpu.lazy and through in cpu.tlb[addr])
+    through.frame.value = cpu.stores
+    cpu.stores = cpu.stores - 1
+
+
+FILL = (remember_table, fill)
+EVICT = (forget, forget_table)
+STORES = (set_dirty, store)
+
+
+# -- invalidation -------------------------------------------------------------------------------------
+
+
+@effect
+def drop(cpu: Cpu, start: Addr, end: Addr) -> None:
+    """One CPU loses its translations of [start, end) and the pointers that led there."""
+    for addr in translated(cpu):
+        if start <= addr and addr < end:
+            cpu.tlb[addr] = frozenset()
+            cpu.walk[cpu.root.pmds[addr]] = frozenset()
+
+
+@effect
+def drop_entry(cpu: Cpu, addr: Addr) -> None:
+    """Every CPU loses its translations of one address (IPTE and the like, with the entry)."""
+    for other in user_cpus(cpu):
+        other.tlb[addr] = frozenset()
+
+
+@step("arch/x86/mm/tlb.c:flush_tlb_func", "7.3.4", order="full", traits="ipi")
+def ipi(cpu: Cpu, start: Addr, end: Addr, skip_lazy: bool) -> None:
+    """One CPU takes the flush interrupt; the initiator has to wait for it."""
+    wait_until(not cpu.irqs_off)
+    if cpu.user and not (skip_lazy and cpu.lazy):
+        drop(cpu, start, end)
+
+
+@step("arch/arm64/include/asm/tlbflush.h:__tlbi_level", "7.3.4", traits="tlbi")
+def tlbi(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
+    """Broadcast an invalidation of [start, end); `cpu` issues it."""
+    for other in user_cpus(cpu):
+        for addr in translated(other):
+            if start <= addr and addr < end:
+                cpu.issued[addr] = cpu.issued[addr] | other.tlb[addr]
+                pmd = other.root.pmds[addr]
+                if not last_level:
+                    cpu.issued_walk[pmd] = cpu.issued_walk[pmd] | other.walk[pmd]
+
+
+@step("arch/arm64/include/asm/barrier.h:dsb", "7.3.4", order="full", barrier="dsb")
+def dsb(cpu: Cpu) -> None:
+    """What this CPU has issued is complete on every CPU."""
+    for other in user_cpus(cpu):
+        for addr in translated(other):
+            other.tlb[addr] = other.tlb[addr] - cpu.issued[addr]
+            pmd = other.root.pmds[addr]
+            other.walk[pmd] = other.walk[pmd] - cpu.issued_walk[pmd]
+    for other in user_cpus(cpu):
+        for addr in translated(other):
+            cpu.issued[addr] = frozenset()
+            cpu.issued_walk[other.root.pmds[addr]] = frozenset()
+
+
+@rule
+def run_mm_again(cpu: Cpu) -> None:
+    """A lazy CPU returns to user code of its mm and catches up on flushes that it was spared.
+
+    arch/x86/mm/tlb.c:switch_mm_irqs_off 7.3.4 compares tlb_gen and flushes when it is behind.
+    """
+    wait_until(cpu.user and cpu.lazy)
+    drop(cpu, 0, len(cpu.root.pmds))
+    cpu.lazy = False

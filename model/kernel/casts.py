@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Casts: a routine, what runs beside it, and the state that it all begins in.
+
+A cast is named like ``move+gup_fast+zap_src/2p/ptl=same/init=one_at_dst``.  They are declared as
+a product; `casts` lists it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.lang.compose import Invocation
+from model.lang.declare import ModelFunction
+
+from .setup import Setup
+
+Routine = tuple[ModelFunction[..., Any], tuple[Any, ...]]
+"""A routine and the arguments that it is called with."""
+
+same, different = True, False
+"""Whether the two page-table locks of a cast are one."""
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Kernel versions in their order."""
+    return tuple(int(part) for part in version.split("."))
+
+
+@dataclass(frozen=True)
+class Initial:
+    """A state to begin in: what `set_up` makes of the world in which all pages are at the source.
+
+    `assumption`: why no real kernel is in this state, if none is.
+    """
+
+    name: str
+    doc: str
+    set_up: Callable[[Setup], None]
+    needs: frozenset[str] = frozenset()
+    least_pages: int = 1
+    assumption: str = ""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A routine that may run beside the one under test.
+
+    `since` gives what it calls by the first kernel version with that text.
+    """
+
+    name: str
+    doc: str
+    since: Mapping[str, Callable[[Setup], Routine | None]]
+    needs: frozenset[str] = frozenset()
+    user_stores: int = 0
+
+    def at(self, kernel: str) -> Callable[[Setup], Routine | None]:
+        """What runs in a kernel version; KeyError if it did not exist then."""
+        known = [v for v in self.since if version_key(v) <= version_key(kernel)]
+        if not known:
+            raise KeyError(f"{self.name} does not exist in {kernel}")
+        return self.since[max(known, key=version_key)]
+
+    def exists_in(self, kernel: str) -> bool:
+        return any(version_key(v) <= version_key(kernel) for v in self.since)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One composition to decide; `others` run beside the subject."""
+
+    subject: str
+    others: tuple[Neighbour, ...]
+    pages: int
+    same_ptl: bool
+    initial: Initial
+
+    @property
+    def name(self) -> str:
+        who = "+".join([self.subject, *(n.name for n in self.others)])
+        ptl = "same" if self.same_ptl else "different"
+        return f"{who}/{self.pages}p/ptl={ptl}/init={self.initial.name}"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.initial.needs.union(*(n.needs for n in self.others))
+
+
+@dataclass(frozen=True)
+class CastSet:
+    """A product of casts.
+
+    `alone` and `pairs` are the initial states that each neighbour by itself, and that pairs of
+    neighbours, begin in by default; `--full` takes every state for both, and all page counts.
+    """
+
+    subject: str
+    neighbours: tuple[Neighbour, ...]
+    initial: tuple[Initial, ...]
+    pages: tuple[int, ...] = (1, 2, 3)
+    ptl: tuple[bool, ...] = (different, same)
+    default_pages: int = 2
+    pair_initial: tuple[str, ...] = ()
+    extra: tuple[Cast, ...] = field(default=())
+
+    def default(self, kernel: str) -> list[Cast]:
+        """Each neighbour alone from every state, all pairs from the states named for pairs."""
+        found = [self._cast((), self.default_pages, p, i) for p in self.ptl for i in self.initial]
+        for one in self._present(kernel):
+            found += [
+                self._cast((one,), self.default_pages, p, i)
+                for p in self.ptl for i in self.initial
+            ]  # fmt: skip
+        states = [i for i in self.initial if i.name in self.pair_initial]
+        for two in itertools.combinations(self._present(kernel), 2):
+            found += [self._cast(two, self.default_pages, different, i) for i in states]
+        return _real([*found, *self.extra])
+
+    def full(self, kernel: str) -> list[Cast]:
+        """Every cast of the product, pairs included."""
+        here = self._present(kernel)
+        groups: list[tuple[Neighbour, ...]] = [(), *((n,) for n in here)]
+        groups += list(itertools.combinations(here, 2))
+        product = itertools.product(groups, self.pages, self.ptl, self.initial)
+        return _real([*(self._cast(g, n, p, i) for g, n, p, i in product), *self.extra])
+
+    def _present(self, kernel: str) -> list[Neighbour]:
+        return [n for n in self.neighbours if n.exists_in(kernel)]
+
+    def _cast(
+        self, others: Sequence[Neighbour], pages: int, ptl: bool, initial: Initial
+    ) -> Cast:
+        return Cast(self.subject, tuple(others), pages, ptl, initial)
+
+
+def _real(casts: Iterable[Cast]) -> list[Cast]:
+    return [c for c in casts if c.pages >= c.initial.least_pages]
+
+
+def invocations(
+    setup: Setup, subject: Routine, others: Sequence[Neighbour], kernel: str
+) -> list[Invocation]:
+    """The threads of a cast: the subject on the first CPU, each neighbour on one of its own."""
+    found = [Invocation(setup.threads[0], subject[0], subject[1])]
+    free = iter(setup.threads[1:])
+    for other in others:
+        routine = other.at(kernel)(setup)
+        if routine is not None:
+            found.append(Invocation(next(free), routine[0], routine[1]))
+    return found

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Folios: references, pins, map counts, exclusivity, and where the reverse map finds them.
+
+Left out: large folios but for the flag (a large one is refused, split, or left alone by the
+routines modelled here), the LRU but for the reference that isolation holds, memory cgroups.
+"""
+
+from __future__ import annotations
+
+from model.hw.machine import Addr, PteVal
+from model.hw.memory import smp_mb, smp_mb__after_atomic
+from model.lang import current, effect, primitive, pure, static, step
+
+from .errno import EAGAIN
+from .objects import GUP_PIN, AnonVma, Folio, Vma
+
+INC = {"x86": "full", "arm64": "relaxed", "s390": "full"}
+
+
+@pure
+def vm_normal_folio(val: PteVal) -> Folio | None:
+    """The folio of a present entry; None for the zero page (mm/memory.c:vm_normal_page)."""
+    return None if val.frame is None or val.frame.zero else val.frame.folio
+
+
+# -- references ---------------------------------------------------------------------------------------
+
+
+@step("include/linux/mm.h:folio_get", "7.3.4", order=INC, traits="ref")
+def folio_get(folio: Folio) -> None:
+    folio.refcount = folio.refcount + 1
+
+
+@effect
+def release(folio: Folio, count: int) -> None:
+    """Drop references; the last one gives the page back, and the allocator resets it."""
+    left = folio.refcount - count
+    folio.refcount = left
+    if left == 0:
+        folio.free = True
+        folio.mapping = None
+        folio.anon_exclusive = False
+        folio.dirty = False
+        folio.lazyfree = False
+
+
+FREEING = "the last reference gives the page back, which nobody else can watch"
+
+
+@step("include/linux/mm.h:folio_put", "7.3.4", order="full", traits="ref put", several=FREEING)
+def folio_put(folio: Folio) -> None:
+    release(folio, 1)
+
+
+@step("mm/gup.c:gup_put_folio", "7.3.4", order="full", traits="ref put", several=FREEING)
+def gup_put_folio(folio: Folio) -> None:
+    """Take back a pin."""
+    release(folio, GUP_PIN)
+
+
+@step("include/linux/page_ref.h:folio_try_get", "7.3.4", order="full", traits="tryget")
+def folio_try_get(folio: Folio) -> bool:
+    got = folio.refcount > 0
+    if got:
+        folio.refcount = folio.refcount + 1
+    return got
+
+
+@step("include/linux/page_ref.h:folio_ref_add", "7.3.4", order=INC, traits="ref")
+def folio_ref_add_pin(folio: Folio) -> None:
+    """A reference becomes a pin: GUP_PIN_COUNTING_BIAS - 1 more."""
+    folio.refcount = folio.refcount + (GUP_PIN - 1)
+
+
+@step("include/linux/page_ref.h:folio_ref_count", "7.3.4", order="relaxed")
+def folio_ref_count(folio: Folio) -> int:
+    return folio.refcount
+
+
+@step("include/linux/page_ref.h:folio_ref_freeze", "7.3.4", order="full", traits="ref")
+def folio_ref_freeze(folio: Folio, count: int) -> bool:
+    """If the count is this, make it 0: nobody can take a reference any more."""
+    frozen = folio.refcount == count
+    if frozen:
+        folio.refcount = 0
+    return frozen
+
+
+@step("mm/page_alloc.c:free_frozen_pages", "7.3.4", order="full", traits="ref put",
+      several=FREEING)  # fmt: skip
+def free_frozen_folio(folio: Folio) -> None:
+    """Give back a page whose count was frozen at 0."""
+    release(folio, 0)
+
+
+@step("include/linux/page_ref.h:folio_ref_unfreeze", "7.3.4", order="release", traits="ref")
+def folio_ref_unfreeze(folio: Folio, count: int) -> None:
+    folio.refcount = count
+
+
+@static
+def all_folios() -> tuple[Folio, ...]:
+    """Every folio, spare ones last."""
+    found: tuple[Folio, ...] = current().world.all(Folio)
+    return found
+
+
+@step("mm/page_alloc.c:folio_alloc", "7.3.4", traits="alloc",
+      several="the page allocator hands out a page that nobody else can see")  # fmt: skip
+def folio_alloc() -> Folio | None:
+    """A free page, one that was freed before if there is one; None when there is no memory."""
+    got: Folio | None = None
+    for folio in all_folios():
+        if got is None and folio.free:
+            got = folio
+    if got is not None:
+        got.free = False
+        got.refcount = 1
+        got.mapcount = 0
+        got.locked_by = None
+        got.large = False
+    return got
+
+
+@step("include/linux/mm.h:folio_maybe_dma_pinned", "7.3.4", order="relaxed")
+def folio_maybe_dma_pinned(folio: Folio) -> bool:
+    return folio.refcount >= GUP_PIN
+
+
+@step("include/linux/page-flags.h:PageAnonExclusive", "7.3.4", order="relaxed")
+def PageAnonExclusive(folio: Folio) -> bool:
+    return folio.anon_exclusive
+
+
+@step("include/linux/page-flags.h:folio_test_large", "7.3.4", order="relaxed")
+def folio_test_large(folio: Folio) -> bool:
+    return folio.large
+
+
+@step("include/linux/mm.h:folio_mapcount", "7.3.4", order="relaxed")
+def folio_mapcount(folio: Folio) -> int:
+    return folio.mapcount
+
+
+@step("include/linux/page-flags.h:folio_test_dirty", "7.3.4", order="relaxed")
+def folio_test_dirty(folio: Folio) -> bool:
+    return folio.dirty
+
+
+@step("include/linux/page-flags.h:folio_test_swapbacked", "7.3.4", order="relaxed")
+def folio_test_lazyfree(folio: Folio) -> bool:
+    """Not swap-backed: MADV_FREE has been at it."""
+    return folio.lazyfree
+
+
+@step("mm/swap.c:folio_mark_lazyfree", "7.3.4", order="relaxed")
+def folio_mark_lazyfree(folio: Folio) -> None:
+    folio.lazyfree = True
+
+
+@step("mm/page-writeback.c:folio_mark_dirty", "7.3.4", order="relaxed")
+def folio_mark_dirty(folio: Folio) -> None:
+    folio.dirty = True
+
+
+@step("mm/page-writeback.c:folio_clear_dirty", "7.3.4", order="relaxed")
+def folio_clear_dirty(folio: Folio) -> None:
+    folio.dirty = False
+
+
+@step("include/linux/mm.h:folio_mapped", "7.3.4", order="relaxed")
+def folio_mapped(folio: Folio) -> bool:
+    return folio.mapcount > 0
+
+
+@step("include/linux/mm_types.h:folio->mapping", "7.3.4", order="once")
+def folio_mapping(folio: Folio) -> AnonVma | None:
+    """READ_ONCE(folio->mapping), for an anonymous folio."""
+    return folio.mapping
+
+
+# -- where rmap finds it --------------------------------------------------------------------------------
+
+
+@step("mm/rmap.c:folio_move_anon_rmap", "7.3.4", order="once", traits="mapping")
+def folio_move_anon_rmap(folio: Folio, vma: Vma) -> None:
+    folio.mapping = vma.anon_vma
+
+
+@step("mm/userfaultfd.c:folio->index", "7.3.4", order="plain", traits="index")
+def set_folio_index(folio: Folio, index: Addr) -> None:
+    folio.index = index
+
+
+@pure
+def linear_page_index(vma: Vma, addr: Addr) -> Addr:
+    return addr - vma.shift
+
+
+@step("mm/huge_memory.c:split_folio", "7.3.4", order="full", traits="sleeps",
+      several="unmaps, freezes the references, splits and maps again, with the folio locked")  # fmt: skip
+def split_folio(folio: Folio) -> int:
+    """Fails while somebody else holds a reference.
+
+    A large folio is one page of the model with a flag; splitting clears the flag.
+    """
+    alone = folio.refcount == folio.mapcount + 1
+    if alone:
+        folio.large = False
+    return 0 if alone else -EAGAIN
+
+
+# -- map counts and exclusivity ---------------------------------------------------------------------------
+
+
+@step("mm/rmap.c:folio_add_new_anon_rmap", "7.3.4", order="plain", traits="rmap",
+      several="the folio is not visible to anybody yet")  # fmt: skip
+def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool) -> None:
+    """The first mapping of a folio."""
+    folio.mapping = vma.anon_vma
+    folio.index = linear_page_index(vma, addr)
+    folio.mapcount = 1
+    folio.anon_exclusive = exclusive
+
+
+@step("mm/rmap.c:folio_add_anon_rmap_pte", "7.3.4", order="relaxed", traits="rmap",
+      several="_mapcount is the atomic; PG_anon_exclusive is set under the same lock")  # fmt: skip
+def folio_add_anon_rmap_pte(folio: Folio, exclusive: bool) -> None:
+    """One more mapping of a folio that has its mapping and index already."""
+    folio.mapcount = folio.mapcount + 1
+    if exclusive:
+        folio.anon_exclusive = True
+
+
+@step("mm/rmap.c:folio_remove_rmap_pte", "7.3.4", order="relaxed", traits="rmap")
+def folio_remove_rmap_pte(folio: Folio) -> None:
+    folio.mapcount = folio.mapcount - 1
+
+
+@step("include/linux/page-flags.h:SetPageAnonExclusive", "7.3.4", order="relaxed")
+def SetPageAnonExclusive(folio: Folio) -> None:
+    folio.anon_exclusive = True
+
+
+@step("include/linux/page-flags.h:ClearPageAnonExclusive", "7.3.4", order="relaxed",
+      traits="share")  # fmt: skip
+def ClearPageAnonExclusive(folio: Folio) -> None:
+    folio.anon_exclusive = False
+
+
+@primitive("include/linux/rmap.h:folio_try_share_anon_rmap_pte", "7.3.4")
+def folio_try_share_anon_rmap_pte(folio: Folio) -> bool:
+    """After the entry is cleared: if the folio is not pinned it is no longer exclusive.
+
+    True if it could be shared.  The kernel returns 0 or -EBUSY.
+    """
+    smp_mb()
+    if folio_maybe_dma_pinned(folio):
+        return False
+    ClearPageAnonExclusive(folio)
+    smp_mb__after_atomic()
+    return True
+
+
+# -- contents ------------------------------------------------------------------------------------------------
+
+
+@step("mm/memory.c:copy_user_highpage", "7.3.4", order="plain", traits="copy",
+      several="the new page is not visible to anybody yet")  # fmt: skip
+def copy_page(new: Folio, old: Folio) -> None:
+    """Copy what the page holds, as one: user stores come before or after."""
+    new.frame.value = old.frame.value
+
+
+@step(traits="ghost install-copy")
+def copied(new: Folio, old: Folio) -> None:
+    """What was copied has taken the place of the original: a mark, for the invariants."""

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Locks.  A blocking acquire waits; a trylock is a branch; a lock word names its holder.
+
+The holder is part of the value so that the invariants can ask who holds what; the kernel's words
+do not all say.
+"""
+
+from __future__ import annotations
+
+from model.hw.machine import SpinLock, Thread
+from model.lang import current, kernel, step, wait_until
+
+from .objects import AnonVma, Folio, RwSem
+
+ACQUIRE = {"x86": "full", "arm64": "acquire", "s390": "full"}
+"""A locked instruction on x86 and s390; load-acquire on arm64 (facts: steps, section 0)."""
+
+
+# -- spinlocks ------------------------------------------------------------------------------------
+
+
+@step("include/linux/spinlock.h:spin_lock", "7.3.4", order=ACQUIRE, traits="acquire spin")
+def spin_lock(lock: SpinLock) -> None:
+    wait_until(lock.owner is None)
+    lock.owner = current()
+
+
+@step("include/linux/spinlock.h:spin_lock_nested", "7.3.4", order=ACQUIRE,
+      traits="acquire spin nested")  # fmt: skip
+def spin_lock_nested(lock: SpinLock) -> None:
+    """Taken while another lock of the same class is held, and said to be so."""
+    wait_until(lock.owner is None)
+    lock.owner = current()
+
+
+@step("include/linux/spinlock.h:spin_trylock", "7.3.4", order=ACQUIRE, traits="trylock spin")
+def spin_trylock(lock: SpinLock) -> bool:
+    taken = lock.owner is None
+    if taken:
+        lock.owner = current()
+    return taken
+
+
+@step("include/linux/spinlock.h:spin_unlock", "7.3.4", order="release", traits="release spin")
+def spin_unlock(lock: SpinLock) -> None:
+    lock.owner = None
+
+
+# -- reader-writer semaphores -------------------------------------------------------------------------
+
+
+@step("kernel/locking/rwsem.c:down_read", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
+def down_read(sem: RwSem) -> None:
+    me: Thread = current()
+    wait_until(sem.writer is None)
+    sem.readers = sem.readers | frozenset({me})
+
+
+@step("kernel/locking/rwsem.c:down_read_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+def down_read_trylock(sem: RwSem) -> bool:
+    me: Thread = current()
+    taken = sem.writer is None
+    if taken:
+        sem.readers = sem.readers | frozenset({me})
+    return taken
+
+
+@step("kernel/locking/rwsem.c:up_read", "7.3.4", order="release", traits="release")
+def up_read(sem: RwSem) -> None:
+    me: Thread = current()
+    sem.readers = sem.readers - frozenset({me})
+
+
+@step("kernel/locking/rwsem.c:down_write", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
+def down_write(sem: RwSem) -> None:
+    wait_until(sem.writer is None and not sem.readers)
+    sem.writer = current()
+
+
+@step("kernel/locking/rwsem.c:down_write_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+def down_write_trylock(sem: RwSem) -> bool:
+    taken = sem.writer is None and not sem.readers
+    if taken:
+        sem.writer = current()
+    return taken
+
+
+@step("kernel/locking/rwsem.c:up_write", "7.3.4", order="release", traits="release")
+def up_write(sem: RwSem) -> None:
+    sem.writer = None
+
+
+# -- the folio lock -------------------------------------------------------------------------------------
+
+
+@step("include/linux/pagemap.h:folio_lock", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
+def folio_lock(folio: Folio) -> None:
+    wait_until(folio.locked_by is None)
+    folio.locked_by = current()
+
+
+@step("include/linux/pagemap.h:folio_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+def folio_trylock(folio: Folio) -> bool:
+    taken = folio.locked_by is None
+    if taken:
+        folio.locked_by = current()
+    return taken
+
+
+@step("mm/filemap.c:folio_unlock", "7.3.4", order="release", traits="release")
+def folio_unlock(folio: Folio) -> None:
+    folio.locked_by = None
+
+
+@step("include/linux/page-flags.h:folio_test_locked", "7.3.4", order="relaxed")
+def folio_test_locked(folio: Folio) -> bool:
+    return folio.locked_by is not None
+
+
+# -- the anon_vma lock, which is the root's ---------------------------------------------------------------
+
+
+@kernel("include/linux/rmap.h:anon_vma_lock_write", "7.3.4")
+def anon_vma_lock_write(anon_vma: AnonVma) -> None:
+    down_write(anon_vma.rwsem)
+
+
+@kernel("include/linux/rmap.h:anon_vma_trylock_write", "7.3.4")
+def anon_vma_trylock_write(anon_vma: AnonVma) -> bool:
+    taken = down_write_trylock(anon_vma.rwsem)
+    return taken
+
+
+@kernel("include/linux/rmap.h:anon_vma_unlock_write", "7.3.4")
+def anon_vma_unlock_write(anon_vma: AnonVma) -> None:
+    up_write(anon_vma.rwsem)
+
+
+@kernel("include/linux/rmap.h:anon_vma_lock_read", "7.3.4")
+def anon_vma_lock_read(anon_vma: AnonVma) -> None:
+    down_read(anon_vma.rwsem)
+
+
+@kernel("include/linux/rmap.h:anon_vma_unlock_read", "7.3.4")
+def anon_vma_unlock_read(anon_vma: AnonVma) -> None:
+    up_read(anon_vma.rwsem)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernel's objects, declared once: fields, what they are, and the lock that guards each.
+
+`lock` is a path to a lock word that must name the current thread when the field changes; the
+locking invariants check it.  Fields without one are changed under different locks in different
+places, or atomically without any.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from model.hw.machine import Addr, Entry, Frame, Root, Thread
+from model.lang import Array, Bounded, Kobject, ghost, kfield, lockword, record
+
+GUP_PIN = 8
+"""GUP_PIN_COUNTING_BIAS (1024 in include/linux/mm_types.h): a pin is this many references."""
+
+MAX_REFS = 31
+
+Generation = Annotated[int, Bounded("generation")]
+"""A count of batched unmaps; real ones have 15 bits and are reset at half range."""
+
+
+class RwSem(Kobject):
+    """A sleeping reader-writer lock.
+
+    Left out: fairness.  A waiting writer does not hold off new readers here, so a reader that
+    takes the same lock twice is not found to deadlock; no modelled routine does.
+    """
+
+    readers: frozenset[Thread] = lockword(frozenset(), "who holds it for reading")
+    writer: Thread | None = lockword(None, "who holds it for writing")
+
+
+@record
+class Batched:
+    """mm->tlb_flush_batched: two generations in one atomic word."""
+
+    pending: Generation = 0
+    flushed: Generation = 0
+
+
+class Mm(Kobject):
+    """struct mm_struct."""
+
+    root: Root = kfield(const=True, doc="its page tables")
+    mmap_lock: RwSem = kfield(const=True)
+    tlb_flush_pending: int = kfield(0, "open mmu_gathers", hi=3)
+    tlb_flush_batched: Batched = kfield(Batched(), "unmaps whose flush is due, and how many had it")
+
+
+class Vma(Kobject):
+    """struct vm_area_struct: a private anonymous mapping."""
+
+    mm: Mm = kfield(const=True)
+    start: Addr = kfield(0, const=True)
+    end: Addr = kfield(0, const=True)
+    writable: bool = kfield(True, "VM_WRITE", const=True)
+    uffd_wp: bool = kfield(False, "registered for write protection", const=True)
+    shift: int = kfield(0, "address minus page index (vm_start - vm_pgoff)", const=True)
+    anon_vma: AnonVma = kfield(const=True, doc="already prepared")
+    trees: tuple[AnonVma, ...] = kfield((), const=True, doc="interval trees that it is in")
+    lock: RwSem = kfield(const=True, doc="the VMA lock")
+
+
+class AnonVma(Kobject):
+    """struct anon_vma.  The lock is the root's (mm/rmap.c:anon_vma_lock_read)."""
+
+    rwsem: RwSem = kfield(const=True, doc="root->rwsem")
+    root: int = kfield(0, "which root: two anon_vmas with the same number share it", const=True, hi=7)
+    refcount: int = kfield(1, "references besides those of VMAs", hi=7)
+
+
+class Swap(Kobject):
+    """A swap slot."""
+
+    number: Entry = kfield(0, const=True)
+    folio: Folio | None = kfield(None, "what the swap cache holds for it")
+    count: int = kfield(0, "page-table entries that name it (swap_map)", hi=3)
+    value: int = kfield(0, "what was written to the device", hi=3)
+
+
+class Folio(Kobject):
+    """struct folio of one page (order 0), or one page of a large one if `large`."""
+
+    frame: Frame = kfield(const=True, doc="folio_pfn")
+    locked_by: Thread | None = lockword(None, "PG_locked, and who holds it")
+    refcount: int = kfield(0, "_refcount; a pin counts GUP_PIN; 0 is free, or frozen", hi=MAX_REFS)
+    free: bool = kfield(False, "back with the page allocator")
+    mapcount: int = kfield(0, "page-table entries that map it", hi=7)
+    mapping: AnonVma | None = kfield(None, "folio->mapping", lock="locked_by")
+    index: Addr = kfield(0, "folio->index", lock="locked_by")
+    anon_exclusive: bool = kfield(False, "PageAnonExclusive")
+    large: bool = kfield(False, "folio_test_large")
+    dirty: bool = kfield(False, "PG_dirty")
+    lazyfree: bool = kfield(False, "no PG_swapbacked: MADV_FREE")
+    swap: Swap | None = kfield(None, "its slot while in the swap cache (PG_swapcache)")
+    pinned_at: Array[Addr, bool] = ghost(False, "GUP has returned it, pinned, for this address")
+
+
+class RmapWalk(Kobject):
+    """What a thread's rmap walk is doing: ghosts, one per thread."""
+
+    thread: Thread = kfield(const=True)
+    folio: Folio | None = ghost(None, "walked, with the anon_vma lock held")
+    locked: bool = ghost(False, "the walker holds the folio lock, or relies on the caller's")
+    seen: Array[Addr, bool] = ghost(False, "addresses whose entry the walk has looked at")
+
+
+class Gather(Kobject):
+    """struct mmu_gather, one per thread: what it has to flush and to free."""
+
+    thread: Thread = kfield(const=True)
+    open: bool = kfield(False, "between tlb_gather_mmu and tlb_finish_mmu")
+    range: Array[Addr, bool] = kfield(False, "addresses recorded for the flush")
+    freed_tables: bool = kfield(False)

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Page-table entries: reading, clearing, setting, mapping a table for access.
+
+Every write of an entry goes through here, because what it takes away from user code is noted
+(`Thread.removed`) for the invariants, and because the TLB sets of the eager semantics grow with
+each write.
+
+Left out: highmem mapping of tables (kmap_local), paravirt, contpte and batching of equal
+entries; none changes which entry is written under which lock.
+"""
+
+from __future__ import annotations
+
+from model.hw.arch import Remote, arch
+from model.hw.machine import (
+    Addr,
+    Pmd,
+    Pte,
+    PteKind,
+    PteVal,
+    Root,
+    Table,
+    Thread,
+    Translation,
+    translates,
+)
+from model.hw.tlb import drop_entry
+from model.lang import current, effect, primitive, pure, static, step, unmodelled
+
+from .locks import spin_lock, spin_unlock
+from .objects import Mm, Vma
+from .task import rcu_read_lock, rcu_read_unlock
+from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
+
+NONE = PteVal()
+"""pte_none."""
+
+XCHG = {"x86": "full", "arm64": "relaxed", "s390": "full"}
+
+
+# -- what an entry says -----------------------------------------------------------------------------
+
+
+@pure
+def pte_none(val: PteVal) -> bool:
+    return val.kind == PteKind.NONE
+
+
+@pure
+def pte_present(val: PteVal) -> bool:
+    return val.kind == PteKind.PRESENT
+
+
+@pure
+def next_pte(pte: Pte) -> Pte:
+    """The entry after this one in its table (`pte++`)."""
+    return pte.table.slots[pte.addr + 1]
+
+
+@pure
+def pte_same(one: PteVal, two: PteVal) -> bool:
+    return one == two
+
+
+@pure
+def is_zero_page(val: PteVal) -> bool:
+    """is_zero_pfn(pte_pfn(val))."""
+    return val.frame is not None and val.frame.zero
+
+
+@effect
+def took_away(pte: Pte, old: PteVal, new: PteVal) -> None:
+    """Note the translation that user code has under `old` and not under `new`."""
+    me: Thread = current()
+    keeps = (
+        translates(new)
+        and new.frame == old.frame
+        and (new.write or not old.write)
+        and (new.dirty or not old.dirty)
+    )
+    if translates(old) and not keeps:
+        gone = Translation(frame=old.frame, write=old.write, dirty=old.dirty)
+        me.removed[pte.addr] = me.removed[pte.addr] | frozenset({gone})
+
+
+# -- one entry ------------------------------------------------------------------------------------------
+
+
+@step("include/linux/pgtable.h:ptep_get", "7.3.4", order="once")
+def ptep_get(pte: Pte) -> PteVal:
+    return pte.val
+
+
+@step("arch/x86/include/asm/pgtable.h:native_set_pte", "7.3.4", order="once", traits="pte")
+def set_pte_at(mm: Mm, addr: Addr, pte: Pte, val: PteVal) -> None:
+    took_away(pte, pte.val, val)
+    pte.val = val
+
+
+@step("arch/x86/include/asm/pgtable.h:ptep_get_and_clear", "7.3.4", order=XCHG, traits="pte")
+def ptep_get_and_clear(mm: Mm, addr: Addr, pte: Pte) -> PteVal:
+    """s390: IPTE, which drops the translations with the entry.
+
+    Left out there: with a single CPU attached the flush is put off to the next return to user
+    code; a user CPU is always attached here besides the caller's.
+    """
+    old = pte.val
+    took_away(pte, old, NONE)
+    pte.val = NONE
+    if arch().remote == Remote.WITH_ENTRY:
+        drop_entry(current().cpu, pte.addr)
+    return old
+
+
+@primitive("mm/pgtable-generic.c:ptep_clear_flush", "7.3.4")
+def ptep_clear_flush(vma: Vma, addr: Addr, pte: Pte) -> PteVal:
+    old = ptep_get_and_clear(vma.mm, addr, pte)
+    accessible = translates(old)
+    if pte_present(old) and not accessible:
+        accessible = mm_tlb_flush_pending(vma.mm)
+    if accessible:
+        flush_tlb_page(vma, addr)
+    return old
+
+
+@step("arch/x86/mm/pgtable.c:ptep_set_access_flags", "7.3.4",
+      order={"x86": "plain", "arm64": "relaxed", "s390": "full"}, traits="pte")  # fmt: skip
+def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
+    """Permissions are only added: nothing needs a flush, a CPU with the old entry faults again.
+
+    arm64 before 6.19 broadcasts an invalidation here; it is not needed for safety and left out.
+    """
+    took_away(pte, pte.val, val)
+    pte.val = val
+
+
+# -- tables ------------------------------------------------------------------------------------------------
+
+
+@step("include/linux/pgtable.h:pmdp_get_lockless", "7.3.4", order="once")
+def pmdp_get_lockless(pmd: Pmd) -> Table | None:
+    return pmd.table
+
+
+@step("include/linux/pgtable.h:pmd_none", "7.3.4", order="plain")
+def pmd_none(pmd: Pmd) -> bool:
+    return pmd.table is None
+
+
+@primitive("mm/pgtable-generic.c:__pte_offset_map", "7.3.4")
+def pte_offset_map(pmd: Pmd, addr: Addr) -> Pte | None:
+    """The entry for an address, under RCU; None where there is no table.
+
+    The table that was found is `pte.table`: the pmd value that pte_offset_map_rw_nolock hands out.
+    """
+    rcu_read_lock()
+    table = pmdp_get_lockless(pmd)
+    if table is None:
+        rcu_read_unlock()
+        return None
+    return table.slots[addr]
+
+
+@primitive("mm/pgtable-generic.c:pte_unmap", "7.3.4")
+def pte_unmap(pte: Pte) -> None:
+    rcu_read_unlock()
+
+
+@primitive("mm/pgtable-generic.c:pte_offset_map_lock", "7.3.4")
+def pte_offset_map_lock(pmd: Pmd, addr: Addr) -> Pte | None:
+    """The entry with its table's lock held, the table being the one that is in use."""
+    while True:
+        pte = pte_offset_map(pmd, addr)
+        if pte is None:
+            return None
+        spin_lock(pte.table.ptl)
+        table = pmdp_get_lockless(pmd)
+        if table == pte.table:
+            return pte
+        spin_unlock(pte.table.ptl)
+        rcu_read_unlock()
+
+
+@primitive("include/linux/mm.h:pte_unmap_unlock", "7.3.4")
+def pte_unmap_unlock(pte: Pte) -> None:
+    spin_unlock(pte.table.ptl)
+    rcu_read_unlock()
+
+
+@step("include/linux/pgtable.h:pmd_clear", "7.3.4", order="once", traits="pmd")
+def pmd_clear(pmd: Pmd) -> None:
+    pmd.table = None
+
+
+@step("mm/memory.c:pmd_install", "7.3.4", order="release", traits="pmd")
+def pmd_populate(pmd: Pmd, table: Table) -> None:
+    """Publish a table, after the smp_wmb of pmd_install."""
+    pmd.table = table
+
+
+@static
+def spare_table(pmd: Pmd) -> Table | None:
+    """A table that the entry may be given when it has none (a cast has one at the most)."""
+    used = pmd.__dict__["table"]
+    for table in pmd.world.all(Table):
+        if table is not used and table.slots[first_addr(pmd)] is not None:
+            return table
+    return None
+
+
+@static
+def first_addr(pmd: Pmd) -> Addr:
+    """The first address that an entry translates."""
+    return next(a for r in pmd.world.all(Root) for a, p in enumerate(r.pmds) if p is pmd)
+
+
+@primitive("mm/memory.c:__pte_alloc", "7.3.4")
+def pte_alloc(pmd: Pmd) -> None:
+    """Give the entry a table if it has none.  Left out: no memory."""
+    if pmd_none(pmd):
+        spare = spare_table(pmd)
+        if spare is None:
+            unmodelled("a second table for one pmd")
+        else:
+            spin_lock(pmd.ptl)
+            if pmd_none(pmd):
+                pmd_populate(pmd, spare)
+            spin_unlock(pmd.ptl)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Flushing: the calls that mm code makes, mmu_gather, and the flush that unmapping puts off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.hw.arch import Remote, arch
+from model.hw.machine import Addr, Cpu, Thread
+from model.hw.tlb import dsb, ipi, tlbi
+from model.lang import current, primitive, static, step
+
+from .objects import Batched, Gather, Mm, Vma
+from .task import cpus, mine
+
+
+@static
+def in_mm_cpumask(cpu: Cpu, mm: Mm) -> bool:
+    """Whether a flush of the mm is for this CPU: it runs the mm's user code, or kernel code
+    for it (the threads of a cast all act on the same mm)."""
+    return not cpu.user or cpu.root is mm.root
+
+
+@primitive("arch/x86/mm/tlb.c:flush_tlb_mm_range", "7.3.4")
+def flush_everywhere(
+    mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level: bool
+) -> None:
+    """Invalidate [start, end) on all CPUs and wait until that is complete.
+
+    x86: an interrupt to each CPU in turn; the order does not matter, because the initiator waits
+    for all of them and an entry that is still cached is looked at by itself.
+    """
+    me: Thread = current()
+    if arch().remote == Remote.IPI:
+        for cpu in cpus():
+            if in_mm_cpumask(cpu, mm):
+                ipi(cpu, start, end, skip_lazy)
+    elif arch().remote == Remote.BROADCAST:
+        tlbi(me.cpu, start, end, last_level)
+        dsb(me.cpu)
+
+
+@primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_page", "7.3.4")
+def flush_tlb_page(vma: Vma, addr: Addr) -> None:
+    flush_everywhere(
+        vma.mm, addr, addr + 1, arch().page_skips_lazy, arch().page_last_level
+    )
+
+
+@primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_range", "7.3.4")
+def flush_tlb_range(vma: Vma, start: Addr, end: Addr) -> None:
+    flush_everywhere(vma.mm, start, end, arch().range_skips_lazy, arch().range_last_level)
+
+
+@static
+def all_of(mm: Mm) -> tuple[int, int]:
+    """The first address of an mm and the one after the last."""
+    return 0, len(mm.root.pmds)
+
+
+@primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_mm", "7.3.4")
+def flush_tlb_mm(mm: Mm) -> None:
+    start, end = all_of(mm)
+    flush_everywhere(mm, start, end, False, False)
+
+
+@step("include/linux/mm_inline.h:mm_tlb_flush_pending", "7.3.4", order="relaxed")
+def mm_tlb_flush_pending(mm: Mm) -> bool:
+    return mm.tlb_flush_pending > 0
+
+
+# -- mmu_gather ---------------------------------------------------------------------------------------
+
+
+@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order="relaxed", traits="gather",
+      several="the gather is the caller's own; only tlb_flush_pending is shared")  # fmt: skip
+def tlb_gather_mmu(mm: Mm) -> None:
+    """inc_tlb_flush_pending: from now on others know that a flush is due."""
+    tlb = mine(Gather)
+    mm.tlb_flush_pending = mm.tlb_flush_pending + 1
+    tlb.open = True
+
+
+@step("include/asm-generic/tlb.h:tlb_remove_tlb_entry", "7.3.4", traits="gather")
+def tlb_remove_tlb_entry(addr: Addr) -> None:
+    """Record an address for the flush."""
+    tlb = mine(Gather)
+    tlb.range[addr] = True
+
+
+@step("mm/mmu_gather.c:mm_tlb_flush_nested", "7.3.4", order="relaxed")
+def mm_tlb_flush_nested(mm: Mm) -> bool:
+    return mm.tlb_flush_pending > 1
+
+
+@step("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4", order="relaxed", traits="gather",
+      several="the gather is the caller's own; only tlb_flush_pending is shared")  # fmt: skip
+def dec_tlb_flush_pending(mm: Mm) -> None:
+    tlb = mine(Gather)
+    mm.tlb_flush_pending = mm.tlb_flush_pending - 1
+    tlb.open = False
+
+
+@primitive("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4")
+def tlb_flush_mmu(
+    mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: bool
+) -> None:
+    """The flush of tlb_finish_mmu for a gather over [start, end); frees nothing yet.
+
+    Another gather is open: the whole mm and the walk caches too, for its entries may be changed
+    and not yet flushed.  arm64 drops walk caches only if tables were freed.
+    """
+    nested = mm_tlb_flush_nested(mm)
+    if nested:
+        flush_tlb_mm(mm)
+    elif freed_tables:
+        flush_everywhere(mm, start, end, False, False)
+    elif recorded:
+        flush_everywhere(
+            mm, start, end, arch().page_skips_lazy, arch().gather_last_level
+        )
+
+
+# -- the flush that try_to_unmap puts off ----------------------------------------------------------------
+
+
+@step("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4", order="relaxed", traits="batch")
+def inc_tlb_flush_batched(mm: Mm) -> None:
+    """Left out: the reset at half range."""
+    batch = mm.tlb_flush_batched
+    mm.tlb_flush_batched = replace(batch, pending=batch.pending + 1)
+
+
+@primitive("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4")
+def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr) -> None:
+    """arm64 and INVLPGB machines issue the invalidation now and wait for it later; x86 notes
+    which CPUs to interrupt."""
+    me: Thread = current()
+    if arch().remote == Remote.BROADCAST and arch().family == "arm64":
+        tlbi(me.cpu, addr, addr + 1, True)
+    inc_tlb_flush_batched(mm)
+
+
+@primitive("mm/rmap.c:try_to_unmap_flush", "7.3.4")
+def try_to_unmap_flush(mm: Mm, flush_required: bool) -> None:
+    """arch_tlbbatch_flush: what set_tlb_ubc_flush_pending put off."""
+    me: Thread = current()
+    if flush_required:
+        if arch().family == "arm64":
+            dsb(me.cpu)
+        else:
+            flush_tlb_mm(mm)
+
+
+@step("mm/rmap.c:flush_tlb_batched_pending", "7.3.4", order="relaxed")
+def read_tlb_flush_batched(mm: Mm) -> Batched:
+    return mm.tlb_flush_batched
+
+
+@step("mm/rmap.c:flush_tlb_batched_pending", "7.3.4", order="full")
+def mark_flushed(mm: Mm, seen: Batched) -> None:
+    """cmpxchg of the value read before: a newer pending unmap survives."""
+    if mm.tlb_flush_batched == seen:
+        mm.tlb_flush_batched = replace(seen, flushed=seen.pending)
+
+
+@primitive("mm/rmap.c:flush_tlb_batched_pending", "7.3.4")
+def flush_tlb_batched_pending(mm: Mm) -> None:
+    """Under a page-table lock: an entry here may have been unmapped and not yet flushed."""
+    if arch().batches_unmap:
+        batch = read_tlb_flush_batched(mm)
+        if batch.pending != batch.flushed:
+            flush_tlb_mm(mm)
+            mark_flushed(mm, batch)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Decorators that make a Python function part of a model.
+
+    @kernel     a routine: one kernel function, step by step
+    @primitive  a few steps that a trace shows as the one call that the routine makes
+    @step       one step: a guard, one access to memory, its effect
+    @rule       a step that may happen at any time, for every choice of its arguments
+    @pure       an expression
+    @effect     part of a step: what it does to hardware and ghosts
+    @static     plain Python, run when the model is compiled; its arguments are constants
+
+A decorated function still runs as Python; see `runtime`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from . import runtime
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Order = str | Mapping[str, str]
+"""An order for every architecture, or one by the name of the architecture's family."""
+
+
+class ModelFunction(Generic[P, R]):
+    """A function of a model, with what its decorator declared.
+
+    `cite` is ``file:function`` of the kernel, `version` the version read; `orders` and
+    `otherwise` are the memory order by architecture (on success, on failure); `traits` are words
+    that invariants attach to: sleeps, acquires, releases, ...
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        fn: Callable[P, R],
+        *,
+        cite: str = "",
+        version: str = "",
+        order: Order = "plain",
+        otherwise: Order = "plain",
+        traits: frozenset[str] = frozenset(),
+        barrier: str = "",
+        several: str = "",
+    ) -> None:
+        self.kind, self.fn, self.cite, self.version = kind, fn, cite, version
+        self.order, self.otherwise, self.traits = order, otherwise, traits
+        self.barrier, self.several = barrier, several
+        functools.update_wrapper(self, fn)
+        self.name: str = fn.__name__
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self.kind == "step":
+            return runtime.run_step(self.name, self.fn, args, kwargs)
+        return self.fn(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
+
+    @property
+    def citation(self) -> str:
+        """Kernel file, function and version, as a trace shows it."""
+        return f"{self.cite} {self.version}".strip()
+
+
+def kernel(cite: str, version: str) -> Callable[[Callable[P, R]], ModelFunction[P, R]]:
+    """A routine: `cite` is the kernel's ``file:function``, `version` the version modelled."""
+
+    def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
+        return ModelFunction("routine", fn, cite=cite, version=version)
+
+    return wrap
+
+
+def primitive(cite: str, version: str = "") -> Callable[[Callable[P, R]], ModelFunction[P, R]]:
+    """Several steps that a trace shows as one call."""
+
+    def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
+        return ModelFunction("primitive", fn, cite=cite, version=version)
+
+    return wrap
+
+
+def step(
+    cite: str = "",
+    version: str = "",
+    *,
+    order: Order = "plain",
+    otherwise: Order = "plain",
+    traits: str = "",
+    barrier: str = "",
+    several: str = "",
+) -> Callable[[Callable[P, R]], ModelFunction[P, R]]:
+    """One step: it touches one place in memory, besides hardware and ghosts.
+
+    `traits` are words, separated by spaces.  `barrier`: it is one, of this kind.  `several`: why
+    it may touch more than one place at once.
+    """
+
+    def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
+        return ModelFunction(
+            "step", fn, cite=cite, version=version, order=order, otherwise=otherwise,
+            traits=frozenset(traits.split()), barrier=barrier, several=several,
+        )  # fmt: skip
+
+    return wrap
+
+
+def rule(fn: Callable[P, R]) -> ModelFunction[P, R]:
+    """A guarded command: fires at any time, for each choice of its arguments."""
+    return ModelFunction("step", fn, traits=frozenset({"rule"}), several="a rule")
+
+
+def pure(fn: Callable[P, R]) -> ModelFunction[P, R]:
+    """An expression over its arguments (inside a step, also over the fields that it reads)."""
+    return ModelFunction("pure", fn)
+
+
+def effect(fn: Callable[P, R]) -> ModelFunction[P, R]:
+    """A helper that steps call and that may write fields; no step of its own."""
+    return ModelFunction("effect", fn)
+
+
+def static(fn: Callable[P, R]) -> ModelFunction[P, R]:
+    """Ordinary Python, carried out by the front end while it compiles."""
+    return ModelFunction("static", fn)

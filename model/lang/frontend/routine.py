@@ -1,0 +1,579 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Routines: from a Python function to the control-flow graph of one thread.
+
+Calls of routines and primitives are inlined.  Each call of a step, and each bare access to a
+field, becomes one edge; assignments and branches on locals become edges of their own, which a
+later pass merges.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .. import expr as ex
+from .. import runtime
+from ..declare import ModelFunction
+from ..errors import ModelError
+from ..expr import Cell, Expr, Local
+from ..ir import Access, Call, Check, Edge, Kind, Op, Site, Thread, Update
+from ..objects import Kobject
+from ..sorts import BOOL, Int, Sort, join
+from . import values as va
+from .body import NULL, RANGE, UNMODELLED, Body, run_pure
+from .calls import Evaluator
+from .source import Context, assigned_names
+from .steps import compile_step
+from .values import ArrayField, Value
+
+PLAIN_INT = Int(-32, 31)
+"""The range of an int local that has no annotation: errno values and page counts."""
+
+
+@dataclass
+class Graph:
+    """The graph under construction, shared by all functions inlined into a thread."""
+
+    edges: list[Edge] = field(default_factory=list)
+    locals: dict[str, Local] = field(default_factory=dict)
+    locations: int = 0
+
+    def location(self) -> int:
+        self.locations += 1
+        return self.locations - 1
+
+    def local(self, name: str, sort: Sort) -> Local:
+        """The local of that name and sort; another sort gets a name of its own."""
+        unique, n = name, 1
+        while unique in self.locals and self.locals[unique].sort != sort:
+            n += 1
+            unique = f"{name}'{n}"
+        return self.locals.setdefault(unique, ex.local(unique, sort))
+
+
+class Routine(Evaluator):
+    """One function inlined into a thread's graph.
+
+    `here` is the location reached so far, None where control cannot get.
+    """
+
+    def __init__(
+        self, ctx: Context, fn: ModelFunction[..., Any], graph: Graph, here: int, outer: Site | None
+    ) -> None:
+        super().__init__(ctx, fn)
+        self.graph, self.outer = graph, outer
+        self.here: int | None = here
+        self.counts = assigned_names(self.tree)
+        self.declared: dict[str, Sort] = {}
+        self.owned: dict[str, Local] = {}
+        self.loops: list[tuple[int, int]] = []
+        self.effects = 0
+        self.exit = graph.location()
+        self.results: list[tuple[int, Value, ast.AST]] = []
+        self.pending: list[Check] = []
+
+    # -- edges ---------------------------------------------------------------------------------------
+
+    def site(self, node: ast.AST, call: Call | None = None) -> Site:
+        return Site(
+            self.file, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), self.fn.name,
+            self.fn.citation, self.fn.kind == "primitive", call, self.outer,
+        )  # fmt: skip
+
+    def emit(
+        self, op: Op, node: ast.AST, *, target: int | None = None, call: Call | None = None,
+        choice: str = "",
+    ) -> None:  # fmt: skip
+        """An edge from here; `here` moves to its target."""
+        assert self.here is not None
+        if self.pending:
+            op = replace(op, checks=(*self.pending, *op.checks))
+            self.pending = []
+        at = self.graph.location() if target is None else target
+        self.graph.edges.append(Edge(self.here, at, op, self.site(node), call, choice))
+        self.here = at
+
+    def let(
+        self, pairs: list[tuple[Local, Expr]], node: ast.AST, *, target: int | None = None
+    ) -> None:
+        """Assign locals, all at once."""
+        updates = tuple(Update(place, value) for place, value in pairs if place is not value)
+        if updates or self.pending or target is not None:
+            self.emit(Op(Kind.LET, updates=updates), node, target=target)
+
+    def jump(self, target: int, node: ast.AST) -> None:
+        if self.here is not None:
+            self.emit(Op(Kind.LET), node, target=target)
+        self.here = None
+
+    def require(self, cond: Expr, invariant: str, node: ast.AST) -> None:
+        name = {"range": RANGE, "null": NULL}.get(invariant, invariant)
+        full = ex.implies(self.path, cond)
+        if full is not ex.TRUE:
+            self.pending.append(Check(name, full))
+
+    def temporary(self, sort: Sort, node: ast.AST) -> Local:
+        at = f"{getattr(node, 'lineno', 0)}.{getattr(node, 'col_offset', 0)}"
+        return self.graph.local(f"{self.fn.name}.@{at}", sort)
+
+    # -- accesses and calls -------------------------------------------------------------------------------
+
+    def effect(self, node: ast.AST) -> None:
+        """Count what one statement does to shared state: more than one thing is refused."""
+        self.effects += 1
+        if self.path is not ex.TRUE:
+            self.refuse(
+                node, f"'{ast.unparse(node)}' is a step that may not be carried out",
+                why="a step inside an expression is one that a trace cannot show",
+                instead="write an `if` statement",
+            )  # fmt: skip
+        if self.effects > 1:
+            self.refuse(
+                node, f"'{ast.unparse(node)}' is the second step of one statement",
+                why="one statement, one step, one line in a trace",
+                instead="assign the first to a variable",
+            )  # fmt: skip
+
+    def read(self, place: Cell, node: ast.AST) -> Expr:
+        self.effect(node)
+        into = self.temporary(place.sort, node)
+        op = Op(Kind.LOAD, updates=(Update(into, place),), access=Access(place))
+        self.emit(op, node, call=Call("read", (("", place),)))
+        return into
+
+    def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
+        if fn.kind == "effect":
+            self.refuse(node, f"{fn.name} is part of a step", instead="call it from a @step")
+        body = run_pure(self.ctx, fn, args, fields=False)
+        self.pending += [
+            replace(c, cond=ex.implies(self.path, c.cond)) for c in body.checks
+        ]
+        return body.result
+
+    def call_model(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
+        self.effect(node)
+        if fn.kind == "step":
+            return self.call_step(fn, args, node)
+        return self.inline(fn, args, node)
+
+    def call_step(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
+        done = compile_step(self.ctx, fn, args)
+        result: Value = done.result
+        updates = list(done.op.updates)
+        if isinstance(result, tuple):
+            result = tuple(self.hold(v, node, updates, i) for i, v in enumerate(result))
+        else:
+            result = self.hold(result, node, updates, 0)
+        self.emit(replace(done.op, updates=tuple(updates)), node, call=done.call)
+        return result
+
+    def hold(self, value: Value, node: ast.AST, updates: list[Update], part: int) -> Value:
+        """A result of a step in a temporary, set by the step itself."""
+        if not isinstance(value, Expr) or isinstance(value, ex.Const):
+            return value
+        name = self.temporary(value.sort, node)
+        into = self.graph.local(f"{name.name}.{part}" if part else name.name, value.sort)
+        updates.append(Update(into, value))
+        return into
+
+    def inline(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
+        site = self.site(node, _call_of(self.ctx, fn, args))
+        for outer in site.chain():
+            if outer.function == fn.name:
+                self.refuse(node, f"{fn.name} calls itself", why="recursion has no finite graph",
+                            instead="write a loop")  # fmt: skip
+        assert self.here is not None
+        if self.pending:
+            self.emit(Op(Kind.LET), node)
+        inner = Routine(self.ctx, fn, self.graph, self.here, site)
+        result = inner.run(args)
+        self.here = inner.here
+        return result
+
+    def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
+        if fn is runtime.check:
+            cond = self.truth(args[0], node)
+            self.emit(Op(Kind.ASSERT, checks=(Check(str(args[1]), cond),)), node)
+            return None
+        if fn is runtime.unmodelled:
+            stop = Check(UNMODELLED, ex.FALSE)
+            self.emit(Op(Kind.UNMODELLED, checks=(stop,), note=str(args[0])), node)
+            self.here = None
+            return None
+        if fn is runtime.choose:
+            return self.pick_freely(args[0], node)
+        if fn is runtime.wait_until:
+            self.refuse(node, "wait_until in a routine", why="waiting is part of a step",
+                        instead="write a @step that waits")  # fmt: skip
+        return NotImplemented
+
+    def pick_freely(self, options: Value, node: ast.Call) -> Value:
+        if not isinstance(options, tuple | range | frozenset) or not len(options):
+            self.refuse(node, "choose() needs a constant sequence")
+        if len(options) == 1:
+            return next(iter(options))
+        self.effect(node)
+        lifted = [self.lift(o, node) for o in options]
+        sort: Sort = lifted[0].sort
+        for one in lifted[1:]:
+            sort = join(sort, one.sort)
+        into, start, after = self.temporary(sort, node), self.here, self.graph.location()
+        for value, option in zip(lifted, options, strict=True):
+            self.here = start
+            op = Op(Kind.CHOICE, updates=(Update(into, value),))
+            call = Call("choose", (("", value),))
+            self.emit(op, node, target=after, call=call, choice=_choice_name(option))
+        return into
+
+    # -- statements ------------------------------------------------------------------------------------------
+
+    def run(self, args: list[Value]) -> Value:
+        """Inline the whole function; its value, with `here` after the return."""
+        params = (*self.tree.args.args, *self.tree.args.kwonlyargs)
+        hints = self.hints()
+        for param in params:
+            self.declare(param.arg, hints.get(param.arg), param)
+        pairs = [(p.arg, value) for p, value in zip(params, args, strict=True)]
+        self.bind_names(pairs, self.tree, parameters=True)
+        self.block(self.tree.body)
+        if self.here is not None:
+            self.results.append((self.here, None, self.tree))
+        return self.finish()
+
+    def finish(self) -> Value:
+        """Join the returns: one constant result stays constant, others go into a local."""
+        values = [value for _, value, _ in self.results]
+        if not values:
+            self.here = None
+            return None
+        width = len(values[0]) if isinstance(values[0], tuple) else 0
+        parts = [[v[i] for v in values] for i in range(width)] if width else [values]
+        joined = [self.join_results(column, i) for i, column in enumerate(parts)]
+        for at, value, node in self.results:
+            self.here = at
+            items = value if width else (value,)
+            pairs = [
+                (place, self.into(place, item, node))
+                for place, item in zip(joined, items, strict=True)
+                if isinstance(place, Local)
+            ]
+            self.let(pairs, node, target=self.exit)
+        self.here = self.exit
+        return tuple(joined) if width else joined[0]
+
+    def join_results(self, column: list[Value], part: int) -> Value:
+        if all(va.is_static(v) for v in column) and all(v == column[0] for v in column):
+            return column[0]
+        sort: Sort | None = self.return_sort(part)
+        if sort is None:
+            lifted = [self.lift(v, self.tree) for v in column]
+            sort = lifted[0].sort
+            for one in lifted[1:]:
+                sort = join(sort, one.sort)
+            sort = PLAIN_INT if isinstance(sort, Int) else sort
+        return self.graph.local(f"{self.fn.name}.return{part or ''}", sort)
+
+    def return_sort(self, part: int) -> Sort | None:
+        hint = self.hints().get("return")
+        args = getattr(hint, "__args__", None)
+        if getattr(hint, "__origin__", None) is tuple and args:
+            hint = args[part]
+        return None if hint in (None, int, type(None)) else self.sort_of(hint, self.tree)
+
+    def hints(self) -> dict[str, Any]:
+        return self.ctx.hints(self.fn)
+
+    def sort_of(self, hint: Any, node: ast.AST) -> Sort:
+        try:
+            return PLAIN_INT if hint is int else self.world.sort(hint)
+        except TypeError as error:
+            self.refuse(node, "this type is not finite", why=str(error),
+                        instead="use bool, int, an enum, an object, a record or a frozenset")  # fmt: skip
+
+    def block(self, body: list[ast.stmt]) -> None:
+        for node in body:
+            if self.here is None:
+                return
+            self.effects = 0
+            self.statement(node)
+            if self.pending and self.here is not None:
+                self.emit(Op(Kind.LET), node)
+            self.pending = []
+
+    def statement(self, node: ast.stmt) -> None:
+        method = getattr(self, f"do_{type(node).__name__}", None)
+        if method is None:
+            self.refuse(
+                node, f"'{ast.unparse(node).splitlines()[0]}' is not in the modelling language",
+                why="a routine is assignments, calls, if, while, for, break, continue, return",
+                instead="use those",
+            )  # fmt: skip
+        method(node)
+
+    def do_Pass(self, node: ast.Pass) -> None:
+        pass
+
+    def do_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.eval(node.value)
+
+    def do_Assign(self, node: ast.Assign) -> None:
+        if len(node.targets) != 1:
+            self.refuse(node, "a chained assignment", instead="write two")
+        self.assign(node.targets[0], self.eval(node.value), node)
+
+    def do_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if not isinstance(node.target, ast.Name):
+            self.refuse(node, "an annotation of something that is no local")
+        hint = self.ctx.annotation(self.fn, node.annotation)
+        self.declare(node.target.id, hint, node)
+        if node.value is not None:
+            self.assign(node.target, self.eval(node.value), node)
+
+    def do_AugAssign(self, node: ast.AugAssign) -> None:
+        if not isinstance(node.target, ast.Name):
+            self.refuse(
+                node, f"'{ast.unparse(node)}' reads and writes memory",
+                why="whether that is atomic must be said", instead="call a @step that does it",
+            )  # fmt: skip
+        loaded = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
+        value = self.eval(ast.copy_location(ast.BinOp(loaded, node.op, node.value), node))
+        self.assign(node.target, value, node)
+
+    def declare(self, name: str, hint: Any, node: ast.AST) -> None:
+        """Note the sort of a local from its annotation, if that is of the modelling language."""
+        if hint is not None:
+            try:
+                self.declared[name] = self.sort_of(hint, node)
+            except ModelError:
+                if self.counts.get(name):
+                    raise
+
+    def assign(self, target: ast.AST, value: Value, node: ast.AST) -> None:
+        if isinstance(target, ast.Name):
+            self.bind_names([(target.id, value)], node)
+        elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
+            if not all(isinstance(part, ast.Name) for part in target.elts):
+                self.refuse(node, "a tuple may only be assigned to names")
+            names = [part.id for part in target.elts if isinstance(part, ast.Name)]
+            self.bind_names(list(zip(names, value, strict=True)), node)
+        elif isinstance(target, ast.Attribute | ast.Subscript):
+            self.store(target, value, node)
+        else:
+            self.refuse(node, f"'{ast.unparse(target)}' cannot be assigned")
+
+    def bind_names(
+        self, pairs: list[tuple[str, Value]], node: ast.AST, *, parameters: bool = False
+    ) -> None:
+        """Assign names at once: what is constant for good stays so, the rest is in the state."""
+        places: list[tuple[Local, Expr]] = []
+        once = 0 if parameters else 1
+        for name, value in pairs:
+            if va.is_static(value) and self.counts.get(name, 0) <= once:
+                self.names[name] = value
+            else:
+                place = self.place_for(name, value, node)
+                places.append((place, self.into(place, value, node)))
+        self.let(places, node)
+        for name, value in pairs:
+            if not va.is_static(value) or self.counts.get(name, 0) > once:
+                self.names[name] = self.place_for(name, value, node)
+
+    def place_for(self, name: str, value: Value, node: ast.AST) -> Local:
+        """The local that a name of this function is, typed by annotation or first value."""
+        place = self.owned.get(name)
+        if place is None:
+            sort = self.declared.get(name)
+            if sort is None:
+                sort = self.lift(value, node).sort
+                sort = PLAIN_INT if isinstance(sort, Int) and not sort.names else sort
+            place = self.owned[name] = self.graph.local(f"{self.fn.name}.{name}", sort)
+        return place
+
+    def into(self, place: Local, value: Value, node: ast.AST) -> Expr:
+        return self.fit(self.lift(value, node, place.sort), place.sort, node)
+
+    def store(self, target: ast.Attribute | ast.Subscript, value: Value, node: ast.AST) -> None:
+        """A bare store to a field: a step."""
+        body = Body(self.ctx, self.fn, [], fields=False)
+        body.names = self.names
+        if isinstance(target, ast.Subscript):
+            base = body.eval(target.value)
+            if not isinstance(base, ArrayField):
+                self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned")
+            place = self.array_cell(base, body.eval(target.slice), target)
+        else:
+            place = body.place_of(target)
+        self.effect(node)
+        self.pending += body.checks
+        new = self.fit(self.lift(value, node, place.sort), place.sort, node)
+        call = Call("write", (("", place), ("", new)))
+        self.emit(Op(Kind.STORE, updates=(Update(place, new),), access=Access(place)), node,
+                  call=call)  # fmt: skip
+
+    # -- control flow ------------------------------------------------------------------------------------------
+
+    def test(self, node: ast.expr) -> tuple[int | None, int | None]:
+        """Branch on a condition: the locations where it holds and where it does not."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yes, no = self.test(node.operand)
+            return no, yes
+        if isinstance(node, ast.BoolOp):
+            return self.test_many(node)
+        self.effects = 0
+        cond = self.condition(node)
+        start = self.here
+        if isinstance(cond, ex.Const):
+            return (start, None) if cond.value else (None, start)
+        ends = []
+        pending, self.pending = self.pending, []
+        for side in (cond, ex.not_(cond)):
+            self.here, self.pending = start, list(pending)
+            self.emit(Op(Kind.ASSUME, guard=side), node)
+            ends.append(self.here)
+        return ends[0], ends[1]
+
+    def test_many(self, node: ast.BoolOp) -> tuple[int | None, int | None]:
+        stop_on_true = isinstance(node.op, ast.Or)
+        stopped: list[int] = []
+        for item in node.values:
+            yes, no = self.test(item)
+            stop, go = (yes, no) if stop_on_true else (no, yes)
+            if stop is not None:
+                stopped.append(stop)
+            self.here = go
+            if go is None:
+                break
+        went = self.here
+        meet = self.meet(stopped, node)
+        return (meet, went) if stop_on_true else (went, meet)
+
+    def meet(self, ends: list[int], node: ast.AST) -> int | None:
+        """One location for several ends."""
+        if len(ends) <= 1:
+            return ends[0] if ends else None
+        target = self.graph.location()
+        for end in ends:
+            self.here = end
+            self.jump(target, node)
+        return target
+
+    def do_If(self, node: ast.If) -> None:
+        yes, no = self.test(node.test)
+        ends: list[int] = []
+        before = dict(self.names)
+        sides: list[dict[str, Value]] = []
+        for start, body in ((yes, node.body), (no, node.orelse)):
+            self.here, self.names = start, dict(before)
+            if start is not None:
+                self.block(body)
+            if self.here is not None:
+                ends.append(self.here)
+                sides.append(self.names)
+        self.names = before
+        for side in sides:
+            self.names.update({k: v for k, v in side.items() if k not in before})
+        self.here = self.meet(ends, node)
+
+    def do_While(self, node: ast.While) -> None:
+        if node.orelse:
+            self.refuse(node, "while ... else", instead="use a flag")
+        top, after = self.graph.location(), self.graph.location()
+        self.jump(top, node)
+        self.here = top
+        yes, no = self.test(node.test)
+        if no is not None:
+            self.here = no
+            self.jump(after, node)
+        self.loops.append((top, after))
+        self.here = yes
+        self.block(node.body)
+        self.jump(top, node)
+        self.loops.pop()
+        reached = any(e.target == after for e in self.graph.edges)
+        self.here = after if reached else None
+
+    def do_For(self, node: ast.For) -> None:
+        if node.orelse:
+            self.refuse(node, "for ... else", instead="use a flag")
+        after = self.graph.location()
+        items = self.eval(node.iter)
+        if not va.is_static(items) or not hasattr(items, "__iter__"):
+            self.refuse(
+                node, f"'{ast.unparse(node.iter)}' is not constant",
+                why="a `for` is unrolled when the model is compiled",
+                instead="use range(CONSTANT), a tuple of objects, or a `while`",
+            )  # fmt: skip
+        for item in items:
+            following = self.graph.location()
+            self.loops.append((following, after))
+            self.assign_target(node.target, item)
+            self.block(node.body)
+            self.jump(following, node)
+            self.loops.pop()
+            reached = any(e.target == following for e in self.graph.edges)
+            self.here = following if reached else None
+        self.jump(after, node)
+        reached = any(e.target == after for e in self.graph.edges)
+        self.here = after if reached else None
+
+    def do_Break(self, node: ast.Break) -> None:
+        self.jump(self.loops[-1][1], node)
+
+    def do_Continue(self, node: ast.Continue) -> None:
+        self.jump(self.loops[-1][0], node)
+
+    def do_Return(self, node: ast.Return) -> None:
+        value = self.eval(node.value) if node.value else None
+        if isinstance(value, bool) or (isinstance(value, Expr) and value.sort == BOOL):
+            value = self.truth(value, node) if isinstance(value, Expr) else value
+        if self.pending:
+            self.emit(Op(Kind.LET), node)
+        assert self.here is not None
+        self.results.append((self.here, value, node))
+        self.here = None
+
+
+def _choice_name(option: Any) -> str:
+    return str(getattr(option, "name", option))
+
+
+def _call_of(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:
+    """A call as traces show it: only arguments that the modelling language can hold."""
+    names = [a.arg for a in ctx.tree(fn)[1].args.args]
+    shown = []
+    for name, value in zip(names, args, strict=False):
+        try:
+            shown.append((name, va.lift(ctx.world, value)))
+        except (va.NotLiftable, TypeError, ValueError):
+            continue
+    return Call(fn.name, tuple(shown), fn.traits)
+
+
+class _Compiling(runtime.Observer):
+    """Answers `current()` while a thread is compiled."""
+
+    def __init__(self, thread: Kobject) -> None:
+        self._thread = thread
+
+    def current(self) -> Kobject:
+        return self._thread
+
+
+def compile_thread(
+    ctx: Context, thread: Kobject, fn: ModelFunction[..., Any], args: list[Value]
+) -> Thread:
+    """The graph of one call, from entry to return, on behalf of `thread`."""
+    fn = ctx.resolve(fn)
+    graph = Graph()
+    entry = graph.location()
+    with runtime.observed(_Compiling(thread)):
+        routine = Routine(ctx, fn, graph, entry, None)
+        routine.run(args)
+    if routine.here is None:
+        raise ModelError(f"{fn.name} never returns", where=routine.where(routine.tree))
+    return Thread(
+        thread.name, fn.name, tuple(graph.locals.values()), tuple(graph.edges), entry,
+        routine.here, graph.locations,
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The text of a modelled function: its syntax tree, its file, and edits made by mutants."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..declare import ModelFunction
+from ..errors import ModelError
+from ..ir import Role
+from ..objects import World
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def shown_path(file: str) -> str:
+    """A file as messages name it: from the project's root, else from the working directory."""
+    path = Path(file).resolve()
+    for base in (_ROOT, Path.cwd()):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return file
+
+
+@functools.cache
+def _parsed(fn: Callable[..., Any]) -> tuple[str, ast.FunctionDef]:
+    file = shown_path(inspect.getsourcefile(fn) or "?")
+    try:
+        lines, start = inspect.getsourcelines(fn)
+    except (OSError, TypeError) as error:
+        raise ModelError(
+            f"the source of {fn.__name__} cannot be read", why=str(error),
+            instead="put the model in a file",
+        ) from error  # fmt: skip
+    tree = ast.parse(textwrap.dedent("".join(lines)))
+    ast.increment_lineno(tree, start - 1)
+    node = tree.body[0]
+    if not isinstance(node, ast.FunctionDef):
+        raise ModelError(
+            "not a plain function", where=f"{file}:{start}:0",
+            why="only `def` functions are compiled", instead="write `def name(...):`",
+        )  # fmt: skip
+    return file, node
+
+
+Edit = Callable[[ast.FunctionDef], ast.FunctionDef]
+"""What a mutant does to a function: a changed copy of its tree, line numbers kept."""
+
+
+@dataclass
+class Context:
+    """What a compilation depends on besides the text.
+
+    `family` picks the memory orders; `swap` replaces functions by others wherever they are
+    called (how a variant changes one function of a patch); `edits` are a mutant's changes.
+    """
+
+    world: World
+    family: str = "x86"
+    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
+    edits: Mapping[str, Edit] = field(default_factory=dict)
+    _roles: dict[str, Role] = field(default_factory=dict)
+
+    def resolve(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+        return self.swap.get(fn, fn)
+
+    def roles(self) -> Mapping[str, Role]:
+        """What each state variable stands for."""
+        if not self._roles:
+            self._roles.update({v.name: v.role for v in self.world.variables()})
+        return self._roles
+
+    def hints(self, fn: ModelFunction[..., Any]) -> Mapping[str, Any]:
+        """The annotations of a function, resolved."""
+        return _hints(fn.fn)
+
+    def annotation(self, fn: ModelFunction[..., Any], node: ast.expr) -> Any:
+        """The type that an annotation inside a function means; None if it cannot be resolved."""
+        scope = getattr(fn.fn, "__globals__", {})
+        try:
+            return eval(compile(ast.Expression(node), "<annotation>", "eval"), scope)
+        except NameError:
+            return None
+
+    def tree(self, fn: ModelFunction[..., Any]) -> tuple[str, ast.FunctionDef]:
+        """File and syntax tree of a function, edited where a mutant says so."""
+        file, node = _parsed(fn.fn)
+        edit = self.edits.get(fn.name)
+        return file, edit(node) if edit else node
+
+
+@functools.cache
+def _hints(fn: Callable[..., Any]) -> Mapping[str, Any]:
+    try:
+        return typing.get_type_hints(fn, include_extras=True)
+    except NameError as error:
+        raise ModelError(
+            f"an annotation of {fn.__name__} is not known", why=str(error),
+            instead="import the type where the function is defined",
+        ) from error  # fmt: skip
+
+
+@functools.cache
+def assigned_names(node: ast.FunctionDef) -> Mapping[str, int]:
+    """How often each name is assigned; inside a loop counts twice, since it may happen again."""
+    counts: dict[str, int] = {}
+
+    def walk(item: ast.AST, weight: int) -> None:
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
+            counts[item.id] = counts.get(item.id, 0) + weight
+        if isinstance(item, ast.AnnAssign) and item.value is None:
+            return
+        deeper = 2 if isinstance(item, ast.While | ast.For) else weight
+        for child in ast.iter_child_nodes(item):
+            walk(child, 1 if isinstance(item, ast.For) and child is item.target else deeper)
+
+    walk(node, 1)
+    return counts

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Steps and rules: one body, one operation, with what it touches and how that is ordered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import expr as ex
+from ..declare import ModelFunction, Order
+from ..errors import ModelError
+from ..expr import Cell
+from ..ir import Access, Call, Kind, Op, Role
+from . import values as va
+from .body import Body
+from .source import Context
+from .values import Value
+
+
+@dataclass(frozen=True)
+class CompiledStep:
+    op: Op
+    call: Call
+    result: Value
+
+
+def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> CompiledStep:
+    """The operation that a call of a step is."""
+    body = Body(ctx, fn, args).run()
+    roles = ctx.roles()
+    memory = [c for c in body.seen if roles[c.var] in (Role.MEMORY, Role.LOCK)]
+    written = [c for c in body.writes if roles[c.var] in (Role.MEMORY, Role.LOCK)]
+    places = list(dict.fromkeys([*memory, *written]))
+    words = {(c.index if roles[c.var] is Role.LOCK else c) for c in places}
+    where = body.where(body.tree)
+    if len(words) > 1 and not fn.several:
+        names = ", ".join(ex.show(p) for p in places)
+        raise ModelError(
+            f"{fn.name} touches {names}", where=where, why="a step is one access to memory",
+            instead="split it, or say @step(several='why that is one action')",
+        )  # fmt: skip
+    _refuse_ghost_reads(fn, body, roles, where)
+    kind = _kind(fn, body, memory, written)
+    access = None
+    if places and not fn.several:
+        order = _order(fn.order, ctx.family)
+        access = Access(places[0], order, _order(fn.otherwise, ctx.family), body.result is not None)
+    op = Op(kind, body.guard, body.updates(), tuple(body.checks), access, fn.barrier)
+    return CompiledStep(op, _call(ctx, fn, args), body.result)
+
+
+def _kind(
+    fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: list[Cell]
+) -> Kind:
+    if fn.barrier:
+        return Kind.BARRIER
+    if written:
+        return Kind.RMW if memory or body.guard is not ex.TRUE else Kind.STORE
+    return Kind.LOAD if memory else Kind.PRIMITIVE
+
+
+def _refuse_ghost_reads(
+    fn: ModelFunction[..., Any], body: Body, roles: dict[str, Role], where: str
+) -> None:
+    """What runs must not depend on what only invariants know, nor software on a TLB."""
+    effects = [u.value for u in body.updates() if roles[u.place.var] is not Role.GHOST]  # type: ignore[union-attr]
+    for part in (body.guard, *effects):
+        for leaf in ex.leaves(part):
+            if isinstance(leaf, Cell) and roles[leaf.var] is Role.GHOST:
+                raise ModelError(
+                    f"{fn.name} depends on {leaf.var}", where=where,
+                    why="it is a ghost, kept for invariants only",
+                    instead="use a field of memory, or make the result a ghost too",
+                )  # fmt: skip
+
+
+def _order(order: Order, family: str) -> str:
+    if isinstance(order, str):
+        return order
+    return order.get(family, "plain")
+
+
+def _call(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:
+    names = [a.arg for a in ctx.tree(fn)[1].args.args]
+    shown = []
+    for name, value in zip(names, args, strict=False):
+        try:
+            shown.append((name, va.lift(ctx.world, value)))
+        except (va.NotLiftable, TypeError, ValueError):
+            continue
+    return Call(fn.name, tuple(shown), fn.traits)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Values of the front end: ordinary Python values as far as they are known, expressions beyond.
+
+The front end is a partial evaluator.  A value is *static* (any Python object: a Kobject, an
+int, an enum member, a record, a tuple of values) or *dynamic* (an `Expr`).  Whatever is static
+is computed as Python would; the rest becomes the transition system.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from .. import expr as ex
+from ..expr import Const, Expr
+from ..objects import Array, Field, Kobject, World
+from ..sorts import BOOL, NOTHING, Enum, Int, Rec, Ref, Set, Sort, join
+
+Value = Any
+
+
+@dataclass(frozen=True)
+class ArrayField:
+    """`obj.field` where the field is an array and not indexed yet."""
+
+    owner: Expr
+    spec: Field
+
+
+@dataclass(frozen=True)
+class Column:
+    """A constant field of tuples, for an object that is not known: row `i` is object `i`'s."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    owner: Expr
+
+
+class NotLiftable(Exception):
+    """A Python value that no sort of the modelling language holds."""
+
+
+def lift(world: World, value: Value, like: Sort | None = None) -> Expr:
+    """The value as an expression; `like` decides the sort of None, of sets and of records."""
+    if isinstance(value, Expr):
+        return _sharpen(value, like)
+    if value is None:
+        return ex.const(0, like if isinstance(like, Ref) else NOTHING)
+    if isinstance(value, bool):
+        return ex.boolean(value)
+    if isinstance(value, enum.Enum):
+        sort = world.sort(type(value))
+        return ex.const(world.encode(value, sort), sort)
+    if isinstance(value, int):
+        return ex.number(value)
+    if isinstance(value, Kobject):
+        ref = world.ref(type(value))
+        return ex.const(ref.objects.index(value.name) + 1, ref)
+    if dataclasses.is_dataclass(value):
+        sort = world.sort(type(value))
+        return ex.const(world.encode(value, sort), sort)
+    if isinstance(value, frozenset) and isinstance(like, Set):
+        parts = [ex.single(lift(world, v, like.elem), like) for v in value]
+        group: Expr = ex.const(0, like)
+        for part in parts:
+            group = ex.union(group, part)
+        return group
+    raise NotLiftable(f"{value!r} is no value of the modelling language")
+
+
+def _sharpen(value: Expr, like: Sort | None) -> Expr:
+    if value.sort is NOTHING and isinstance(like, Ref):
+        return ex.const(0, like)
+    return value
+
+
+def static_of(world: World, value: Expr, hint: Any) -> Value:
+    """A constant expression as the Python value that it stands for, else the expression."""
+    if isinstance(value, Const):
+        return world.decode(value.value, hint)
+    return value
+
+
+def field_of(world: World, cls: str, name: str) -> Field | None:
+    """The declaration of a field by class name."""
+    for kind in class_of(world, cls).__mro__:
+        spec = getattr(kind, "fields", {}).get(name)
+        if spec is not None:
+            return typing.cast(Field, spec)
+    return None
+
+
+def class_of(world: World, cls: str) -> type[Kobject]:
+    for obj in world.everything():
+        if type(obj).__name__ == cls:
+            return type(obj)
+    raise KeyError(cls)
+
+
+def read_const(world: World, spec: Field, owner: Expr, cls: str) -> Value:
+    """A constant field of an object that may not be known."""
+    objects = world.all(class_of(world, cls))
+    held = [obj.__dict__[spec.name] for obj in objects]
+    if isinstance(owner, Const):
+        return held[owner.value - 1]
+    if all(isinstance(v, tuple) for v in held):
+        return Column(tuple(held), owner)
+    return table(world, [None, *held], (owner,))
+
+
+def table(world: World, held: list[Any], index: tuple[Expr, ...]) -> Value:
+    """A look-up in constants; entries that cannot be reached are given as None."""
+    known = [lift(world, v) for v in held if v is not None]
+    if not known:
+        return None
+    sort: Sort = known[0].sort
+    for one in known[1:]:
+        sort = join(sort, one.sort)
+    filler = sort.codes()[0] + sort.lowest if isinstance(sort, Int | Enum | Rec) else 0
+    values = []
+    for v in held:
+        e = lift(world, v, sort) if v is not None else ex.const(filler, sort)
+        assert isinstance(e, Const)
+        values.append(e.value)
+    if isinstance(sort, Ref) and any(v is None for v in held[1:]):
+        sort = dataclasses.replace(sort, nullable=True)
+    return ex.table(tuple(values), index, sort)
+
+
+def is_static(value: Value) -> bool:
+    if isinstance(value, tuple):
+        return all(is_static(v) for v in value)
+    return not isinstance(value, Expr | ArrayField | Column)
+
+
+def as_array(value: Any) -> Array[Any, Any] | None:
+    return value if isinstance(value, Array) else None
+
+
+def sort_name(sort: Sort) -> str:
+    """A sort as an author knows it."""
+    if isinstance(sort, Ref):
+        return f"{sort.cls} | None" if sort.nullable else sort.cls or "None"
+    if isinstance(sort, Rec | Enum):
+        return sort.name
+    if isinstance(sort, Set):
+        return f"frozenset[{sort_name(sort.elem)}]"
+    return "bool" if sort == BOOL else "int"

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The intermediate representation: what every front end makes and every engine reads.
+
+A `System` is shared variables, threads and rules.  A thread is a control-flow graph whose edges
+carry one operation each; a rule is an operation that may happen at any time (hardware, RCU
+callbacks, or a whole system of guarded commands).  An operation is a guard, a simultaneous
+assignment and checks, all over finite sorts, and says besides what memory it touches and how
+that access is ordered, so that memory ordering can become a pass over the same text.
+
+Nothing here is callable or knows Python's objects: `text` writes it out and reads it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from .expr import TRUE, Cell, Expr, Local, leaves
+from .sorts import Sort
+
+
+class Role(StrEnum):
+    """What a shared variable stands for."""
+
+    MEMORY = "memory"  # words that the kernel reads and writes
+    LOCK = "lock"  # lock words; the holder is part of the value
+    HARDWARE = "hardware"  # TLBs, walk caches, interrupt state: no guard of software reads it
+    GHOST = "ghost"  # kept for invariants only: nothing that runs may read it
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A shared variable, or an array of them with one element for each value of `dims`."""
+
+    name: str
+    dims: tuple[Sort, ...]
+    sort: Sort
+    role: Role = Role.MEMORY
+    doc: str = ""
+
+
+class Kind(StrEnum):
+    """What an edge is; see `Op`."""
+
+    LET = "let"  # locals only
+    ASSUME = "assume"  # a branch on locals
+    LOAD = "load"
+    STORE = "store"
+    RMW = "rmw"  # an atomic read-modify-write, also one that waits (a lock)
+    PRIMITIVE = "primitive"  # touches hardware or ghosts, no memory
+    CHOICE = "choice"  # one of several edges, freely
+    BARRIER = "barrier"
+    ASSERT = "assert"  # a check of the routine's own
+    UNMODELLED = "unmodelled"  # reached: the verdict is unknown
+    MERGED = "merged"  # several operations in a row, made by a pass
+
+
+@dataclass(frozen=True)
+class Access:
+    """The one access to memory of an operation, for the ordering pass.
+
+    `order` is plain, once, relaxed, acquire, release or full on this architecture; `otherwise`
+    is the order when the guard of a compare-and-exchange or trylock fails.
+    """
+
+    place: Cell
+    order: str = "plain"
+    otherwise: str = "plain"
+    used: bool = True
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must hold when an operation is carried out (in the state before it)."""
+
+    invariant: str
+    cond: Expr
+
+
+@dataclass(frozen=True)
+class Update:
+    place: Cell | Local
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Op:
+    """If `guard`, assign all `updates` at once; each check is judged in the state before."""
+
+    kind: Kind
+    guard: Expr = TRUE
+    updates: tuple[Update, ...] = ()
+    checks: tuple[Check, ...] = ()
+    access: Access | None = None
+    note: str = ""
+
+    def reads(self) -> frozenset[Expr]:
+        """Locals and cells that the operation depends on, checks included."""
+        parts = [self.guard, *(c.cond for c in self.checks)]
+        for u in self.updates:
+            parts.append(u.value)
+            if isinstance(u.place, Cell):
+                parts.extend(u.place.index)
+        return frozenset().union(*(leaves(p) for p in parts))
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a step calls: the name and arguments that a trace shows and that invariants attach to.
+
+    `traits` are what the declaration of the step says of it: sleeps, acquires, releases, ...
+    """
+
+    name: str
+    args: tuple[tuple[str, Expr], ...] = ()
+    traits: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a model's source, and the calls that led there.
+
+    `primitive`: the enclosing function is one, so a trace shows the place that called it.
+    `call` is what is called here, for the outer places of a chain.
+    """
+
+    file: str
+    line: int
+    col: int
+    function: str
+    cite: str = ""
+    primitive: bool = False
+    call: Call | None = None
+    outer: Site | None = None
+
+    def chain(self) -> Iterator[Site]:
+        """This place and its callers, innermost first."""
+        here: Site | None = self
+        while here is not None:
+            yield here
+            here = here.outer
+
+
+@dataclass(frozen=True)
+class Edge:
+    source: int
+    target: int
+    op: Op
+    site: Site | None = None
+    call: Call | None = None
+    choice: str = ""
+    parts: tuple[Edge, ...] = field(default=(), compare=False)
+    """The edges that a pass merged into this one, in order."""
+
+    def origin(self) -> tuple[Edge, ...]:
+        """The edges of the unmerged thread that this one stands for."""
+        return self.parts or (self,)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """One call of a routine, from entry to return, on a CPU of its own.
+
+    `name` is that of the Thread object on whose behalf it runs.
+    """
+
+    name: str
+    routine: str
+    locals: tuple[Local, ...]
+    edges: tuple[Edge, ...]
+    entry: int
+    end: int
+    locations: int
+
+    def leaving(self) -> dict[int, list[Edge]]:
+        """The edges by source, in order."""
+        table: dict[int, list[Edge]] = {at: [] for at in range(self.locations)}
+        for edge in self.edges:
+            table[edge.source].append(edge)
+        return table
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An operation that may be carried out whenever its guard holds."""
+
+    name: str
+    op: Op
+    hardware: bool = False
+    site: Site | None = None
+
+
+@dataclass(frozen=True)
+class StateCheck:
+    """What must hold in every reachable state."""
+
+    invariant: str
+    cond: Expr
+
+
+@dataclass(frozen=True)
+class System:
+    """Threads and rules over shared variables.  The initial state is not part of it.
+
+    `checks` must hold in every state.  `witnesses` say when an invariant has had something to
+    do; a search reports which were reached.
+    """
+
+    name: str
+    variables: tuple[Variable, ...]
+    threads: tuple[Thread, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    checks: tuple[StateCheck, ...] = ()
+    witnesses: tuple[StateCheck, ...] = ()
+
+    def ops(self) -> Iterator[Op]:
+        for thread in self.threads:
+            for edge in thread.edges:
+                yield edge.op
+        for rule in self.rules:
+            yield rule.op
+
+    def map_ops(self, change: OpPass) -> System:
+        """The system with every operation replaced."""
+        threads = tuple(
+            replace(t, edges=tuple(replace(e, op=change(e.op)) for e in t.edges))
+            for t in self.threads
+        )
+        rules = tuple(replace(r, op=change(r.op)) for r in self.rules)
+        return replace(self, threads=threads, rules=rules)
+
+
+class OpPass:
+    """A function from operations to operations, for `System.map_ops`."""
+
+    def __call__(self, op: Op) -> Op:
+        raise NotImplementedError
+
+
+State = dict[Expr, int]
+"""A state by place: cells with constant index, locals, and program counters elsewhere."""
