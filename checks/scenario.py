@@ -1,4 +1,217 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From a cast on an architecture to a system that an engine can decide."""
+"""From a cast on an architecture to a system that an engine decides.
+
+A `Stage` is one world on one architecture.  Everything that is made for it (compiled threads,
+reductions, generated text) serves all casts that are played on it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from invariants.attach import Attacher
+from invariants.registry import Invariant
+from model.hw import tlb
+from model.hw.arch import selected
+from model.hw.eager import eager, eager_initial
+from model.hw.memory import order_accesses
+from model.kernel.casts import Cast, Initial, invocations
+from model.kernel.setup import Setup, two_vmas
+from model.kernel.task import return_to_caller
+from model.lang import compose
+from model.lang.compose import Invocation
+from model.lang.frontend.source import Context, Edit
+from model.lang.ir import Rule, State, System, Thread
+from model.patches.patch import Variant
+
+from .engine.layout import Layout
+from .engine.reference import Explorer, Limits, Press, Progress, Search
+from .reduce.liveness import live_locals
+from .reduce.reducer import Family, Passes, Reduced
+
+ALWAYS = frozenset({"spare_page", "spare_table"})
+"""Made in every world, so that casts share it; what nobody uses costs nothing."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What world a cast is played in."""
+
+    pages: int
+    same_ptl: bool
+    needs: frozenset[str]
+
+    @classmethod
+    def of(cls, cast: Cast) -> Setting:
+        return cls(cast.pages, cast.same_ptl, cast.needs | ALWAYS)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A variant as it is played: with the edits of a mutant, if it is one."""
+
+    variant: Variant
+    edits: tuple[tuple[str, Edit], ...] = ()
+    mutant: str = ""
+
+
+class Stage:
+    """One world on one architecture, with the invariants that are asked about.
+
+    `anytime` keeps TLBs that fill and forget at any time; without it they are eager.
+    """
+
+    def __init__(
+        self, setting: Setting, arch: str, chosen: Iterable[Invariant], *,
+        anytime: bool = False, passes: Passes = Passes(),
+    ) -> None:  # fmt: skip
+        self.setting, self.arch, self.anytime = setting, arch, anytime
+        self._passes = passes
+        self.setup: Setup = two_vmas(
+            setting.pages, same_ptl=setting.same_ptl, threads=3, needs=setting.needs
+        )
+        self.world = self.setup.world
+        self._base = self.world.snapshot()
+        self._ctx = Context(self.world, epilogue=return_to_caller)
+        self._attacher = Attacher(self._ctx, chosen)
+        self._threads: dict[Any, Thread] = {}
+        self._raw: dict[Any, Thread] = {}
+        with selected(arch) as table:
+            self._ctx.family = table.family
+            self._fill = compose.rules(self._ctx, tlb.FILL)
+            self._evict = compose.rules(self._ctx, tlb.EVICT)
+            self._store = compose.rules(self._ctx, tlb.STORES)
+        self.variables = self.world.variables()
+        self._empty = System("", self.variables, (), self._fill)
+        self._checks = self._attacher.state_checks()
+        self._finals = self._attacher.end_checks()
+        self._rules: dict[bool, tuple[Rule, ...]] = {}
+        self._families: dict[frozenset[str], Reduced] = {}
+        self._press: Press | None = None
+
+    # -- threads -----------------------------------------------------------------------------------
+
+    def _calls(self, cast: Cast, role: Role) -> list[Invocation]:
+        subject = role.variant.call(self.setup)
+        return invocations(self.setup, subject, cast.others, role.variant.neighbours_from)
+
+    def raw(self, call: Invocation, role: Role) -> Thread:
+        """A thread as the front end makes it, with invariants attached."""
+        key = (call.thread.name, call.fn, call.args, _identity(role, call))
+        if key not in self._raw:
+            ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
+            with selected(self.arch):
+                (made,) = compose.threads(ctx, [call])
+                self._raw[key] = self._attacher.thread(made, call.thread)
+        return self._raw[key]
+
+    def _thread(self, call: Invocation, role: Role) -> Thread:
+        key = (call.thread.name, call.fn, call.args, _identity(role, call))
+        if key not in self._threads:
+            raw = self.raw(call, role)
+            if self.anytime:
+                self._threads[key] = raw
+            else:
+                alone = replace(self._empty, threads=(raw,), checks=self._checks)
+                self._threads[key] = eager(order_accesses(alone)).threads[0]
+        return self._threads[key]
+
+    def _hardware(self, user: bool) -> tuple[Rule, ...]:
+        if user not in self._rules:
+            found = (*self._fill, *(self._store if user else ()))
+            if self.anytime:
+                found += self._evict
+            else:
+                found = eager(System("", self.variables, (), found)).rules
+            self._rules[user] = found
+        return self._rules[user]
+
+    # -- systems ---------------------------------------------------------------------------------------
+
+    def raw_system(self, cast: Cast, role: Role) -> System:
+        """Nothing reduced, TLBs at any time: what a schedule is an index into."""
+        threads = tuple(self.raw(c, role) for c in self._calls(cast, role))
+        rules = (*self._fill, *self._evict, *(self._store if _stores(cast) else ()))
+        return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
+
+    def system(self, cast: Cast, role: Role) -> System:
+        """The system of a cast, before reductions."""
+        threads = tuple(self._thread(c, role) for c in self._calls(cast, role))
+        rules = self._hardware(_stores(cast) > 0)
+        return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
+
+    def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
+        """The state that a cast begins in."""
+        self.world.restore(self._base)
+        self.setup.user.stores = _stores(cast)
+        cast.initial.set_up(self.setup)
+        state = compose.initial_state(self._ctx)
+        self.world.restore(self._base)
+        as_is = self.anytime if anytime is None else anytime
+        return state if as_is else eager_initial(self._empty, state)
+
+    def prepare(self, plays: Sequence[tuple[Cast, Role]]) -> None:
+        """Compile and reduce what these casts need, before the first of them is decided."""
+        families: dict[frozenset[str], list[tuple[Cast, Role]]] = {}
+        for cast, role in plays:
+            families.setdefault(_features(cast), []).append((cast, role))
+        for features, members in families.items():
+            self._families[features] = Reduced(self._family(members), self._passes)
+        whole = frozenset().union(*(f.regions.whole for f in self._families.values()))
+        self._press = Press(Layout(self.variables, whole))
+
+    def _family(self, plays: Sequence[tuple[Cast, Role]]) -> Family:
+        seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]
+        initial: dict[str, State] = {}
+        for cast, role in plays:
+            for n, thread in enumerate(self.system(cast, role).threads):
+                seats[n][id(thread)] = thread
+            initial.setdefault(cast.initial.name, self.initial(cast))
+        rules = self._hardware(_stores(plays[0][0]) > 0)
+        return Family(
+            self.variables, [list(s.values()) for s in seats], rules, self._checks, self._finals,
+            list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
+        )  # fmt: skip
+
+    def reduced(self, cast: Cast, role: Role) -> System:
+        """The system that is searched."""
+        if _features(cast) not in self._families:
+            self.prepare([(cast, role)])
+        return self._families[_features(cast)].of(self.system(cast, role))
+
+    def explorer(self, system: System) -> Explorer:
+        """The reference explorer on a reduced system."""
+        assert self._press is not None
+        live = [live_locals(t) for t in system.threads] if self._passes.merge else None
+        return Explorer(system, self._press, live)
+
+    def search(
+        self, cast: Cast, role: Role, limits: Limits = Limits(), progress: Progress | None = None
+    ) -> tuple[Explorer, Search]:
+        """Decide one cast."""
+        explorer = self.explorer(self.reduced(cast, role))
+        return explorer, explorer.run(self.initial(cast), limits, progress)
+
+
+def _stores(cast: Cast) -> int:
+    return sum(n.user_stores for n in cast.others)
+
+
+SPECIAL = frozenset({"user", "pt_reclaim", "gup_fast", "gup_fast_dst"})
+"""Neighbours that make steps conflict which otherwise would not: they have families apart."""
+
+
+def _features(cast: Cast) -> frozenset[str]:
+    return frozenset(n.name for n in cast.others) & SPECIAL
+
+
+def _identity(role: Role, call: Invocation) -> Any:
+    """What of a role a thread depends on: neighbours only on nothing, the subject on all."""
+    if call.fn is role.variant.call and not role.edits:
+        return None
+    return (role.variant.name, role.mutant)
+
+
+__all__ = ["ALWAYS", "Initial", "Role", "Setting", "Stage"]

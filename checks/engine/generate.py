@@ -9,7 +9,6 @@ serves every initial state, and every cast in which the thread reduces to the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from model.lang import expr as ex
@@ -24,18 +23,16 @@ Successors = Callable[[int, Out], None]
 Fail = Callable[[int, Check], None]
 
 
-@dataclass
 class Code:
-    """Compiled operations of one thread or of rules.
+    """Operations of one thread or of rules, compiled as they are first needed.
 
-    `fired` has a mark for each, in order; `fail` is told of a failed check in a state.
+    `fired` has a mark for each operation, in order; `fail` is told of a failed check in a state.
     """
 
-    ops: tuple[Op, ...]
-    at: list[Successors | None]
-    text: str
-    fired: bytearray
-    names: dict[str, Any] = field(repr=False)
+    def __init__(self, ops: tuple[Op, ...]) -> None:
+        self.ops = ops
+        self.fired = bytearray(len(ops))
+        self.names: dict[str, Any] = {"fired": self.fired, "fail": None}
 
     def report_to(self, fail: Fail) -> None:
         """Start afresh: nothing has fired, and failed checks go to `fail`."""
@@ -43,36 +40,57 @@ class Code:
         self.fired[:] = bytes(len(ops))
         self.names["fail"] = lambda s, n, k: fail(s, ops[n].checks[k])
 
-
-def thread_code(layout: Layout, seat: Seat, thread: Thread) -> Code:
-    """Text and functions of a thread; `at` is indexed by location, None where nothing leaves."""
-    text = Text(layout, seat)
-    lines: list[str] = []
-    leaving: dict[int, list[int]] = {}
-    for n, edge in enumerate(thread.edges):
-        leaving.setdefault(edge.source, []).append(n)
-    for source in sorted(leaving):
-        lines.append(f"def at{source}(s, out):")
-        for n in leaving[source]:
-            edge = thread.edges[n]
-            move = [] if edge.target == source else [(seat.pc, edge.target)]
-            lines += _indent(_action(text, edge.op, n, move))
-    code = _compile(text, lines, tuple(e.op for e in thread.edges), thread.routine)
-    code.at = [code.names.get(f"at{n}") for n in range(thread.locations)]
-    return code
+    def run(self, text: Text, lines: list[str], name: str) -> None:
+        """Compile definitions into `names`."""
+        constants = [f"{key} = {values}" for key, values in text.constants.items()]
+        source = "\n".join([*constants, *lines, ""])
+        exec(compile(source, f"<{name}>", "exec"), self.names)
 
 
-def rules_code(layout: Layout, rules: tuple[Rule, ...]) -> Code:
-    """Text of rules: a single function."""
-    text = Text(layout)
-    items = [
-        (conjuncts(rule.op.guard), _action(text, rule.op, n, [], guarded=False))
-        for n, rule in enumerate(rules)
-    ]
-    lines = ["def rules(s, out):", *_indent(_decide(text, items)), "    return"]
-    code = _compile(text, lines, tuple(r.op for r in rules), "rules")
-    code.at = [code.names["rules"]]
-    return code
+class ThreadCode(Code):
+    """The successor function of each location of a thread."""
+
+    def __init__(self, layout: Layout, seat: Seat, thread: Thread) -> None:
+        super().__init__(tuple(e.op for e in thread.edges))
+        self.seat, self.thread = seat, thread
+        self._text = Text(layout, seat)
+        self._leaving: dict[int, list[int]] = {}
+        for n, edge in enumerate(thread.edges):
+            self._leaving.setdefault(edge.source, []).append(n)
+        self.at: list[Successors | None] = [
+            self._later(at) if at in self._leaving else None for at in range(thread.locations)
+        ]
+
+    def _later(self, at: int) -> Successors:
+        def first_time(s: int, out: Out) -> None:
+            made = self.at[at] = self._make(at)
+            made(s, out)
+
+        return first_time
+
+    def _make(self, at: int) -> Successors:
+        lines = [f"def at{at}(s, out):"]
+        for n in self._leaving[at]:
+            edge = self.thread.edges[n]
+            move = [] if edge.target == at else [(self.seat.pc, edge.target)]
+            lines += _indent(_action(self._text, edge.op, n, move))
+        self.run(self._text, lines, self.thread.routine)
+        return self.names[f"at{at}"]  # type: ignore[no-any-return]
+
+
+class RulesCode(Code):
+    """One successor function for all rules."""
+
+    def __init__(self, layout: Layout, rules: tuple[Rule, ...]) -> None:
+        super().__init__(tuple(r.op for r in rules))
+        text = Text(layout)
+        items = [
+            (conjuncts(rule.op.guard), _action(text, rule.op, n, [], guarded=False))
+            for n, rule in enumerate(rules)
+        ]
+        lines = ["def rules(s, out):", *_indent(_decide(text, items)), "    return"]
+        self.run(text, lines, "rules")
+        self.all: Successors = self.names["rules"]
 
 
 def judges_code(layout: Layout, judges: Iterable[StateCheck]) -> list[Callable[[int], Any]]:
@@ -83,17 +101,9 @@ def judges_code(layout: Layout, judges: Iterable[StateCheck]) -> list[Callable[[
     for judge in judges:
         lines += [f"def judge{count}(s):", f"    return {text.test(judge.cond)}"]
         count += 1
-    names = _compile(text, lines, (), "judges").names
-    return [names[f"judge{n}"] for n in range(count)]
-
-
-def _compile(text: Text, lines: list[str], ops: tuple[Op, ...], name: str) -> Code:
-    constants = [f"{key} = {values}" for key, values in text.constants.items()]
-    source = "\n".join([*constants, *lines, ""])
-    fired = bytearray(len(ops))
-    names: dict[str, Any] = {"fired": fired, "fail": None}
-    exec(compile(source, f"<{name}>", "exec"), names)
-    return Code(ops, [], source, fired, names)
+    code = Code(())
+    code.run(text, lines, "judges")
+    return [code.names[f"judge{n}"] for n in range(count)]
 
 
 def _indent(lines: Iterable[str]) -> list[str]:

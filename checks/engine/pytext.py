@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from model.lang.expr import Cell, Const, Expr, Local, Op
+from model.lang.expr import Cell, Const, Expr, Local, Op, Ranges
 from model.lang.ir import Update
 from model.lang.sorts import Bool, Int, Rec
 
@@ -20,6 +20,8 @@ class Text:
 
     def __init__(self, layout: Layout, seat: Seat | None = None) -> None:
         self.layout, self.seat = layout, seat
+        self._values: dict[Expr, str] = {}
+        self._tests: dict[Expr, str] = {}
         self.constants: dict[str, tuple[int, ...]] = {}
         self._names: dict[tuple[int, ...], str] = {}
 
@@ -27,6 +29,12 @@ class Text:
 
     def value(self, e: Expr) -> str:
         """Python text for the value; a Bool is 0, 1, False or True."""
+        text = self._values.get(e)
+        if text is None:
+            text = self._values[e] = self._value(e)
+        return text
+
+    def _value(self, e: Expr) -> str:
         if isinstance(e, Const):
             return str(e.value)
         if isinstance(e, Local | Cell):
@@ -57,7 +65,8 @@ class Text:
         if e.name == "single":
             return f"(1 << {self.code(a[0])})"
         assert e.name == "table", e.name
-        return f"{self.constant(e.data)}[{self.table_index(a)}]"
+        values, ranges = e.data
+        return f"{self.constant(values)}[{self.table_index(a, ranges)}]"
 
     def code(self, e: Expr) -> str:
         low = e.sort.lowest
@@ -106,11 +115,11 @@ class Text:
             parts.append(str(fixed))
         return "(" + " | ".join(parts) + ")"
 
-    def table_index(self, index: Sequence[Expr]) -> str:
+    def table_index(self, index: Sequence[Expr], ranges: Ranges) -> str:
         text = ""
-        for i in index:
-            size = int(i.sort.codes()[-1]) + 1
-            text = f"({text}) * {size} + {self.code(i)}" if text else self.code(i)
+        for i, (low, size) in zip(index, ranges, strict=True):
+            at = f"{self.value(i)} - {low}" if low else self.value(i)
+            text = f"({text}) * {size} + ({at})" if text else at
         return text
 
     def constant(self, values: tuple[int, ...]) -> str:
@@ -124,6 +133,12 @@ class Text:
 
     def test(self, e: Expr) -> str:
         """Python text that is true or false as the condition is."""
+        text = self._tests.get(e)
+        if text is None:
+            text = self._tests[e] = self._test(e)
+        return text
+
+    def _test(self, e: Expr) -> str:
         if isinstance(e, Const):
             return "True" if e.value else "False"
         if isinstance(e, Local | Cell):

@@ -14,9 +14,9 @@ from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
-from model.lang.ir import Check, Op, State, System, Thread
+from model.lang.ir import Check, Op, Rule, State, System, Thread
 
-from .generate import Code, judges_code, rules_code, thread_code
+from .generate import Code, RulesCode, ThreadCode, judges_code
 from .layout import Layout, Seat
 
 DEADLOCK = "no_deadlock"
@@ -53,7 +53,6 @@ class Search:
     levels: int = 0
     why: str = ""
     violations: dict[str, Violation] = field(default_factory=dict)
-    witnessed: set[str] = field(default_factory=set)
     fired: tuple[bytes, ...] = ()
     parents: dict[int, int] = field(default_factory=dict, repr=False)
 
@@ -74,25 +73,25 @@ class Press:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._threads: dict[tuple[int, int], tuple[Seat, Code]] = {}
-        self._rules: dict[int, Code] = {}
+        self._threads: dict[tuple[int, int], ThreadCode] = {}
+        self._rules: dict[int, RulesCode] = {}
         self._judges: dict[Any, list[Callable[[int], Any]]] = {}
         self._kept: list[object] = []
 
-    def thread(self, number: int, thread: Thread, live: list[frozenset[Local]] | None) -> tuple[
-        Seat, Code
-    ]:  # fmt: skip
+    def thread(
+        self, number: int, thread: Thread, live: list[frozenset[Local]] | None
+    ) -> ThreadCode:
         key = (number, id(thread))
         if key not in self._threads:
             self._kept.append(thread)
             seat = self.layout.seat(number, thread, live)
-            self._threads[key] = seat, thread_code(self.layout, seat, thread)
+            self._threads[key] = ThreadCode(self.layout, seat, thread)
         return self._threads[key]
 
-    def rules(self, rules: Any) -> Code:
+    def rules(self, rules: tuple[Rule, ...]) -> RulesCode:
         if id(rules) not in self._rules:
             self._kept.append(rules)
-            self._rules[id(rules)] = rules_code(self.layout, rules)
+            self._rules[id(rules)] = RulesCode(self.layout, rules)
         return self._rules[id(rules)]
 
     def judges(self, judges: Any) -> list[Callable[[int], Any]]:
@@ -109,16 +108,13 @@ class Explorer:
         live: list[list[frozenset[Local]]] | None = None,
     ) -> None:  # fmt: skip
         self.system, self.layout = system, press.layout
-        pairs = [
+        self.codes = [
             press.thread(n, t, live[n] if live else None) for n, t in enumerate(system.threads)
         ]
-        self.seats = [seat for seat, _ in pairs]
-        self.codes = [code for _, code in pairs]
+        self.seats = [code.seat for code in self.codes]
         self.rules = press.rules(system.rules) if system.rules else None
-        judges = (*system.checks, *system.witnesses)
-        self._judges = press.judges(judges)
-        self._names = [j.invariant for j in judges]
-        self._checks = len(system.checks)
+        self._judges = press.judges(system.checks)
+        self._finals = press.judges(system.finals)
         self._relevant = [self._watch(code) for code in self.codes]
         self._search = Search()
         self._stopped = False
@@ -128,15 +124,14 @@ class Explorer:
     def _all_codes(self) -> list[Code]:
         return [*self.codes, *([self.rules] if self.rules else [])]
 
-    def _watch(self, code: Code) -> list[tuple[int, ...]]:
+    def _watch(self, code: ThreadCode) -> list[tuple[int, ...]]:
         """For each location, the judges whose truth the edges that leave it may change."""
         found: list[set[int]] = [set() for _ in code.at]
         support = [
             {leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)}
-            for j in (*self.system.checks, *self.system.witnesses)
+            for j in self.system.checks
         ]
-        thread = self.system.threads[self.codes.index(code)]
-        for edge in thread.edges:
+        for edge in code.thread.edges:
             written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
             found[edge.source] |= {k for k, read in enumerate(support) if read & written}
         return [tuple(sorted(group)) for group in found]
@@ -154,19 +149,25 @@ class Explorer:
 
     def _judge(self, state: int, judges: tuple[int, ...], depth: int) -> None:
         for k in judges:
-            name = self._names[k]
-            if k < self._checks:
-                if name not in self._search.violations and not self._judges[k](state):
-                    self._note(name, state, depth, at_step=False)
-            elif name not in self._search.witnessed and self._judges[k](state):
-                self._search.witnessed.add(name)
+            name = self.system.checks[k].invariant
+            if name not in self._search.violations and not self._judges[k](state):
+                self._note(name, state, depth, at_step=False)
+
+    def _end(self, state: int, depth: int) -> None:
+        """Nothing moves any more: all have returned, or it is a deadlock."""
+        if not self.ended(state):
+            self._note(DEADLOCK, state, depth, at_step=False)
+            return
+        for final, judge in zip(self.system.finals, self._finals, strict=True):
+            if not judge(state):
+                self._note(final.invariant, state, depth, at_step=False)
 
     # -- searching -----------------------------------------------------------------------------------
 
     def pack(self, initial: State) -> int:
         """A state given by cell, with all threads at their entry."""
         cells = {c for op in self._ops() for c in _fixed_cells(op)}
-        for judge in (*self.system.checks, *self.system.witnesses):
+        for judge in (*self.system.checks, *self.system.finals):
             cells |= {c for c in ex.leaves(judge.cond) if isinstance(c, Cell)}
         arrays = {c.var for c in cells if not _is_fixed(c)}
         used = {c for c in cells if _is_fixed(c)}
@@ -191,7 +192,7 @@ class Explorer:
         search = self._search = Search()
         start = self.pack(initial)
         search.parents[start] = start
-        self._judge(start, tuple(range(len(self._names))), 0)
+        self._judge(start, tuple(range(len(self._judges))), 0)
         frontier = [start]
         try:
             while frontier and not search.why:
@@ -213,9 +214,9 @@ class Explorer:
             (seat.pc.offset, seat.pc.mask, code.at, watch)
             for seat, code, watch in zip(self.seats, self.codes, self._relevant, strict=True)
         ]
-        rules = self.rules.at[0] if self.rules else None
+        rules = self.rules.all if self.rules else None
         software = self.system.rules and not all(r.hardware for r in self.system.rules)
-        every = tuple(range(len(self._names)))
+        every = tuple(range(len(self._judges)))
         following: list[int] = []
         out: list[int] = []
         put, clear = out.append, out.clear
@@ -250,8 +251,8 @@ class Explorer:
                             following.append(new)
                             self._judge(new, every, depth)
                     clear()
-            if not moved and not self._stopped and not self.ended(state):
-                self._note(DEADLOCK, state, depth - 1, at_step=False)
+            if not moved and not self._stopped:
+                self._end(state, depth - 1)
         return following
 
     def _out_of_bounds(self, limits: Limits, progress: Progress | None) -> bool:

@@ -85,10 +85,10 @@ def erase_part(part: Part, live: frozenset[Region], regions: Regions) -> Part:
 
     if part.thread is None:
         rules = (replace(r, op=slim(r.op)) for r in part.rules)
-        return Part(None, tuple(r for r in rules if r.op.updates or r.op.checks))
+        return Part(None, part.number, tuple(r for r in rules if r.op.updates or r.op.checks))
     edges = tuple(replace(e, op=slim(e.op)) for e in part.thread.edges)
     names = tuple(v for v in part.thread.locals if v.name in keep)
-    return Part(replace(part.thread, edges=edges, locals=names))
+    return Part(replace(part.thread, edges=edges, locals=names), part.number)
 
 
 def _key(place: Expr, regions: Regions) -> Key:

@@ -61,9 +61,10 @@ def fold_part(part: Part, known: Known, tables: Tables) -> Part:
     folder = Folder(known, tables)
     if part.thread is None:
         rules = (replace(r, op=folder.op(r.op)) for r in part.rules)
-        return Part(None, tuple(r for r in rules if _can_fire(r)))
+        return Part(None, part.number, tuple(r for r in rules if _can_fire(r)))
     edges = [replace(e, op=folder.op(e.op)) for e in part.thread.edges]
-    return Part(reachable(part.thread, [e for e in edges if e.op.guard is not ex.FALSE]))
+    kept = [e for e in edges if e.op.guard is not ex.FALSE]
+    return Part(reachable(part.thread, kept), part.number)
 
 
 def _can_fire(rule: Rule) -> bool:

@@ -1,162 +1,174 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Merging: what nobody else can see happens together with the step before it.
+"""Merging: a step that nobody can tell from a part of the step before is made one.
 
-An edge is *local* when it reads nothing that others write and writes nothing that others, rules
-or invariants look at, and never waits.  Ghost updates have no time of their own either.  A
-location all of whose exits are local is no interleaving point: it is removed, each way in being
-joined with each way out.
+An edge may join the edge before it when it never waits, is no free choice and is a left mover
+(`conflicts`); ghost updates have no time of their own either.  A location all of whose exits
+are such is no interleaving point: it is removed, each way in being joined with each way out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Edge, Kind, Op, Role, Thread, Update
+from model.lang.ir import Check, Edge, Kind, Op, Role, Thread, Update
 
-from .usage import Region, Regions, constant_index, op_cells
+from .conflicts import DISCIPLINE, Classifier, Others
 
 _LARGEST = 40
 """A location is kept where joining would make more edges than this: only size is at stake."""
 
-
-class Locality:
-    """Which edges of one thread are local.
-
-    `stable` are the regions that it reads and nobody else writes, `hidden` those that it writes
-    and neither another thread, a rule nor an invariant looks at.
-    """
-
-    def __init__(
-        self, regions: Regions, stable: frozenset[Region], hidden: frozenset[Region],
-        roles: Mapping[str, Role],
-    ) -> None:  # fmt: skip
-        self._regions, self._stable, self._hidden, self._roles = regions, stable, hidden, roles
-
-    def is_local(self, edge: Edge) -> bool:
-        """Whether nobody else can tell when the edge is taken."""
-        op = edge.op
-        if op.kind in (Kind.CHOICE, Kind.UNMODELLED):
-            return False
-        cells = [c for c in op.reads() if isinstance(c, Cell)]
-        if not all(self._regions.of(c) in self._stable for c in cells):
-            return False
-        return all(self._quiet(u.place) for u in op.updates)
-
-    def _quiet(self, place: Cell | Local) -> bool:
-        if isinstance(place, Local):
-            return True
-        return self._regions.of(place) in self._hidden or self._roles[place.var] is Role.GHOST
+Holder = Callable[[Cell], Expr]
+"""The lock word that must name the thread that uses a cell."""
 
 
-def merge_thread(thread: Thread, judge: Locality) -> Thread:
-    """The thread with local steps merged into the steps before them."""
-    leaving: dict[int, list[Edge]] = {}
-    entering: dict[int, list[Edge]] = {}
+def merge_thread(
+    thread: Thread, number: int, kinds: Classifier, others: Others, roles: Mapping[str, Role],
+    holder: Holder,
+) -> Thread:  # fmt: skip
+    """The thread with movers merged into the steps before them."""
+    quiet: dict[int, bool] = {}
+    edges = []
     for edge in thread.edges:
-        leaving.setdefault(edge.source, []).append(edge)
-        entering.setdefault(edge.target, []).append(edge)
-    todo = [at for at in range(thread.locations) if at not in (thread.entry, thread.end)]
-    for at in todo:
-        ways_in, ways_out = entering.get(at, []), leaving.get(at, [])
-        if not ways_in or not ways_out or not _removable(ways_in, ways_out, judge):
-            continue
+        uses = kinds.edge(edge, number + 1)
+        mover = _may_join(edge) and not others.conflict(uses, roles)
+        if mover and uses.reads - uses.free_reads:
+            edge = _disciplined(edge, number, kinds, holder)
+        quiet[id(edge)] = mover
+        edges.append(edge)
+    return _Merger(replace(thread, edges=tuple(edges)), quiet).run()
+
+
+def _may_join(edge: Edge) -> bool:
+    return edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED) and not _waits_at_all(edge.op)
+
+
+def _waits_at_all(op: Op) -> bool:
+    """Whether the guard looks at shared state, so that the step may have to wait."""
+    return any(isinstance(leaf, Cell) for leaf in ex.leaves(op.guard))
+
+
+def _disciplined(edge: Edge, number: int, kinds: Classifier, holder: Holder) -> Edge:
+    """The edge with a check that it reads locked fields under their locks."""
+    checks = []
+    for cell in kinds.locked_cells(edge):
+        word = holder(cell)
+        mine = ex.const(number + 1, word.sort)
+        checks.append(Check(DISCIPLINE, ex.eq(word, mine)))
+    return replace(edge, op=replace(edge.op, checks=(*edge.op.checks, *dict.fromkeys(checks))))
+
+
+class _Merger:
+    def __init__(self, thread: Thread, quiet: dict[int, bool]) -> None:
+        self._thread, self._quiet = thread, quiet
+        self._leaving: dict[int, list[Edge]] = {}
+        self._entering: dict[int, list[Edge]] = {}
+        for edge in thread.edges:
+            self._leaving.setdefault(edge.source, []).append(edge)
+            self._entering.setdefault(edge.target, []).append(edge)
+
+    def run(self) -> Thread:
+        ends = (self._thread.entry, self._thread.end)
+        for at in range(self._thread.locations):
+            ways_in, ways_out = self._entering.get(at, []), self._leaving.get(at, [])
+            if at not in ends and self._removable(ways_in, ways_out):
+                self._remove(at, ways_in, ways_out)
+        self._join_entry()
+        edges = [e for at in sorted(self._leaving) for e in self._leaving[at]]
+        return _renumber(replace(self._thread, edges=tuple(edges)))
+
+    def _removable(self, ways_in: list[Edge], ways_out: list[Edge]) -> bool:
+        if not ways_in or not ways_out:
+            return False
+        if len(ways_in) * len(ways_out) > max(_LARGEST, len(ways_in) + len(ways_out)):
+            return False
+        if any(e.target == e.source for e in ways_out):
+            return False
+        if not all(self._quiet[id(e)] for e in ways_out):
+            return False
+        return ex.or_(*(e.op.guard for e in ways_out)) is ex.TRUE
+
+    def _remove(self, at: int, ways_in: list[Edge], ways_out: list[Edge]) -> None:
         for edge in ways_out:
-            entering[edge.target].remove(edge)
+            self._entering[edge.target].remove(edge)
         for first in ways_in:
-            leaving[first.source].remove(first)
+            self._leaving[first.source].remove(first)
             for second in ways_out:
-                joined = _join(first, second)
+                joined = self._join(first, second)
                 if joined is not None:
-                    leaving[first.source].append(joined)
-                    entering[joined.target].append(joined)
-        entering[at], leaving[at] = [], []
-    _join_entry(thread, leaving, entering, judge)
-    edges = [e for at in sorted(leaving) for e in leaving[at]]
-    return _renumber(replace(thread, edges=tuple(edges)))
+                    self._leaving[first.source].append(joined)
+                    self._entering[joined.target].append(joined)
+        self._entering[at], self._leaving[at] = [], []
 
+    def _join_entry(self) -> None:
+        """Quiet steps at the entry happen together with the step after them."""
+        thread, leaving, entering = self._thread, self._leaving, self._entering
+        first = leaving.get(thread.entry, [])
+        targets = {e.target for e in first}
+        if entering.get(thread.entry) or thread.end in targets or thread.entry in targets:
+            return
+        alone = all(e.source == thread.entry for at in targets for e in entering[at])
+        if not first or not alone or not all(self._quiet[id(e)] for e in first):
+            return
+        joined = [self._join(e, after) for e in first for after in leaving[e.target]]
+        for at in targets:
+            leaving[at] = []
+        leaving[thread.entry] = [e for e in joined if e is not None]
 
-def _join_entry(
-    thread: Thread, leaving: dict[int, list[Edge]], entering: dict[int, list[Edge]],
-    judge: Locality,
-) -> None:  # fmt: skip
-    """Local steps at the entry happen together with the step after them."""
-    first = leaving.get(thread.entry, [])
-    targets = {e.target for e in first}
-    if entering.get(thread.entry) or thread.end in targets or thread.entry in targets:
-        return
-    alone = all(e.source == thread.entry for at in targets for e in entering[at])
-    if not first or not alone or not all(judge.is_local(e) for e in first):
-        return
-    joined = [_join(e, after) for e in first for after in leaving[e.target]]
-    for at in targets:
-        leaving[at] = []
-    leaving[thread.entry] = [e for e in joined if e is not None]
-
-
-def _removable(ways_in: list[Edge], ways_out: list[Edge], judge: Locality) -> bool:
-    if len(ways_in) * len(ways_out) > max(_LARGEST, len(ways_in) + len(ways_out)):
-        return False
-    if any(e.target == e.source for e in ways_out):
-        return False
-    if not all(judge.is_local(e) for e in ways_out):
-        return False
-    if any(_clash(one.op, two.op) for one in ways_in for two in ways_out):
-        return False
-    return ex.or_(*(e.op.guard for e in ways_out)) is ex.TRUE
-
-
-def _join(first: Edge, second: Edge) -> Edge | None:
-    op = compose(first.op, second.op)
-    if op.guard is ex.FALSE:
-        return None
-    return Edge(
-        first.source, second.target, op, first.site, first.call, first.choice,
-        (*first.origin(), *second.origin()),
-    )  # fmt: skip
+    def _join(self, first: Edge, second: Edge) -> Edge | None:
+        op = compose(first.op, second.op)
+        if op.guard is ex.FALSE:
+            return None
+        made = Edge(
+            first.source, second.target, op, first.site, first.call, first.choice, first.number,
+            (*first.origin(), *second.origin()),
+        )  # fmt: skip
+        self._quiet[id(made)] = self._quiet[id(first)] and self._quiet[id(second)]
+        return made
 
 
 def compose(first: Op, second: Op) -> Op:
-    """One operation that does the first and then the second.
-
-    The second may read cells only with constant index, or ones that the first does not write.
-    """
-    written = {u.place: u.value for u in first.updates}
+    """One operation that does the first and then the second."""
+    written: dict[Cell | Local, Expr] = {u.place: u.value for u in first.updates}
 
     def after(e: Expr) -> Expr | None:
-        return written.get(e) if isinstance(e, Cell | Local) else None
+        """What a place holds after the first; an element at a computed index may be the same."""
+        if not isinstance(e, Cell | Local):
+            return None
+        if e in written or isinstance(e, Local):
+            return written.get(e)
+        value: Expr = e
+        for place, new in written.items():
+            if isinstance(place, Cell) and place.var == e.var:
+                value = ex.ite(_same_place(place, e), new, value)
+        return None if value is e else value
 
     memo: dict[Expr, Expr] = {}
 
     def post(e: Expr) -> Expr:
         return ex.substitute(e, after, memo)
 
-    updates = dict(written)
-    for u in second.updates:
-        place = u.place
-        if isinstance(place, Cell):
-            place = ex.cell(place.var, tuple(post(i) for i in place.index), place.sort)
-        updates[place] = post(u.value)
     guard = ex.and_(first.guard, post(second.guard))
     checks = (*first.checks, *(replace(c, cond=post(c.cond)) for c in second.checks))
     checks = tuple(c for c in checks if c.cond is not ex.TRUE)
+    updates = dict(written)
+    for u in second.updates:
+        place, value = u.place, post(u.value)
+        if isinstance(place, Cell):
+            place = ex.cell(place.var, tuple(post(i) for i in place.index), place.sort)
+            for other, held in updates.items():
+                if other is not place and isinstance(other, Cell) and other.var == place.var:
+                    updates[other] = ex.ite(_same_place(other, place), value, held)
+        updates[place] = value
     kind = first.kind if _is_nothing(second) else second.kind if _is_nothing(first) else Kind.MERGED
     new = tuple(Update(p, v) for p, v in updates.items() if p is not v)
     return Op(kind, guard, new, tuple(dict.fromkeys(checks)), first.access or second.access)
 
 
-def _clash(first: Op, second: Op) -> bool:
-    """Whether one writes an element by computed index of an array that the other uses."""
-    for one, two in ((first, second), (second, first)):
-        computed = {
-            u.place.var for u in one.updates
-            if isinstance(u.place, Cell) and constant_index(u.place) is None
-        }  # fmt: skip
-        if computed and any(c.var in computed for c in op_cells(two)):
-            return True
-    return False
+def _same_place(one: Cell, two: Cell) -> Expr:
+    return ex.and_(*(ex.eq(a, b) for a, b in zip(one.index, two.index, strict=True)))
 
 
 def _is_nothing(op: Op) -> bool:
@@ -172,5 +184,3 @@ def _renumber(thread: Thread) -> Thread:
     return replace(
         thread, edges=edges, entry=new[thread.entry], end=new[thread.end], locations=len(used)
     )
-
-

@@ -166,8 +166,8 @@ class _View:
         view = self if facts is self._facts else _View(facts)
         new = dict(facts)
         for u in edge.op.updates:
-            tracked = isinstance(u.place, Local) or u.place in own
-            if not tracked:
+            if isinstance(u.place, Cell) and u.place not in own:
+                _forget(new, u.place)
                 continue
             values = view.values(u.value)
             if values is None:
@@ -202,6 +202,13 @@ class _View:
     def _holds(self, part: Expr, place: Expr, value: int) -> bool:
         swapped = {place: ex.const(value, place.sort)}
         return ex.substitute(part, swapped.get, {}) is not ex.FALSE
+
+
+def _forget(facts: Facts, place: Cell) -> None:
+    """An element at a computed index was written: nothing is known of the array any more."""
+    for other in [c for c in facts if isinstance(c, Cell) and c.var == place.var]:
+        if all(a is b or not isinstance(b, ex.Const) for a, b in zip(other.index, place.index)):
+            del facts[other]
 
 
 def _from_guard(part: Expr, place: Expr) -> frozenset[int] | None:

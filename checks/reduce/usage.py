@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which elements of the shared variables a part of a system reads and writes.
+"""Which elements of the shared variables a part of a system reads and writes, and how.
 
 A *part* is one thread or one set of rules.  An array that is only ever indexed by constants is
 as many variables as it has elements; one that is indexed by a computed value somewhere in the
-world is one variable to every pass.
+family of systems at hand is one variable to every pass.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cached_property
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
-from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
+from model.lang.ir import Op, Rule, StateCheck, Thread
 
 Index = tuple[int, ...]
 Region = tuple[str, Index]
@@ -45,9 +45,10 @@ def op_cells(op: Op) -> Iterator[Cell]:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A thread, or rules, with what passes ask about it; compared by identity."""
+    """A thread with its number in the system, or rules; compared by identity."""
 
     thread: Thread | None
+    number: int = -1
     rules: tuple[Rule, ...] = ()
 
     @cached_property
@@ -68,15 +69,6 @@ class Part:
             (u.place, u.value) for op in self.ops for u in op.updates if isinstance(u.place, Cell)
         )
 
-    @cached_property
-    def computed(self) -> frozenset[str]:
-        """Arrays that are indexed by a computed value."""
-        return frozenset(c.var for c in self.cells if constant_index(c) is None)
-
-    @property
-    def edges(self) -> tuple[Edge, ...]:
-        return self.thread.edges if self.thread is not None else ()
-
 
 class Regions:
     """Maps cells to the variable that they are to every pass.
@@ -90,7 +82,7 @@ class Regions:
 
     @classmethod
     def of_parts(cls, parts: Iterable[Part]) -> Regions:
-        """The regions of a world in which these parts may come together."""
+        """The regions of a family of systems made of these parts."""
         depth: dict[str, int] = {}
         for part in parts:
             for cell in part.cells:
@@ -115,13 +107,8 @@ class Regions:
             values.append(part.value)
         return (cell.var, tuple(values))
 
-    def reads(self, part: Part) -> frozenset[Region]:
-        """Every region that a part reads, in guards, values, indices or checks."""
-        return frozenset(self.of(c) for op in part.ops for c in op.reads() if isinstance(c, Cell))
-
-    def writes(self, part: Part) -> frozenset[Region]:
-        """Every region that a part writes."""
-        return frozenset(self.of(place) for place, _ in part.written)
+    def in_(self, e: Expr) -> set[Region]:
+        return {self.of(c) for c in cells_of(e)}
 
 
 def _leading(cell: Cell) -> int:
@@ -134,4 +121,3 @@ def _leading(cell: Cell) -> int:
 def judged_cells(judges: Iterable[StateCheck]) -> Iterator[Cell]:
     for judge in judges:
         yield from cells_of(judge.cond)
-

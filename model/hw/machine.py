@@ -29,6 +29,7 @@ class Frame(Kobject):
     zero: bool = kfield(False, "it is the shared zero page", const=True)
     folio: Any = kfield(None, "the struct folio that the kernel keeps for it", const=True)
     value: Token = kfield(0, "what it holds")
+    modified: bool = ghost(False, "a store was recorded as Dirty and is not saved yet")
 
 
 class PteKind(enum.Enum):
@@ -74,6 +75,7 @@ class Thread(Kobject):
     removed: Array[Addr, frozenset[Translation]] = ghost(
         frozenset(), "translations that this call took away from the page table"
     )
+    took: Array[Addr, PteVal] = ghost(PteVal(), "what entries were that it has changed since it holds their lock")
 
 
 class SpinLock(Kobject):
@@ -96,13 +98,13 @@ class Pte(Kobject):
 
     table: Table = kfield(const=True)
     addr: Addr = kfield(0, const=True, doc="the address that it maps while the table is in use")
-    val: PteVal = kfield(PteVal(), "the entry", lock="table.ptl")
+    val: PteVal = kfield(PteVal(), "the entry", lock="table.ptl.owner")
 
 
 class Pmd(Kobject):
     """An entry that points to a table."""
 
-    table: Table | None = kfield(None, "pmd_none is None; huge leaves are not modelled", lock="ptl")
+    table: Table | None = kfield(None, "pmd_none is None; huge leaves are not modelled", lock="ptl.owner")
     ptl: SpinLock = kfield(const=True, doc="pmd_lockptr")
 
 
@@ -131,6 +133,22 @@ class Cpu(Kobject):
     )
     issued_walk: Array[Pmd, frozenset[Table]] = hardware(
         frozenset(), "the same for cached pointers to tables"
+    )
+
+
+@pure
+def permitted(val: PteVal) -> frozenset[Translation]:
+    """The translations that an entry stands for: with its rights, or with fewer."""
+    nothing: frozenset[Translation] = frozenset()
+    if not translates(val):
+        return nothing
+    return frozenset(
+        {
+            Translation(frame=val.frame, write=val.write, dirty=val.dirty),
+            Translation(frame=val.frame, write=val.write, dirty=False),
+            Translation(frame=val.frame, write=False, dirty=val.dirty),
+            Translation(frame=val.frame, write=False, dirty=False),
+        }
     )
 
 

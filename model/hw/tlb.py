@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.lang import effect, rule, static, step, wait_until
+from model.lang import current, effect, rule, static, step, wait_until
 
-from .machine import Addr, Cpu, Pmd, Table, Translation, translates
+from .machine import Addr, Cpu, Pmd, Pte, Table, Thread, Translation, permitted, translates
 
 
 @static
@@ -40,6 +40,18 @@ def translated(cpu: Cpu) -> tuple[Addr, ...]:
     root = cpu.root
     assert root is not None
     return tuple(a for a, pmd in enumerate(root.pmds) if pmd is not None)
+
+
+@static
+def entries_of(cpu: Cpu, addr: Addr) -> tuple[Pte, ...]:
+    """The entries that an address has in the tables of the world."""
+    return tuple(p for p in cpu.world.all(Pte) if p.addr == addr)
+
+
+@static
+def threads_of(cpu: Cpu) -> tuple[Thread, ...]:
+    """Every thread of the machine."""
+    return cpu.world.all(Thread)
 
 
 # -- rules: what hardware does by itself -----------------------------------------------------------
@@ -110,7 +122,10 @@ def set_dirty(cpu: Cpu, addr: Addr, table: Table) -> None:
     wait_until(pmd is not None and pte is not None)
     val = pte.val
     wait_until(table in cpu.walk[pmd] and translates(val) and val.write and not val.dirty)
-    pte.val = replace(val, dirty=True)
+    new = replace(val, dirty=True)
+    pte.val = new
+    for thread in threads_of(cpu):
+        thread.removed[addr] = thread.removed[addr] - permitted(new)
 
 
 @rule
@@ -120,6 +135,9 @@ def store(cpu: Cpu, addr: Addr, through: Translation) -> None:
     wait_until(cpu.stores > 0 and not cpu.lazy and through in cpu.tlb[addr])
     through.frame.value = cpu.stores
     cpu.stores = cpu.stores - 1
+    for pte in entries_of(cpu, addr):
+        if pte.val.frame == through.frame and pte.val.dirty:
+            through.frame.modified = True
 
 
 FILL = (remember_table, fill)
@@ -140,6 +158,20 @@ def drop(cpu: Cpu, start: Addr, end: Addr) -> None:
 
 
 @effect
+def settled(cpu: Cpu, start: Addr, end: Addr) -> None:
+    """`cpu` has been flushed: what the flushing thread had taken away there need be remembered
+    only where another CPU may still have it."""
+    me: Thread = current()
+    for addr in translated(cpu):
+        if start <= addr and addr < end:
+            left: frozenset[Translation] = frozenset()
+            for other in user_cpus(cpu):
+                if other is not cpu:
+                    left = left | other.tlb[addr]
+            me.removed[addr] = me.removed[addr] & left
+
+
+@effect
 def drop_entry(cpu: Cpu, addr: Addr) -> None:
     """Every CPU loses its translations of one address (IPTE and the like, with the entry)."""
     for other in user_cpus(cpu):
@@ -152,6 +184,26 @@ def ipi(cpu: Cpu, start: Addr, end: Addr, skip_lazy: bool) -> None:
     wait_until(not cpu.irqs_off)
     if cpu.user and not (skip_lazy and cpu.lazy):
         drop(cpu, start, end)
+        settled(cpu, start, end)
+
+
+@step("arch/arm64/include/asm/tlbflush.h:__flush_tlb_range", "7.3.4", order="full", traits="tlbi",
+      barrier="tlbi and dsb")  # fmt: skip
+def broadcast_flush(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
+    """An invalidation and, at once, the wait for it (TLBI; DSB, or INVLPGB; TLBSYNC) as one step.
+
+    One step is enough where nothing stands between the two: an entry that is cached while the
+    wait lasts may stay and one cached before may go late, and for any single entry there is a run
+    in which the step comes early or late enough.
+    """
+    for other in user_cpus(cpu):
+        if last_level:
+            for addr in translated(other):
+                if start <= addr and addr < end:
+                    other.tlb[addr] = frozenset()
+        else:
+            drop(other, start, end)
+        settled(other, start, end)
 
 
 @step("arch/arm64/include/asm/tlbflush.h:__tlbi_level", "7.3.4", traits="tlbi")

@@ -53,9 +53,11 @@ class Neighbour:
 
     name: str
     doc: str
-    since: Mapping[str, Callable[[Setup], Routine | None]]
+    since: Mapping[str, Callable[[Setup], Routine | None]] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
     user_stores: int = 0
+    again: Callable[[Setup], tuple[Any, ...]] | None = None
+    """The routine under test a second time, with these arguments, instead of `since`."""
 
     def at(self, kernel: str) -> Callable[[Setup], Routine | None]:
         """What runs in a kernel version; KeyError if it did not exist then."""
@@ -65,7 +67,7 @@ class Neighbour:
         return self.since[max(known, key=version_key)]
 
     def exists_in(self, kernel: str) -> bool:
-        return any(version_key(v) <= version_key(kernel) for v in self.since)
+        return self.again is not None or any(version_key(v) <= version_key(kernel) for v in self.since)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class CastSet:
     ptl: tuple[bool, ...] = (different, same)
     default_pages: int = 2
     pair_initial: tuple[str, ...] = ()
-    extra: tuple[Cast, ...] = field(default=())
+    assumed: tuple[Initial, ...] = ()
+    """States that no kernel is in, decided only when a scenario is asked for by name."""
 
     def default(self, kernel: str) -> list[Cast]:
         """Each neighbour alone from every state, all pairs from the states named for pairs."""
@@ -117,7 +120,7 @@ class CastSet:
         states = [i for i in self.initial if i.name in self.pair_initial]
         for two in itertools.combinations(self._present(kernel), 2):
             found += [self._cast(two, self.default_pages, different, i) for i in states]
-        return _real([*found, *self.extra])
+        return _real(found)
 
     def full(self, kernel: str) -> list[Cast]:
         """Every cast of the product, pairs included."""
@@ -125,7 +128,13 @@ class CastSet:
         groups: list[tuple[Neighbour, ...]] = [(), *((n,) for n in here)]
         groups += list(itertools.combinations(here, 2))
         product = itertools.product(groups, self.pages, self.ptl, self.initial)
-        return _real([*(self._cast(g, n, p, i) for g, n, p, i in product), *self.extra])
+        return _real(self._cast(g, n, p, i) for g, n, p, i in product)
+
+    def counterfactual(self, kernel: str) -> list[Cast]:
+        """Each neighbour alone, from the assumed states."""
+        groups: list[tuple[Neighbour, ...]] = [(), *((n,) for n in self._present(kernel))]
+        product = itertools.product(groups, self.ptl, self.assumed)
+        return _real(self._cast(g, self.default_pages, p, i) for g, p, i in product)
 
     def _present(self, kernel: str) -> list[Neighbour]:
         return [n for n in self.neighbours if n.exists_in(kernel)]
@@ -147,7 +156,10 @@ def invocations(
     found = [Invocation(setup.threads[0], subject[0], subject[1])]
     free = iter(setup.threads[1:])
     for other in others:
-        routine = other.at(kernel)(setup)
+        if other.again is not None:
+            routine: Routine | None = (subject[0], other.again(setup))
+        else:
+            routine = other.at(kernel)(setup)
         if routine is not None:
             found.append(Invocation(next(free), routine[0], routine[1]))
     return found

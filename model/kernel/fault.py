@@ -16,7 +16,6 @@ from model.lang import kernel
 from .folio import (
     PageAnonExclusive,
     SetPageAnonExclusive,
-    copied,
     copy_page,
     folio_add_anon_rmap_pte,
     folio_add_new_anon_rmap,
@@ -41,6 +40,7 @@ from .pgtable import (
     pte_unmap_unlock,
     ptep_clear_flush,
     ptep_get,
+    ptep_get_lockless,
     ptep_set_access_flags,
     set_pte_at,
 )
@@ -48,6 +48,7 @@ from .rmap import pmd_of
 from .swap import (
     folio_free_swap,
     folio_swap_entry,
+    folio_swap_entry_lockless,
     is_migration_entry,
     is_swap_entry,
     swap_cache_get_folio,
@@ -60,7 +61,7 @@ from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
 @kernel("mm/memory.c:wp_can_reuse_anon_folio", "7.3.4")
 def wp_can_reuse_anon_folio(folio: Folio, vma: Vma) -> bool:
     refs = folio_ref_count(folio)
-    entry = folio_swap_entry(folio)
+    entry = folio_swap_entry_lockless(folio)
     if refs > (2 if entry != 0 else 1):
         return False
     if not folio_trylock(folio):
@@ -103,7 +104,6 @@ def wp_page_copy(vma: Vma, addr: Addr, old_folio: Folio, orig_pte: PteVal) -> No
         soft_dirty=True,
     )  # fmt: skip
     set_pte_at(vma.mm, addr, pte, entry)
-    copied(new_folio, old_folio)
     folio_remove_rmap_pte(old_folio)
     pte_unmap_unlock(pte)
     folio_put(old_folio)
@@ -116,7 +116,7 @@ def write_fault(vma: Vma, addr: Addr) -> None:
     pte = pte_offset_map(pmd_of(vma), addr)
     if pte is None:
         return
-    orig_pte = ptep_get(pte)
+    orig_pte = ptep_get_lockless(pte)
     folio = vm_normal_folio(orig_pte)
     if orig_pte.kind != PteKind.PRESENT or orig_pte.protnone or orig_pte.write or folio is None:
         pte_unmap(pte)
@@ -149,7 +149,7 @@ def swap_fault(vma: Vma, addr: Addr) -> None:
     pte = pte_offset_map(pmd_of(vma), addr)
     if pte is None:
         return
-    orig_pte = ptep_get(pte)
+    orig_pte = ptep_get_lockless(pte)
     pte_unmap(pte)
     if is_migration_entry(orig_pte):
         migration_entry_wait(vma.mm, pmd_of(vma), addr)

@@ -38,24 +38,26 @@ def release(folio: Folio, count: int) -> None:
     folio.refcount = left
     if left == 0:
         folio.free = True
+        folio.lru = False
         folio.mapping = None
         folio.anon_exclusive = False
         folio.dirty = False
         folio.lazyfree = False
+        folio.copy_of = None
 
 
 FREEING = "the last reference gives the page back, which nobody else can watch"
 
 
 @step("include/linux/mm.h:folio_put", "7.3.4", order="full", traits="ref put", several=FREEING)
-def folio_put(folio: Folio) -> None:
-    release(folio, 1)
+def folio_put(folio: Folio, count: int = 1) -> None:
+    release(folio, count)
 
 
 @step("mm/gup.c:gup_put_folio", "7.3.4", order="full", traits="ref put", several=FREEING)
-def gup_put_folio(folio: Folio) -> None:
+def gup_put_folio(folio: Folio, count: int = GUP_PIN) -> None:
     """Take back a pin."""
-    release(folio, GUP_PIN)
+    release(folio, count)
 
 
 @step("include/linux/page_ref.h:folio_try_get", "7.3.4", order="full", traits="tryget")
@@ -88,9 +90,9 @@ def folio_ref_freeze(folio: Folio, count: int) -> bool:
 
 @step("mm/page_alloc.c:free_frozen_pages", "7.3.4", order="full", traits="ref put",
       several=FREEING)  # fmt: skip
-def free_frozen_folio(folio: Folio) -> None:
+def free_frozen_folio(folio: Folio, count: int = 0) -> None:
     """Give back a page whose count was frozen at 0."""
-    release(folio, 0)
+    release(folio, count)
 
 
 @step("include/linux/page_ref.h:folio_ref_unfreeze", "7.3.4", order="release", traits="ref")
@@ -119,7 +121,26 @@ def folio_alloc() -> Folio | None:
         got.mapcount = 0
         got.locked_by = None
         got.large = False
+        got.frame.modified = False
     return got
+
+
+@step("mm/vmscan.c:folio_isolate_lru", "7.3.4", order="full", traits="ref tryget",
+      several="PG_lru and the reference, under the lruvec lock")  # fmt: skip
+def folio_isolate_lru(folio: Folio) -> bool:
+    """Take the folio off its list, with a reference; only one can have it."""
+    got = folio.lru and folio.refcount > 0
+    if got:
+        folio.lru = False
+        folio.refcount = folio.refcount + 1
+    return got
+
+
+@step("mm/vmscan.c:folio_putback_lru", "7.3.4", order="full", traits="ref put", several=FREEING)
+def folio_putback_lru(folio: Folio, count: int = 1) -> None:
+    """Back on its list; the reference of isolation goes."""
+    folio.lru = folio.refcount > 1
+    release(folio, count)
 
 
 @step("include/linux/mm.h:folio_maybe_dma_pinned", "7.3.4", order="relaxed")
@@ -173,9 +194,15 @@ def folio_mapped(folio: Folio) -> bool:
     return folio.mapcount > 0
 
 
+@step("include/linux/mm_types.h:folio->mapping", "7.3.4", order="once", traits="lockless")
+def folio_mapping_lockless(folio: Folio) -> AnonVma | None:
+    """READ_ONCE(folio->mapping) of an anonymous folio that is not locked."""
+    return folio.mapping
+
+
 @step("include/linux/mm_types.h:folio->mapping", "7.3.4", order="once")
 def folio_mapping(folio: Folio) -> AnonVma | None:
-    """READ_ONCE(folio->mapping), for an anonymous folio."""
+    """READ_ONCE(folio->mapping) of an anonymous folio that the caller has locked."""
     return folio.mapping
 
 
@@ -213,7 +240,7 @@ def split_folio(folio: Folio) -> int:
 # -- map counts and exclusivity ---------------------------------------------------------------------------
 
 
-@step("mm/rmap.c:folio_add_new_anon_rmap", "7.3.4", order="plain", traits="rmap",
+@step("mm/rmap.c:folio_add_new_anon_rmap", "7.3.4", order="plain", traits="rmap new",
       several="the folio is not visible to anybody yet")  # fmt: skip
 def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool) -> None:
     """The first mapping of a folio."""
@@ -221,6 +248,7 @@ def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool)
     folio.index = linear_page_index(vma, addr)
     folio.mapcount = 1
     folio.anon_exclusive = exclusive
+    folio.lru = True
 
 
 @step("mm/rmap.c:folio_add_anon_rmap_pte", "7.3.4", order="relaxed", traits="rmap",
@@ -270,8 +298,5 @@ def folio_try_share_anon_rmap_pte(folio: Folio) -> bool:
 def copy_page(new: Folio, old: Folio) -> None:
     """Copy what the page holds, as one: user stores come before or after."""
     new.frame.value = old.frame.value
-
-
-@step(traits="ghost install-copy")
-def copied(new: Folio, old: Folio) -> None:
-    """What was copied has taken the place of the original: a mark, for the invariants."""
+    new.frame.modified = old.frame.modified
+    new.copy_of = old

@@ -34,7 +34,7 @@ def pte_access_permitted(val: PteVal, write: bool) -> bool:
     return translates(val) and (val.write or not write)
 
 
-@step("mm/gup.c:ptep_get_lockless", "7.3.4", order="once", traits="lockless-walk")
+@step("mm/gup.c:ptep_get_lockless", "7.3.4", order="once", traits="lockless")
 def gup_read_pte(pte: Pte) -> PteVal:
     """Read an entry of a table that nothing but disabled interrupts keeps."""
     return pte.val
@@ -43,7 +43,7 @@ def gup_read_pte(pte: Pte) -> PteVal:
 @step("mm/gup.c:gup_fast_pte_range", "7.3.4", traits="ghost pin")
 def pinned(folio: Folio, addr: Addr) -> None:
     """GUP returns the page: from here on it may be relied on."""
-    folio.pinned_at[addr] = True
+    folio.pinned_at[addr] = folio.pinned_at[addr] + 1
 
 
 @kernel("mm/gup.c:gup_fast_pte_range", "7.3.4")

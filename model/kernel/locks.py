@@ -7,10 +7,11 @@ do not all say.
 
 from __future__ import annotations
 
-from model.hw.machine import SpinLock, Thread
+from model.hw.machine import PteVal, SpinLock, Thread
 from model.lang import current, kernel, step, wait_until
 
 from .objects import AnonVma, Folio, RwSem
+from .task import addresses
 
 ACQUIRE = {"x86": "full", "arm64": "acquire", "s390": "full"}
 """A locked instruction on x86 and s390; load-acquire on arm64 (facts: steps, section 0)."""
@@ -43,7 +44,10 @@ def spin_trylock(lock: SpinLock) -> bool:
 
 @step("include/linux/spinlock.h:spin_unlock", "7.3.4", order="release", traits="release spin")
 def spin_unlock(lock: SpinLock) -> None:
+    me: Thread = current()
     lock.owner = None
+    for addr in addresses():
+        me.took[addr] = PteVal()
 
 
 # -- reader-writer semaphores -------------------------------------------------------------------------

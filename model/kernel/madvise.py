@@ -22,16 +22,16 @@ from .locks import folio_trylock, folio_unlock
 from .objects import Vma
 from .pgtable import (
     NONE,
+    changed,
     pte_none,
     pte_offset_map_lock,
     pte_present,
     pte_unmap_unlock,
     ptep_get,
     set_pte_at,
-    took_away,
 )
 from .rmap import pmd_of
-from .swap import folio_free_swap, folio_swap_entry, is_swap_entry, swap_free
+from .swap import folio_free_swap, folio_swap_entry, folio_swap_entry_lockless, is_swap_entry, swap_free
 from .tlbflush import (
     dec_tlb_flush_pending,
     flush_tlb_batched_pending,
@@ -41,13 +41,15 @@ from .tlbflush import (
 )
 
 
-@step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order="full", traits="pte")
+@step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order="full", traits="pte discard")
 def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
     """get_and_clear, old and clean, set; as one, since the entry is none only under its lock."""
     old = pte.val
     new = replace(old, young=False, dirty=False)
-    took_away(pte, old, new)
+    changed(pte, old, new)
     pte.val = new
+    if old.frame is not None:
+        old.frame.modified = False
 
 
 @kernel("mm/madvise.c:madvise_free_pte_range", "7.3.4")
@@ -68,7 +70,7 @@ def madvise_free_pte(vma: Vma, addr: Addr) -> bool:
     if folio is None:
         pte_unmap_unlock(pte)
         return False
-    entry = folio_swap_entry(folio)
+    entry = folio_swap_entry_lockless(folio)
     if entry != 0 or folio_test_dirty(folio):
         if not folio_trylock(folio):
             pte_unmap_unlock(pte)

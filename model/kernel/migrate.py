@@ -8,25 +8,31 @@ migrated here), contents moved by a device.
 from __future__ import annotations
 
 from model.hw.machine import Addr, Pmd, PteKind, PteVal
-from model.lang import kernel, primitive, step, wait_until
+from model.lang import kernel, primitive, step, unmodelled, wait_until
 
 from .folio import (
     PageAnonExclusive,
-    copied,
     copy_page,
     folio_add_anon_rmap_pte,
     folio_alloc,
     folio_get,
+    folio_isolate_lru,
     folio_mapped,
     folio_mark_dirty,
     folio_put,
+    folio_putback_lru,
     folio_ref_count,
     folio_remove_rmap_pte,
     folio_test_large,
-    folio_try_get,
     folio_try_share_anon_rmap_pte,
 )
-from .locks import anon_vma_lock_read, anon_vma_unlock_read, folio_lock, folio_unlock
+from .locks import (
+    anon_vma_lock_read,
+    anon_vma_unlock_read,
+    folio_lock,
+    folio_trylock,
+    folio_unlock,
+)
 from .objects import Folio, Mm, Vma
 from .pgtable import (
     pte_offset_map_lock,
@@ -51,7 +57,7 @@ from .rmap import (
 from .swap import folio_swap_entry, is_migration_entry
 
 
-@step("mm/filemap.c:migration_entry_wait_on_locked", "7.3.4", traits="sleeps")
+@step("mm/filemap.c:migration_entry_wait_on_locked", "7.3.4", traits="sleeps maybe-free")
 def wait_for_unlock(folio: Folio) -> None:
     """Sleep until the folio is unlocked, without a reference."""
     wait_until(folio.locked_by is None)
@@ -129,7 +135,6 @@ def remove_migration_pte(src: Folio, dst: Folio, vma: Vma, addr: Addr) -> None:
     )  # fmt: skip
     folio_add_anon_rmap_pte(dst, old_pte.exclusive)
     set_pte_at(vma.mm, addr, pte, new_pte)
-    copied(dst, src)
     pte_unmap_unlock(pte)
 
 
@@ -158,11 +163,11 @@ def folio_migrate_mapping(dst: Folio, src: Folio) -> None:
 @kernel("mm/migrate.c:migrate_pages", "7.3.4")
 def migrate_folio(src: Folio) -> None:
     """One folio, isolated from the LRU, which holds a reference."""
-    if not folio_try_get(src):
+    if not folio_isolate_lru(src):
         return
     dst = folio_alloc()
     if dst is None:
-        folio_put(src)
+        folio_putback_lru(src)
         return
     folio_lock(src)
     entry = folio_swap_entry(src)
@@ -172,9 +177,10 @@ def migrate_folio(src: Folio) -> None:
             put_anon_vma(anon_vma)
         folio_unlock(src)
         folio_put(dst)
-        folio_put(src)
+        folio_putback_lru(src)
         return
-    folio_lock(dst)
+    if not folio_trylock(dst):
+        unmodelled("a new folio is locked by somebody else")
     try_to_migrate(src)
     moved = False
     if not folio_mapped(src):
@@ -190,5 +196,9 @@ def migrate_folio(src: Folio) -> None:
     put_anon_vma(anon_vma)
     folio_unlock(dst)
     folio_unlock(src)
-    folio_put(src)
-    folio_put(dst)
+    if moved:
+        folio_put(src)
+        folio_putback_lru(dst)
+    else:
+        folio_putback_lru(src)
+        folio_put(dst)

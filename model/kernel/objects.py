@@ -69,7 +69,7 @@ class AnonVma(Kobject):
 
     rwsem: RwSem = kfield(const=True, doc="root->rwsem")
     root: int = kfield(0, "which root: two anon_vmas with the same number share it", const=True, hi=7)
-    refcount: int = kfield(1, "references besides those of VMAs", hi=7)
+    refcount: int = ghost(0, "references besides those of VMAs", lo=-1, hi=6)
 
 
 class Swap(Kobject):
@@ -94,9 +94,11 @@ class Folio(Kobject):
     anon_exclusive: bool = kfield(False, "PageAnonExclusive")
     large: bool = kfield(False, "folio_test_large")
     dirty: bool = kfield(False, "PG_dirty")
+    lru: bool = kfield(False, "PG_lru: on a list, and nobody has isolated it")
     lazyfree: bool = kfield(False, "no PG_swapbacked: MADV_FREE")
-    swap: Swap | None = kfield(None, "its slot while in the swap cache (PG_swapcache)")
-    pinned_at: Array[Addr, bool] = ghost(False, "GUP has returned it, pinned, for this address")
+    swap: Swap | None = kfield(None, "its slot in the swap cache (PG_swapcache)", lock="locked_by")
+    copy_of: Folio | None = ghost(None, "what it was copied from, until it is mapped")
+    pinned_at: Array[Addr, int] = ghost(0, "pins that GUP has returned for an address", hi=2)
 
 
 class RmapWalk(Kobject):

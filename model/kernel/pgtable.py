@@ -21,7 +21,7 @@ from model.hw.machine import (
     Root,
     Table,
     Thread,
-    Translation,
+    permitted,
     translates,
 )
 from model.hw.tlb import drop_entry
@@ -29,7 +29,7 @@ from model.lang import current, effect, primitive, pure, static, step, unmodelle
 
 from .locks import spin_lock, spin_unlock
 from .objects import Mm, Vma
-from .task import rcu_read_lock, rcu_read_unlock
+from .task import rcu_read_lock, rcu_read_unlock, threads
 from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
 
 NONE = PteVal()
@@ -69,18 +69,18 @@ def is_zero_page(val: PteVal) -> bool:
 
 
 @effect
-def took_away(pte: Pte, old: PteVal, new: PteVal) -> None:
-    """Note the translation that user code has under `old` and not under `new`."""
+def changed(pte: Pte, old: PteVal, new: PteVal) -> None:
+    """Note what the entry was when its lock was taken, and what user code could do under `old` and
+    cannot under `new`; what it can do again is no longer taken away by anybody."""
     me: Thread = current()
-    keeps = (
-        translates(new)
-        and new.frame == old.frame
-        and (new.write or not old.write)
-        and (new.dirty or not old.dirty)
-    )
-    if translates(old) and not keeps:
-        gone = Translation(frame=old.frame, write=old.write, dirty=old.dirty)
-        me.removed[pte.addr] = me.removed[pte.addr] | frozenset({gone})
+    if me.took[pte.addr].kind == PteKind.NONE:
+        me.took[pte.addr] = old
+    gone = permitted(old) - permitted(new)
+    for thread in threads():
+        if thread is me:
+            me.removed[pte.addr] = (me.removed[pte.addr] | gone) - permitted(new)
+        else:
+            thread.removed[pte.addr] = thread.removed[pte.addr] - permitted(new)
 
 
 # -- one entry ------------------------------------------------------------------------------------------
@@ -91,10 +91,18 @@ def ptep_get(pte: Pte) -> PteVal:
     return pte.val
 
 
+@step("include/linux/pgtable.h:ptep_get_lockless", "7.3.4", order="once", traits="lockless")
+def ptep_get_lockless(pte: Pte) -> PteVal:
+    """The entry, read without its lock."""
+    return pte.val
+
+
 @step("arch/x86/include/asm/pgtable.h:native_set_pte", "7.3.4", order="once", traits="pte")
 def set_pte_at(mm: Mm, addr: Addr, pte: Pte, val: PteVal) -> None:
-    took_away(pte, pte.val, val)
+    changed(pte, pte.val, val)
     pte.val = val
+    if val.frame is not None and val.frame.folio is not None:
+        val.frame.folio.copy_of = None
 
 
 @step("arch/x86/include/asm/pgtable.h:ptep_get_and_clear", "7.3.4", order=XCHG, traits="pte")
@@ -104,11 +112,12 @@ def ptep_get_and_clear(mm: Mm, addr: Addr, pte: Pte) -> PteVal:
     Left out there: with a single CPU attached the flush is put off to the next return to user
     code; a user CPU is always attached here besides the caller's.
     """
+    me: Thread = current()
     old = pte.val
-    took_away(pte, old, NONE)
+    changed(pte, old, NONE)
     pte.val = NONE
     if arch().remote == Remote.WITH_ENTRY:
-        drop_entry(current().cpu, pte.addr)
+        drop_entry(me.cpu, pte.addr)
     return old
 
 
@@ -130,19 +139,19 @@ def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
 
     arm64 before 6.19 broadcasts an invalidation here; it is not needed for safety and left out.
     """
-    took_away(pte, pte.val, val)
+    changed(pte, pte.val, val)
     pte.val = val
 
 
 # -- tables ------------------------------------------------------------------------------------------------
 
 
-@step("include/linux/pgtable.h:pmdp_get_lockless", "7.3.4", order="once")
+@step("include/linux/pgtable.h:pmdp_get_lockless", "7.3.4", order="once", traits="lockless")
 def pmdp_get_lockless(pmd: Pmd) -> Table | None:
     return pmd.table
 
 
-@step("include/linux/pgtable.h:pmd_none", "7.3.4", order="plain")
+@step("include/linux/pgtable.h:pmd_none", "7.3.4", order="plain", traits="lockless")
 def pmd_none(pmd: Pmd) -> bool:
     return pmd.table is None
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reclaim of one anonymous page: try_to_unmap to swap, with the flush put off, then the free.
 
-The folio was isolated from the LRU, which holds a reference.  Left out: asking whether the page
+Isolation from the LRU holds a reference, and nobody else can isolate the folio.  Left out: asking whether the page
 was referenced (it only decides to keep it), writeback that takes time, the LRU, KSM, mlock.
 """
 
@@ -14,10 +14,12 @@ from model.lang import kernel
 
 from .folio import (
     PageAnonExclusive,
+    folio_isolate_lru,
     folio_mapcount,
     folio_mapped,
     folio_mark_dirty,
     folio_put,
+    folio_putback_lru,
     folio_ref_count,
     folio_ref_freeze,
     folio_ref_unfreeze,
@@ -25,7 +27,6 @@ from .folio import (
     folio_test_dirty,
     folio_test_large,
     folio_test_lazyfree,
-    folio_try_get,
     folio_try_share_anon_rmap_pte,
     free_frozen_folio,
 )
@@ -138,26 +139,26 @@ def try_to_unmap(folio: Folio) -> bool:
 @kernel("mm/vmscan.c:shrink_folio_list", "7.3.4")
 def shrink_folio_list(folio: Folio, mm: Mm) -> None:
     """One folio, from isolation to its free or its way back to the LRU."""
-    if not folio_try_get(folio):
+    if not folio_isolate_lru(folio):
         return
     if not folio_trylock(folio):
-        folio_put(folio)
+        folio_putback_lru(folio)
         return
     if folio_test_large(folio) or not folio_mapped(folio):
         folio_unlock(folio)
-        folio_put(folio)
+        folio_putback_lru(folio)
         return
     swapbacked = not folio_test_lazyfree(folio)
     if swapbacked and not folio_alloc_swap(folio):
         folio_unlock(folio)
-        folio_put(folio)
+        folio_putback_lru(folio)
         return
     deferred = try_to_unmap(folio)
     if folio_mapped(folio):
         folio_free_swap(folio)
         try_to_unmap_flush(mm, deferred)
         folio_unlock(folio)
-        folio_put(folio)
+        folio_putback_lru(folio)
         return
     if swapbacked and folio_test_dirty(folio):
         try_to_unmap_flush(mm, deferred)
@@ -171,7 +172,7 @@ def shrink_folio_list(folio: Folio, mm: Mm) -> None:
     if not frozen:
         folio_unlock(folio)
         try_to_unmap_flush(mm, deferred)
-        folio_put(folio)
+        folio_putback_lru(folio)
         return
     if swapbacked:
         swap_cache_del_folio(folio, True)

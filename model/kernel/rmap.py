@@ -16,7 +16,13 @@ from dataclasses import replace
 from model.hw.machine import Addr, Pmd, Pte, PteKind, PteVal, Thread
 from model.lang import current, effect, kernel, primitive, pure, static, step
 
-from .folio import folio_mapped, folio_mapping, folio_put, folio_try_get
+from .folio import (
+    folio_isolate_lru,
+    folio_mapped,
+    folio_mapping,
+    folio_mapping_lockless,
+    folio_putback_lru,
+)
 from .locks import (
     ACQUIRE,
     anon_vma_lock_read,
@@ -59,22 +65,28 @@ def folio_anon_vma(folio: Folio) -> AnonVma | None:
     return folio.mapping
 
 
-@step("mm/rmap.c:folio_pgoff", "7.3.4", order="plain")
+@step("include/linux/pagemap.h:folio_pgoff", "7.3.4", order="plain")
 def folio_pgoff(folio: Folio) -> Addr:
+    """Where a locked folio is mapped in its VMAs."""
     return folio.index
 
 
-@step("include/linux/rmap.h:get_anon_vma", "7.3.4", order="full")
-def atomic_inc_not_zero(anon_vma: AnonVma) -> bool:
-    got = anon_vma.refcount > 0
-    if got:
-        anon_vma.refcount = anon_vma.refcount + 1
-    return got
+@step("include/linux/pagemap.h:folio_pgoff", "7.3.4", order="plain", traits="lockless")
+def folio_pgoff_lockless(folio: Folio) -> Addr:
+    """The same of a folio that is not locked."""
+    return folio.index
 
 
-@step("include/linux/rmap.h:put_anon_vma", "7.3.4", order="full")
+@step("include/linux/rmap.h:get_anon_vma", "7.3.4", order="full", traits="anon-ref")
+def get_anon_vma(anon_vma: AnonVma) -> None:
+    """atomic_inc_not_zero(&anon_vma->refcount): it never fails here, for VMAs hold references and
+    no cast unmaps one.  The count is a ghost, for the balance."""
+    anon_vma.refcount = anon_vma.refcount + 1
+
+
+@step("include/linux/rmap.h:put_anon_vma", "7.3.4", order="full", traits="anon-ref")
 def put_anon_vma(anon_vma: AnonVma) -> None:
-    """Left out: the last reference; VMAs hold one."""
+    """Never the last reference, for the same reason."""
     anon_vma.refcount = anon_vma.refcount - 1
 
 
@@ -82,9 +94,10 @@ def put_anon_vma(anon_vma: AnonVma) -> None:
 def folio_get_anon_vma(folio: Folio) -> AnonVma | None:
     rcu_read_lock()
     anon_vma = folio_mapping(folio)
-    if anon_vma is None or not folio_mapped(folio) or not atomic_inc_not_zero(anon_vma):
+    if anon_vma is None or not folio_mapped(folio):
         rcu_read_unlock()
         return None
+    get_anon_vma(anon_vma)
     if not folio_mapped(folio):
         rcu_read_unlock()
         put_anon_vma(anon_vma)
@@ -107,12 +120,12 @@ def folio_lock_anon_vma_read_unlocked(folio: Folio, try_lock: bool) -> AnonVma |
     """For a caller that may not hold the folio lock: mapping is read again under the lock."""
     while True:  # `continue` is goto retry
         rcu_read_lock()
-        anon_vma = folio_mapping(folio)
+        anon_vma = folio_mapping_lockless(folio)
         if anon_vma is None or not folio_mapped(folio):
             rcu_read_unlock()
             return None
         if anon_vma_trylock_read(anon_vma):
-            mapping = folio_mapping(folio)
+            mapping = folio_mapping_lockless(folio)
             if mapping != anon_vma:
                 anon_vma_unlock_read(anon_vma)
                 rcu_read_unlock()
@@ -126,16 +139,14 @@ def folio_lock_anon_vma_read_unlocked(folio: Folio, try_lock: bool) -> AnonVma |
         if try_lock:
             rcu_read_unlock()
             return None
-        if not atomic_inc_not_zero(anon_vma):
-            rcu_read_unlock()
-            return None
+        get_anon_vma(anon_vma)
         if not folio_mapped(folio):
             rcu_read_unlock()
             put_anon_vma(anon_vma)
             return None
         rcu_read_unlock()
         anon_vma_lock_read(anon_vma)
-        mapping = folio_mapping(folio)
+        mapping = folio_mapping_lockless(folio)
         if mapping != anon_vma:
             anon_vma_unlock_read(anon_vma)
             put_anon_vma(anon_vma)
@@ -162,9 +173,7 @@ def folio_lock_anon_vma_read(folio: Folio, try_lock: bool) -> AnonVma | None:
     if try_lock:
         rcu_read_unlock()
         return None
-    if not atomic_inc_not_zero(anon_vma):
-        rcu_read_unlock()
-        return None
+    get_anon_vma(anon_vma)
     if not folio_mapped(folio):
         rcu_read_unlock()
         put_anon_vma(anon_vma)
@@ -191,8 +200,8 @@ def looked_at(addr: Addr) -> None:
     walk.seen[addr] = True
 
 
-@step("mm/page_vma_mapped.c:map_pte", "7.3.4", order="once", traits="rmap-look")
-def ptep_get_lockless(pte: Pte) -> PteVal:
+@step("mm/page_vma_mapped.c:map_pte", "7.3.4", order="once", traits="lockless")
+def look_without_lock(pte: Pte) -> PteVal:
     """The look without the lock: an entry that is none is passed over."""
     looked_at(pte.addr)
     return pte.val
@@ -206,7 +215,7 @@ def page_vma_mapped_walk(folio: Folio, vma: Vma, addr: Addr, migration: bool) ->
         pte = pte_offset_map(pmd, addr)
         if pte is None:
             return None
-        val = ptep_get_lockless(pte)
+        val = look_without_lock(pte)
         if val.kind != (PteKind.MIGRATION if migration else PteKind.PRESENT):
             pte_unmap(pte)
             return None
@@ -291,7 +300,10 @@ def folio_referenced_one(folio: Folio, vma: Vma, addr: Addr) -> None:
 def walk_referenced(folio: Folio, anon_vma: AnonVma, locked: bool) -> None:
     """rmap_walk_anon for folio_referenced, the anon_vma locked for reading."""
     walk_begins(folio, locked)
-    index = folio_pgoff(folio)
+    if locked:
+        index = folio_pgoff(folio)
+    else:
+        index = folio_pgoff_lockless(folio)
     for vma in vmas():
         if in_tree(vma, anon_vma, index):
             folio_referenced_one(folio, vma, index + vma.shift)
@@ -305,23 +317,23 @@ def folio_referenced_unlocked(folio: Folio) -> None:
 
     The folio is isolated from the LRU, which holds a reference.
     """
-    if not folio_try_get(folio):
+    if not folio_isolate_lru(folio):
         return
     if folio_mapped(folio):
         anon_vma = folio_lock_anon_vma_read_unlocked(folio, True)
         if anon_vma is not None:
             walk_referenced(folio, anon_vma, False)
-    folio_put(folio)
+    folio_putback_lru(folio)
 
 
 @kernel("mm/rmap.c:folio_referenced", "6.19")
 def folio_referenced(folio: Folio) -> None:
     """From shrink_active_list since 6.19: try the folio lock, give up if it is taken."""
-    if not folio_try_get(folio):
+    if not folio_isolate_lru(folio):
         return
     if folio_mapped(folio) and folio_trylock(folio):
         anon_vma = folio_lock_anon_vma_read(folio, True)
         if anon_vma is not None:
             walk_referenced(folio, anon_vma, True)
         folio_unlock(folio)
-    folio_put(folio)
+    folio_putback_lru(folio)

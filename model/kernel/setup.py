@@ -47,11 +47,13 @@ class Setup:
     def map_anon(self, folio: Folio, vma: Vma, addr: int, *, write: bool = True) -> None:
         """Map an exclusive anonymous folio, as a write fault would have."""
         folio.free = False
+        folio.lru = True
         folio.refcount = folio.refcount + 1
         folio.mapcount = folio.mapcount + 1
         folio.mapping = vma.anon_vma
         folio.index = addr - vma.shift
         folio.anon_exclusive = True
+        folio.frame.modified = write
         _entry(vma, addr).val = PteVal(
             kind=PteKind.PRESENT, frame=folio.frame, write=write, dirty=write
         )
@@ -119,15 +121,22 @@ class _Builder:
 
     def table(self, region: str, name: str) -> Table:
         """A table whose slots are the entries of a region."""
-        table = self.w.new(Table, name, ptl=self.ptl[region])
-        lo, hi = self.spans[region]
         mark = "" if not self.tables.get(region) else "'"
+        lock = self.ptl[region] if not mark else self.spare_lock(region)
+        table = self.w.new(Table, name, ptl=lock)
+        lo, hi = self.spans[region]
         slots: list[Pte | None] = [None] * self.size
         for addr in range(lo, hi):
             slots[addr] = self.w.new(Pte, self.names[addr] + mark, table=table, addr=addr)
         table.__dict__["slots"] = tuple(slots)
         self.tables.setdefault(region, []).append(table)
         return table
+
+    def spare_lock(self, region: str) -> SpinLock:
+        """The lock of a spare table; the one lock that there is, where there is one."""
+        if self.ptl["src"] is self.ptl["dst"]:
+            return self.ptl[region]
+        return self.w.new(SpinLock, f"{region}.ptl'", rank=5 if region == "dst" else 6)
 
     def space(self, name: str, regions: Iterable[str]) -> Mm:
         pmds: list[Pmd | None] = [None] * self.size
@@ -175,6 +184,7 @@ def two_vmas(
         child_vma = b.vma("child", child, own, (src_anon, own))
     if "spare_table" in needs:
         b.table("dst", "dst.table'")
+        b.table("src", "src.table'")
     user = b.w.new(Cpu, f"CPU{threads}", user=True, root=mm.root)
     folios = b.w.all(Folio)
     made = Setup(

@@ -9,7 +9,7 @@ allocation, read errors.
 from __future__ import annotations
 
 from model.hw.machine import Entry, PteKind, PteVal
-from model.lang import current, pure, static, step
+from model.lang import current, pure, static, step, wait_until
 
 from .objects import Folio, Swap
 
@@ -40,8 +40,12 @@ def is_migration_entry(val: PteVal) -> bool:
 @step("mm/swap_state.c:swap_cache_get_folio", "7.3.4", order="full",
       several="filemap_get_entry: look up, take a reference, look up again, as one")  # fmt: skip
 def swap_cache_get_folio(entry: Entry) -> Folio | None:
-    """The folio in the swap cache for an entry, with a reference."""
+    """The folio in the swap cache for an entry, with a reference.
+
+    filemap_get_entry looks again while the count is 0, that is frozen.
+    """
     folio = slot_of(entry).folio
+    wait_until(folio is None or folio.refcount > 0)
     if folio is not None:
         folio.refcount = folio.refcount + 1
     return folio
@@ -55,7 +59,14 @@ def swap_has_cache(entry: Entry) -> bool:
 
 @step("include/linux/page-flags.h:folio_test_swapcache", "7.3.4", order="relaxed")
 def folio_swap_entry(folio: Folio) -> Entry:
-    """folio->swap while it is in the swap cache, else 0."""
+    """folio->swap of a locked folio while it is in the swap cache, else 0."""
+    return folio.swap.number if folio.swap is not None else 0
+
+
+@step("include/linux/page-flags.h:folio_test_swapcache", "7.3.4", order="relaxed",
+      traits="lockless")  # fmt: skip
+def folio_swap_entry_lockless(folio: Folio) -> Entry:
+    """The same of a folio that is not locked."""
     return folio.swap.number if folio.swap is not None else 0
 
 
@@ -144,6 +155,7 @@ def swap_writeout(folio: Folio) -> None:
     folio.dirty = False
     if slot is not None:
         slot.value = folio.frame.value
+        folio.frame.modified = False
 
 
 @step("mm/page_io.c:swap_read_folio", "7.3.4", order="plain", traits="swap-in",
@@ -156,5 +168,6 @@ def swap_read_folio(folio: Folio, entry: Entry) -> bool:
         slot.folio = folio
         folio.swap = slot
         folio.refcount = folio.refcount + 1
+        folio.lru = True
         folio.frame.value = slot.value
     return first

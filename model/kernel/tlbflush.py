@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from model.hw.arch import Remote, arch
 from model.hw.machine import Addr, Cpu, Thread
-from model.hw.tlb import dsb, ipi, tlbi
+from model.hw.tlb import broadcast_flush, dsb, ipi, tlbi
 from model.lang import current, primitive, static, step
 
 from .objects import Batched, Gather, Mm, Vma
@@ -36,8 +36,7 @@ def flush_everywhere(
             if in_mm_cpumask(cpu, mm):
                 ipi(cpu, start, end, skip_lazy)
     elif arch().remote == Remote.BROADCAST:
-        tlbi(me.cpu, start, end, last_level)
-        dsb(me.cpu)
+        broadcast_flush(me.cpu, start, end, last_level)
 
 
 @primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_page", "7.3.4")

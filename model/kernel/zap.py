@@ -81,7 +81,7 @@ def all_of_table(vma: Vma) -> tuple[Addr, ...]:
     return tuple(a for a, p in enumerate(vma.mm.root.pmds) if p is pmd)
 
 
-@step("mm/memory.c:zap_empty_pte_table", "7.3.4", order="once", traits="pmd")
+@step("mm/memory.c:zap_empty_pte_table", "7.3.4", order="once", traits="lockless")
 def pmdp_get(pmd: Pmd) -> Table | None:
     """The pmd value, its lock being held."""
     return pmd.table

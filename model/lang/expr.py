@@ -19,26 +19,29 @@ from .sorts import BOOL, Bool, Int, Rec, Ref, Set, Sort, join
 # -- nodes ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Expr:
     """A node; `sort` bounds the values that it takes."""
 
     sort: Sort
 
+    def __repr__(self) -> str:
+        return show(self)
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Const(Expr):
     value: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Local(Expr):
     """A variable of one thread."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Cell(Expr):
     """A shared variable, or one element of an array of them: `var[index, ...]`."""
 
@@ -46,7 +49,7 @@ class Cell(Expr):
     index: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Op(Expr):
     """`name` applied to `args`; `data` is a field name or a table's values, else None."""
 
@@ -206,6 +209,8 @@ def lt(a: Expr, b: Expr) -> Expr:
     """a < b, for integers."""
     one, two = a.sort, b.sort
     assert isinstance(one, Int) and isinstance(two, Int)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return boolean(a.value < b.value)
     if one.hi < two.lo:
         return TRUE
     if one.lo >= two.hi:
@@ -317,7 +322,7 @@ def _bitwise(name: str, a: Expr, b: Expr, fold: Callable[[int, int], int]) -> Ex
     if isinstance(b, Const) and b.value == 0:
         return b if name == "inter" else a
     if isinstance(a, Const) and a.value == 0:
-        return b if name == "union" else a
+        return b if name == "union" else a  # nothing is left of an empty set
     return _op(name, (a, b), a.sort)
 
 
@@ -343,17 +348,29 @@ def is_empty(group: Expr) -> Expr:
     return eq(group, const(0, group.sort))
 
 
-def table(values: tuple[int, ...], index: tuple[Expr, ...], sort: Sort) -> Expr:
-    """`values[index]`, row by row; each index runs over the codes of its sort from 0."""
+Ranges = tuple[tuple[int, int], ...]
+"""For each index of a table, its lowest value and how many there are."""
+
+
+def table(
+    values: tuple[int, ...], index: tuple[Expr, ...], sort: Sort, ranges: Ranges | None = None
+) -> Expr:
+    """`values[index]`, row by row.
+
+    `ranges` are those of the indices' sorts when the table is made, and stay when an index is
+    replaced by an expression of a narrower sort.
+    """
+    if ranges is None:
+        ranges = tuple((i.sort.lowest, span(i.sort)) for i in index)
     if all(isinstance(i, Const) for i in index):
         at = 0
-        for i in index:
+        for i, (low, size) in zip(index, ranges, strict=True):
             assert isinstance(i, Const)
-            at = at * span(i.sort) + i.value - i.sort.lowest
+            at = at * size + i.value - low
         return const(values[at], sort)
     if len(set(values)) == 1:
         return const(values[0], sort)
-    return _op("table", index, sort, values)
+    return _op("table", index, sort, (values, ranges))
 
 
 def span(sort: Sort) -> int:
@@ -392,7 +409,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     if e.name == "single":
         return single(args[0], _set(e))
     assert e.name == "table", e.name
-    return table(e.data, args, e.sort)
+    return table(e.data[0], args, e.sort, e.data[1])
 
 
 def substitute(
@@ -476,5 +493,5 @@ def show(e: Expr) -> str:
     if isinstance(e, Cell):
         return e.var + (f"[{','.join(map(show, e.index))}]" if e.index else "")
     assert isinstance(e, Op)
-    extra = "" if e.data is None else f".{e.data}" if isinstance(e.data, str) else f"{list(e.data)}"
+    extra = "" if e.data is None else f".{e.data}" if isinstance(e.data, str) else str(e.data)
     return f"({e.name}{extra} {' '.join(map(show, e.args))})".replace(", ", ",")

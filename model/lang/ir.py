@@ -72,10 +72,15 @@ class Access:
 
 @dataclass(frozen=True)
 class Check:
-    """What must hold when an operation is carried out (in the state before it)."""
+    """What must hold when an operation is carried out (in the state before it).
+
+    `steady`: what other threads do meanwhile can only make it hold, so that a pass may judge it
+    as soon as the thread gets there.
+    """
 
     invariant: str
     cond: Expr
+    steady: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,8 +155,11 @@ class Edge:
     site: Site | None = None
     call: Call | None = None
     choice: str = ""
+    number: int = -1
     parts: tuple[Edge, ...] = field(default=(), compare=False)
-    """The edges that a pass merged into this one, in order."""
+    """`choice` is the option of a choice, or yes or no of a branch; `number` is the position in
+    the thread as the front end made it, which passes keep; `parts` are the edges that a pass
+    merged into this one, in order."""
 
     def origin(self) -> tuple[Edge, ...]:
         """The edges of the unmerged thread that this one stands for."""
@@ -203,8 +211,7 @@ class StateCheck:
 class System:
     """Threads and rules over shared variables.  The initial state is not part of it.
 
-    `checks` must hold in every state.  `witnesses` say when an invariant has had something to
-    do; a search reports which were reached.
+    `checks` must hold in every state, `finals` in those in which every thread has returned.
     """
 
     name: str
@@ -212,7 +219,7 @@ class System:
     threads: tuple[Thread, ...] = ()
     rules: tuple[Rule, ...] = ()
     checks: tuple[StateCheck, ...] = ()
-    witnesses: tuple[StateCheck, ...] = ()
+    finals: tuple[StateCheck, ...] = ()
 
     def ops(self) -> Iterator[Op]:
         for thread in self.threads:
@@ -220,22 +227,6 @@ class System:
                 yield edge.op
         for rule in self.rules:
             yield rule.op
-
-    def map_ops(self, change: OpPass) -> System:
-        """The system with every operation replaced."""
-        threads = tuple(
-            replace(t, edges=tuple(replace(e, op=change(e.op)) for e in t.edges))
-            for t in self.threads
-        )
-        rules = tuple(replace(r, op=change(r.op)) for r in self.rules)
-        return replace(self, threads=threads, rules=rules)
-
-
-class OpPass:
-    """A function from operations to operations, for `System.map_ops`."""
-
-    def __call__(self, op: Op) -> Op:
-        raise NotImplementedError
 
 
 State = dict[Expr, int]

@@ -237,6 +237,10 @@ class World:
         """The annotation that a sort was made from."""
         return self._hints[sort]
 
+    def hints_by_sort(self) -> dict[Sort, Any]:
+        """The annotations that sorts were made from."""
+        return self._hints
+
     def _make_sort(self, hint: Any) -> Sort:
         origin, args = typing.get_origin(hint), typing.get_args(hint)
         if hint is bool:

@@ -202,13 +202,22 @@ class Body(Evaluator):
         self.path = outer
 
     def give(self, node: ast.Return) -> None:
-        value = self.eval(node.value) if node.value else None
+        value = self.typed(self.eval(node.value) if node.value else None, node)
         live = self.live()
         if self.done is ex.FALSE:
             self.result = value
         else:
             self.result = self.choice(live, value, self.result, node)
         self.done = ex.or_(self.done, live)
+
+    def typed(self, value: Value, node: ast.AST) -> Value:
+        """A set that is returned, as one of the declared type."""
+        if not isinstance(value, frozenset) or va.is_static(value):
+            return value
+        hint = self.ctx.hints(self.fn).get("return")
+        if hint is None:
+            self.refuse(node, "a set without a type", instead="annotate what the function returns")
+        return self.lift(value, node, self.world.sort(hint))
 
     # -- calls -------------------------------------------------------------------------------------------
 

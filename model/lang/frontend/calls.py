@@ -47,12 +47,17 @@ class Evaluator(Expressions):
             return self.current(node)
         if fn is len and isinstance(args[0], tuple | range):
             return len(args[0])
+        if fn is frozenset and args and isinstance(args[0], frozenset | tuple):
+            return frozenset(args[0])
         if fn in (min, max) and not all(va.is_static(a) for a in args):
             return self.extreme(fn is min, args, node)
         if fn in vars(builtins).values() and all(va.is_static(a) for a in args):
             return fn(*args, **named)
         if isinstance(fn, type) and issubclass(fn, enum.Enum):
             return fn(*args)
+        owner = getattr(fn, "__self__", None)
+        if getattr(type(owner), "static_methods", False) and all(map(va.is_static, args)):
+            return fn(*args, **named)
         special = self.special(fn, args, node)
         if special is not NotImplemented:
             return special

@@ -91,7 +91,8 @@ class Routine(Evaluator):
             op = replace(op, checks=(*self.pending, *op.checks))
             self.pending = []
         at = self.graph.location() if target is None else target
-        self.graph.edges.append(Edge(self.here, at, op, self.site(node), call, choice))
+        number = len(self.graph.edges)
+        self.graph.edges.append(Edge(self.here, at, op, self.site(node), call, choice, number))
         self.here = at
 
     def let(
@@ -428,9 +429,9 @@ class Routine(Evaluator):
             return (start, None) if cond.value else (None, start)
         ends = []
         pending, self.pending = self.pending, []
-        for side in (cond, ex.not_(cond)):
+        for name, side in (("yes", cond), ("no", ex.not_(cond))):
             self.here, self.pending = start, list(pending)
-            self.emit(Op(Kind.ASSUME, guard=side), node)
+            self.emit(Op(Kind.ASSUME, guard=side), node, choice=name)
             ends.append(self.here)
         return ends[0], ends[1]
 
@@ -571,8 +572,11 @@ def compile_thread(
     with runtime.observed(_Compiling(thread)):
         routine = Routine(ctx, fn, graph, entry, None)
         routine.run(args)
-    if routine.here is None:
-        raise ModelError(f"{fn.name} never returns", where=routine.where(routine.tree))
+        if routine.here is None:
+            raise ModelError(f"{fn.name} never returns", where=routine.where(routine.tree))
+        if ctx.epilogue is not None:
+            done = compile_step(ctx, ctx.epilogue, [])
+            routine.emit(done.op, routine.tree, call=done.call)
     return Thread(
         thread.name, fn.name, tuple(graph.locals.values()), tuple(graph.edges), entry,
         routine.here, graph.locations,

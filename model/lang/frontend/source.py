@@ -59,12 +59,13 @@ Edit = Callable[[ast.FunctionDef], ast.FunctionDef]
 class Context:
     """What a compilation depends on besides the text.
 
-    `family` picks the memory orders; `swap` replaces functions by others wherever they are
+    `family` picks the memory orders; `epilogue` is a step that ends every thread; `swap` replaces functions by others wherever they are
     called (how a variant changes one function of a patch); `edits` are a mutant's changes.
     """
 
     world: World
     family: str = "x86"
+    epilogue: ModelFunction[..., Any] | None = None
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
     _roles: dict[str, Role] = field(default_factory=dict)

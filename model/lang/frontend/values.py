@@ -130,7 +130,7 @@ def table(world: World, held: list[Any], index: tuple[Expr, ...]) -> Value:
 
 
 def is_static(value: Value) -> bool:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | frozenset):
         return all(is_static(v) for v in value)
     return not isinstance(value, Expr | ArrayField | Column)
 

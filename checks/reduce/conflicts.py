@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Conflicts: what the others do to what a thread's step uses.
+
+A step is a *left mover* when, whatever another thread does just before it, the two may as well
+happen in the other order; then nobody can tell it from a part of the step before (Lipton).  It is
+one if no access of another thread conflicts with its own, where
+
+* accesses to a field under the lock that its declaration names do not conflict with each other,
+  for only one thread can be at such a step (that both hold it is checked as they run: a write by
+  the invariant "fields change under their locks", a read by `DISCIPLINE`);
+* releasing a lock conflicts with nothing but a trylock or a look at the lock word;
+* asking "is it mine?" of a lock word does not conflict with what others do to it;
+* writing to an object that nobody else can see (just allocated, or freed by this very step)
+  conflicts only with those who may look at free objects: that nobody else does is an invariant
+  ("a folio is not used after it is freed").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Const, Expr
+from model.lang.ir import Edge, Op, Role, Rule
+
+from .usage import Part, Region, Regions, cells_of
+
+DISCIPLINE = "model:lock discipline"
+"""The check that a field is read under its lock; if it fails, movers may not be used."""
+
+LOCKLESS = frozenset({"lockless", "new", "put", "alloc", "ghost", "tryget", "maybe-free"})
+"""Steps that use fields without their lock, or objects that nobody else can see."""
+
+UNSEEN = frozenset({"new", "put", "alloc"})
+"""Steps that write to an object that nobody else can see, apart from `COUNTED`."""
+
+COUNTED = frozenset({"Folio.refcount", "Folio.free", "Folio.lru"})
+"""What says whether an object may be used: everybody may look at it."""
+
+MAY_BE_FREE = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
+"""Steps that may look at free objects."""
+
+
+@dataclass
+class Uses:
+    """The regions that a step, or a part, uses; `free` ones without a declared lock."""
+
+    reads: set[Region] = field(default_factory=set)
+    writes: set[Region] = field(default_factory=set)
+    free_reads: set[Region] = field(default_factory=set)
+    free_writes: set[Region] = field(default_factory=set)
+    looks: set[Region] = field(default_factory=set)
+    """Lock words whose value matters otherwise than by waiting for them."""
+    unseen: set[Region] = field(default_factory=set)
+    """Writes to objects that nobody else can see; not in `writes`."""
+    careless: set[Region] = field(default_factory=set)
+    """Reads of objects that may be free."""
+
+    def add(self, other: Uses) -> None:
+        self.reads |= other.reads
+        self.writes |= other.writes
+        self.free_reads |= other.free_reads
+        self.free_writes |= other.free_writes
+        self.looks |= other.looks
+        self.unseen |= other.unseen
+        self.careless |= other.careless
+
+
+class Classifier:
+    """Classifies the accesses of a family of systems.
+
+    `locked` are the variables whose declaration names a lock.
+    """
+
+    def __init__(
+        self, regions: Regions, roles: Mapping[str, Role], locked: frozenset[str]
+    ) -> None:
+        self.regions, self.roles, self.locked = regions, roles, locked
+
+    def edge(self, edge: Edge, who: int) -> Uses:
+        """What one edge of thread number `who` (from 1) uses."""
+        traits = edge.call.traits if edge.call is not None else frozenset({"lockless"})
+        found = self._op(edge.op, who, bool(traits & LOCKLESS))
+        if traits & UNSEEN:
+            found.unseen = {r for r in found.writes if r[0] not in COUNTED and self._is_memory(r)}
+            found.writes -= found.unseen
+            found.free_writes -= found.unseen
+        if traits & MAY_BE_FREE:
+            found.careless = set(found.reads)
+        return found
+
+    def _is_memory(self, region: Region) -> bool:
+        return self.roles[region[0]] in (Role.MEMORY, Role.LOCK)
+
+    def locked_cells(self, edge: Edge) -> list[Cell]:
+        """The cells of fields with a declared lock that software reads at an edge."""
+        parts = [edge.op.guard, *(c.cond for c in edge.op.checks if not c.steady)]
+        for update in edge.op.updates:
+            place = update.place
+            if isinstance(place, Cell):
+                parts.extend(place.index)
+            if not isinstance(place, Cell) or self.roles[place.var] is not Role.HARDWARE:
+                parts.append(update.value)
+        cells = dict.fromkeys(c for p in parts for c in cells_of(p))
+        return [c for c in cells if c.var in self.locked]
+
+    def part(self, part: Part) -> Uses:
+        """What a whole part uses."""
+        found = Uses()
+        if part.thread is not None:
+            for edge in part.thread.edges:
+                found.add(self.edge(edge, part.number + 1))
+        for rule in part.rules:
+            found.add(self.rule(rule))
+        return found
+
+    def rule(self, rule: Rule) -> Uses:
+        found = self._op(rule.op, 0, True)
+        found.careless = set(found.reads)
+        return found
+
+    def _op(self, op: Op, who: int, free: bool) -> Uses:
+        found = Uses()
+        for update in op.updates:
+            if isinstance(update.place, Cell):
+                self._note(found.writes, found.free_writes, update.place, free)
+                for index in update.place.index:
+                    self._read(found, index, who, free, waiting=False)
+                hardware = self.roles[update.place.var] is Role.HARDWARE
+            else:
+                hardware = False
+            self._read(found, update.value, who, free or hardware, waiting=False)
+        for part in _conjuncts(op.guard):
+            self._read(found, part, who, free, waiting=True)
+        for check in op.checks:
+            if not check.steady:
+                self._read(found, check.cond, who, free, waiting=False)
+        return found
+
+    def _note(self, every: set[Region], free_ones: set[Region], cell: Cell, free: bool) -> None:
+        region = self.regions.of(cell)
+        every.add(region)
+        if free or cell.var not in self.locked:
+            free_ones.add(region)
+
+    def _read(self, found: Uses, e: Expr, who: int, free: bool, *, waiting: bool) -> None:
+        for cell in self._sensitive(e, who):
+            if self.roles[cell.var] is not Role.LOCK:
+                self._note(found.reads, found.free_reads, cell, free)
+            elif not (waiting and _waits(e, cell)):
+                found.looks.add(self.regions.of(cell))
+
+    def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
+        """The cells whose value matters, apart from asking whether a lock word is mine."""
+        if isinstance(e, Cell):
+            yield e
+            for index in e.index:
+                yield from self._sensitive(index, who)
+            return
+        if isinstance(e, ex.Op) and self._asks_if_mine(e, who):
+            cell = e.args[0] if isinstance(e.args[0], Cell) else ex.children(e.args[0])[0]
+            assert isinstance(cell, Cell)
+            for index in cell.index:
+                yield from self._sensitive(index, who)
+            return
+        for child in ex.children(e):
+            yield from self._sensitive(child, who)
+
+    def _asks_if_mine(self, e: ex.Op, who: int) -> bool:
+        if e.name != "eq" or not isinstance(e.args[1], Const) or who == 0:
+            return False
+        word, value = e.args[0], e.args[1].value
+        if isinstance(word, ex.Op) and word.name == "inter" and value == 0:
+            word, mask = word.args
+            value = who if isinstance(mask, Const) and mask.value == 1 << who else 0
+        if not isinstance(word, Cell) or self.roles[word.var] is not Role.LOCK:
+            return False
+        return value == who
+
+
+def _conjuncts(guard: Expr) -> tuple[Expr, ...]:
+    if isinstance(guard, ex.Op) and guard.name == "and":
+        return guard.args
+    return (guard,)
+
+
+def _waits(e: Expr, cell: Cell) -> bool:
+    """Whether a guard waits for a lock word to be free: it is none, or the empty set."""
+    if isinstance(e, ex.Op) and e.name == "eq" and e.args[0] is cell:
+        return isinstance(e.args[1], Const) and e.args[1].value == 0
+    return False
+
+
+@dataclass(frozen=True)
+class Others:
+    """What everybody else does, as one thread sees it; `judged` is what invariants of states see."""
+
+    uses: Uses
+    judged: frozenset[Region]
+
+    def conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
+        """Whether something of theirs conflicts with a step that uses `mine`."""
+        theirs = self.uses
+        locked_reads = mine.reads - mine.free_reads
+        if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:
+            return True
+        if mine.careless & theirs.unseen or mine.unseen & (theirs.careless | self.judged):
+            return True
+        if mine.looks & theirs.writes:
+            return True
+        for region in mine.writes:
+            if roles[region[0]] is Role.GHOST:
+                continue
+            if region in self.judged:
+                return True
+            if roles[region[0]] is Role.LOCK:
+                if region in theirs.looks:
+                    return True
+            elif region in mine.free_writes:
+                if region in theirs.reads or region in theirs.writes:
+                    return True
+            elif region in theirs.free_reads or region in theirs.free_writes:
+                return True
+        return False

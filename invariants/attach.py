@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Putting invariants into a system: each as a check of the states or of the steps it is about."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from model.kernel.view import View, view
+from model.lang import expr as ex
+from model.lang.declare import pure
+from model.lang.expr import Cell, Expr
+from model.lang.frontend import values as va
+from model.lang.frontend.body import NULL, Body, run_pure
+from model.lang.frontend.source import Context
+from model.lang.ir import Call, Check, Edge, StateCheck, Thread
+from model.lang.objects import Kobject
+from model.lang.sorts import Bool, Int
+
+from .registry import Invariant
+
+NO_FOLIO_CHECK = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
+"""Steps on a folio that may be free: taking a reference if there is one, allocating."""
+
+UNPUBLISHED = frozenset({"new", "put", "alloc", "ghost"})
+"""Steps on an object that nobody else can see: no lock is needed."""
+
+
+def tokens(call: Call) -> frozenset[str]:
+    """What invariants may attach to: the step's name, its traits, and what it is given."""
+    found = {call.name, *call.traits}
+    names = {name for name, _ in call.args}
+    if "folio" in names and not call.traits & NO_FOLIO_CHECK:
+        found.add("folio")
+    if "pte" in names:
+        found.add("pte-access")
+    return frozenset(found)
+
+
+class Attacher:
+    """Attaches a selection of invariants to the threads of one world."""
+
+    def __init__(self, ctx: Context, selected: Iterable[Invariant]) -> None:
+        self._ctx = ctx
+        self._view = view(ctx.world)
+        self.selected = tuple(selected)
+        self._at_steps = [i for i in self.selected if i.kind == "step"]
+        names = {i.name for i in self.selected}
+        self._fields = "fields_change_under_their_locks" in names
+        self._null = "no_null_pointer_is_followed" in names
+
+    def thread(self, thread: Thread, who: Kobject) -> Thread:
+        """The thread with a check at each step that an invariant is about."""
+        return replace(thread, edges=tuple(self._edge(e, who) for e in thread.edges))
+
+    def _edge(self, edge: Edge, who: Kobject) -> Edge:
+        checks = [self._own(c) for c in edge.op.checks]
+        if edge.call is not None:
+            found = tokens(edge.call)
+            for invariant in self._at_steps:
+                if invariant.steps & found:
+                    checks += self._judge(invariant, edge, who)
+            if self._fields and not edge.call.traits & UNPUBLISHED:
+                checks += self._under_lock(edge, who)
+        return replace(edge, op=replace(edge.op, checks=tuple(checks)))
+
+    def _own(self, check: Check) -> Check:
+        """A pointer that is NULL is a violation when that is asked about, else a model error."""
+        if check.invariant == NULL and self._null:
+            return replace(check, invariant="no_null_pointer_is_followed")
+        return check
+
+    def _judge(self, invariant: Invariant, edge: Edge, who: Kobject) -> list[Check]:
+        assert invariant.fn is not None and edge.call is not None
+        given: dict[str, Any] = {"s": self._view, "thread": who, **dict(edge.call.args)}
+        params = [a.arg for a in self._ctx.tree(invariant.fn)[1].args.args]
+        missing = [p for p in params if p not in given]
+        if missing:
+            raise TypeError(f"{invariant.name} asks {edge.call.name} for '{missing[0]}'")
+        args = [self._static(given[p]) for p in params]
+        body = run_pure(self._ctx, invariant.fn, args, fields=True)
+        cond = body.truth(body.result, body.tree)
+        return [] if cond is ex.TRUE else [Check(invariant.name, cond, bool(invariant.steady))]
+
+    def _static(self, value: Any) -> Any:
+        """A constant argument as the object that it is, so that more is known."""
+        if isinstance(value, ex.Const):
+            if isinstance(value.sort, Bool):
+                return bool(value.value)
+            if isinstance(value.sort, Int):
+                return value.value
+            hint = self._ctx.world.hints_by_sort().get(value.sort)
+            if hint is not None:
+                return self._ctx.world.decode(value.value, hint)
+        return value
+
+    def _under_lock(self, edge: Edge, who: Kobject) -> list[Check]:
+        checks = []
+        for update in edge.op.updates:
+            place = update.place
+            if not isinstance(place, Cell):
+                continue
+            cls, _, field = place.var.partition(".")
+            spec = va.field_of(self._ctx.world, cls, field)
+            if spec is not None and spec.lock:
+                holder = _follow(self._ctx, place.index[0], spec.lock)
+                mine = ex.const(holder.sort.objects.index(who.name) + 1, holder.sort)  # type: ignore[attr-defined]
+                checks.append(Check("fields_change_under_their_locks", ex.eq(holder, mine)))
+        return [c for c in checks if c.cond is not ex.TRUE]
+
+    def locked_variables(self) -> frozenset[str]:
+        """The variables whose declaration names a lock."""
+        return frozenset(
+            f"{cls.__name__}.{spec.name}" for cls, spec in self._ctx.world.specs() if spec.lock
+        )
+
+    def holder(self, cell: Cell) -> Expr:
+        """The lock word that the declaration of a cell's field names."""
+        cls, _, field = cell.var.partition(".")
+        spec = va.field_of(self._ctx.world, cls, field)
+        assert spec is not None
+        return _follow(self._ctx, cell.index[0], spec.lock)
+
+    def state_checks(self) -> tuple[StateCheck, ...]:
+        """The invariants about every state."""
+        return self._judged("state")
+
+    def end_checks(self) -> tuple[StateCheck, ...]:
+        """The invariants about the states in which every thread has returned."""
+        return self._judged("end")
+
+    def _judged(self, kind: str) -> tuple[StateCheck, ...]:
+        found = []
+        for invariant in self.selected:
+            if invariant.kind == kind:
+                assert invariant.fn is not None
+                body = run_pure(self._ctx, invariant.fn, [self._view], fields=True)
+                found.append(StateCheck(invariant.name, body.truth(body.result, body.tree)))
+        return tuple(found)
+
+
+@pure
+def _anything(o: Any) -> Any:
+    """A place to evaluate field paths in."""
+    return o
+
+
+def _follow(ctx: Context, owner: Expr, path: str) -> Expr:
+    """The value at the end of a path of fields."""
+    body = Body(ctx, _anything, [owner])
+    value: Any = owner
+    for name in path.split("."):
+        value = body.attribute(value, name, ast.Pass(lineno=0, col_offset=0))
+    assert isinstance(value, Expr)
+    return value
+
+
+def fired_tokens(edges: Sequence[Edge]) -> frozenset[str]:
+    """The tokens of edges that were taken, for witnesses."""
+    return frozenset().union(*(tokens(e.call) for e in edges if e.call is not None))
+
+
+__all__ = ["Attacher", "View", "fired_tokens", "tokens"]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lifetime: folios, tables and references."""
+
+from __future__ import annotations
+
+from model.hw.machine import PteKind, Pte, Thread
+from model.kernel.objects import GUP_PIN, Folio
+from model.kernel.view import View
+
+from .registry import at_end, at_step, by_engine
+
+by_engine(
+    "no_null_pointer_is_followed", "lifetime", "no null pointer is followed",
+    "the processor", "model/lang/frontend/body.py",
+    ("read write", "a field is accessed"),
+    ("entry not looked at before use",),
+)  # fmt: skip
+
+
+@at_step(
+    "folio",
+    "a folio is not used after it is freed",
+    relied_on="mm/page_alloc.c: a free page belongs to somebody else",
+    mutants=("folio unlocked after the PTLs, without a reference",),
+)
+def no_use_of_a_free_folio(s: View, thread: Thread, folio: Folio) -> bool:
+    return not folio.free
+
+
+@at_step(
+    "put",
+    "a folio is freed only when it is not locked and nothing maps it",
+    relied_on="mm/page_alloc.c:free_pages_prepare, PAGE_FLAGS_CHECK_AT_FREE",
+    mutants=("folio unlocked after the PTLs, without a reference", "one reference too few"),
+)
+def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: int) -> bool:
+    return (
+        folio.refcount > count
+        or folio.locked_by is None
+        and folio.mapcount == 0
+        and all(
+            pte.val.kind != PteKind.PRESENT or pte.val.frame != folio.frame for pte in s.ptes
+        )
+    )
+
+
+@at_step(
+    "pte-access",
+    "an entry of a table is not used after the table is freed",
+    relied_on="include/linux/pgtable.h: RCU keeps a table that somebody walks",
+    mutants=("table freed without a grace period",),
+)
+def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
+    return not pte.table.freed
+
+
+@at_end(
+    "references balance: each folio has one for every entry that maps it, for every pin, and for "
+    "the swap cache",
+    relied_on="mm/swap.c: the last reference frees; a lost one leaks the page",
+    witness=("ref", "a reference is taken"),
+    mutants=("one reference too few", "one reference too many"),
+)
+def references_balance(s: View) -> bool:
+    return all(
+        folio.free
+        or folio.refcount
+        == folio.mapcount
+        + (1 if folio.swap is not None else 0)
+        + sum(GUP_PIN for addr in s.addresses for n in (0, 1) if folio.pinned_at[addr] > n)
+        for folio in s.folios
+    )
+
+
+@at_end(
+    "map counts balance: each folio counts the entries that map it",
+    relied_on="mm/rmap.c: folio_mapped decides whether reclaim may free",
+    witness=("rmap", "a map count changes"),
+    mutants=("map count not dropped",),
+)
+def map_counts_balance(s: View) -> bool:
+    return all(
+        folio.mapcount
+        == sum(
+            1
+            for pte in s.ptes
+            if pte.val.kind == PteKind.PRESENT and pte.val.frame == folio.frame
+        )
+        for folio in s.folios
+    )
+
+
+@at_end(
+    "references to anon_vmas balance",
+    relied_on="mm/rmap.c:put_anon_vma: the last reference frees",
+    witness=("anon-ref", "a reference is taken"),
+    mutants=("anon_vma not put",),
+)
+def anon_vma_references_balance(s: View) -> bool:
+    return all(anon_vma.refcount == 0 for anon_vma in s.anon_vmas)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Locks: deadlock, order, balance, sleeping, and fields under their locks.
+
+The order is that of the comment at the head of mm/rmap.c and mm/filemap.c:
+
+    mmap_lock
+      folio lock
+        anon_vma->rwsem
+          pmd lock
+            page-table lock
+
+A trylock has no place in it: it never waits.
+"""
+
+from __future__ import annotations
+
+from model.hw.machine import SpinLock, Thread
+from model.kernel.objects import Folio, RwSem
+from model.kernel.view import View
+from model.lang import pure
+
+from .registry import at_step, by_engine
+
+by_engine(
+    "no_deadlock", "locking", "no deadlock",
+    "everybody who waits", "checks/engine/reference.py",
+    ("acquire", "a lock is waited for"),
+    ("PTLs in argument order", "folio lock left held"),
+)  # fmt: skip
+
+
+@pure
+def holds_spinlock(s: View, thread: Thread) -> bool:
+    return any(lock.owner == thread for lock in s.locks)
+
+
+@at_step(
+    "folio_lock",
+    "a folio lock is taken before any anon_vma lock, any page-table lock and any other folio lock",
+    relied_on="mm/rmap.c, mm/filemap.c: the comments at the head, and lockdep",
+    mutants=("sleeping folio lock under the PTL",),
+)
+def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
+    return (
+        not holds_spinlock(s, thread)
+        and all(sem.writer != thread and thread not in sem.readers for sem in s.rmap_sems)
+        and all(other.locked_by != thread for other in s.folios)
+    )
+
+
+@at_step(
+    "down_read down_write",
+    "an anon_vma lock is taken before any page-table lock, and one at a time",
+    relied_on="mm/rmap.c: the comment at the head, and lockdep",
+    mutants=("anon_vma lock under the PTL",),
+)
+def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
+    return not holds_spinlock(s, thread) and all(
+        other.writer != thread and thread not in other.readers for other in s.rmap_sems
+    )
+
+
+@at_step(
+    "spin_lock",
+    "of two page-table locks the second is taken as a nested one, the pmd lock first, two of one "
+    "level by address",
+    relied_on="mm/userfaultfd.c:double_pt_lock, mm/mremap.c, lockdep's subclasses",
+    mutants=("PTLs in argument order",),
+)
+def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -> bool:
+    return not holds_spinlock(s, thread)
+
+
+@at_step(
+    "spin_lock_nested",
+    "a nested page-table lock comes after the one that is held, by level and address",
+    relied_on="mm/userfaultfd.c:double_pt_lock: lock in virtual address order",
+    mutants=("PTLs in argument order",),
+)
+def nested_page_table_lock_in_order(s: View, thread: Thread, lock: SpinLock) -> bool:
+    return all(held.owner != thread or held.rank < lock.rank for held in s.locks)
+
+
+@at_step(
+    "return",
+    "every path releases what it took",
+    relied_on="whoever takes the lock next",
+    mutants=("folio lock left held",),
+)
+def everything_is_released(s: View, thread: Thread) -> bool:
+    return (
+        not holds_spinlock(s, thread)
+        and all(sem.writer != thread and thread not in sem.readers for sem in s.sems)
+        and all(folio.locked_by != thread for folio in s.folios)
+        and thread.rcu == 0
+        and not thread.cpu.irqs_off
+        and not s.gather(thread).open
+    )
+
+
+@at_step(
+    "sleeps",
+    "nothing sleeps under a spinlock, in an RCU section or with interrupts off",
+    relied_on="the scheduler; include/linux/kernel.h:might_sleep",
+    mutants=("sleeping folio lock under the PTL",),
+)
+def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
+    return not holds_spinlock(s, thread) and thread.rcu == 0 and not thread.cpu.irqs_off
+
+
+by_engine(
+    "fields_change_under_their_locks", "locking",
+    "each field changes only under the lock that its declaration names",
+    "whoever reads the field under that lock", "model/kernel/objects.py",
+    ("pte mapping index", "such a field is written"),
+    ("no PTL of the destination", "no folio trylock for the next page"),
+)  # fmt: skip

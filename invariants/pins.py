@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Pins and PageAnonExclusive (Documentation/core-api/pin_user_pages.rst)."""
+
+from __future__ import annotations
+
+from model.hw.machine import Addr, PteKind, PteVal, Thread
+from model.kernel.objects import Folio
+from model.kernel.view import View
+
+from .registry import at_step
+
+
+@at_step(
+    "set_pte_at",
+    "a pinned page is not moved: it stays at the address that it was pinned for",
+    relied_on="whoever does DMA to it for user space",
+    witness=("pin", "a page is pinned"),
+    mutants=("pin check before the PTE is cleared", "no pin check"),
+)
+def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
+    return all(
+        val.kind != PteKind.PRESENT
+        or folio.pinned_at[at] == 0
+        or (addr != at) == (val.frame != folio.frame)
+        for folio in s.folios
+        for at in s.addresses
+    )
+
+
+@at_step(
+    "share",
+    "a pinned page is not shared: PageAnonExclusive stays while it is pinned",
+    relied_on="include/linux/rmap.h:folio_try_share_anon_rmap_pte",
+    witness=("pin", "a page is pinned"),
+    mutants=("no pin check before sharing",),
+)
+def a_pinned_page_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
+    return all(folio.pinned_at[addr] == 0 for addr in s.addresses)
+
+
+@at_step(
+    "set_pte_at ptep_set_access_flags",
+    "a writable entry maps an exclusive page",
+    relied_on="mm/gup.c: a writable entry is taken for exclusive without a look at the page",
+    mutants=("PageAnonExclusive not looked at",),
+)
+def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
+    return (
+        val.kind != PteKind.PRESENT
+        or not val.write
+        or val.frame is None
+        or val.frame.folio is None
+        or val.frame.folio.anon_exclusive
+    )
+
+
+@at_step(
+    "SetPageAnonExclusive",
+    "an exclusive page is mapped once",
+    relied_on="mm/memory.c:do_wp_page: writing to it disturbs nobody",
+    mutants=("reuse without counting references",),
+)
+def an_exclusive_page_is_mapped_once(s: View, thread: Thread, folio: Folio) -> bool:
+    return folio.mapcount <= 1

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The reverse map: what a walk finds, and where a folio says that it is mapped."""
+
+from __future__ import annotations
+
+from model.hw.machine import Addr, PteKind, PteVal, Thread
+from model.kernel.objects import Folio, Vma
+from model.kernel.view import View
+
+from .registry import at_step
+
+
+@at_step(
+    "walk_ends",
+    "a walk with the locks that it needs finds every mapping of the folio at least once",
+    relied_on="try_to_unmap, try_to_migrate, folio_referenced: what is not found stays mapped",
+    mutants=("index not updated", "no anon_vma lock for an unlocked walk"),
+)
+def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: bool) -> bool:
+    walk = s.walk(thread)
+    return (
+        not complete
+        or not walk.locked
+        or all(
+            pte.val.kind != PteKind.PRESENT
+            or pte.val.frame != folio.frame
+            or walk.seen[pte.addr]
+            for pte in s.ptes
+        )
+    )
+
+
+@at_step(
+    "folio_move_anon_rmap",
+    "folio->mapping of a mapped folio does not change to another root while a walk of it holds its "
+    "anon_vma lock",
+    relied_on="mm/rmap.c:folio_lock_anon_vma_read: what was read under the lock stays true",
+    witness=("walk_begins", "a folio is walked"),
+    mutants=("no anon_vma lock beside an unlocked walk",),
+)
+def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: Vma) -> bool:
+    return all(
+        walk.thread is thread
+        or walk.folio != folio
+        or folio.mapcount == 0
+        or folio.mapping is None
+        or folio.mapping.root == vma.anon_vma.root
+        for walk in s.walks
+    )
+
+
+@at_step(
+    "folio_unlock",
+    "mapping and index agree with the page table whenever the folio is unlocked",
+    relied_on="mm/rmap.c: the next walk looks where they point; mm/memory.c:do_swap_page",
+    mutants=("index not updated",),
+)
+def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bool:
+    return all(
+        pte.val.kind != PteKind.PRESENT
+        or pte.val.frame != folio.frame
+        or (
+            folio.mapping is not None
+            and folio.mapping in s.vma_at(pte.addr).trees
+            and folio.index == pte.addr - s.vma_at(pte.addr).shift
+        )
+        for pte in s.ptes
+    )
+
+
+@at_step(
+    "set_pte_at",
+    "an entry maps a folio that is not locked only where its mapping and index say",
+    relied_on="mm/rmap.c: a walk may begin at once",
+    mutants=("no folio trylock for the next page",),
+)
+def mapped_where_it_says(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
+    return (
+        val.kind != PteKind.PRESENT
+        or val.frame is None
+        or val.frame.folio is None
+        or val.frame.folio.locked_by is not None
+        or (
+            val.frame.folio.mapping is not None
+            and all(
+                addr != at
+                or (
+                    val.frame.folio.mapping in s.vma_at(at).trees
+                    and val.frame.folio.index == at - s.vma_at(at).shift
+                )
+                for at in s.addresses
+            )
+        )
+    )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stale translations: what a TLB or a walk cache may still hold, and when it must not."""
+
+from __future__ import annotations
+
+from model.hw.machine import PteKind, PteVal, SpinLock, Thread, permitted
+from model.kernel.objects import Folio
+from model.kernel.view import View
+
+from .registry import at_step, invariant
+
+
+@invariant(
+    "nobody reaches a free page through a TLB",
+    relied_on="mm/page_alloc.c: a free page may be handed to anyone at once",
+    witness=("put", "a reference is dropped"),
+    mutants=("no flush", "flush after the PTLs"),
+)
+def no_translation_to_a_free_page(s: View) -> bool:
+    return all(
+        cpu.lazy or entry.frame.folio is None or not entry.frame.folio.free
+        for cpu in s.cpus
+        for addr in s.addresses
+        for entry in cpu.tlb[addr]
+    )
+
+
+@invariant(
+    "nobody walks through a pointer to a free table",
+    relied_on="mm/pgtable-generic.c: the page of a table is used for other data once it is freed",
+    witness=("free-table", "a table is freed"),
+    mutants=("no flush of walk caches",),
+)
+def no_pointer_to_a_free_table(s: View) -> bool:
+    return all(
+        not table.freed for cpu in s.cpus for pmd in s.pmds for table in cpu.walk[pmd]
+    )
+
+
+@at_step(
+    "spin_unlock",
+    "an entry that this call cleared, moved or downgraded is flushed before the PTL of that entry "
+    "is released, unless a flush that its next owner honours is on record",
+    relied_on="the next owner of the page, who takes this PTL and takes the page for unmapped",
+    witness=("ptep_get_and_clear", "an entry is cleared"),
+    mutants=("no flush", "flush one page short", "flush after the PTLs"),
+    steady="it is about entries under a lock that is held: others can only drop translations",
+)
+def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> bool:
+    gather = s.gather(thread)
+    recorded = gather.open or any(
+        mm.tlb_flush_batched.pending != mm.tlb_flush_batched.flushed for mm in s.mms
+    )
+    return recorded or all(
+        pte.table.ptl != lock
+        or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
+        for cpu in s.cpus
+        for pte in s.ptes
+        if cpu.root.pmds[pte.addr] is not None
+    )
+
+
+@at_step(
+    "return",
+    "after the call returns no CPU uses a translation that the call removed",
+    relied_on="user space, which is told that the page is elsewhere",
+    witness=("ptep_get_and_clear", "an entry is cleared"),
+    mutants=("no flush", "flush one page short"),
+)
+def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
+    return all(
+        not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
+        for cpu in s.cpus
+        for pte in s.ptes
+        if cpu.root.pmds[pte.addr] is not None
+    )
+
+
+@at_step(
+    "set_pte_at",
+    "no store is lost: what was copied is what the page holds when the copy takes its place",
+    relied_on="mm/memory.c:wp_page_copy, mm/migrate.c: nobody can write to the page meanwhile",
+    witness=("copy", "a page is copied"),
+    mutants=("no flush before a copy",),
+)
+def no_store_is_lost_to_a_copy(s: View, thread: Thread, val: PteVal) -> bool:
+    return (
+        val.kind != PteKind.PRESENT
+        or val.frame is None
+        or val.frame.folio is None
+        or val.frame.folio.copy_of is None
+        or val.frame.folio.copy_of.frame.value == val.frame.value
+    )
+
+
+@at_step(
+    "swap_cache_del_folio",
+    "no store is lost: what is on the device is what the page holds when it is dropped",
+    relied_on="mm/vmscan.c:shrink_folio_list: the page is unmapped and flushed before it is written",
+    mutants=("no flush before writing to swap",),
+)
+def no_store_is_lost_to_swap(s: View, thread: Thread, folio: Folio) -> bool:
+    return folio.swap is None or folio.swap.value == folio.frame.value

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What an invariant sees: every object of a world, by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model.hw.machine import Addr, Cpu, Pmd, Pte, Root, SpinLock, Table, Thread
+from model.lang import World
+
+from .objects import AnonVma, Folio, Gather, Mm, RmapWalk, RwSem, Swap, Vma
+
+
+@dataclass(frozen=True)
+class View:
+    """The objects of a world.  Tuples are in the order of creation."""
+
+    static_methods: ClassVar[bool] = True  # the front end may call them while it compiles
+
+    cpus: tuple[Cpu, ...]
+    threads: tuple[Thread, ...]
+    locks: tuple[SpinLock, ...]
+    sems: tuple[RwSem, ...]
+    folios: tuple[Folio, ...]
+    tables: tuple[Table, ...]
+    ptes: tuple[Pte, ...]
+    pmds: tuple[Pmd, ...]
+    vmas: tuple[Vma, ...]
+    mms: tuple[Mm, ...]
+    anon_vmas: tuple[AnonVma, ...]
+    swaps: tuple[Swap, ...]
+    walks: tuple[RmapWalk, ...]
+    gathers: tuple[Gather, ...]
+    addresses: tuple[Addr, ...]
+
+    @property
+    def rmap_sems(self) -> tuple[RwSem, ...]:
+        """The locks of anon_vma roots."""
+        used = {a.rwsem for v in self.vmas for a in v.trees}
+        return tuple(s for s in self.sems if s in used)
+
+    def vma_at(self, addr: Addr) -> Vma:
+        """The VMA that an address is in."""
+        return next(v for v in self.vmas if v.start <= addr < v.end)
+
+    def gather(self, thread: Thread) -> Gather:
+        """The mmu_gather of a thread."""
+        return self.gathers[self.threads.index(thread)]
+
+    def walk(self, thread: Thread) -> RmapWalk:
+        """The rmap walk of a thread."""
+        return self.walks[self.threads.index(thread)]
+
+
+def view(world: World) -> View:
+    """Everything in a world; only CPUs that run user code."""
+    roots = world.all(Root)
+    addresses = {a for r in roots for a, pmd in enumerate(r.pmds) if pmd is not None}
+    return View(
+        tuple(c for c in world.all(Cpu) if c.user), world.all(Thread), world.all(SpinLock),
+        world.all(RwSem), world.all(Folio), world.all(Table), world.all(Pte), world.all(Pmd),
+        world.all(Vma), world.all(Mm), world.all(AnonVma), world.all(Swap), world.all(RmapWalk), world.all(Gather),
+        tuple(sorted(addresses)),
+    )  # fmt: skip

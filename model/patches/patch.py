@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a patch file declares: what it asks, its variants, its casts.  No invariant is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.kernel.casts import CastSet, Routine
+from model.kernel.setup import Setup
+from model.lang.declare import ModelFunction
+from model.lang.errors import ModelError, near
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One version of a patch's routines.
+
+    `kernel` is the version that they belong to and from which neighbours come; `beside` another
+    one, when they are composed with neighbours that they never ran beside: then `counterfactual`
+    says so.  `call` gives the routine and its arguments in a world; `swap` replaces functions
+    that it calls.  `file` is where the routines are, for traces.
+    """
+
+    name: str
+    doc: str
+    kernel: str
+    call: Callable[[Setup], Routine]
+    file: str
+    beside: str = ""
+    counterfactual: str = ""
+    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
+
+    @property
+    def neighbours_from(self) -> str:
+        return self.beside or self.kernel
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch and what is known of its versions.
+
+    `before` and `after` name the variants that a bare name compares.  `observations` are findings
+    about Linux that the model supports, kept as text.  `never` lists branches that no cast takes,
+    with the reason.
+    """
+
+    name: str
+    title: str
+    asks: str
+    left_out: str
+    variants: tuple[Variant, ...]
+    before: str
+    after: str
+    casts: CastSet
+    observations: tuple[str, ...] = ()
+    never: Mapping[str, str] = field(default_factory=dict)
+
+    def variant(self, name: str) -> Variant:
+        """The variant of a name; ModelError lists the known ones."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        known = [v.name for v in self.variants]
+        raise ModelError(f"{self.name} has no variant '{name}'", instead=near(name, known))

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""userfaultfd: opportunistic TLB-flush batching for present pages in MOVE.
+
+Asks: one flush for many pages instead of one each: can a CPU still use a source address after the
+page has a new owner, is the reverse map right at every moment, and does the new order of locks
+hold?
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from model.hw.machine import PteKind, PteVal
+from model.kernel.casts import CastSet, Initial, Neighbour, Routine
+from model.kernel.neighbours import READERS
+from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
+from model.kernel.setup import Setup, share_with_child
+from model.lang.declare import ModelFunction
+
+from ..patch import Patch, Variant
+from . import folio_lock_only, merged, per_page, v3
+
+# -- variants ---------------------------------------------------------------------------------------
+
+
+def _move(fn: ModelFunction[..., Any]) -> Any:
+    """The whole request, from the source VMA to the destination, without holes."""
+
+    def call(s: Setup) -> Routine:
+        return fn, (
+            s.mm, s.dst_vma, s.src_vma, s.dst_vma.start, s.src_vma.start, s.pages, False
+        )  # fmt: skip
+
+    return call
+
+
+_HERE = "model/patches/uffd_move_batching/"
+_POSTED = {merged.move_present_ptes: v3.move_and_put_first}
+
+VARIANTS = (
+    Variant(
+        "per_page", "kernel 6.17: one page, ptep_clear_flush, anon_vma write lock", "6.17",
+        _move(merged.move_pages), _HERE + "per_page.py",
+        swap={merged.move_present_ptes: per_page.move_present_pte},
+    ),
+    Variant(
+        "v1", "as posted 2025-07-31, by description: v2 that also flushes batched unmaps", "6.17",
+        _move(merged.move_pages), _HERE + "v3.py",
+        swap={
+            **_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma,
+            v3.before_move: v3.before_move_flush_batched,
+        },
+    ),
+    Variant(
+        "v2", "as posted 2025-08-05: any anon_vma in a batch", "6.17",
+        _move(merged.move_pages), _HERE + "v3.py",
+        swap={**_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma},
+    ),
+    Variant(
+        "v3", "as posted 2025-08-07 (the seed)", "6.17",
+        _move(merged.move_pages), _HERE + "v3.py", swap=_POSTED,
+    ),
+    Variant(
+        "merged", "kernel 6.18 (50944692052b)", "6.18", _move(merged.move_pages),
+        _HERE + "merged.py",
+    ),
+    Variant(
+        "folio_lock_only", "kernel 6.19 (cc22b9978509): no anon_vma lock", "6.19",
+        _move(folio_lock_only.move_pages), _HERE + "folio_lock_only.py",
+    ),
+    Variant(
+        "folio_lock_only_old_walk", "6.19's MOVE beside the unlocked rmap walk of 6.18", "6.19",
+        _move(folio_lock_only.move_pages), _HERE + "folio_lock_only.py", beside="6.18",
+        counterfactual="no kernel had both: cc22b9978509 came after 95b34d66480b",
+    ),
+)  # fmt: skip
+
+# -- initial states -----------------------------------------------------------------------------------
+
+
+def _as_is(_: Setup) -> None:
+    pass
+
+
+def _last(s: Setup) -> int:
+    return s.pages - 1
+
+
+def _take_out(s: Setup, page: int) -> Folio:
+    """Unmap a page at the source."""
+    folio = s.folio(page)
+    s.src(page).val = PteVal()
+    folio.refcount = folio.mapcount = 0
+    folio.anon_exclusive = False
+    folio.free = True
+    folio.lru = False
+    folio.mapping = None
+    folio.frame.modified = False
+    return folio
+
+
+def _hole(s: Setup) -> None:
+    _take_out(s, _last(s))
+
+
+def _one_at_dst(s: Setup) -> None:
+    s.map_anon(_take_out(s, _last(s)), s.dst_vma, s.dst_vma.start + _last(s))
+
+
+def _dst_taken(s: Setup) -> None:
+    spare = s.spares[0]
+    s.map_anon(spare, s.dst_vma, s.dst_vma.start + _last(s))
+
+
+def _shared(s: Setup) -> None:
+    share_with_child(s, _last(s))
+
+
+def _read_only(s: Setup) -> None:
+    for page in range(s.pages):
+        s.src(page).val = replace(s.src(page).val, write=False)
+
+
+def _clean(s: Setup) -> None:
+    for page in range(s.pages):
+        s.src(page).val = replace(s.src(page).val, dirty=False)
+        s.folio(page).frame.modified = False
+
+
+def _pinned(s: Setup) -> None:
+    folio = s.folio(_last(s))
+    folio.refcount = folio.refcount + GUP_PIN
+    folio.pinned_at[s.src_vma.start + _last(s)] = 1
+
+
+def _large(s: Setup) -> None:
+    s.folio(0).large = True
+
+
+def _last_large(s: Setup) -> None:
+    s.folio(_last(s)).large = True
+
+
+def _zero_page(s: Setup) -> None:
+    _take_out(s, _last(s))
+    zero = next(f for f in s.world.all(type(s.folio(0).frame)) if f.zero)
+    s.src(_last(s)).val = PteVal(kind=PteKind.PRESENT, frame=zero)
+
+
+def _swapped(s: Setup, *, cached: bool, exclusive: bool = True) -> None:
+    slot = s.world.all(Swap)[0]
+    folio = _take_out(s, _last(s))
+    slot.count = 1
+    s.src(_last(s)).val = PteVal(kind=PteKind.SWAP, entry=slot.number, exclusive=exclusive)
+    if cached:
+        folio.free = False
+        folio.lru = True
+        folio.refcount = 1
+        folio.mapping = s.src_vma.anon_vma
+        folio.index = s.src_vma.start + _last(s)
+        folio.swap = slot
+        slot.folio = folio
+
+
+def _swapped_out(s: Setup) -> None:
+    _swapped(s, cached=False)
+
+
+def _swap_cached(s: Setup) -> None:
+    _swapped(s, cached=True)
+
+
+def _swap_shared(s: Setup) -> None:
+    _swapped(s, cached=False, exclusive=False)
+
+
+def _swap_large(s: Setup) -> None:
+    _swapped(s, cached=True)
+    s.folio(_last(s)).large = True
+
+
+def _marker(s: Setup) -> None:
+    _take_out(s, _last(s))
+    s.src(_last(s)).val = PteVal(kind=PteKind.MARKER)
+
+
+def _no_table(s: Setup) -> None:
+    pmd = s.mm.root.pmds[s.src_vma.start]
+    for page in range(s.pages):
+        _take_out(s, page)
+    pmd.table = None
+
+
+def _other_anon_vma(s: Setup) -> None:
+    s.folio(_last(s)).mapping = _anon_vma(s, "A.parent")
+
+
+def _two_roots(s: Setup) -> None:
+    s.folio(_last(s)).mapping = _anon_vma(s, "A.alien")
+
+
+def _anon_vma(s: Setup, name: str) -> AnonVma:
+    return next(a for a in s.world.all(AnonVma) if a.name == name)
+
+
+def _needs(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+INITIAL = (
+    Initial("all_at_src", "every page is at the source", _as_is),
+    Initial("one_at_dst", "the last page is at the destination already", _one_at_dst),
+    Initial("dst_taken", "another page is where the last one is to go", _dst_taken),
+    Initial("hole", "the last source page is not there", _hole),
+    Initial("shared", "the last page is shared with a forked child, read-only", _shared,
+            _needs("child")),
+    Initial("read_only", "exclusive pages mapped read-only", _read_only),
+    Initial("clean", "pages that nobody has written to", _clean),
+    Initial("pinned", "the last page is pinned", _pinned),
+    Initial("large", "the first page is part of a large folio", _large),
+    Initial("last_large", "the last page is part of a large folio", _last_large),
+    Initial("zero_page", "the last page is the zero page", _zero_page, _needs("zero_page")),
+    Initial("swapped_out", "the last page is in swap", _swapped_out),
+    Initial("swap_cached", "the last page is in swap and in the swap cache", _swap_cached),
+    Initial("swap_shared", "the last page is in swap and not exclusive", _swap_shared),
+    Initial("swap_large", "the swap cache holds a large folio", _swap_large),
+    Initial("marker", "the last entry is a marker", _marker),
+    Initial("no_table", "the source has no page table", _no_table),
+    Initial("other_anon_vma", "the last folio has another anon_vma of the same root",
+            _other_anon_vma, _needs("other_anon_vma")),
+)  # fmt: skip
+
+ASSUMED = (
+    Initial("two_roots", "the last folio has an anon_vma of another root", _two_roots,
+            _needs("other_root"),
+            assumption="all folios of a VMA have its anon_vma root "
+            "(mm/rmap.c:__page_check_anon_rmap asserts it under DEBUG_VM)"),
+)  # fmt: skip
+
+# -- neighbours -----------------------------------------------------------------------------------------
+
+
+def _same_way(s: Setup) -> tuple[Any, ...]:
+    return s.mm, s.dst_vma, s.src_vma, s.dst_vma.start, s.src_vma.start, s.pages, False
+
+
+def _other_way(s: Setup) -> tuple[Any, ...]:
+    return s.mm, s.src_vma, s.dst_vma, s.src_vma.start, s.dst_vma.start, s.pages, False
+
+
+SECOND = Neighbour("move_again", "a second UFFDIO_MOVE of the same range", again=_same_way)
+BACK = Neighbour("move_back", "a second UFFDIO_MOVE the other way", again=_other_way)
+
+PATCH = Patch(
+    name="uffd_move_batching",
+    title="userfaultfd: opportunistic TLB-flush batching for present pages in MOVE",
+    asks=(__doc__ or "").partition("Asks: ")[2].strip(),
+    left_out=(
+        "MMU notifiers; cache aliasing; huge source PMDs; requests across two page tables; "
+        "signals; fallback from the VMA lock to mmap_lock"
+    ),
+    variants=VARIANTS,
+    before="per_page",
+    after="merged",
+    casts=CastSet(
+        "move", (*READERS, SECOND, BACK), INITIAL, assumed=ASSUMED, pair_initial=("all_at_src",)
+    ),
+)
