@@ -90,11 +90,12 @@ def map_counts_balance(s: View) -> bool:
     )
 
 
-@at_end(
+@at_step(
+    "return",
     "references to anon_vmas balance",
     relied_on="mm/rmap.c:put_anon_vma: the last reference frees",
     witness=("anon-ref", "a reference is taken"),
     mutants=("anon_vma not put",),
 )
-def anon_vma_references_balance(s: View) -> bool:
-    return all(anon_vma.refcount == 0 for anon_vma in s.anon_vmas)
+def anon_vma_references_balance(s: View, thread: Thread) -> bool:
+    return all(s.walk(thread).references[anon_vma] == 0 for anon_vma in s.anon_vmas)

@@ -69,11 +69,12 @@ class ThreadCode(Code):
         return first_time
 
     def _make(self, at: int) -> Successors:
-        lines = [f"def at{at}(s, out):"]
+        items = []
         for n in self._leaving[at]:
             edge = self.thread.edges[n]
             move = [] if edge.target == at else [(self.seat.pc, edge.target)]
-            lines += _indent(_action(self._text, edge.op, n, move))
+            items.append((conjuncts(edge.op.guard), _action(self._text, edge.op, n, move)))
+        lines = [f"def at{at}(s, out):", *_indent(_decide(self._text, items))]
         self.run(self._text, lines, self.thread.routine)
         return self.names[f"at{at}"]  # type: ignore[no-any-return]
 
@@ -85,7 +86,7 @@ class RulesCode(Code):
         super().__init__(tuple(r.op for r in rules))
         text = Text(layout)
         items = [
-            (conjuncts(rule.op.guard), _action(text, rule.op, n, [], guarded=False))
+            (conjuncts(rule.op.guard), _action(text, rule.op, n, []))
             for n, rule in enumerate(rules)
         ]
         lines = ["def rules(s, out):", *_indent(_decide(text, items)), "    return"]
@@ -111,19 +112,16 @@ def _indent(lines: Iterable[str]) -> list[str]:
 
 
 def _action(
-    text: Text, op: Op, number: int, move: list[tuple[Slot, int]], *, guarded: bool = True
+    text: Text, op: Op, number: int, move: list[tuple[Slot, int]]
 ) -> list[str]:
-    """Lines for one operation: test the guard, judge the checks, give the successor."""
+    """Lines for one operation whose guard holds: judge the checks, give the successor."""
     lines: list[str] = []
     for k, check in enumerate(op.checks):
         lines.append(f"if not {text.test(check.cond)}:")
         lines.append(f"    fail(s, {number}, {k})")
         if check.invariant.startswith("model:"):
             lines.append("    return")
-    lines += [f"fired[{number}] = 1", f"out({text.successor(op.updates, move)})"]
-    if guarded and op.guard is not ex.TRUE:
-        return [f"if {text.test(op.guard)}:", *_indent(lines)]
-    return lines
+    return [*lines, f"fired[{number}] = 1", f"out({text.successor(op.updates, move)})"]
 
 
 def _decide(text: Text, items: list[tuple[tuple[Expr, ...], list[str]]]) -> list[str]:

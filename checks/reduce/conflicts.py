@@ -18,11 +18,13 @@ one if no access of another thread conflicts with its own, where
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.ir import Edge, Op, Role, Rule
+
+from model.lang.sorts import Set
 
 from .usage import Part, Region, Regions, cells_of
 
@@ -78,10 +80,11 @@ class Classifier:
     ) -> None:
         self.regions, self.roles, self.locked = regions, roles, locked
 
-    def edge(self, edge: Edge, who: int) -> Uses:
-        """What one edge of thread number `who` (from 1) uses."""
+    def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
+        """What one edge of thread number `who` (from 1) uses, its checks included if asked."""
         traits = edge.call.traits if edge.call is not None else frozenset({"lockless"})
-        found = self._op(edge.op, who, bool(traits & LOCKLESS))
+        op = edge.op if checks else replace(edge.op, checks=())
+        found = self._op(op, who, bool(traits & LOCKLESS))
         if traits & UNSEEN:
             found.unseen = {r for r in found.writes if r[0] not in COUNTED and self._is_memory(r)}
             found.writes -= found.unseen
@@ -89,6 +92,15 @@ class Classifier:
         if traits & MAY_BE_FREE:
             found.careless = set(found.reads)
         return found
+
+    def releases(self, op: Op, who: int) -> bool:
+        """Whether an operation may write anything but its own name into a lock word."""
+        return any(
+            isinstance(u.place, Cell)
+            and self.roles[u.place.var] is Role.LOCK
+            and not _takes(u.place, u.value, who)
+            for u in op.updates
+        )
 
     def _is_memory(self, region: Region) -> bool:
         return self.roles[region[0]] in (Role.MEMORY, Role.LOCK)
@@ -192,6 +204,14 @@ def _waits(e: Expr, cell: Cell) -> bool:
     return False
 
 
+def _takes(word: Cell, value: Expr, who: int) -> bool:
+    """Whether a value makes a thread the holder of a lock, or one of its holders."""
+    if not isinstance(word.sort, Set):
+        return isinstance(value, Const) and value.value == who
+    added = value.args[1] if isinstance(value, ex.Op) and value.name == "union" else value
+    return isinstance(added, Const) and added.value == 1 << who
+
+
 @dataclass(frozen=True)
 class Others:
     """What everybody else does, as one thread sees it; `judged` is what invariants of states see."""
@@ -199,8 +219,11 @@ class Others:
     uses: Uses
     judged: frozenset[Region]
 
-    def conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
-        """Whether something of theirs conflicts with a step that uses `mine`."""
+    def conflict(self, mine: Uses, roles: Mapping[str, Role], *, ghosts: bool = False) -> bool:
+        """Whether something of theirs conflicts with a step that uses `mine`.
+
+        `ghosts`: also whether their checks look at ghosts that it writes.
+        """
         theirs = self.uses
         locked_reads = mine.reads - mine.free_reads
         if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:
@@ -211,6 +234,8 @@ class Others:
             return True
         for region in mine.writes:
             if roles[region[0]] is Role.GHOST:
+                if ghosts and region in theirs.reads:
+                    return True
                 continue
             if region in self.judged:
                 return True

@@ -17,6 +17,15 @@ Tables = Mapping[str, tuple[int, ...]]
 """Arrays with one index all of whose elements are known: values by object code."""
 
 
+def keeps(place: Cell, value: Expr, known: Known, tables: Tables) -> bool:
+    """Whether writing a value leaves a known cell, or an element of a known array, as it is."""
+    if not isinstance(value, ex.Const):
+        return False
+    if constant_index(place) is not None:
+        return known.get(place) == value.value
+    return set(tables.get(place.var, ())) == {value.value}
+
+
 class Folder:
     """Replaces known cells throughout operations."""
 
@@ -50,7 +59,7 @@ class Folder:
         return replace(op, guard=self.expr(op.guard), updates=tuple(updates), checks=checks)
 
     def _keeps(self, place: Cell, value: Expr) -> bool:
-        return isinstance(value, ex.Const) and self._known.get(place) == value.value
+        return keeps(place, value, self._known, self._tables)
 
     def judge(self, judge: StateCheck) -> StateCheck:
         return replace(judge, cond=self.expr(judge.cond))
@@ -85,13 +94,15 @@ def reachable(thread: Thread, edges: list[Edge]) -> Thread:
     return replace(thread, edges=tuple(e for e in edges if e.source in reached))
 
 
-def changes(part: Part, known: Known) -> tuple[set[Cell], set[str]]:
+def changes(part: Part, known: Known, tables: Tables) -> tuple[set[Cell], set[str]]:
     """What a part may give another value: cells of `known`, and arrays at a computed index."""
     cells: set[Cell] = set()
     arrays: set[str] = set()
     for place, value in part.written:
+        if keeps(place, value, known, tables):
+            continue
         if constant_index(place) is None:
             arrays.add(place.var)
-        elif place in known and not (isinstance(value, ex.Const) and value.value == known[place]):
+        elif place in known:
             cells.add(place)
     return cells, arrays

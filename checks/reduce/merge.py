@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Merging: a step that nobody can tell from a part of the step before is made one.
+"""Merging: steps that nobody can tell from one are made one.
 
-An edge may join the edge before it when it never waits, is no free choice and is a left mover
-(`conflicts`); ghost updates have no time of their own either.  A location all of whose exits
-are such is no interleaving point: it is removed, each way in being joined with each way out.
+A location is removed, each way in being joined with each way out, when every way out is taken at
+once (it never waits and is no free choice), and either
+
+* every way out is a left mover (`conflicts`): it may as well have been a part of the way in; or
+* every way in is a right mover: it may as well happen just before the way out.  It is one if what
+  others do after it may as well be done before it: taking a lock is, and what needs it.  Its own
+  checks do not matter, for the other order is a run as well, in which they fail if they fail at all.
+
+What is made of several is a mover of a kind if all its parts are, so that a step ends up as right
+movers, one step of any kind, left movers (Lipton).  Ghost updates have no time of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
@@ -17,31 +24,51 @@ from model.lang.ir import Check, Edge, Kind, Op, Role, Thread, Update
 
 from .conflicts import DISCIPLINE, Classifier, Others
 
-_LARGEST = 40
+_LARGEST = 150
 """A location is kept where joining would make more edges than this: only size is at stake."""
 
 Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
 
 
+@dataclass
+class _Moves:
+    """What may be done with an edge; of edges by identity."""
+
+    left: bool
+    right: bool
+    at_once: bool
+
+
 def merge_thread(
     thread: Thread, number: int, kinds: Classifier, others: Others, roles: Mapping[str, Role],
     holder: Holder,
 ) -> Thread:  # fmt: skip
-    """The thread with movers merged into the steps before them."""
-    quiet: dict[int, bool] = {}
+    """The thread with movers merged into the steps beside them."""
+    moves: dict[int, _Moves] = {}
     edges = []
     for edge in thread.edges:
         uses = kinds.edge(edge, number + 1)
-        mover = _may_join(edge) and not others.conflict(uses, roles)
-        if mover and uses.reads - uses.free_reads:
+        at_once = _at_once(edge)
+        left = at_once and not others.conflict(uses, roles)
+        right = _right_mover(edge, number, kinds, others, roles)
+        if (left or right) and uses.reads - uses.free_reads:
             edge = _disciplined(edge, number, kinds, holder)
-        quiet[id(edge)] = mover
+        moves[id(edge)] = _Moves(left, right, at_once)
         edges.append(edge)
-    return _Merger(replace(thread, edges=tuple(edges)), quiet).run()
+    return _Merger(replace(thread, edges=tuple(edges)), moves).run()
 
 
-def _may_join(edge: Edge) -> bool:
+def _right_mover(
+    edge: Edge, number: int, kinds: Classifier, others: Others, roles: Mapping[str, Role]
+) -> bool:
+    if edge.op.kind in (Kind.CHOICE, Kind.UNMODELLED) or kinds.releases(edge.op, number + 1):
+        return False
+    uses = kinds.edge(edge, number + 1, checks=False)
+    return not others.conflict(uses, roles, ghosts=True)
+
+
+def _at_once(edge: Edge) -> bool:
     return edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED) and not _waits_at_all(edge.op)
 
 
@@ -61,19 +88,23 @@ def _disciplined(edge: Edge, number: int, kinds: Classifier, holder: Holder) -> 
 
 
 class _Merger:
-    def __init__(self, thread: Thread, quiet: dict[int, bool]) -> None:
-        self._thread, self._quiet = thread, quiet
+    def __init__(self, thread: Thread, moves: dict[int, _Moves]) -> None:
+        self._thread, self._moves = thread, moves
         self._leaving: dict[int, list[Edge]] = {}
         self._entering: dict[int, list[Edge]] = {}
         for edge in thread.edges:
             self._leaving.setdefault(edge.source, []).append(edge)
             self._entering.setdefault(edge.target, []).append(edge)
+        self._total = {
+            at for at, out in self._leaving.items()
+            if ex.or_(*(e.op.guard for e in out)) is ex.TRUE
+        }  # fmt: skip
 
     def run(self) -> Thread:
         ends = (self._thread.entry, self._thread.end)
         for at in range(self._thread.locations):
             ways_in, ways_out = self._entering.get(at, []), self._leaving.get(at, [])
-            if at not in ends and self._removable(ways_in, ways_out):
+            if at not in ends and at in self._total and self._removable(ways_in, ways_out):
                 self._remove(at, ways_in, ways_out)
         self._join_entry()
         edges = [e for at in sorted(self._leaving) for e in self._leaving[at]]
@@ -86,9 +117,10 @@ class _Merger:
             return False
         if any(e.target == e.source for e in ways_out):
             return False
-        if not all(self._quiet[id(e)] for e in ways_out):
-            return False
-        return ex.or_(*(e.op.guard for e in ways_out)) is ex.TRUE
+        return all(self._moves[id(e)].at_once for e in ways_out) and (
+            all(self._moves[id(e)].left for e in ways_out)
+            or all(self._moves[id(e)].right for e in ways_in)
+        )
 
     def _remove(self, at: int, ways_in: list[Edge], ways_out: list[Edge]) -> None:
         for edge in ways_out:
@@ -110,7 +142,7 @@ class _Merger:
         if entering.get(thread.entry) or thread.end in targets or thread.entry in targets:
             return
         alone = all(e.source == thread.entry for at in targets for e in entering[at])
-        if not first or not alone or not all(self._quiet[id(e)] for e in first):
+        if not first or not alone or not all(self._moves[id(e)].left for e in first):
             return
         joined = [self._join(e, after) for e in first for after in leaving[e.target]]
         for at in targets:
@@ -125,7 +157,10 @@ class _Merger:
             first.source, second.target, op, first.site, first.call, first.choice, first.number,
             (*first.origin(), *second.origin()),
         )  # fmt: skip
-        self._quiet[id(made)] = self._quiet[id(first)] and self._quiet[id(second)]
+        one, two = self._moves[id(first)], self._moves[id(second)]
+        self._moves[id(made)] = _Moves(
+            one.left and two.left, one.right and two.right, one.at_once and two.at_once
+        )
         return made
 
 

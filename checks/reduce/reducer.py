@@ -135,7 +135,7 @@ def _fold(
         folded = _propagate(folded, first, agreed, regions)
         lost: set[Cell] = set()
         for part in folded:
-            cells, arrays = changes(part, known)
+            cells, arrays = changes(part, known, tables)
             lost |= cells
             lost |= {c for c in known if c.var in arrays}
         if not lost:

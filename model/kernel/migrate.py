@@ -43,13 +43,11 @@ from .pgtable import (
 )
 from .rmap import (
     folio_anon_vma,
-    folio_get_anon_vma,
     folio_lock_anon_vma_read,
     folio_pgoff,
     in_tree,
     page_vma_mapped_walk,
     page_vma_mapped_walk_sync,
-    put_anon_vma,
     vmas,
     walk_begins,
     walk_ends,
@@ -162,7 +160,12 @@ def folio_migrate_mapping(dst: Folio, src: Folio) -> None:
 
 @kernel("mm/migrate.c:migrate_pages", "7.3.4")
 def migrate_folio(src: Folio) -> None:
-    """One folio, isolated from the LRU, which holds a reference."""
+    """One folio, isolated from the LRU, which holds a reference: migrate_folio_unmap and
+    migrate_folio_move.
+
+    Left out: the reference to the anon_vma, which keeps it from being freed with its last VMA;
+    no cast unmaps a VMA.
+    """
     if not folio_isolate_lru(src):
         return
     dst = folio_alloc()
@@ -171,17 +174,16 @@ def migrate_folio(src: Folio) -> None:
         return
     folio_lock(src)
     entry = folio_swap_entry(src)
-    anon_vma = folio_get_anon_vma(src)
-    if anon_vma is None or entry != 0 or folio_test_large(src):
-        if anon_vma is not None:
-            put_anon_vma(anon_vma)
+    if entry != 0 or folio_test_large(src):
         folio_unlock(src)
-        folio_put(dst)
         folio_putback_lru(src)
+        folio_put(dst)
         return
     if not folio_trylock(dst):
         unmodelled("a new folio is locked by somebody else")
-    try_to_migrate(src)
+    was_mapped = folio_mapped(src)
+    if was_mapped:
+        try_to_migrate(src)
     moved = False
     if not folio_mapped(src):
         refs = folio_ref_count(src)
@@ -189,16 +191,15 @@ def migrate_folio(src: Folio) -> None:
             copy_page(dst, src)
             folio_migrate_mapping(dst, src)
             moved = True
+    if was_mapped:
+        remove_migration_ptes(src, dst if moved else src)
     if moved:
-        remove_migration_ptes(src, dst)
-    else:
-        remove_migration_ptes(src, src)
-    put_anon_vma(anon_vma)
-    folio_unlock(dst)
-    folio_unlock(src)
-    if moved:
+        folio_unlock(dst)
+        folio_unlock(src)
         folio_put(src)
         folio_putback_lru(dst)
     else:
+        folio_unlock(src)
         folio_putback_lru(src)
+        folio_unlock(dst)
         folio_put(dst)

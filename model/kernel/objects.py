@@ -69,7 +69,6 @@ class AnonVma(Kobject):
 
     rwsem: RwSem = kfield(const=True, doc="root->rwsem")
     root: int = kfield(0, "which root: two anon_vmas with the same number share it", const=True, hi=7)
-    refcount: int = ghost(0, "references besides those of VMAs", lo=-1, hi=6)
 
 
 class Swap(Kobject):
@@ -102,12 +101,13 @@ class Folio(Kobject):
 
 
 class RmapWalk(Kobject):
-    """What a thread's rmap walk is doing: ghosts, one per thread."""
+    """What a thread does with anon_vmas: ghosts, one per thread."""
 
     thread: Thread = kfield(const=True)
     folio: Folio | None = ghost(None, "walked, with the anon_vma lock held")
     locked: bool = ghost(False, "the walker holds the folio lock, or relies on the caller's")
     seen: Array[Addr, bool] = ghost(False, "addresses whose entry the walk has looked at")
+    references: Array[AnonVma, int] = ghost(0, "anon_vma->refcount: those of this thread", lo=-1, hi=2)
 
 
 class Gather(Kobject):

@@ -81,13 +81,15 @@ def folio_pgoff_lockless(folio: Folio) -> Addr:
 def get_anon_vma(anon_vma: AnonVma) -> None:
     """atomic_inc_not_zero(&anon_vma->refcount): it never fails here, for VMAs hold references and
     no cast unmaps one.  The count is a ghost, for the balance."""
-    anon_vma.refcount = anon_vma.refcount + 1
+    walk = mine(RmapWalk)
+    walk.references[anon_vma] = walk.references[anon_vma] + 1
 
 
 @step("include/linux/rmap.h:put_anon_vma", "7.3.4", order="full", traits="anon-ref")
 def put_anon_vma(anon_vma: AnonVma) -> None:
     """Never the last reference, for the same reason."""
-    anon_vma.refcount = anon_vma.refcount - 1
+    walk = mine(RmapWalk)
+    walk.references[anon_vma] = walk.references[anon_vma] - 1
 
 
 @primitive("mm/rmap.c:folio_get_anon_vma", "7.3.4")
