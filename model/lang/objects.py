@@ -63,7 +63,8 @@ class Array(Generic[K, V]):
 
     def peek(self, key: K) -> V:
         """The element, without its being an access of the routine that runs."""
-        return self._values.get(key, self._spec.default)
+        default: V = self._spec.default
+        return self._values.get(key, default)
 
 
 class Field:
