@@ -31,7 +31,7 @@ from .usage import Part, Region, Regions, cells_of
 DISCIPLINE = "model:lock discipline"
 """The check that a field is read under its lock; if it fails, movers may not be used."""
 
-LOCKLESS = frozenset({"lockless", "new", "put", "alloc", "ghost", "tryget", "maybe-free"})
+LOCKLESS = frozenset({"lockless", "return", "new", "put", "alloc", "ghost", "tryget", "maybe-free"})
 """Steps that use fields without their lock, or objects that nobody else can see."""
 
 UNSEEN = frozenset({"new", "put", "alloc"})
