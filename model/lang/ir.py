@@ -13,7 +13,7 @@ Nothing here is callable or knows Python's objects: `text` writes it out and rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .expr import TRUE, Cell, Expr, Local, leaves

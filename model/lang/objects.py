@@ -214,7 +214,7 @@ class World:
         for group in self._objects.values():
             yield from group
 
-    # -- sorts ------------------------------------------------------------------------------
+    # -- sorts -------------------------------------------------------------------------------------
 
     def ref(self, cls: type[Kobject]) -> Ref:
         sort = self.sort(cls)
@@ -272,7 +272,7 @@ class World:
         """The sort of a field, or of an element of an array field."""
         return self.sort(spec.element(), lo=spec.lo, hi=spec.hi)
 
-    # -- values -----------------------------------------------------------------------------
+    # -- values ------------------------------------------------------------------------------------
 
     def encode(self, value: Any, sort: Sort) -> int:
         """The value that expressions compute with (see `expr`) for a Python value."""
@@ -305,9 +305,7 @@ class World:
         if isinstance(sort, Rec):
             parts = sort.parts(value)
             inner = _hints(hint)
-            return hint(
-                **{n: self.decode(parts[n] + s.lowest, inner[n]) for n, s in sort.fields}
-            )
+            return hint(**{n: self.decode(parts[n] + s.lowest, inner[n]) for n, s in sort.fields})
         assert isinstance(sort, Set)
         elem = typing.get_args(hint)[0]
         codes = [c for c in sort.elem.codes() if value >> c & 1]
@@ -321,7 +319,7 @@ class World:
                         return o
         raise KeyError(f"{cls} {name}")
 
-    # -- state variables -----------------------------------------------------------------------
+    # -- state variables ---------------------------------------------------------------------------
 
     def specs(self) -> Iterator[tuple[type[Kobject], Field]]:
         """Every field that is not constant, with its class."""

@@ -54,13 +54,13 @@ class Body(Evaluator):
     def updates(self) -> tuple[Update, ...]:
         return tuple(Update(place, value) for place, value in self.writes.items())
 
-    # -- effects -------------------------------------------------------------------------------------
+    # -- effects -----------------------------------------------------------------------------------
 
     def live(self) -> Expr:
         """The condition under which the statement at hand is carried out."""
         return ex.and_(self.path, ex.not_(self.done))
 
-    def require(self, cond: Expr, invariant: str, node: ast.AST) -> None:
+    def require(self, cond: Expr, invariant: str) -> None:
         name = {"range": RANGE, "null": NULL}.get(invariant, invariant)
         full = ex.implies(self.live(), cond)
         if full is not ex.TRUE:
@@ -83,7 +83,7 @@ class Body(Evaluator):
                 value = ex.ite(_same_place(other, place), new, value)
         return value
 
-    def write(self, place: Cell, value: Expr, node: ast.AST) -> None:
+    def write(self, place: Cell, value: Expr) -> None:
         old = self.writes.get(place)
         if old is None:
             before = self.read_quietly(place)
@@ -103,7 +103,7 @@ class Body(Evaluator):
                 value = ex.ite(_same_place(other, place), new, value)
         return value
 
-    # -- statements ------------------------------------------------------------------------------------
+    # -- statements --------------------------------------------------------------------------------
 
     def block(self, body: list[ast.stmt]) -> None:
         for node in body:
@@ -155,13 +155,13 @@ class Body(Evaluator):
             if not isinstance(base, ArrayField):
                 self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned")
             place = self.array_cell(base, self.eval(target.slice), target)
-            self.write(place, self.coerce(value, place.sort, node), node)
+            self.write(place, self.coerce(value, place.sort, node))
         else:
             self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned")
 
     def store_field(self, target: ast.Attribute, value: Value, node: ast.AST) -> None:
         place = self.place_of(target)
-        self.write(place, self.coerce(value, place.sort, node), node)
+        self.write(place, self.coerce(value, place.sort, node))
 
     def place_of(self, target: ast.Attribute) -> Cell:
         owner = self.expression(target.value)
@@ -176,7 +176,7 @@ class Body(Evaluator):
                 why="the field is constant" if spec.const else "it is an array",
             )  # fmt: skip
         if getattr(owner.sort, "nullable", False):
-            self.require(ex.not_(ex.eq(owner, ex.const(0, owner.sort))), "null", target)
+            self.require(ex.not_(ex.eq(owner, ex.const(0, owner.sort))), "null")
         return ex.cell(f"{cls}.{target.attr}", (owner,), self.world.field_sort(spec))
 
     def coerce(self, value: Value, sort: Sort, node: ast.AST) -> Expr:
@@ -219,20 +219,22 @@ class Body(Evaluator):
             self.refuse(node, "a set without a type", instead="annotate what the function returns")
         return self.lift(value, node, self.world.sort(hint))
 
-    # -- calls -------------------------------------------------------------------------------------------
+    # -- calls -------------------------------------------------------------------------------------
 
     def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
         if fn is runtime.wait_until:
             if self.writes:
-                self.refuse(node, "wait_until after a write", why="a step that waits changes nothing",
-                            instead="wait first")  # fmt: skip
+                self.refuse(
+                    node, "wait_until after a write", why="a step that waits changes nothing",
+                    instead="wait first",
+                )  # fmt: skip
             cond = ex.implies(self.live(), self.truth(args[0], node))
             self.guard = ex.and_(self.guard, cond)
             if self.guard is ex.FALSE:
                 self.done = ex.TRUE
             return None
         if fn is runtime.check:
-            self.require(self.truth(args[0], node), str(args[1]), node)
+            self.require(self.truth(args[0], node), str(args[1]))
             return None
         if fn in (runtime.choose, runtime.unmodelled):
             self.refuse(node, f"{fn.__name__} inside a step", why="it is a step of its own",

@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import dataclasses
-import enum
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .. import expr as ex
-from .. import runtime
 from ..declare import ModelFunction
 from ..errors import ModelError, near
 from ..expr import Const, Expr
@@ -47,7 +43,7 @@ class Expressions:
         self.names: dict[str, Value] = {}
         self.path: Expr = ex.TRUE
 
-    # -- what subclasses decide -----------------------------------------------------------------
+    # -- what subclasses decide --------------------------------------------------------------------
 
     def read(self, place: ex.Cell, node: ast.AST) -> Expr:
         """The value of a mutable field."""
@@ -57,11 +53,11 @@ class Expressions:
         """A call of a step, routine or primitive."""
         raise NotImplementedError
 
-    def require(self, cond: Expr, invariant: str, node: ast.AST) -> None:
+    def require(self, cond: Expr, invariant: str) -> None:
         """`cond` must hold whenever this place is reached."""
         raise NotImplementedError
 
-    # -- errors -----------------------------------------------------------------------------------
+    # -- errors ------------------------------------------------------------------------------------
 
     def where(self, node: ast.AST) -> str:
         return f"{self.file}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
@@ -69,7 +65,7 @@ class Expressions:
     def refuse(self, node: ast.AST, what: str, why: str = "", instead: str = "") -> NoReturn:
         raise ModelError(what, where=self.where(node), why=why, instead=instead)
 
-    # -- expressions ------------------------------------------------------------------------------
+    # -- expressions -------------------------------------------------------------------------------
 
     def eval(self, node: ast.AST) -> Value:
         method = getattr(self, f"eval_{type(node).__name__}", None)
@@ -152,7 +148,7 @@ class Expressions:
         if isinstance(base, Expr):
             if isinstance(base.sort, Ref) and base.sort.cls:
                 if base.sort.nullable:
-                    self.require(ex.not_(ex.eq(base, ex.const(0, base.sort))), "null", node)
+                    self.require(ex.not_(ex.eq(base, ex.const(0, base.sort))), "null")
                 return self.field(base, base.sort.cls, name, node)
             if isinstance(base.sort, Rec):
                 if name not in dict(base.sort.fields):
@@ -220,7 +216,7 @@ class Expressions:
         lo, hi = index.sort.lo, index.sort.hi
         if lo < 0 or hi >= len(row):
             ok = ex.not_(ex.lt(index, ex.number(0)))
-            self.require(ex.and_(ok, ex.lt(index, ex.number(len(row)))), "range", node)
+            self.require(ex.and_(ok, ex.lt(index, ex.number(len(row)))), "range")
         held = [row[i] if 0 <= i < len(row) else None for i in range(lo, hi + 1)]
         if all(va.is_static(v) for v in held):
             return va.table(self.world, held, (index,))
@@ -237,14 +233,14 @@ class Expressions:
             return va.table(self.world, [None, *(r[at.value] for r in base.rows)], (base.owner,))
         if at.sort.lo < 0 or at.sort.hi >= width:
             ok = ex.not_(ex.lt(at, ex.number(0)))
-            self.require(ex.and_(ok, ex.lt(at, ex.number(width))), "range", node)
+            self.require(ex.and_(ok, ex.lt(at, ex.number(width))), "range")
         codes = range(at.sort.lo, at.sort.hi + 1)
         held: list[Any] = [None] * len(codes)
         for row in base.rows:
             held += [row[i] if 0 <= i < width else None for i in codes]
         return va.table(self.world, held, (base.owner, at))
 
-    # -- operators ----------------------------------------------------------------------------------
+    # -- operators ---------------------------------------------------------------------------------
 
     def eval_UnaryOp(self, node: ast.UnaryOp) -> Value:
         value = self.eval(node.operand)
@@ -378,7 +374,7 @@ class Expressions:
             return ex.or_(*(self.compare(ast.Eq(), left, item, node) for item in group))
         self.refuse(node, f"'{ast.unparse(node)}': `in` needs a set or a tuple")
 
-    # -- fitting a value into a sort --------------------------------------------------------------------
+    # -- fitting a value into a sort ---------------------------------------------------------------
 
     def fit(self, value: Expr, sort: Sort, node: ast.AST) -> Expr:
         """The value as one of `sort`; what may be out of range is checked when it happens."""
@@ -390,7 +386,7 @@ class Expressions:
                 f"not {va.sort_name(sort)}",
             )  # fmt: skip
         if isinstance(sort, Ref):
-            self.require(ex.not_(ex.eq(value, ex.const(0, value.sort))), "null", node)
+            self.require(ex.not_(ex.eq(value, ex.const(0, value.sort))), "null")
             return value
         assert isinstance(sort, Int)
         if isinstance(value, Const):
@@ -398,7 +394,7 @@ class Expressions:
                         instead="give it a wider range where it is declared")  # fmt: skip
         low = ex.not_(ex.lt(value, ex.number(sort.lo)))
         high = ex.not_(ex.lt(ex.number(sort.hi), value))
-        self.require(ex.and_(low, high), "range", node)
+        self.require(ex.and_(low, high), "range")
         return ex.narrow(value, sort)
 
 

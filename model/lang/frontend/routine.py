@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Routines: from a Python function to the control-flow graph of one thread.
 
-Calls of routines and primitives are inlined.  Each call of a step, and each bare access to a
-field, becomes one edge; assignments and branches on locals become edges of their own, which a
-later pass merges.
+Calls of routines and primitives are inlined.  Assignments and branches on locals become edges
+of their own, which a later pass merges; `edges` says what becomes of calls and accesses.
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Any
 
 from .. import expr as ex
 from .. import runtime
 from ..declare import ModelFunction
 from ..errors import ModelError
-from ..expr import Cell, Expr, Local
-from ..ir import Access, Call, Check, Edge, Kind, Op, Site, Thread, Update
+from ..expr import Expr, Local
+from ..ir import Access, Call, Kind, Op, Site, Thread, Update
 from ..objects import Kobject
 from ..sorts import BOOL, Int, Sort, join
 from . import values as va
-from .body import NULL, RANGE, UNMODELLED, Body, run_pure
-from .calls import Evaluator
+from .body import Body
+from .edges import Edges, Graph
 from .source import Context, assigned_names
 from .steps import compile_step
 from .values import ArrayField, Value
@@ -31,152 +30,19 @@ PLAIN_INT = Int(-32, 31)
 """The range of an int local that has no annotation: errno values and page counts."""
 
 
-@dataclass
-class Graph:
-    """The graph under construction, shared by all functions inlined into a thread."""
-
-    edges: list[Edge] = field(default_factory=list)
-    locals: dict[str, Local] = field(default_factory=dict)
-    locations: int = 0
-
-    def location(self) -> int:
-        self.locations += 1
-        return self.locations - 1
-
-    def local(self, name: str, sort: Sort) -> Local:
-        """The local of that name and sort; another sort gets a name of its own."""
-        unique, n = name, 1
-        while unique in self.locals and self.locals[unique].sort != sort:
-            n += 1
-            unique = f"{name}'{n}"
-        return self.locals.setdefault(unique, ex.local(unique, sort))
-
-
-class Routine(Evaluator):
-    """One function inlined into a thread's graph.
-
-    `here` is the location reached so far, None where control cannot get.
-    """
+class Routine(Edges):
+    """One function inlined into a thread's graph, statement by statement."""
 
     def __init__(
         self, ctx: Context, fn: ModelFunction[..., Any], graph: Graph, here: int, outer: Site | None
     ) -> None:
-        super().__init__(ctx, fn)
-        self.graph, self.outer = graph, outer
-        self.here: int | None = here
+        super().__init__(ctx, fn, graph, here, outer)
         self.counts = assigned_names(self.tree)
         self.declared: dict[str, Sort] = {}
         self.owned: dict[str, Local] = {}
         self.loops: list[tuple[int, int]] = []
-        self.effects = 0
         self.exit = graph.location()
         self.results: list[tuple[int, Value, ast.AST]] = []
-        self.pending: list[Check] = []
-
-    # -- edges ---------------------------------------------------------------------------------------
-
-    def site(self, node: ast.AST, call: Call | None = None) -> Site:
-        return Site(
-            self.file, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), self.fn.name,
-            self.fn.citation, self.fn.kind == "primitive", call, self.outer,
-        )  # fmt: skip
-
-    def emit(
-        self, op: Op, node: ast.AST, *, target: int | None = None, call: Call | None = None,
-        choice: str = "",
-    ) -> None:  # fmt: skip
-        """An edge from here; `here` moves to its target."""
-        assert self.here is not None
-        if self.pending:
-            op = replace(op, checks=(*self.pending, *op.checks))
-            self.pending = []
-        at = self.graph.location() if target is None else target
-        number = len(self.graph.edges)
-        self.graph.edges.append(Edge(self.here, at, op, self.site(node), call, choice, number))
-        self.here = at
-
-    def let(
-        self, pairs: list[tuple[Local, Expr]], node: ast.AST, *, target: int | None = None
-    ) -> None:
-        """Assign locals, all at once."""
-        updates = tuple(Update(place, value) for place, value in pairs if place is not value)
-        if updates or self.pending or target is not None:
-            self.emit(Op(Kind.LET, updates=updates), node, target=target)
-
-    def jump(self, target: int, node: ast.AST) -> None:
-        if self.here is not None:
-            self.emit(Op(Kind.LET), node, target=target)
-        self.here = None
-
-    def require(self, cond: Expr, invariant: str, node: ast.AST) -> None:
-        name = {"range": RANGE, "null": NULL}.get(invariant, invariant)
-        full = ex.implies(self.path, cond)
-        if full is not ex.TRUE:
-            self.pending.append(Check(name, full))
-
-    def temporary(self, sort: Sort, node: ast.AST) -> Local:
-        at = f"{getattr(node, 'lineno', 0)}.{getattr(node, 'col_offset', 0)}"
-        return self.graph.local(f"{self.fn.name}.@{at}", sort)
-
-    # -- accesses and calls -------------------------------------------------------------------------------
-
-    def effect(self, node: ast.AST) -> None:
-        """Count what one statement does to shared state: more than one thing is refused."""
-        self.effects += 1
-        if self.path is not ex.TRUE:
-            self.refuse(
-                node, f"'{ast.unparse(node)}' is a step that may not be carried out",
-                why="a step inside an expression is one that a trace cannot show",
-                instead="write an `if` statement",
-            )  # fmt: skip
-        if self.effects > 1:
-            self.refuse(
-                node, f"'{ast.unparse(node)}' is the second step of one statement",
-                why="one statement, one step, one line in a trace",
-                instead="assign the first to a variable",
-            )  # fmt: skip
-
-    def read(self, place: Cell, node: ast.AST) -> Expr:
-        self.effect(node)
-        into = self.temporary(place.sort, node)
-        op = Op(Kind.LOAD, updates=(Update(into, place),), access=Access(place))
-        self.emit(op, node, call=Call("read", (("", place),)))
-        return into
-
-    def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
-        if fn.kind == "effect":
-            self.refuse(node, f"{fn.name} is part of a step", instead="call it from a @step")
-        body = run_pure(self.ctx, fn, args, fields=False)
-        self.pending += [
-            replace(c, cond=ex.implies(self.path, c.cond)) for c in body.checks
-        ]
-        return body.result
-
-    def call_model(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
-        self.effect(node)
-        if fn.kind == "step":
-            return self.call_step(fn, args, node)
-        return self.inline(fn, args, node)
-
-    def call_step(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
-        done = compile_step(self.ctx, fn, args)
-        result: Value = done.result
-        updates = list(done.op.updates)
-        if isinstance(result, tuple):
-            result = tuple(self.hold(v, node, updates, i) for i, v in enumerate(result))
-        else:
-            result = self.hold(result, node, updates, 0)
-        self.emit(replace(done.op, updates=tuple(updates)), node, call=done.call)
-        return result
-
-    def hold(self, value: Value, node: ast.AST, updates: list[Update], part: int) -> Value:
-        """A result of a step in a temporary, set by the step itself."""
-        if not isinstance(value, Expr) or isinstance(value, ex.Const):
-            return value
-        name = self.temporary(value.sort, node)
-        into = self.graph.local(f"{name.name}.{part}" if part else name.name, value.sort)
-        updates.append(Update(into, value))
-        return into
 
     def inline(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
         site = self.site(node, _call_of(self.ctx, fn, args))
@@ -192,42 +58,7 @@ class Routine(Evaluator):
         self.here = inner.here
         return result
 
-    def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
-        if fn is runtime.check:
-            cond = self.truth(args[0], node)
-            self.emit(Op(Kind.ASSERT, checks=(Check(str(args[1]), cond),)), node)
-            return None
-        if fn is runtime.unmodelled:
-            stop = Check(UNMODELLED, ex.FALSE)
-            self.emit(Op(Kind.UNMODELLED, checks=(stop,), note=str(args[0])), node)
-            self.here = None
-            return None
-        if fn is runtime.choose:
-            return self.pick_freely(args[0], node)
-        if fn is runtime.wait_until:
-            self.refuse(node, "wait_until in a routine", why="waiting is part of a step",
-                        instead="write a @step that waits")  # fmt: skip
-        return NotImplemented
-
-    def pick_freely(self, options: Value, node: ast.Call) -> Value:
-        if not isinstance(options, tuple | range | frozenset) or not len(options):
-            self.refuse(node, "choose() needs a constant sequence")
-        if len(options) == 1:
-            return next(iter(options))
-        self.effect(node)
-        lifted = [self.lift(o, node) for o in options]
-        sort: Sort = lifted[0].sort
-        for one in lifted[1:]:
-            sort = join(sort, one.sort)
-        into, start, after = self.temporary(sort, node), self.here, self.graph.location()
-        for value, option in zip(lifted, options, strict=True):
-            self.here = start
-            op = Op(Kind.CHOICE, updates=(Update(into, value),))
-            call = Call("choose", (("", value),))
-            self.emit(op, node, target=after, call=call, choice=_choice_name(option))
-        return into
-
-    # -- statements ------------------------------------------------------------------------------------------
+    # -- statements --------------------------------------------------------------------------------
 
     def run(self, args: list[Value]) -> Value:
         """Inline the whole function; its value, with `here` after the return."""
@@ -282,15 +113,17 @@ class Routine(Evaluator):
             hint = args[part]
         return None if hint in (None, int, type(None)) else self.sort_of(hint, self.tree)
 
-    def hints(self) -> dict[str, Any]:
+    def hints(self) -> Mapping[str, Any]:
         return self.ctx.hints(self.fn)
 
     def sort_of(self, hint: Any, node: ast.AST) -> Sort:
         try:
             return PLAIN_INT if hint is int else self.world.sort(hint)
         except TypeError as error:
-            self.refuse(node, "this type is not finite", why=str(error),
-                        instead="use bool, int, an enum, an object, a record or a frozenset")  # fmt: skip
+            self.refuse(
+                node, "this type is not finite", why=str(error),
+                instead="use bool, int, an enum, an object, a record or a frozenset",
+            )  # fmt: skip
 
     def block(self, body: list[ast.stmt]) -> None:
         for node in body:
@@ -413,7 +246,7 @@ class Routine(Evaluator):
         self.emit(Op(Kind.STORE, updates=(Update(place, new),), access=Access(place)), node,
                   call=call)  # fmt: skip
 
-    # -- control flow ------------------------------------------------------------------------------------------
+    # -- control flow ------------------------------------------------------------------------------
 
     def test(self, node: ast.expr) -> tuple[int | None, int | None]:
         """Branch on a condition: the locations where it holds and where it does not."""
@@ -534,10 +367,6 @@ class Routine(Evaluator):
         assert self.here is not None
         self.results.append((self.here, value, node))
         self.here = None
-
-
-def _choice_name(option: Any) -> str:
-    return str(getattr(option, "name", option))
 
 
 def _call_of(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:

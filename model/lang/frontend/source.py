@@ -59,8 +59,9 @@ Edit = Callable[[ast.FunctionDef], ast.FunctionDef]
 class Context:
     """What a compilation depends on besides the text.
 
-    `family` picks the memory orders; `epilogue` is a step that ends every thread; `swap` replaces functions by others wherever they are
-    called (how a variant changes one function of a patch); `edits` are a mutant's changes.
+    `family` picks the memory orders; `epilogue` is a step that ends every thread; `swap` replaces
+    functions by others wherever they are called (how a variant changes one function of a patch);
+    `edits` are a mutant's changes.
     """
 
     world: World

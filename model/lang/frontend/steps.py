@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ def _kind(
 
 
 def _refuse_ghost_reads(
-    fn: ModelFunction[..., Any], body: Body, roles: dict[str, Role], where: str
+    fn: ModelFunction[..., Any], body: Body, roles: Mapping[str, Role], where: str
 ) -> None:
     """What runs must not depend on what only invariants know, nor software on a TLB."""
     effects = [u.value for u in body.updates() if roles[u.place.var] is not Role.GHOST]  # type: ignore[union-attr]

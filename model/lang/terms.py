@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The nodes of expressions, and the functions that build them.
+
+Nodes are interned, so that equal expressions are the same object: comparison is identity, and
+memo tables may be keyed by node.  They are made by the functions of this module, which
+simplify as they build; nothing else constructs a node.  Import them from `expr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .sorts import BOOL, Bool, Int, Rec, Ref, Set, Sort, join
+
+# -- nodes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Expr:
+    """A node; `sort` bounds the values that it takes."""
+
+    sort: Sort
+
+    def __repr__(self) -> str:
+        return show(self)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Const(Expr):
+    value: int
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Local(Expr):
+    """A variable of one thread."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Cell(Expr):
+    """A shared variable, or one element of an array of them: `var[index, ...]`."""
+
+    var: str
+    index: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Op(Expr):
+    """`name` applied to `args`; `data` is a field name or a table's values, else None."""
+
+    name: str
+    args: tuple[Expr, ...]
+    data: Any = None
+
+
+_interned: dict[Any, Any] = {}
+
+
+def _intern(key: Any, make: Callable[[], Any]) -> Any:
+    node = _interned.get(key)
+    if node is None:
+        node = _interned[key] = make()
+    return node
+
+
+def const(value: int, sort: Sort) -> Const:
+    value = int(value)
+    return _intern((Const, value, sort), lambda: Const(sort, value))  # type: ignore[no-any-return]
+
+
+def local(name: str, sort: Sort) -> Local:
+    return _intern((Local, name, sort), lambda: Local(sort, name))  # type: ignore[no-any-return]
+
+
+def cell(var: str, index: tuple[Expr, ...], sort: Sort) -> Cell:
+    """The same element is the same node, whatever sort its index was known by."""
+    index = tuple(_plain_index(i) if isinstance(i, Const) else i for i in index)
+    key = (Cell, var, tuple(map(id, index)), sort)
+    return _intern(key, lambda: Cell(sort, var, index))  # type: ignore[no-any-return]
+
+
+def _plain_index(i: Const) -> Const:
+    if isinstance(i.sort, Int):
+        return number(i.value)
+    if isinstance(i.sort, Ref) and i.sort.nullable:
+        return const(i.value, Ref(i.sort.cls, i.sort.objects))
+    return i
+
+
+def _op(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr:
+    key = (Op, name, tuple(map(id, args)), sort, data)
+    return _intern(key, lambda: Op(sort, name, args, data))  # type: ignore[no-any-return]
+
+
+TRUE = const(1, BOOL)
+FALSE = const(0, BOOL)
+
+
+def number(value: int) -> Const:
+    return const(value, Int(value, value))
+
+
+def boolean(value: bool) -> Const:
+    return TRUE if value else FALSE
+
+
+# -- booleans --------------------------------------------------------------------------------------
+
+
+def not_(a: Expr) -> Expr:
+    if isinstance(a, Const):
+        return boolean(not a.value)
+    if isinstance(a, Op) and a.name == "not":
+        return a.args[0]
+    return _op("not", (a,), BOOL)
+
+
+def _junction(name: str, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
+    flat: dict[Expr, None] = {}
+    for part in parts:
+        inner = part.args if isinstance(part, Op) and part.name == name else (part,)
+        for item in inner:
+            if item is zero:
+                return zero
+            if item is not unit:
+                flat[item] = None
+    if any(not_(item) in flat for item in flat):
+        return zero
+    if not flat:
+        return unit
+    return next(iter(flat)) if len(flat) == 1 else _op(name, tuple(flat), BOOL)
+
+
+def and_(*parts: Expr) -> Expr:
+    return _junction("and", TRUE, FALSE, parts)
+
+
+def or_(*parts: Expr) -> Expr:
+    return _junction("or", FALSE, TRUE, parts)
+
+
+def implies(a: Expr, b: Expr) -> Expr:
+    return or_(not_(a), b)
+
+
+def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
+    """`then` if `cond` else `other`; the sort is the join of the two."""
+    if isinstance(cond, Const):
+        return then if cond.value else other
+    if then is other:
+        return then
+    if isinstance(cond, Op) and cond.name == "not":
+        return ite(cond.args[0], other, then)
+    if isinstance(then.sort, Bool):
+        if then is TRUE or then is cond:
+            return or_(cond, other)
+        if then is FALSE:
+            return and_(not_(cond), other)
+        if other is TRUE:
+            return or_(not_(cond), then)
+        if other is FALSE or other is cond:
+            return and_(cond, then)
+    if isinstance(then, Op) and then.name == "ite" and then.args[0] is cond:
+        then = then.args[1]
+    if isinstance(other, Op) and other.name == "ite" and other.args[0] is cond:
+        other = other.args[2]
+    sort = join(then.sort, other.sort)
+    if isinstance(then, Const) and isinstance(other, Const) and then.value == other.value:
+        return const(then.value, sort)
+    return _op("ite", (cond, then, other), sort)
+
+
+def _both_constant(e: Expr) -> bool:
+    """Whether `e` is a choice between constants, which a test may be pushed into."""
+    return isinstance(e, Op) and e.name == "ite" and all(
+        isinstance(x, Const) or _both_constant(x) for x in e.args[1:]
+    )
+
+
+def eq(a: Expr, b: Expr) -> Expr:
+    if a is b:
+        return TRUE
+    if isinstance(a, Const) and isinstance(b, Const):
+        return boolean(a.value == b.value)
+    if isinstance(a, Const):
+        a, b = b, a
+    if isinstance(b, Const):
+        if isinstance(a.sort, Bool):
+            return a if b.value else not_(a)
+        if isinstance(a.sort, Int) and not a.sort.lo <= b.value <= a.sort.hi:
+            return FALSE
+        if isinstance(a.sort, Ref) and not b.value and not a.sort.nullable:
+            return FALSE
+        if _both_constant(a):
+            assert isinstance(a, Op)
+            return ite(a.args[0], eq(a.args[1], b), eq(a.args[2], b))
+        if b.sort != a.sort:
+            b = const(b.value, a.sort)
+        return _op("eq", (a, b), BOOL)
+    return _op("eq", (a, b), BOOL)
+
+
+def lt(a: Expr, b: Expr) -> Expr:
+    """a < b, for integers."""
+    one, two = a.sort, b.sort
+    assert isinstance(one, Int)
+    assert isinstance(two, Int)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return boolean(a.value < b.value)
+    if one.hi < two.lo:
+        return TRUE
+    if one.lo >= two.hi:
+        return FALSE
+    return _op("lt", (a, b), BOOL)
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    return _sum("add", a, b, 1)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    return _sum("sub", a, b, -1)
+
+
+def _sum(name: str, a: Expr, b: Expr, sign: int) -> Expr:
+    one, two = a.sort, b.sort
+    assert isinstance(one, Int)
+    assert isinstance(two, Int)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return number(a.value + sign * b.value)
+    if isinstance(b, Const) and b.value == 0:
+        return a
+    ends = sorted(x + sign * y for x in (one.lo, one.hi) for y in (two.lo, two.hi))
+    return _op(name, (a, b), Int(ends[0], ends[-1]))
+
+
+def narrow(e: Expr, sort: Int) -> Expr:
+    """The number as one of a smaller range; out of range it is the lowest, to stay total.
+
+    Whoever narrows also checks (`model:range`), so that the lowest is never relied on.
+    """
+    inner = e.sort
+    assert isinstance(inner, Int)
+    if isinstance(e, Const) and sort.lo <= e.value <= sort.hi:
+        return const(e.value, sort)
+    if sort.lo <= inner.lo and inner.hi <= sort.hi:
+        return e
+    return _op("narrow", (e,), sort)
+
+
+# -- records, sets, tables -------------------------------------------------------------------------
+
+
+def record(sort: Rec, parts: tuple[Expr, ...]) -> Expr:
+    """A record from its fields, in the order of the sort."""
+    if all(isinstance(part, Const) for part in parts):
+        code = 0
+        for (name, _), part in zip(sort.fields, parts, strict=True):
+            shift, inner = sort.field(name)
+            assert isinstance(part, Const)
+            code |= part.value - inner.lowest << shift
+        return const(code, sort)
+    sources = {p.args[0] for p in parts if isinstance(p, Op) and p.name == "get"}
+    for source in sources:
+        if source.sort == sort and all(
+            part is get(source, name) for (name, _), part in zip(sort.fields, parts, strict=True)
+        ):
+            return source
+    return _op("record", parts, sort)
+
+
+def get(rec: Expr, name: str) -> Expr:
+    """One field of a record."""
+    sort = rec.sort
+    assert isinstance(sort, Rec)
+    shift, inner = sort.field(name)
+    if isinstance(rec, Const):
+        return const((rec.value >> shift & (1 << inner.bits) - 1) + inner.lowest, inner)
+    if isinstance(rec, Op) and rec.name == "record":
+        return rec.args[[n for n, _ in sort.fields].index(name)]
+    if isinstance(rec, Op) and rec.name == "ite":
+        cond, then, other = rec.args
+        if any(isinstance(x, Const | Op) for x in (then, other)):
+            return ite(cond, get(then, name), get(other, name))
+    return _op("get", (rec,), inner, name)
+
+
+def put(rec: Expr, name: str, value: Expr) -> Expr:
+    """The record with one field replaced."""
+    sort = rec.sort
+    assert isinstance(sort, Rec)
+    return record(sort, tuple(value if n == name else get(rec, n) for n, _ in sort.fields))
+
+
+def single(elem: Expr, sort: Set) -> Expr:
+    """The set of one element."""
+    if isinstance(elem, Const):
+        return const(1 << elem.value - elem.sort.lowest, sort)
+    return _op("single", (elem,), sort)
+
+
+def union(a: Expr, b: Expr) -> Expr:
+    return _bitwise("union", a, b, lambda x, y: x | y)
+
+
+def inter(a: Expr, b: Expr) -> Expr:
+    return _bitwise("inter", a, b, lambda x, y: x & y)
+
+
+def diff(a: Expr, b: Expr) -> Expr:
+    return _bitwise("diff", a, b, lambda x, y: x & ~y)
+
+
+def _bitwise(name: str, a: Expr, b: Expr, fold: Callable[[int, int], int]) -> Expr:
+    if isinstance(a, Const) and isinstance(b, Const):
+        return const(fold(a.value, b.value), a.sort)
+    if a is b:
+        return const(0, a.sort) if name == "diff" else a
+    if isinstance(b, Const) and b.value == 0:
+        return b if name == "inter" else a
+    if isinstance(a, Const) and a.value == 0:
+        return b if name == "union" else a  # nothing is left of an empty set
+    return _op(name, (a, b), a.sort)
+
+
+def has(group: Expr, elem: Expr) -> Expr:
+    """Whether `elem` is in the set."""
+    if isinstance(group, Const):
+        if group.value == 0:
+            return FALSE
+        members = [c for c in elem.sort.codes() if group.value >> c & 1]
+        low = elem.sort.lowest
+        return or_(*(eq(elem, const(c + low, elem.sort)) for c in members))
+    if isinstance(elem, Const):
+        return not_(eq(inter(group, single(elem, _set(group))), const(0, group.sort)))
+    return _op("has", (group, elem), BOOL)
+
+
+def _set(e: Expr) -> Set:
+    assert isinstance(e.sort, Set)
+    return e.sort
+
+
+def is_empty(group: Expr) -> Expr:
+    return eq(group, const(0, group.sort))
+
+
+Ranges = tuple[tuple[int, int], ...]
+"""For each index of a table, its lowest value and how many there are."""
+
+
+def table(
+    values: tuple[int, ...], index: tuple[Expr, ...], sort: Sort, ranges: Ranges | None = None
+) -> Expr:
+    """`values[index]`, row by row.
+
+    `ranges` are those of the indices' sorts when the table is made, and stay when an index is
+    replaced by an expression of a narrower sort.
+    """
+    if ranges is None:
+        ranges = tuple((i.sort.lowest, span(i.sort)) for i in index)
+    if all(isinstance(i, Const) for i in index):
+        at = 0
+        for i, (low, size) in zip(index, ranges, strict=True):
+            assert isinstance(i, Const)
+            at = at * size + i.value - low
+        return const(values[at], sort)
+    if len(set(values)) == 1:
+        return const(values[0], sort)
+    return _op("table", index, sort, (values, ranges))
+
+
+def span(sort: Sort) -> int:
+    """How many codes an index of this sort runs over, from 0 up."""
+    return int(sort.codes()[-1]) + 1
+
+
+# -- for people ------------------------------------------------------------------------------------
+
+
+def show(e: Expr) -> str:
+    """The expression as an s-expression: what the text form of the IR holds."""
+    if isinstance(e, Const):
+        if isinstance(e.sort, Bool):
+            return "true" if e.value else "false"
+        if isinstance(e.sort, Rec | Set):
+            return f"#{e.value}"
+        return e.sort.show(e.value - e.sort.lowest).replace(" ", "_")
+    if isinstance(e, Local):
+        return e.name
+    if isinstance(e, Cell):
+        return e.var + (f"[{','.join(map(show, e.index))}]" if e.index else "")
+    assert isinstance(e, Op)
+    extra = "" if e.data is None else f".{e.data}" if isinstance(e.data, str) else str(e.data)
+    return f"({e.name}{extra} {' '.join(map(show, e.args))})".replace(", ", ",")
