@@ -88,8 +88,7 @@ class Stage:
         self._checks = self._attacher.state_checks()
         self._finals = self._attacher.end_checks()
         self._rules: dict[bool, tuple[Rule, ...]] = {}
-        self._families: dict[frozenset[str], Reduced] = {}
-        self._press: Press | None = None
+        self._families: dict[Any, tuple[Reduced, Press]] = {}
 
     # -- threads -----------------------------------------------------------------------------------
 
@@ -154,13 +153,13 @@ class Stage:
 
     def prepare(self, plays: Sequence[tuple[Cast, Role]]) -> None:
         """Compile and reduce what these casts need, before the first of them is decided."""
-        families: dict[frozenset[str], list[tuple[Cast, Role]]] = {}
+        groups: dict[frozenset[str], list[tuple[Cast, Role]]] = {}
         for cast, role in plays:
-            families.setdefault(_features(cast), []).append((cast, role))
-        for features, members in families.items():
-            self._families[features] = Reduced(self._family(members), self._passes)
-        whole = frozenset().union(*(f.regions.whole for f in self._families.values()))
-        self._press = Press(Layout(self.variables, whole))
+            groups.setdefault(features_of(cast), []).append((cast, role))
+        for members in groups.values():
+            reduced = Reduced(self._family(members), self._passes)
+            made = reduced, Press(Layout(self.variables, reduced.regions.whole))
+            self._families.update({_key(cast, role): made for cast, role in members})
 
     def _family(self, plays: Sequence[tuple[Cast, Role]]) -> Family:
         seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]
@@ -175,23 +174,26 @@ class Stage:
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
         )  # fmt: skip
 
+    def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, Press]:
+        if _key(cast, role) not in self._families:
+            self.prepare([(cast, role)])
+        return self._families[_key(cast, role)]
+
     def reduced(self, cast: Cast, role: Role) -> System:
         """The system that is searched."""
-        if _features(cast) not in self._families:
-            self.prepare([(cast, role)])
-        return self._families[_features(cast)].of(self.system(cast, role))
+        return self._prepared(cast, role)[0].of(self.system(cast, role))
 
-    def explorer(self, system: System) -> Explorer:
-        """The reference explorer on a reduced system."""
-        assert self._press is not None
+    def explorer(self, cast: Cast, role: Role) -> Explorer:
+        """The reference explorer on the reduced system."""
+        system = self.reduced(cast, role)
         live = [live_locals(t) for t in system.threads] if self._passes.merge else None
-        return Explorer(system, self._press, live)
+        return Explorer(system, self._prepared(cast, role)[1], live)
 
     def search(
         self, cast: Cast, role: Role, limits: Limits = Limits(), progress: Progress | None = None
     ) -> tuple[Explorer, Search]:
         """Decide one cast."""
-        explorer = self.explorer(self.reduced(cast, role))
+        explorer = self.explorer(cast, role)
         return explorer, explorer.run(self.initial(cast), limits, progress)
 
 
@@ -203,8 +205,13 @@ SPECIAL = frozenset({"user", "pt_reclaim", "gup_fast", "gup_fast_dst"})
 """Neighbours that make steps conflict which otherwise would not: they have families apart."""
 
 
-def _features(cast: Cast) -> frozenset[str]:
+def features_of(cast: Cast) -> frozenset[str]:
+    """What decides with which other casts a cast is reduced."""
     return frozenset(n.name for n in cast.others) & SPECIAL
+
+
+def _key(cast: Cast, role: Role) -> Any:
+    return cast.name, role.variant.name, role.mutant
 
 
 def _identity(role: Role, call: Invocation) -> Any:
@@ -214,4 +221,4 @@ def _identity(role: Role, call: Invocation) -> Any:
     return (role.variant.name, role.mutant)
 
 
-__all__ = ["ALWAYS", "Initial", "Role", "Setting", "Stage"]
+__all__ = ["Initial", "Role", "Setting", "Stage", "features_of"]

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Deciding a side of a patch: every cast of a set, on every architecture asked for.
+
+A *play* is one cast with one variant on one architecture.  What is found in a play is an
+`Outcome`; `verdict` makes of many outcomes the `Cell` of one invariant on one side and
+architecture, the worst of its scenarios.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from invariants.attach import tokens
+from invariants.registry import Invariant
+from model.kernel.casts import Cast
+from model.lang.ir import Edge, Kind, System, Thread
+
+from .engine.reference import Limits, Progress, Search
+from .reduce.conflicts import DISCIPLINE
+from .reduce.reducer import Passes
+from .scenario import Role, Setting, Stage, features_of
+
+UNMODELLED = "model:unmodelled"
+
+
+class Verdict(StrEnum):
+    """What is known of an invariant; `rank` orders them, the worst first."""
+
+    VIOLATED = "VIOLATED"
+    UNKNOWN = "UNKNOWN"
+    VACUOUS = "VACUOUS"
+    HOLDS = "HOLDS"
+    NOT_APPLICABLE = "NOT APPLICABLE"
+
+    @property
+    def rank(self) -> int:
+        return list(Verdict).index(self)
+
+
+@dataclass(frozen=True)
+class Play:
+    """One system to decide."""
+
+    cast: Cast
+    role: Role
+    arch: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.cast.name}@{self.arch}"
+
+
+Branch = tuple[str, int, str, str]
+"""A way out of a branch or choice of a routine: file, line, function, and which way."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a play showed.
+
+    `violated` are the invariants that fail, with the depth in merged steps at which they first
+    do; `why`, if not "", says why not every state was visited; `broken` names checks of the model
+    itself that failed.  `present` and `seen` are the tokens of steps that are in the threads, and
+    of those that were taken.  `stuck` are routines that never returned.  `branches` and `fired`
+    are those of the routine under test.
+    """
+
+    play: Play
+    states: int
+    transitions: int
+    violated: dict[str, int]
+    why: str
+    broken: tuple[str, ...]
+    present: frozenset[str]
+    seen: frozenset[str]
+    stuck: tuple[str, ...]
+    branches: frozenset[Branch]
+    fired: frozenset[Branch]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One invariant on one side and architecture: the verdict and what it rests on.
+
+    `worst` are the outcomes that made it what it is; of a violation, the smallest first.
+    """
+
+    invariant: Invariant
+    verdict: Verdict
+    reason: str
+    casts: int
+    states: int
+    worst: tuple[Outcome, ...]
+
+
+# -- playing --------------------------------------------------------------------------------------
+
+
+class Theatre:
+    """Plays casts; keeps the stages, so that what casts share is made once."""
+
+    def __init__(self, chosen: Sequence[Invariant]) -> None:
+        self._chosen = tuple(chosen)
+        self._stages: dict[tuple[Setting, str, bool], Stage] = {}
+
+    def stage(self, play: Play, *, movers: bool = True) -> Stage:
+        """The stage that a play is played on."""
+        key = (Setting.of(play.cast), play.arch, movers)
+        if key not in self._stages:
+            passes = Passes(movers=movers)
+            self._stages[key] = Stage(key[0], play.arch, self._chosen, passes=passes)
+        return self._stages[key]
+
+    def prepare(self, plays: Sequence[Play]) -> None:
+        """Reduce what plays of one family need together."""
+        self.stage(plays[0]).prepare([(p.cast, p.role) for p in plays])
+
+    def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Outcome:
+        """Decide one play.
+
+        Where a field turns out to be read without its lock, what counts as one step was decided on
+        a wrong assumption: the play is decided again without it.
+        """
+        stage = self.stage(play)
+        explorer, search = stage.search(play.cast, play.role, limits, progress)
+        if DISCIPLINE in search.violations:
+            stage = self.stage(play, movers=False)
+            explorer, search = stage.search(play.cast, play.role, limits, progress)
+        raw = stage.raw_system(play.cast, play.role)
+        return _outcome(play, raw, explorer.system, search)
+
+
+def families(plays: Iterable[Play]) -> list[list[Play]]:
+    """The plays that are reduced together, in order."""
+    groups: dict[object, list[Play]] = {}
+    for play in plays:
+        key = (play.role.variant.name, play.role.mutant, play.arch, Setting.of(play.cast),
+               features_of(play.cast))  # fmt: skip
+        groups.setdefault(key, []).append(play)
+    return list(groups.values())
+
+
+def _outcome(play: Play, raw: System, reduced: System, search: Search) -> Outcome:
+    violated = {n: v.depth for n, v in search.violations.items() if not n.startswith("model:")}
+    broken = tuple(sorted(n for n in search.violations if n.startswith("model:")))
+    seen: set[str] = set()
+    stuck = []
+    fired: frozenset[Branch] = frozenset()
+    for n, thread in enumerate(reduced.threads):
+        taken = _taken(raw.threads[n], thread, search.fired[n])
+        here = frozenset().union(*(tokens(e.call) for e in taken if e.call is not None))
+        seen |= here
+        if "return" not in here:
+            stuck.append(thread.routine)
+        if n == 0:
+            fired = _branches(taken)
+    everything = [e for t in raw.threads for e in t.edges if e.call is not None]
+    present = frozenset().union(*(tokens(e.call) for e in everything if e.call is not None))
+    return Outcome(
+        play, search.states, search.transitions, violated, search.why, broken, present,
+        frozenset(seen), tuple(stuck), _branches(raw.threads[0].edges), fired,
+    )  # fmt: skip
+
+
+def _taken(raw: Thread, reduced: Thread, marks: bytes) -> list[Edge]:
+    """The edges of the unmerged thread that were taken."""
+    numbers = {
+        part.number
+        for edge, mark in zip(reduced.edges, marks, strict=True) if mark
+        for part in edge.origin()
+    }  # fmt: skip
+    return [e for e in raw.edges if e.number in numbers]
+
+
+def _branches(edges: Iterable[Edge]) -> frozenset[Branch]:
+    """The ways that branches of routines, not of the primitives that they call, go."""
+    return frozenset(
+        (e.site.file, e.site.line, e.site.function, e.choice)
+        for e in edges
+        if e.choice and e.site is not None and e.op.kind in (Kind.ASSUME, Kind.CHOICE)
+        and not any(s.primitive for s in e.site.chain())
+    )  # fmt: skip
+
+
+# -- verdicts --------------------------------------------------------------------------------------
+
+
+def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
+    """The cell of an invariant: the worst of its scenarios."""
+    casts, states = len(outcomes), sum(o.states for o in outcomes)
+
+    def cell(kind: Verdict, reason: str, worst: Iterable[Outcome]) -> Cell:
+        return Cell(invariant, kind, reason, casts, states, tuple(worst))
+
+    bad = [o for o in outcomes if invariant.name in o.violated]
+    if bad:
+        bad.sort(key=lambda o: (len(o.play.cast.others), o.play.cast.pages,
+                                o.violated[invariant.name], o.states, o.play.name))  # fmt: skip
+        return cell(Verdict.VIOLATED, f"in {len(bad)} of {casts} casts", bad)
+    unsure = [o for o in outcomes if o.why or o.broken]
+    if unsure:
+        first = unsure[0]
+        why = first.why or _what_broke(first)
+        return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
+    witnesses = invariant.witnessed
+    if witnesses and not any(witnesses & o.present for o in outcomes):
+        return cell(Verdict.NOT_APPLICABLE, f"nothing here does it: {invariant.witness}", ())
+    stuck = [o for o in outcomes if o.stuck]
+    if stuck:
+        who = ", ".join(stuck[0].stuck)
+        return cell(Verdict.VACUOUS, f"{stuck[0].play.name}: {who} never returns", stuck)
+    if witnesses and not any(witnesses & o.seen for o in outcomes):
+        return cell(Verdict.VACUOUS, f"no cast reaches its premise: {invariant.witness}", ())
+    return cell(Verdict.HOLDS, "", ())
+
+
+def _what_broke(outcome: Outcome) -> str:
+    if outcome.broken == (UNMODELLED,):
+        return "reaches code that is not modelled"
+    return "a check of the model failed: " + ", ".join(b.partition(":")[2] for b in outcome.broken)
+
+
+def model_errors(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Plays in which a check of the model itself failed: the model is wrong, not the kernel."""
+    return [o for o in outcomes if any(b != UNMODELLED for b in o.broken)]
+
+
+def never_fired(outcomes: Iterable[Outcome]) -> list[Branch]:
+    """Branches of the routine under test that no play took."""
+    every: set[Branch] = set()
+    fired: set[Branch] = set()
+    for o in outcomes:
+        every |= o.branches
+        fired |= o.fired
+    return sorted(every - fired)
