@@ -107,7 +107,7 @@ def all_folios() -> tuple[Folio, ...]:
     return found
 
 
-@step("mm/page_alloc.c:folio_alloc", "7.3.4", traits="alloc",
+@step("mm/page_alloc.c:__folio_alloc_noprof", "7.3.4", traits="alloc",
       several="the page allocator hands out a page that nobody else can see")  # fmt: skip
 def folio_alloc() -> Folio | None:
     """A free page, one that was freed before if there is one; None when there is no memory."""
@@ -174,7 +174,7 @@ def folio_test_lazyfree(folio: Folio) -> bool:
     return folio.lazyfree
 
 
-@step("mm/swap.c:folio_mark_lazyfree", "7.3.4", order="relaxed")
+@step("mm/folio.c:folio_mark_lazyfree", "7.3.4", order="relaxed")
 def folio_mark_lazyfree(folio: Folio) -> None:
     folio.lazyfree = True
 
@@ -184,7 +184,7 @@ def folio_mark_dirty(folio: Folio) -> None:
     folio.dirty = True
 
 
-@step("mm/page-writeback.c:folio_clear_dirty", "7.3.4", order="relaxed")
+@step("include/linux/page-flags.h:folio_clear_dirty", "7.3.4", order="relaxed")
 def folio_clear_dirty(folio: Folio) -> None:
     folio.dirty = False
 
@@ -194,13 +194,13 @@ def folio_mapped(folio: Folio) -> bool:
     return folio.mapcount > 0
 
 
-@step("include/linux/mm_types.h:folio->mapping", "7.3.4", order="once", traits="lockless")
+@step("mm/rmap.c:folio_lock_anon_vma_read", "6.12", order="once", traits="lockless")
 def folio_mapping_lockless(folio: Folio) -> AnonVma | None:
     """READ_ONCE(folio->mapping) of an anonymous folio that is not locked."""
     return folio.mapping
 
 
-@step("include/linux/mm_types.h:folio->mapping", "7.3.4", order="once")
+@step("mm/rmap.c:folio_get_anon_vma", "7.3.4", order="once")
 def folio_mapping(folio: Folio) -> AnonVma | None:
     """READ_ONCE(folio->mapping) of an anonymous folio that the caller has locked."""
     return folio.mapping
@@ -214,7 +214,7 @@ def folio_move_anon_rmap(folio: Folio, vma: Vma) -> None:
     folio.mapping = vma.anon_vma
 
 
-@step("mm/userfaultfd.c:folio->index", "7.3.4", order="plain", traits="index")
+@step("mm/userfaultfd.c:move_present_ptes", "7.3.4", order="plain", traits="index")
 def set_folio_index(folio: Folio, index: Addr) -> None:
     folio.index = index
 
@@ -224,7 +224,7 @@ def linear_page_index(vma: Vma, addr: Addr) -> Addr:
     return addr - vma.shift
 
 
-@step("mm/huge_memory.c:split_folio", "7.3.4", order="full", traits="sleeps",
+@step("mm/huge_memory.c:__folio_split", "7.3.4", order="full", traits="sleeps",
       several="unmaps, freezes the references, splits and maps again, with the folio locked")  # fmt: skip
 def split_folio(folio: Folio) -> int:
     """Fails while somebody else holds a reference.
@@ -251,7 +251,7 @@ def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool)
     folio.lru = True
 
 
-@step("mm/rmap.c:folio_add_anon_rmap_pte", "7.3.4", order="relaxed", traits="rmap",
+@step("mm/rmap.c:folio_add_anon_rmap_ptes", "7.3.4", order="relaxed", traits="rmap",
       several="_mapcount is the atomic; PG_anon_exclusive is set under the same lock")  # fmt: skip
 def folio_add_anon_rmap_pte(folio: Folio, exclusive: bool) -> None:
     """One more mapping of a folio that has its mapping and index already."""
@@ -260,7 +260,7 @@ def folio_add_anon_rmap_pte(folio: Folio, exclusive: bool) -> None:
         folio.anon_exclusive = True
 
 
-@step("mm/rmap.c:folio_remove_rmap_pte", "7.3.4", order="relaxed", traits="rmap")
+@step("mm/rmap.c:folio_remove_rmap_ptes", "7.3.4", order="relaxed", traits="rmap")
 def folio_remove_rmap_pte(folio: Folio) -> None:
     folio.mapcount = folio.mapcount - 1
 
@@ -293,7 +293,7 @@ def folio_try_share_anon_rmap_pte(folio: Folio) -> bool:
 # -- contents ------------------------------------------------------------------------------------------------
 
 
-@step("mm/memory.c:copy_user_highpage", "7.3.4", order="plain", traits="copy",
+@step("mm/memory.c:__wp_page_copy_user", "7.3.4", order="plain", traits="copy",
       several="the new page is not visible to anybody yet")  # fmt: skip
 def copy_page(new: Folio, old: Folio) -> None:
     """Copy what the page holds, as one: user stores come before or after."""

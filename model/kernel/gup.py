@@ -34,7 +34,7 @@ def pte_access_permitted(val: PteVal, write: bool) -> bool:
     return translates(val) and (val.write or not write)
 
 
-@step("mm/gup.c:ptep_get_lockless", "7.3.4", order="once", traits="lockless")
+@step("include/linux/pgtable.h:ptep_get_lockless", "7.3.4", order="once", traits="lockless")
 def gup_read_pte(pte: Pte) -> PteVal:
     """Read an entry of a table that nothing but disabled interrupts keeps."""
     return pte.val

@@ -124,27 +124,27 @@ def folio_test_locked(folio: Folio) -> bool:
 # -- the anon_vma lock, which is the root's ---------------------------------------------------------------
 
 
-@kernel("include/linux/rmap.h:anon_vma_lock_write", "7.3.4")
+@kernel("mm/internal.h:anon_vma_lock_write", "7.3.4")
 def anon_vma_lock_write(anon_vma: AnonVma) -> None:
     down_write(anon_vma.rwsem)
 
 
-@kernel("include/linux/rmap.h:anon_vma_trylock_write", "7.3.4")
+@kernel("mm/internal.h:anon_vma_trylock_write", "7.3.4")
 def anon_vma_trylock_write(anon_vma: AnonVma) -> bool:
     taken = down_write_trylock(anon_vma.rwsem)
     return taken
 
 
-@kernel("include/linux/rmap.h:anon_vma_unlock_write", "7.3.4")
+@kernel("mm/internal.h:anon_vma_unlock_write", "7.3.4")
 def anon_vma_unlock_write(anon_vma: AnonVma) -> None:
     up_write(anon_vma.rwsem)
 
 
-@kernel("include/linux/rmap.h:anon_vma_lock_read", "7.3.4")
+@kernel("mm/internal.h:anon_vma_lock_read", "7.3.4")
 def anon_vma_lock_read(anon_vma: AnonVma) -> None:
     down_read(anon_vma.rwsem)
 
 
-@kernel("include/linux/rmap.h:anon_vma_unlock_read", "7.3.4")
+@kernel("mm/internal.h:anon_vma_unlock_read", "7.3.4")
 def anon_vma_unlock_read(anon_vma: AnonVma) -> None:
     up_read(anon_vma.rwsem)

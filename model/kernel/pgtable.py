@@ -97,7 +97,7 @@ def ptep_get_lockless(pte: Pte) -> PteVal:
     return pte.val
 
 
-@step("arch/x86/include/asm/pgtable.h:native_set_pte", "7.3.4", order="once", traits="pte")
+@step("include/linux/pgtable.h:set_ptes", "7.3.4", order="once", traits="pte")
 def set_pte_at(mm: Mm, addr: Addr, pte: Pte, val: PteVal) -> None:
     changed(pte, pte.val, val)
     pte.val = val
@@ -151,7 +151,7 @@ def pmdp_get_lockless(pmd: Pmd) -> Table | None:
     return pmd.table
 
 
-@step("include/linux/pgtable.h:pmd_none", "7.3.4", order="plain", traits="lockless")
+@step("arch/x86/include/asm/pgtable.h:pmd_none", "7.3.4", order="plain", traits="lockless")
 def pmd_none(pmd: Pmd) -> bool:
     return pmd.table is None
 
@@ -170,7 +170,7 @@ def pte_offset_map(pmd: Pmd, addr: Addr) -> Pte | None:
     return table.slots[addr]
 
 
-@primitive("mm/pgtable-generic.c:pte_unmap", "7.3.4")
+@primitive("include/linux/pgtable.h:pte_unmap", "7.3.4")
 def pte_unmap(pte: Pte) -> None:
     rcu_read_unlock()
 
@@ -196,7 +196,7 @@ def pte_unmap_unlock(pte: Pte) -> None:
     rcu_read_unlock()
 
 
-@step("include/linux/pgtable.h:pmd_clear", "7.3.4", order="once", traits="pmd")
+@step("arch/x86/include/asm/pgtable.h:pmd_clear", "7.3.4", order="once", traits="pmd")
 def pmd_clear(pmd: Pmd) -> None:
     pmd.table = None
 

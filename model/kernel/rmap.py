@@ -60,7 +60,7 @@ def in_tree(vma: Vma, anon_vma: AnonVma, index: Addr) -> bool:
 # -- the anon_vma of a folio ----------------------------------------------------------------------------
 
 
-@step("include/linux/rmap.h:folio_anon_vma", "7.3.4", order="once")
+@step("mm/util.c:folio_anon_vma", "7.3.4", order="once")
 def folio_anon_vma(folio: Folio) -> AnonVma | None:
     return folio.mapping
 
@@ -77,7 +77,7 @@ def folio_pgoff_lockless(folio: Folio) -> Addr:
     return folio.index
 
 
-@step("include/linux/rmap.h:get_anon_vma", "7.3.4", order="full", traits="anon-ref")
+@step("mm/internal.h:get_anon_vma", "7.3.4", order="full", traits="anon-ref")
 def get_anon_vma(anon_vma: AnonVma) -> None:
     """atomic_inc_not_zero(&anon_vma->refcount): it never fails here, for VMAs hold references and
     no cast unmaps one.  The count is a ghost, for the balance."""
@@ -85,7 +85,7 @@ def get_anon_vma(anon_vma: AnonVma) -> None:
     walk.references[anon_vma] = walk.references[anon_vma] + 1
 
 
-@step("include/linux/rmap.h:put_anon_vma", "7.3.4", order="full", traits="anon-ref")
+@step("mm/internal.h:put_anon_vma", "7.3.4", order="full", traits="anon-ref")
 def put_anon_vma(anon_vma: AnonVma) -> None:
     """Never the last reference, for the same reason."""
     walk = mine(RmapWalk)
@@ -108,7 +108,7 @@ def folio_get_anon_vma(folio: Folio) -> AnonVma | None:
     return anon_vma
 
 
-@step("mm/rmap.c:anon_vma_trylock_read", "7.3.4", order=ACQUIRE, traits="trylock")
+@step("mm/internal.h:anon_vma_trylock_read", "7.3.4", order=ACQUIRE, traits="trylock")
 def anon_vma_trylock_read(anon_vma: AnonVma) -> bool:
     me: Thread = current()
     taken = anon_vma.rwsem.writer is None

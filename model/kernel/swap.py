@@ -51,7 +51,7 @@ def swap_cache_get_folio(entry: Entry) -> Folio | None:
     return folio
 
 
-@step("mm/swapfile.c:swap_map", "6.17", order="once")
+@step("mm/userfaultfd.c:move_swap_pte", "6.18", order="once")
 def swap_has_cache(entry: Entry) -> bool:
     """READ_ONCE(si->swap_map[offset]) & SWAP_HAS_CACHE."""
     return slot_of(entry).folio is not None

@@ -87,7 +87,7 @@ def tlb_remove_tlb_entry(addr: Addr) -> None:
     tlb.range[addr] = True
 
 
-@step("mm/mmu_gather.c:mm_tlb_flush_nested", "7.3.4", order="relaxed")
+@step("include/linux/mm_inline.h:mm_tlb_flush_nested", "7.3.4", order="relaxed")
 def mm_tlb_flush_nested(mm: Mm) -> bool:
     return mm.tlb_flush_pending > 1
 
