@@ -93,7 +93,7 @@ def referenced_some_folio_unlocked(vma: Vma) -> None:
     folio_referenced_unlocked(folio)
 
 
-@kernel("mm/vmscan.c:shrink_active_list", "6.19")
+@kernel("mm/vmscan.c:shrink_active_list", "7.3.4")
 def referenced_some_folio(vma: Vma) -> None:
     folio = choose(mapped_folios(vma))
     folio_referenced(folio)

@@ -157,7 +157,7 @@ def folio_lock_anon_vma_read_unlocked(folio: Folio, try_lock: bool) -> AnonVma |
         return anon_vma
 
 
-@kernel("mm/rmap.c:folio_lock_anon_vma_read", "6.19")
+@kernel("mm/rmap.c:folio_lock_anon_vma_read", "7.3.4")
 def folio_lock_anon_vma_read(folio: Folio, try_lock: bool) -> AnonVma | None:
     """For a caller that holds the folio lock, which keeps mapping within its root."""
     rcu_read_lock()
@@ -328,7 +328,7 @@ def folio_referenced_unlocked(folio: Folio) -> None:
     folio_putback_lru(folio)
 
 
-@kernel("mm/rmap.c:folio_referenced", "6.19")
+@kernel("mm/rmap.c:folio_referenced", "7.3.4")
 def folio_referenced(folio: Folio) -> None:
     """From shrink_active_list since 6.19: try the folio lock, give up if it is taken."""
     if not folio_isolate_lru(folio):
