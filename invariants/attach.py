@@ -73,7 +73,8 @@ class Attacher:
         return check
 
     def _judge(self, invariant: Invariant, edge: Edge, who: Kobject) -> list[Check]:
-        assert invariant.fn is not None and edge.call is not None
+        assert invariant.fn is not None
+        assert edge.call is not None
         given: dict[str, Any] = {"s": self._view, "thread": who, **dict(edge.call.args)}
         params = [a.arg for a in self._ctx.tree(invariant.fn)[1].args.args]
         missing = [p for p in params if p not in given]
@@ -106,7 +107,7 @@ class Attacher:
             spec = va.field_of(self._ctx.world, cls, field)
             if spec is not None and spec.lock:
                 holder = _follow(self._ctx, place.index[0], spec.lock)
-                mine = ex.const(holder.sort.objects.index(who.name) + 1, holder.sort)  # type: ignore[attr-defined]
+                mine = ex.const(self._ctx.world.encode(who, holder.sort), holder.sort)
                 checks.append(Check("fields_change_under_their_locks", ex.eq(holder, mine)))
         return [c for c in checks if c.cond is not ex.TRUE]
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from model.hw.machine import PteKind, Pte, Thread
+from model.hw.machine import Pte, PteKind, Thread
 from model.kernel.objects import GUP_PIN, Folio
 from model.kernel.view import View
 
@@ -34,13 +34,10 @@ def no_use_of_a_free_folio(s: View, thread: Thread, folio: Folio) -> bool:
     mutants=("folio unlocked after the PTLs, without a reference", "one reference too few"),
 )
 def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: int) -> bool:
-    return (
-        folio.refcount > count
-        or folio.locked_by is None
+    return folio.refcount > count or (
+        folio.locked_by is None
         and folio.mapcount == 0
-        and all(
-            pte.val.kind != PteKind.PRESENT or pte.val.frame != folio.frame for pte in s.ptes
-        )
+        and all(p.val.kind != PteKind.PRESENT or p.val.frame != folio.frame for p in s.ptes)
     )
 
 
@@ -82,9 +79,7 @@ def map_counts_balance(s: View) -> bool:
     return all(
         folio.mapcount
         == sum(
-            1
-            for pte in s.ptes
-            if pte.val.kind == PteKind.PRESENT and pte.val.frame == folio.frame
+            1 for pte in s.ptes if pte.val.kind == PteKind.PRESENT and pte.val.frame == folio.frame
         )
         for folio in s.folios
     )

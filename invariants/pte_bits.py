@@ -51,9 +51,7 @@ def userfaultfd_protection_stays(
     s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal
 ) -> bool:
     old = thread.took[addr] if thread.took[addr].kind != PteKind.NONE else pte.val
-    return (
-        not old.uffd_wp or val.kind == PteKind.NONE or (val.uffd_wp and not val.write)
-    )
+    return not old.uffd_wp or val.kind == PteKind.NONE or (val.uffd_wp and not val.write)
 
 
 @at_step(
@@ -66,8 +64,4 @@ def userfaultfd_protection_stays(
 def soft_dirty_is_kept(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
     old = thread.took[addr] if thread.took[addr].kind != PteKind.NONE else pte.val
     appears = old.kind == PteKind.NONE and val.frame is not None and not val.frame.zero
-    return (
-        val.kind != PteKind.PRESENT
-        or val.soft_dirty
-        or (not appears and not old.soft_dirty)
-    )
+    return val.kind != PteKind.PRESENT or val.soft_dirty or (not appears and not old.soft_dirty)

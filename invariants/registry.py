@@ -39,8 +39,8 @@ class Invariant:
 
     `kind`: state, step, end or engine.  `steps`: for a step, the names or traits of the calls at
     which it is judged; `steady`, if it is not "", why other threads can only make it hold once
-    its thread has come to the step.  `witness` says in words what reaching means, and `witnessed` are the
-    names or traits of steps, one of which must have been taken.
+    its thread has come to the step.  `witness` says in words what reaching means, and `witnessed`
+    are the names or traits of steps, one of which must have been taken.
     """
 
     name: str

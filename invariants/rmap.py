@@ -22,9 +22,7 @@ def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: 
         not complete
         or not walk.locked
         or all(
-            pte.val.kind != PteKind.PRESENT
-            or pte.val.frame != folio.frame
-            or walk.seen[pte.addr]
+            pte.val.kind != PteKind.PRESENT or pte.val.frame != folio.frame or walk.seen[pte.addr]
             for pte in s.ptes
         )
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from model.hw.machine import PteKind, PteVal, SpinLock, Thread, permitted
+from model.hw.tlb import translated
 from model.kernel.objects import Folio
 from model.kernel.view import View
 
@@ -32,9 +33,7 @@ def no_translation_to_a_free_page(s: View) -> bool:
     mutants=("no flush of walk caches",),
 )
 def no_pointer_to_a_free_table(s: View) -> bool:
-    return all(
-        not table.freed for cpu in s.cpus for pmd in s.pmds for table in cpu.walk[pmd]
-    )
+    return all(not table.freed for cpu in s.cpus for pmd in s.pmds for table in cpu.walk[pmd])
 
 
 @at_step(
@@ -56,7 +55,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
         or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes
-        if cpu.root.pmds[pte.addr] is not None
+        if pte.addr in translated(cpu)
     )
 
 
@@ -72,7 +71,7 @@ def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
         not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes
-        if cpu.root.pmds[pte.addr] is not None
+        if pte.addr in translated(cpu)
     )
 
 
@@ -96,7 +95,7 @@ def no_store_is_lost_to_a_copy(s: View, thread: Thread, val: PteVal) -> bool:
 @at_step(
     "swap_cache_del_folio",
     "no store is lost: what is on the device is what the page holds when it is dropped",
-    relied_on="mm/vmscan.c:shrink_folio_list: the page is unmapped and flushed before it is written",
+    relied_on="mm/vmscan.c:shrink_folio_list: a page is unmapped and flushed before it is written",
     mutants=("no flush before writing to swap",),
 )
 def no_store_is_lost_to_swap(s: View, thread: Thread, folio: Folio) -> bool:

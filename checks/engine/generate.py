@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model.lang import expr as ex
 from model.lang.expr import Expr
 from model.lang.ir import Check, Op, Rule, StateCheck, Thread
 
@@ -76,7 +75,8 @@ class ThreadCode(Code):
             items.append((conjuncts(edge.op.guard), _action(self._text, edge.op, n, move)))
         lines = [f"def at{at}(s, out):", *_indent(_decide(self._text, items))]
         self.run(self._text, lines, self.thread.routine)
-        return self.names[f"at{at}"]  # type: ignore[no-any-return]
+        made: Successors = self.names[f"at{at}"]
+        return made
 
 
 class RulesCode(Code):
@@ -111,9 +111,7 @@ def _indent(lines: Iterable[str]) -> list[str]:
     return ["    " + line for line in lines]
 
 
-def _action(
-    text: Text, op: Op, number: int, move: list[tuple[Slot, int]]
-) -> list[str]:
+def _action(text: Text, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
     """Lines for one operation whose guard holds: judge the checks, give the successor."""
     lines: list[str] = []
     for k, check in enumerate(op.checks):

@@ -123,7 +123,7 @@ class Layout:
         """
         var = self._variables[place.var]
         sizes = [extent(dim) for dim in var.dims]
-        strides = []
+        strides: list[int] = []
         stride = var.sort.bits
         for size in reversed(sizes):
             strides.insert(0, stride)
@@ -142,7 +142,7 @@ class Layout:
                 fixed += (index.value - first(dim)) * strides[n]
         return fixed, moving, Slot(0, var.sort.bits, var.sort.lowest)
 
-    # -- threads ------------------------------------------------------------------------------------
+    # -- threads -----------------------------------------------------------------------------------
 
     def seat(self, number: int, thread: Thread, live: list[frozenset[Local]] | None) -> Seat:
         """Places for a thread's locals; `live` gives those alive at each location, None if dead
@@ -171,7 +171,7 @@ class Layout:
             blocks.append(self._take(BLOCK))
         return blocks[block] + inside
 
-    # -- states --------------------------------------------------------------------------------------
+    # -- states ------------------------------------------------------------------------------------
 
     def pack(self, state: State, seats: list[tuple[Seat, Thread]], used: Iterable[Cell]) -> int:
         """The packed state: threads at their entry, locals at their lowest, cells as given."""
@@ -210,4 +210,3 @@ def _first_gap(busy: list[tuple[int, int]], width: int) -> int:
         if clash is None:
             return at
         at = clash[0] + clash[1]
-

@@ -129,7 +129,7 @@ class Text:
             self.constants[name] = values
         return name
 
-    # -- conditions ---------------------------------------------------------------------------------
+    # -- conditions --------------------------------------------------------------------------------
 
     def test(self, e: Expr) -> str:
         """Python text that is true or false as the condition is."""
@@ -197,7 +197,7 @@ class Text:
                 return f"s & {e.args[1].value << place[0]}"
         return None
 
-    # -- updates ------------------------------------------------------------------------------------
+    # -- updates -----------------------------------------------------------------------------------
 
     def successor(self, updates: Iterable[Update], extra: Iterable[tuple[Slot, int]] = ()) -> str:
         """The state after simultaneous updates; `extra` are fields set to constants."""

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field, replace
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.ir import Edge, Op, Role, Rule
-
 from model.lang.sorts import Set
 
 from .usage import Part, Region, Regions, cells_of
@@ -75,9 +74,7 @@ class Classifier:
     `locked` are the variables whose declaration names a lock.
     """
 
-    def __init__(
-        self, regions: Regions, roles: Mapping[str, Role], locked: frozenset[str]
-    ) -> None:
+    def __init__(self, regions: Regions, roles: Mapping[str, Role], locked: frozenset[str]) -> None:
         self.regions, self.roles, self.locked = regions, roles, locked
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
@@ -214,7 +211,7 @@ def _takes(word: Cell, value: Expr, who: int) -> bool:
 
 @dataclass(frozen=True)
 class Others:
-    """What everybody else does, as one thread sees it; `judged` is what invariants of states see."""
+    """What everybody else does, as one thread sees it; `judged`: what invariants of states see."""
 
     uses: Uses
     judged: frozenset[Region]

@@ -22,9 +22,7 @@ def reset_dead(thread: Thread) -> Thread:
         resets = [Update(v, ex.const(v.sort.lowest, v.sort)) for v in dying if v not in written]
         edges.append(replace(edge, op=replace(edge.op, updates=(*kept, *resets))))
     ever = frozenset().union(*live)
-    return replace(
-        thread, edges=tuple(edges), locals=tuple(v for v in thread.locals if v in ever)
-    )
+    return replace(thread, edges=tuple(edges), locals=tuple(v for v in thread.locals if v in ever))
 
 
 def live_locals(thread: Thread) -> list[frozenset[Local]]:

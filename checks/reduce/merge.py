@@ -7,7 +7,8 @@ once (it never waits and is no free choice), and either
 * every way out is a left mover (`conflicts`): it may as well have been a part of the way in; or
 * every way in is a right mover: it may as well happen just before the way out.  It is one if what
   others do after it may as well be done before it: taking a lock is, and what needs it.  Its own
-  checks do not matter, for the other order is a run as well, in which they fail if they fail at all.
+  checks do not matter, for the other order is a run as well, and they fail there if they fail at
+  all.
 
 What is made of several is a mover of a kind if all its parts are, so that a step ends up as right
 movers, one step of any kind, left movers (Lipton).  Ghost updates have no time of their own.

@@ -143,9 +143,7 @@ class _View:
 
     def op(self, op: Op) -> Op:
         checks = tuple(
-            replace(c, cond=cond)
-            for c in op.checks
-            if (cond := self.simple(c.cond)) is not ex.TRUE
+            replace(c, cond=cond) for c in op.checks if (cond := self.simple(c.cond)) is not ex.TRUE
         )
         updates = []
         for u in op.updates:
@@ -207,7 +205,10 @@ class _View:
 def _forget(facts: Facts, place: Cell) -> None:
     """An element at a computed index was written: nothing is known of the array any more."""
     for other in [c for c in facts if isinstance(c, Cell) and c.var == place.var]:
-        if all(a is b or not isinstance(b, ex.Const) for a, b in zip(other.index, place.index)):
+        if all(
+            a is b or not isinstance(b, ex.Const)
+            for a, b in zip(other.index, place.index, strict=True)
+        ):
             del facts[other]
 
 

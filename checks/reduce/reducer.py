@@ -23,7 +23,6 @@ from .merge import merge_thread
 from .propagate import propagate
 from .usage import Part, Region, Regions, judged_cells
 
-
 _SMALL = 16
 """Cells of more bits than this are not followed: sets of translations."""
 
@@ -116,7 +115,7 @@ class Reduced:
         return Part(reset_dead(merged), part.number)
 
 
-# -- folding and propagating, until nothing more changes ------------------------------------------------
+# -- folding and propagating, until nothing more changes -------------------------------------------
 
 
 def _fold(

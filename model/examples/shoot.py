@@ -6,7 +6,8 @@ flushes its own TLB, posts an IPI to every other CPU, unlocks, waits for the ack
 and frees the frame.  TLBs fill by themselves, only where they hold nothing, and never evict.
 
 Asks: may a TLB or the page table name a free frame?
-Other checkers (SPIN, TLC, rumur) agree on the number of states; see tests/checks/test_shoot.py.
+Other checkers (SPIN, TLC, rumur) agree on the number of states:
+tests/checks/engine/test_shoot.py.
 """
 
 from __future__ import annotations
@@ -158,10 +159,16 @@ def acknowledge(c: Cpu, sender: Cpu, p: Page) -> None:
 
 
 @pure
+def is_used(frame: Frame | None) -> bool:
+    """No frame is named, or one that is not free."""
+    return frame is None or frame.used
+
+
+@pure
 def no_free_frame_is_named(m: Machine) -> bool:
     """Neither a TLB nor the page table names a frame that is free."""
-    cached = all(c.tlb[p] is None or c.tlb[p].used for c in m.cpus for p in m.pages)
-    return cached and all(p.pte is None or p.pte.used for p in m.pages)
+    cached = all(is_used(c.tlb[p]) for c in m.cpus for p in m.pages)
+    return cached and all(is_used(p.pte) for p in m.pages)
 
 
 RULES = (

@@ -99,7 +99,7 @@ ARCHS = {
             cites=(
                 "arch/s390/include/asm/pgtable.h:ptep_get_and_clear 7.3.4 (IPTE)",
                 "arch/s390/mm/pgtable.c:ptep_xchg_direct, ptep_xchg_lazy 7.3.4",
-                "arch/s390/include/asm/tlbflush.h:flush_tlb_range 7.3.4 (flushes the mm if flush_mm)",
+                "arch/s390/include/asm/tlbflush.h:flush_tlb_range 7.3.4 (the whole mm if flush_mm)",
             ),
         ),
     )

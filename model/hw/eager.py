@@ -212,5 +212,3 @@ def _only_adds(group: Expr) -> bool:
         still = not any(isinstance(c, Cell) and c.var in GROWING for c in right)
         return still and _only_adds(group.args[0])
     return not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(group))
-
-

@@ -75,7 +75,9 @@ class Thread(Kobject):
     removed: Array[Addr, frozenset[Translation]] = ghost(
         frozenset(), "translations that this call took away from the page table"
     )
-    took: Array[Addr, PteVal] = ghost(PteVal(), "what entries were that it has changed since it holds their lock")
+    took: Array[Addr, PteVal] = ghost(
+        PteVal(), "what entries were that it has changed since it holds their lock"
+    )
 
 
 class SpinLock(Kobject):
@@ -104,7 +106,9 @@ class Pte(Kobject):
 class Pmd(Kobject):
     """An entry that points to a table."""
 
-    table: Table | None = kfield(None, "pmd_none is None; huge leaves are not modelled", lock="ptl.owner")
+    table: Table | None = kfield(
+        None, "pmd_none is None; huge leaves are not modelled", lock="ptl.owner"
+    )
     ptl: SpinLock = kfield(const=True, doc="pmd_lockptr")
 
 
@@ -137,6 +141,16 @@ class Cpu(Kobject):
 
 
 @pure
+def translation(val: PteVal, write: bool, dirty: bool) -> Translation:
+    """What a TLB holds of an entry that translates, with these rights."""
+    return Translation(
+        frame=val.frame,  # type: ignore[arg-type]  # an entry that translates has a frame
+        write=write,
+        dirty=dirty,
+    )
+
+
+@pure
 def permitted(val: PteVal) -> frozenset[Translation]:
     """The translations that an entry stands for: with its rights, or with fewer."""
     nothing: frozenset[Translation] = frozenset()
@@ -144,10 +158,10 @@ def permitted(val: PteVal) -> frozenset[Translation]:
         return nothing
     return frozenset(
         {
-            Translation(frame=val.frame, write=val.write, dirty=val.dirty),
-            Translation(frame=val.frame, write=val.write, dirty=False),
-            Translation(frame=val.frame, write=False, dirty=val.dirty),
-            Translation(frame=val.frame, write=False, dirty=False),
+            translation(val, val.write, val.dirty),
+            translation(val, val.write, False),
+            translation(val, False, val.dirty),
+            translation(val, False, False),
         }
     )
 

@@ -19,7 +19,18 @@ from dataclasses import replace
 
 from model.lang import current, effect, rule, static, step, wait_until
 
-from .machine import Addr, Cpu, Pmd, Pte, Table, Thread, Translation, permitted, translates
+from .machine import (
+    Addr,
+    Cpu,
+    Pmd,
+    Pte,
+    Table,
+    Thread,
+    Translation,
+    permitted,
+    translates,
+    translation,
+)
 
 
 @static
@@ -34,12 +45,27 @@ def user_cpus(cpu: Cpu) -> tuple[Cpu, ...]:
     return tuple(c for c in cpus_of(cpu) if c.user)
 
 
+def _pmds(cpu: Cpu) -> tuple[Pmd, ...]:
+    assert cpu.root is not None, "only a CPU that runs user code walks"
+    return cpu.root.pmds
+
+
+@static
+def pmd_at(cpu: Cpu, addr: Addr) -> Pmd:
+    """The entry that a page walk of this CPU reads first for an address."""
+    return _pmds(cpu)[addr]
+
+
+@static
+def addresses_of(cpu: Cpu) -> int:
+    """How many addresses a page walk of this CPU may be asked for."""
+    return len(_pmds(cpu))
+
+
 @static
 def translated(cpu: Cpu) -> tuple[Addr, ...]:
     """Every address that a page walk of this CPU finds an entry for."""
-    root = cpu.root
-    assert root is not None
-    return tuple(a for a, pmd in enumerate(root.pmds) if pmd is not None)
+    return tuple(a for a, pmd in enumerate(_pmds(cpu)) if pmd is not None)
 
 
 @static
@@ -63,21 +89,22 @@ def remember_table(cpu: Cpu, pmd: Pmd) -> None:
     wait_until(cpu.user)
     table = pmd.table
     wait_until(table is not None)
-    cpu.walk[pmd] = cpu.walk[pmd] | frozenset({table})
+    found: frozenset[Table] = frozenset({table})  # type: ignore[arg-type]  # waited for
+    cpu.walk[pmd] = cpu.walk[pmd] | found
     for issuer in cpus_of(cpu):
-        issuer.issued_walk[pmd] = issuer.issued_walk[pmd] - frozenset({table})
+        issuer.issued_walk[pmd] = issuer.issued_walk[pmd] - found
 
 
 @rule
 def fill(cpu: Cpu, addr: Addr, table: Table) -> None:
     """Walk, last read: the entry in a table whose pointer is at hand."""
     wait_until(cpu.user)
-    pmd = cpu.root.pmds[addr]
+    pmd = pmd_at(cpu, addr)
     pte = table.slots[addr]
     wait_until(pmd is not None and pte is not None)
     val = pte.val
     wait_until(table in cpu.walk[pmd] and translates(val))
-    found = frozenset({Translation(frame=val.frame, write=val.write, dirty=val.dirty)})
+    found = frozenset({translation(val, val.write, val.dirty)})
     cpu.tlb[addr] = cpu.tlb[addr] | found
     for issuer in cpus_of(cpu):
         issuer.issued[addr] = issuer.issued[addr] - found
@@ -105,7 +132,7 @@ def set_accessed(cpu: Cpu, addr: Addr, table: Table) -> None:
     Accessed is clear is one that real hardware would have set it in first.
     """
     wait_until(cpu.user)
-    pmd = cpu.root.pmds[addr]
+    pmd = pmd_at(cpu, addr)
     pte = table.slots[addr]
     wait_until(pmd is not None and pte is not None)
     val = pte.val
@@ -117,7 +144,7 @@ def set_accessed(cpu: Cpu, addr: Addr, table: Table) -> None:
 def set_dirty(cpu: Cpu, addr: Addr, table: Table) -> None:
     """The walker sets Dirty for a store, in the entry as it is in memory now."""
     wait_until(cpu.user and cpu.stores > 0 and not cpu.lazy)
-    pmd = cpu.root.pmds[addr]
+    pmd = pmd_at(cpu, addr)
     pte = table.slots[addr]
     wait_until(pmd is not None and pte is not None)
     val = pte.val
@@ -145,7 +172,7 @@ EVICT = (forget, forget_table)
 STORES = (set_dirty, store)
 
 
-# -- invalidation -------------------------------------------------------------------------------------
+# -- invalidation ----------------------------------------------------------------------------------
 
 
 @effect
@@ -154,7 +181,7 @@ def drop(cpu: Cpu, start: Addr, end: Addr) -> None:
     for addr in translated(cpu):
         if start <= addr and addr < end:
             cpu.tlb[addr] = frozenset()
-            cpu.walk[cpu.root.pmds[addr]] = frozenset()
+            cpu.walk[pmd_at(cpu, addr)] = frozenset()
 
 
 @effect
@@ -213,7 +240,7 @@ def tlbi(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
         for addr in translated(other):
             if start <= addr and addr < end:
                 cpu.issued[addr] = cpu.issued[addr] | other.tlb[addr]
-                pmd = other.root.pmds[addr]
+                pmd = pmd_at(other, addr)
                 if not last_level:
                     cpu.issued_walk[pmd] = cpu.issued_walk[pmd] | other.walk[pmd]
 
@@ -224,12 +251,12 @@ def dsb(cpu: Cpu) -> None:
     for other in user_cpus(cpu):
         for addr in translated(other):
             other.tlb[addr] = other.tlb[addr] - cpu.issued[addr]
-            pmd = other.root.pmds[addr]
+            pmd = pmd_at(other, addr)
             other.walk[pmd] = other.walk[pmd] - cpu.issued_walk[pmd]
     for other in user_cpus(cpu):
         for addr in translated(other):
             cpu.issued[addr] = frozenset()
-            cpu.issued_walk[other.root.pmds[addr]] = frozenset()
+            cpu.issued_walk[pmd_at(other, addr)] = frozenset()
 
 
 @rule
@@ -239,5 +266,5 @@ def run_mm_again(cpu: Cpu) -> None:
     arch/x86/mm/tlb.c:switch_mm_irqs_off 7.3.4 compares tlb_gen and flushes when it is behind.
     """
     wait_until(cpu.user and cpu.lazy)
-    drop(cpu, 0, len(cpu.root.pmds))
+    drop(cpu, 0, addresses_of(cpu))
     cpu.lazy = False

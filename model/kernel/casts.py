@@ -67,7 +67,9 @@ class Neighbour:
         return self.since[max(known, key=version_key)]
 
     def exists_in(self, kernel: str) -> bool:
-        return self.again is not None or any(version_key(v) <= version_key(kernel) for v in self.since)
+        return self.again is not None or any(
+            version_key(v) <= version_key(kernel) for v in self.since
+        )
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,7 @@ class CastSet:
     def _present(self, kernel: str) -> list[Neighbour]:
         return [n for n in self.neighbours if n.exists_in(kernel)]
 
-    def _cast(
-        self, others: Sequence[Neighbour], pages: int, ptl: bool, initial: Initial
-    ) -> Cast:
+    def _cast(self, others: Sequence[Neighbour], pages: int, ptl: bool, initial: Initial) -> Cast:
         return Cast(self.subject, tuple(others), pages, ptl, initial)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Faults on anonymous pages: swap-in, and a write to a page that is not writable.
 
-Hold the VMA lock (or mmap_lock) for reading.  Left out: the first touch of a page (see `uffd`, where
-the page comes from), NUMA hinting faults, unsharing, readahead and synchronous swap, KSM, large
-folios, unlocked retries.
+Hold the VMA lock (or mmap_lock) for reading.  Left out: the first touch of a page (see `uffd`,
+where the page comes from), NUMA hinting faults, unsharing, readahead and synchronous swap, KSM,
+large folios, unlocked retries.
 """
 
 from __future__ import annotations
@@ -202,4 +202,3 @@ def swap_fault(vma: Vma, addr: Addr) -> None:
     folio_free_swap(folio)
     folio_unlock(folio)
     pte_unmap_unlock(pte)
-

@@ -23,7 +23,7 @@ def vm_normal_folio(val: PteVal) -> Folio | None:
     return None if val.frame is None or val.frame.zero else val.frame.folio
 
 
-# -- references ---------------------------------------------------------------------------------------
+# -- references ------------------------------------------------------------------------------------
 
 
 @step("include/linux/mm.h:folio_get", "7.3.4", order=INC, traits="ref")
@@ -206,7 +206,7 @@ def folio_mapping(folio: Folio) -> AnonVma | None:
     return folio.mapping
 
 
-# -- where rmap finds it --------------------------------------------------------------------------------
+# -- where rmap finds it ---------------------------------------------------------------------------
 
 
 @step("mm/rmap.c:folio_move_anon_rmap", "7.3.4", order="once", traits="mapping")
@@ -225,7 +225,7 @@ def linear_page_index(vma: Vma, addr: Addr) -> Addr:
 
 
 @step("mm/huge_memory.c:__folio_split", "7.3.4", order="full", traits="sleeps",
-      several="unmaps, freezes the references, splits and maps again, with the folio locked")  # fmt: skip
+      several="unmaps, freezes the references, splits and maps again, folio locked")  # fmt: skip
 def split_folio(folio: Folio) -> int:
     """Fails while somebody else holds a reference.
 
@@ -237,7 +237,7 @@ def split_folio(folio: Folio) -> int:
     return 0 if alone else -EAGAIN
 
 
-# -- map counts and exclusivity ---------------------------------------------------------------------------
+# -- map counts and exclusivity --------------------------------------------------------------------
 
 
 @step("mm/rmap.c:folio_add_new_anon_rmap", "7.3.4", order="plain", traits="rmap new",
@@ -290,7 +290,7 @@ def folio_try_share_anon_rmap_pte(folio: Folio) -> bool:
     return True
 
 
-# -- contents ------------------------------------------------------------------------------------------------
+# -- contents --------------------------------------------------------------------------------------
 
 
 @step("mm/memory.c:__wp_page_copy_user", "7.3.4", order="plain", traits="copy",

@@ -50,7 +50,7 @@ def spin_unlock(lock: SpinLock) -> None:
         me.took[addr] = PteVal()
 
 
-# -- reader-writer semaphores -------------------------------------------------------------------------
+# -- reader-writer semaphores ----------------------------------------------------------------------
 
 
 @step("kernel/locking/rwsem.c:down_read", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
@@ -94,7 +94,7 @@ def up_write(sem: RwSem) -> None:
     sem.writer = None
 
 
-# -- the folio lock -------------------------------------------------------------------------------------
+# -- the folio lock --------------------------------------------------------------------------------
 
 
 @step("include/linux/pagemap.h:folio_lock", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
@@ -121,7 +121,7 @@ def folio_test_locked(folio: Folio) -> bool:
     return folio.locked_by is not None
 
 
-# -- the anon_vma lock, which is the root's ---------------------------------------------------------------
+# -- the anon_vma lock, which is the root's --------------------------------------------------------
 
 
 @kernel("mm/internal.h:anon_vma_lock_write", "7.3.4")
@@ -131,8 +131,7 @@ def anon_vma_lock_write(anon_vma: AnonVma) -> None:
 
 @kernel("mm/internal.h:anon_vma_trylock_write", "7.3.4")
 def anon_vma_trylock_write(anon_vma: AnonVma) -> bool:
-    taken = down_write_trylock(anon_vma.rwsem)
-    return taken
+    return down_write_trylock(anon_vma.rwsem)
 
 
 @kernel("mm/internal.h:anon_vma_unlock_write", "7.3.4")

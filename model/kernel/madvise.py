@@ -31,7 +31,13 @@ from .pgtable import (
     set_pte_at,
 )
 from .rmap import pmd_of
-from .swap import folio_free_swap, folio_swap_entry, folio_swap_entry_lockless, is_swap_entry, swap_free
+from .swap import (
+    folio_free_swap,
+    folio_swap_entry,
+    folio_swap_entry_lockless,
+    is_swap_entry,
+    swap_free,
+)
 from .tlbflush import (
     dec_tlb_flush_pending,
     flush_tlb_batched_pending,

@@ -72,7 +72,7 @@ def migration_entry_wait(mm: Mm, pmd: Pmd, addr: Addr) -> None:
         wait_for_unlock(val.frame.folio)
 
 
-# -- putting migration entries in --------------------------------------------------------------------------
+# -- putting migration entries in ------------------------------------------------------------------
 
 
 @kernel("mm/rmap.c:try_to_migrate_one", "7.3.4")
@@ -116,7 +116,7 @@ def try_to_migrate(folio: Folio) -> None:
     walk_ends(folio, going)
 
 
-# -- taking them out -----------------------------------------------------------------------------------------
+# -- taking them out -------------------------------------------------------------------------------
 
 
 @kernel("mm/migrate.c:remove_migration_pte", "7.3.4")

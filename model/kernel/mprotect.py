@@ -80,5 +80,3 @@ def change_protection(vma: Vma, addr: Addr, prot_numa: bool) -> None:
     recorded = change_pte(vma, addr, prot_numa)
     tlb_flush_mmu(vma.mm, addr, addr + 1, recorded, False)
     dec_tlb_flush_pending(vma.mm)
-
-

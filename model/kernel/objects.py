@@ -68,7 +68,9 @@ class AnonVma(Kobject):
     """struct anon_vma.  The lock is the root's (mm/rmap.c:anon_vma_lock_read)."""
 
     rwsem: RwSem = kfield(const=True, doc="root->rwsem")
-    root: int = kfield(0, "which root: two anon_vmas with the same number share it", const=True, hi=7)
+    root: int = kfield(
+        0, "which root: two anon_vmas with the same number share it", const=True, hi=7
+    )
 
 
 class Swap(Kobject):
@@ -107,7 +109,9 @@ class RmapWalk(Kobject):
     folio: Folio | None = ghost(None, "walked, with the anon_vma lock held")
     locked: bool = ghost(False, "the walker holds the folio lock, or relies on the caller's")
     seen: Array[Addr, bool] = ghost(False, "addresses whose entry the walk has looked at")
-    references: Array[AnonVma, int] = ghost(0, "anon_vma->refcount: those of this thread", lo=-1, hi=2)
+    references: Array[AnonVma, int] = ghost(
+        0, "anon_vma->refcount: those of this thread", lo=-1, hi=2
+    )
 
 
 class Gather(Kobject):

@@ -38,7 +38,7 @@ NONE = PteVal()
 XCHG = {"x86": "full", "arm64": "relaxed", "s390": "full"}
 
 
-# -- what an entry says -----------------------------------------------------------------------------
+# -- what an entry says ----------------------------------------------------------------------------
 
 
 @pure
@@ -83,7 +83,7 @@ def changed(pte: Pte, old: PteVal, new: PteVal) -> None:
             thread.removed[pte.addr] = thread.removed[pte.addr] - permitted(new)
 
 
-# -- one entry ------------------------------------------------------------------------------------------
+# -- one entry -------------------------------------------------------------------------------------
 
 
 @step("include/linux/pgtable.h:ptep_get", "7.3.4", order="once")
@@ -143,7 +143,7 @@ def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
     pte.val = val
 
 
-# -- tables ------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 @step("include/linux/pgtable.h:pmdp_get_lockless", "7.3.4", order="once", traits="lockless")

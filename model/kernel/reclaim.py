@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reclaim of one anonymous page: try_to_unmap to swap, with the flush put off, then the free.
 
-Isolation from the LRU holds a reference, and nobody else can isolate the folio.  Left out: asking whether the page
-was referenced (it only decides to keep it), writeback that takes time, the LRU, KSM, mlock.
+Isolation from the LRU holds a reference, and nobody else can isolate the folio.  Left out: asking
+whether the page was referenced (it only decides to keep it), writeback that takes time, the LRU,
+KSM, mlock.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def in_tree(vma: Vma, anon_vma: AnonVma, index: Addr) -> bool:
     return anon_vma in vma.trees and vma.start <= addr and addr < vma.end
 
 
-# -- the anon_vma of a folio ----------------------------------------------------------------------------
+# -- the anon_vma of a folio -----------------------------------------------------------------------
 
 
 @step("mm/util.c:folio_anon_vma", "7.3.4", order="once")
@@ -186,7 +186,7 @@ def folio_lock_anon_vma_read(folio: Folio, try_lock: bool) -> AnonVma | None:
     return anon_vma
 
 
-# -- one entry ----------------------------------------------------------------------------------------------
+# -- one entry -------------------------------------------------------------------------------------
 
 
 @pure
@@ -250,7 +250,7 @@ def page_vma_mapped_walk_sync(folio: Folio, vma: Vma, addr: Addr, migration: boo
     return None
 
 
-# -- ghosts of a walk ---------------------------------------------------------------------------------------
+# -- ghosts of a walk ------------------------------------------------------------------------------
 
 
 @step(traits="ghost")
@@ -278,7 +278,7 @@ def walk_ends(folio: Folio, complete: bool) -> None:
         walk.seen[addr] = False
 
 
-# -- folio_referenced -------------------------------------------------------------------------------------------
+# -- folio_referenced ------------------------------------------------------------------------------
 
 
 @step("arch/x86/mm/pgtable.c:ptep_clear_flush_young", "7.3.4", order="full", traits="pte")

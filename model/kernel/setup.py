@@ -169,7 +169,7 @@ def two_vmas(
     src_root, dst_root = b.sem("src.anon_vma"), b.sem("dst.anon_vma")
     src_anon = b.w.new(AnonVma, "A.src", rwsem=src_root, root=1)
     dst_anon = b.w.new(AnonVma, "A.dst", rwsem=dst_root, root=2)
-    src_trees = (src_anon,)
+    src_trees: tuple[AnonVma, ...] = (src_anon,)
     if "other_anon_vma" in needs:
         src_trees += (b.w.new(AnonVma, "A.parent", rwsem=src_root, root=1),)
     if "other_root" in needs:

@@ -24,7 +24,7 @@ def slots() -> tuple[Swap | None, ...]:
 @pure
 def slot_of(entry: Entry) -> Swap:
     """swp_entry_t to the slot that it names."""
-    return slots()[entry]  # type: ignore[return-value]
+    return slots()[entry]  # type: ignore[return-value]  # an entry in use names one
 
 
 @pure

@@ -22,9 +22,7 @@ def in_mm_cpumask(cpu: Cpu, mm: Mm) -> bool:
 
 
 @primitive("arch/x86/mm/tlb.c:flush_tlb_mm_range", "7.3.4")
-def flush_everywhere(
-    mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level: bool
-) -> None:
+def flush_everywhere(mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level: bool) -> None:
     """Invalidate [start, end) on all CPUs and wait until that is complete.
 
     x86: an interrupt to each CPU in turn; the order does not matter, because the initiator waits
@@ -41,9 +39,7 @@ def flush_everywhere(
 
 @primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_page", "7.3.4")
 def flush_tlb_page(vma: Vma, addr: Addr) -> None:
-    flush_everywhere(
-        vma.mm, addr, addr + 1, arch().page_skips_lazy, arch().page_last_level
-    )
+    flush_everywhere(vma.mm, addr, addr + 1, arch().page_skips_lazy, arch().page_last_level)
 
 
 @primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_range", "7.3.4")
@@ -68,7 +64,7 @@ def mm_tlb_flush_pending(mm: Mm) -> bool:
     return mm.tlb_flush_pending > 0
 
 
-# -- mmu_gather ---------------------------------------------------------------------------------------
+# -- mmu_gather ------------------------------------------------------------------------------------
 
 
 @step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order="relaxed", traits="gather",
@@ -101,9 +97,7 @@ def dec_tlb_flush_pending(mm: Mm) -> None:
 
 
 @primitive("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4")
-def tlb_flush_mmu(
-    mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: bool
-) -> None:
+def tlb_flush_mmu(mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: bool) -> None:
     """The flush of tlb_finish_mmu for a gather over [start, end); frees nothing yet.
 
     Another gather is open: the whole mm and the walk caches too, for its entries may be changed
@@ -115,12 +109,10 @@ def tlb_flush_mmu(
     elif freed_tables:
         flush_everywhere(mm, start, end, False, False)
     elif recorded:
-        flush_everywhere(
-            mm, start, end, arch().page_skips_lazy, arch().gather_last_level
-        )
+        flush_everywhere(mm, start, end, arch().page_skips_lazy, arch().gather_last_level)
 
 
-# -- the flush that try_to_unmap puts off ----------------------------------------------------------------
+# -- the flush that try_to_unmap puts off ----------------------------------------------------------
 
 
 @step("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4", order="relaxed", traits="batch")

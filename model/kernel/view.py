@@ -60,6 +60,6 @@ def view(world: World) -> View:
     return View(
         tuple(c for c in world.all(Cpu) if c.user), world.all(Thread), world.all(SpinLock),
         world.all(RwSem), world.all(Folio), world.all(Table), world.all(Pte), world.all(Pmd),
-        world.all(Vma), world.all(Mm), world.all(AnonVma), world.all(Swap), world.all(RmapWalk), world.all(Gather),
-        tuple(sorted(addresses)),
+        world.all(Vma), world.all(Mm), world.all(AnonVma), world.all(Swap), world.all(RmapWalk),
+        world.all(Gather), tuple(sorted(addresses)),
     )  # fmt: skip

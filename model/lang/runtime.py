@@ -110,7 +110,8 @@ def wait_until(cond: bool) -> None:
 
 def choose(options: Sequence[V]) -> V:
     """Any one of the options, freely."""
-    return _observer.choose(options)  # type: ignore[no-any-return]
+    picked: V = _observer.choose(options)
+    return picked
 
 
 def check(cond: bool, invariant: str) -> None:

@@ -21,7 +21,7 @@ from model.lang.declare import ModelFunction
 from ..patch import Patch, Variant
 from . import folio_lock_only, merged, per_page, v3
 
-# -- variants ---------------------------------------------------------------------------------------
+# -- variants --------------------------------------------------------------------------------------
 
 
 def _move(fn: ModelFunction[..., Any]) -> Any:
@@ -76,7 +76,7 @@ VARIANTS = (
     ),
 )  # fmt: skip
 
-# -- initial states -----------------------------------------------------------------------------------
+# -- initial states --------------------------------------------------------------------------------
 
 
 def _as_is(_: Setup) -> None:
@@ -238,7 +238,7 @@ ASSUMED = (
             "(mm/rmap.c:__page_check_anon_rmap asserts it under DEBUG_VM)"),
 )  # fmt: skip
 
-# -- neighbours -----------------------------------------------------------------------------------------
+# -- neighbours ------------------------------------------------------------------------------------
 
 
 def _same_way(s: Setup) -> tuple[Any, ...]:

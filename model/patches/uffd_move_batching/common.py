@@ -83,9 +83,7 @@ def move_zeropage_pte(
     orig_dst_pte: PteVal, orig_src_pte: PteVal, dst_pmd: Pmd, dst_pmdval: Table,
 ) -> int:  # fmt: skip
     double_pt_lock(dst_pte.table.ptl, src_pte.table.ptl)
-    if not is_pte_pages_stable(
-        dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval
-    ):
+    if not is_pte_pages_stable(dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval):
         double_pt_unlock(dst_pte.table.ptl, src_pte.table.ptl)
         return -EAGAIN
     zero_pte = PteVal(kind=PteKind.PRESENT, frame=orig_src_pte.frame)
@@ -106,9 +104,7 @@ def move_swap_pte(
         if now != entry:
             return -EAGAIN
     double_pt_lock(dst_pte.table.ptl, src_pte.table.ptl)
-    if not is_pte_pages_stable(
-        dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval
-    ):
+    if not is_pte_pages_stable(dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval):
         double_pt_unlock(dst_pte.table.ptl, src_pte.table.ptl)
         return -EAGAIN
     if src_folio is not None:
@@ -124,7 +120,7 @@ def move_swap_pte(
     return PAGE_SIZE
 
 
-# -- the call around it -------------------------------------------------------------------------------
+# -- the call around it ----------------------------------------------------------------------------
 
 
 @kernel("mm/userfaultfd.c:uffd_move_lock", "6.18")

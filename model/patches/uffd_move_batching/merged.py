@@ -95,15 +95,14 @@ def move_present_ptes(
 ) -> tuple[int, Folio | None]:  # fmt: skip
     """Bytes moved or an error; and the first folio, or None once its reference is put."""
     err = 0
-    src_folio: Folio | None = first_src_folio
+    src_folio: Folio | None
+    src_folio = first_src_folio
     src_start = src_addr
     src_end: Addr = src_addr + length
     dst_ptl = dst_pte.table.ptl
     src_ptl = src_pte.table.ptl
     double_pt_lock(dst_ptl, src_ptl)
-    if not is_pte_pages_stable(
-        dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval
-    ):
+    if not is_pte_pages_stable(dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval):
         double_pt_unlock(dst_ptl, src_ptl)
         return -EAGAIN, first_src_folio
     if (

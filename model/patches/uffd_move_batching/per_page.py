@@ -34,9 +34,7 @@ def move_present_pte(
     dst_ptl = dst_pte.table.ptl
     src_ptl = src_pte.table.ptl
     double_pt_lock(dst_ptl, src_ptl)
-    if not is_pte_pages_stable(
-        dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval
-    ):
+    if not is_pte_pages_stable(dst_pte, src_pte, orig_dst_pte, orig_src_pte, dst_pmd, dst_pmdval):
         double_pt_unlock(dst_ptl, src_ptl)
         return -EAGAIN, src_folio
     if (

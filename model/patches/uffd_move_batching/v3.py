@@ -96,7 +96,8 @@ def move_present_ptes(
 ) -> int:  # fmt: skip
     """Bytes moved, or an error; the folio is unlocked in any case."""
     err = 0
-    src_folio: Folio | None = first_src_folio
+    src_folio: Folio | None
+    src_folio = first_src_folio
     src_start = src_addr
     src_end: Addr = src_addr + length
     dst_ptl = dst_pte.table.ptl
