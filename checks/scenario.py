@@ -50,11 +50,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class Role:
-    """A variant as it is played: with the edits of a mutant, if it is one."""
+    """A variant as it is played: with the edits of a mutant, if it is one.
+
+    `source` is how a user names the patch that it is a variant of.
+    """
 
     variant: Variant
     edits: tuple[tuple[str, Edit], ...] = ()
     mutant: str = ""
+    source: str = ""
 
 
 class Stage:

@@ -49,6 +49,10 @@ class Interpreter:
         value = _values(pos, thread)
         return [c for c in op.checks if not value(c.cond)]
 
+    def can_fire(self, pos: Position, rule: Rule) -> bool:
+        """Whether the guard of a rule holds."""
+        return bool(_values(pos, None)(rule.op.guard))
+
     def rules(self, pos: Position) -> list[Rule]:
         """The rules whose guard holds and that change something, in order."""
         value = _values(pos, None)
@@ -106,9 +110,7 @@ def _values(pos: Position, thread: int | None) -> Callable[[Expr], int]:
     return lambda e: evaluate(e, read, memo)
 
 
-def _outcome(
-    pos: Position, op: Op, thread: int | None
-) -> tuple[dict[Cell, int], dict[Local, int]]:
+def _outcome(pos: Position, op: Op, thread: int | None) -> tuple[dict[Cell, int], dict[Local, int]]:
     """What the updates of an operation write, all values taken from before it.
 
     An operation names fields of None only where it leaves them alone (or a `model:` check fails

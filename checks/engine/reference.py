@@ -118,10 +118,11 @@ class Explorer:
         self._relevant = [self._watch(code) for code in self.codes]
         self._search = Search()
         self._stopped = False
-        for code in self._all_codes():
+        for code in self.all_codes():
             code.report_to(self._failed)
 
-    def _all_codes(self) -> list[Code]:
+    def all_codes(self) -> list[Code]:
+        """The generated text of every thread and of the rules."""
         return [*self.codes, *([self.rules] if self.rules else [])]
 
     def _watch(self, code: ThreadCode) -> list[tuple[int, ...]]:
@@ -158,9 +159,18 @@ class Explorer:
         if not self.ended(state):
             self._note(DEADLOCK, state, depth, at_step=False)
             return
-        for final, judge in zip(self.system.finals, self._finals, strict=True):
-            if not judge(state):
-                self._note(final.invariant, state, depth, at_step=False)
+        for invariant in self.failing_finals(state):
+            self._note(invariant, state, depth, at_step=False)
+
+    def failing_finals(self, state: int) -> list[str]:
+        """What does not hold at the end, in a state in which every thread has returned."""
+        finals = zip(self.system.finals, self._finals, strict=True)
+        return [final.invariant for final, judge in finals if not judge(state)]
+
+    def fails(self, state: int, invariant: str) -> bool:
+        """Whether a state breaks an invariant about states."""
+        checks = zip(self.system.checks, self._judges, strict=True)
+        return any(c.invariant == invariant and not judge(state) for c, judge in checks)
 
     # -- searching -----------------------------------------------------------------------------------
 
@@ -176,7 +186,7 @@ class Explorer:
         return self.layout.pack(initial, seats, used)
 
     def _ops(self) -> list[Op]:
-        return [op for code in self._all_codes() for op in code.ops]
+        return [op for code in self.all_codes() for op in code.ops]
 
     def ended(self, state: int) -> bool:
         """Whether every thread has returned."""
@@ -201,7 +211,7 @@ class Explorer:
         except KeyboardInterrupt:
             search.why = "interrupted"
         search.states = len(search.parents)
-        search.fired = tuple(bytes(code.fired) for code in self._all_codes())
+        search.fired = tuple(bytes(code.fired) for code in self.all_codes())
         return search
 
     def _level(

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A trace as text: at most 40 lines of 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+
+from ..trace.trace import Trace
+from .columns import WIDTH, body
+
+LINES = 40
+
+
+def trace_lines(trace: Trace) -> list[str]:
+    """Every line of a trace but the one that replays it, which may be long."""
+    head = _head(trace)
+    foot = _foot(trace)
+    return [*head, *body(trace, LINES - len(head) - len(foot)), *foot]
+
+
+def replay_line(trace: Trace) -> str:
+    """The command that carries a trace out again."""
+    return f"replay    check-invariants replay '{trace.schedule}'"
+
+
+def _head(trace: Trace) -> list[str]:
+    invariant, play = trace.invariant, trace.play
+    variant = play.role.variant
+    sentence = textwrap.wrap(invariant.sentence, WIDTH - 10)
+    first = f"VIOLATED  {sentence[0]}"
+    lines = [first, *(f"          {more}" for more in sentence[1:])]
+    lines.append(f"          {invariant.name}, {invariant.where}")
+    relied = textwrap.wrap(f"relied on by {invariant.relied_on}", WIDTH - 10)
+    lines += [f"          {part}" for part in relied]
+    kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"
+    mutant = f", mutant: {play.role.mutant}" if play.role.mutant else ""
+    lines += [
+        f"scenario  {play.name}",
+        f"          {variant.file} {variant.name}{mutant}, {kernel or 'kernel ' + variant.kernel}",
+        f"trace     {_count(trace.statements, 'statement')}, {_count(trace.switches, 'switch')}"
+        f" (fewest); {trace.states} states visited",
+        "",
+    ]
+    return [line[:WIDTH] for line in lines]
+
+
+def _foot(trace: Trace) -> list[str]:
+    lines = [""]
+    word = "STALE     "
+    for text in trace.stale[:3]:
+        lines.append(word + text)
+        word = "          "
+    held = "; ".join(trace.held)
+    if held:
+        lines.append(f"HELD      {held}")
+    return [line[:WIDTH] for line in lines] if len(lines) > 1 else []
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "es" if word.endswith("ch") else "s")

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a step changed, in the words of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from model.lang.expr import Cell, Const
+from model.lang.ir import Role
+from model.lang.sorts import Rec, Ref, Set, Sort
+
+from ..engine.interpret import Position
+
+Roles = Mapping[str, Role]
+
+LOCKS = ("SpinLock.owner", "RwSem.writer", "RwSem.readers", "Folio.locked_by")
+
+
+class Weight(IntEnum):
+    """How much a reader needs a row; the first go last when a trace has to be cut."""
+
+    NOTHING = 0
+    COUNT = 1  # references and other bookkeeping
+    LOCK = 2
+    STATE = 3  # page tables, TLBs, flushes, where folios belong
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change: what of, and the text."""
+
+    text: str
+    weight: Weight
+
+
+def changes(before: Position, after: Position, roles: Roles) -> tuple[Change, ...]:
+    """What differs, ghosts aside, in the order of declaration."""
+    found: list[Change] = []
+    for cell, new in after.cells.items():
+        old = before.cells[cell]
+        if old == new or roles[cell.var] is Role.GHOST:
+            continue
+        if cell.var in LOCKS:
+            found += _lock(cell, old, new)
+        else:
+            found += _change(cell, old, new)
+    return tuple(sorted(found, key=lambda c: -c.weight))
+
+
+def _lock(cell: Cell, old: int, new: int) -> list[Change]:
+    was, now = set(_names(cell.sort, old)), set(_names(cell.sort, new))
+    name = _lock_name(cell)
+    took = [Change(f"{cpu(t)} takes {name}", Weight.LOCK) for t in sorted(now - was)]
+    return took + [Change(f"{cpu(t)} drops {name}", Weight.LOCK) for t in sorted(was - now)]
+
+
+def _lock_name(cell: Cell) -> str:
+    return owner(cell) + {"Folio.locked_by": ".lock", "RwSem.readers": "(r)"}.get(cell.var, "")
+
+
+def cpu(thread: str) -> str:
+    """The CPU that a thread runs on, as columns are headed."""
+    return "CPU" + thread.removeprefix("T")
+
+
+def held_by(pos: Position, thread: str) -> str:
+    """The locks that a thread holds; (r) marks one that is held for reading."""
+    found = []
+    for var in LOCKS:
+        for cell, value in pos.cells.items():
+            if cell.var == var and thread in _names(cell.sort, value):
+                found.append(_lock_name(cell))
+    return " ".join(found)
+
+
+def owner(cell: Cell) -> str:
+    """The object that a cell is a field of."""
+    return _shown(cell, 0)
+
+
+def key(cell: Cell) -> str:
+    """The second index of a cell: an address, or another object."""
+    return _shown(cell, 1)
+
+
+def _shown(cell: Cell, at: int) -> str:
+    index = cell.index[at]
+    assert isinstance(index, Const)
+    return index.sort.show(index.value - index.sort.lowest)
+
+
+def _names(sort: Sort, value: int) -> tuple[str, ...]:
+    if isinstance(sort, Set):
+        return tuple(sort.elem.show(c) for c in sort.elem.codes() if value >> c & 1)
+    assert isinstance(sort, Ref)
+    return (sort.show(value),) if value else ()
+
+
+def _change(cell: Cell, old: int, new: int) -> list[Change]:
+    who = owner(cell)
+    if cell.var == "Cpu.tlb":
+        return _cached(f"TLB{who.removeprefix('CPU')} {key(cell)}", cell.sort, old, new)
+    if cell.var == "Cpu.walk":
+        return _cached(f"{who} walk {key(cell)}", cell.sort, old, new)
+    if cell.var.startswith("Cpu.issued"):
+        return []
+    was, now = shown(cell.sort, old), shown(cell.sort, new)
+    match cell.var:
+        case "Pte.val":
+            return [Change(f"PTE {who} {was} => {now}", Weight.STATE)]
+        case "Pmd.table":
+            return [Change(f"PMD {who} {was} => {now}", Weight.STATE)]
+        case "Folio.free":
+            return [Change(f"{who} {'FREE' if new else 'allocated'}", Weight.STATE)]
+        case "Table.freed":
+            return [Change(f"{who} {'FREE' if new else 'allocated'}", Weight.STATE)]
+        case "Folio.mapping" | "Folio.index" | "Frame.value" | "Folio.anon_exclusive":
+            return [Change(f"{who} {_word(cell)} {was} => {now}", Weight.STATE)]
+    return [Change(f"{who} {_word(cell)} {was} => {now}", Weight.COUNT)]
+
+
+def _word(cell: Cell) -> str:
+    word = cell.var.partition(".")[2]
+    return f"{word}[{key(cell)}]" if len(cell.index) > 1 else word
+
+
+def _cached(what: str, sort: Sort, old: int, new: int) -> list[Change]:
+    assert isinstance(sort, Set)
+    added = [shown(sort.elem, c) for c in sort.elem.codes() if new & ~old & 1 << c]
+    if added:
+        return [Change(f"{what} => {', '.join(added)}", Weight.STATE)]
+    return [Change(f"{what} dropped", Weight.STATE)]
+
+
+_SHORT = {"soft_dirty": "soft", "uffd_wp": "uffd-wp", "exclusive": "excl"}
+
+
+def shown(sort: Sort, value: int) -> str:
+    """A value as a trace writes it."""
+    if not isinstance(sort, Rec):
+        return sort.show(value - sort.lowest)
+    parts = sort.parts(value)
+    fields = dict(sort.fields)
+    if sort.name == "Batched":
+        return f"{parts['pending']}/{parts['flushed']}"
+    if "kind" in parts and not parts["kind"]:
+        return "-"
+    words = []
+    if "kind" in parts and fields["kind"].show(parts["kind"]) != "PRESENT":
+        words.append(fields["kind"].show(parts["kind"]).lower())
+        if words == ["swap"]:
+            words.append(str(parts["entry"]))
+    if parts.get("frame"):
+        words.append(fields["frame"].show(parts["frame"]))
+    if parts.get("write"):
+        words.append("w")
+    for name in ("dirty", "young", "protnone", "soft_dirty", "uffd_wp", "exclusive"):
+        if parts.get(name):
+            words.append(_SHORT.get(name, name))
+    return " ".join(words)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The shortest way to a violation: fewest statements of threads, then fewest switches of CPU.
+
+The search is that of Dijkstra over the reduced system, with the successor functions of the
+reference explorer; a merged step costs as many statements as it was made of.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from model.lang.ir import Check, Edge, State
+
+from ..engine.reference import DEADLOCK, Explorer
+from .visible import count
+
+
+@dataclass(frozen=True)
+class Move:
+    """A thread's edges, unmerged; or, with no thread, a rule by name."""
+
+    thread: int
+    edges: tuple[Edge, ...] = ()
+    rule: str = ""
+
+
+RULE = -1
+
+
+@dataclass
+class Path:
+    """Moves that lead to a violation, the last of which fails if it is about a step."""
+
+    moves: list[Move] = field(default_factory=list)
+    states: int = 0
+    """How many were visited to know that it is the shortest."""
+
+
+Node = tuple[int, int]
+"""A packed state and the thread that moved last."""
+
+
+class Shortest:
+    """Looks for the cheapest violation of one invariant."""
+
+    def __init__(self, explorer: Explorer, invariant: str) -> None:
+        self._explorer, self._invariant = explorer, invariant
+        self._fired: list[int] = []
+        self._bad: list[int] = []
+        self._weights = [
+            [count(edge.origin()) for edge in code.thread.edges] for code in explorer.codes
+        ]
+
+    def find(self, initial: State, most: int) -> Path | None:
+        """The path, or None if more than `most` states would have to be visited."""
+        marks = [(code, code.names["fired"]) for code in self._explorer.all_codes()]
+        for code, _ in marks:
+            code.names["fired"] = _Recorder(self._fired)
+            ops = code.ops
+            code.names["fail"] = lambda s, n, k, ops=ops: self._fail(n, ops[n].checks[k])
+        try:
+            return self._run(self._explorer.pack(initial), most)
+        finally:
+            for code, fired in marks:
+                code.names["fired"] = fired
+
+    def _fail(self, number: int, check: Check) -> None:
+        if check.invariant == self._invariant:
+            self._bad.append(number)
+
+    def _run(self, start: int, most: int) -> Path | None:
+        first: Node = (start, RULE)
+        came: dict[Node, tuple[Node, Move]] = {}
+        best: dict[Node, tuple[int, int]] = {first: (0, 0)}
+        queue: list[tuple[int, int, int, Node]] = [(0, 0, 0, first)]
+        made = 0
+        done: set[Node] = set()
+        while queue:
+            statements, switches, _, node = heapq.heappop(queue)
+            if node in done:
+                continue
+            done.add(node)
+            if len(done) > most:
+                return None
+            state, last = node
+            if self._explorer.fails(state, self._invariant):
+                return self._path(came, node, None, len(done))
+            moved = False
+            for move, weight, new, failed in self._moves(state):
+                moved = moved or move.thread != RULE
+                if failed:
+                    return self._path(came, node, move, len(done))
+                who = last if move.thread == RULE else move.thread
+                cost = (statements + weight, switches + (last not in (RULE, who)))
+                after = (new, who)
+                if after not in best or cost < best[after]:
+                    best[after] = cost
+                    came[after] = (node, move)
+                    made += 1
+                    heapq.heappush(queue, (*cost, made, after))
+            if not moved and self._ends_badly(state):
+                return self._path(came, node, None, len(done))
+        return Path(states=-1)
+
+    def _ends_badly(self, state: int) -> bool:
+        if not self._explorer.ended(state):
+            return self._invariant == DEADLOCK
+        return self._invariant in self._explorer.failing_finals(state)
+
+    def _moves(self, state: int) -> list[tuple[Move, int, int, bool]]:
+        """Each move with its weight, the state after it, and whether it fails as it is made."""
+        found = []
+        layout = self._explorer.layout
+        for n, code in enumerate(self._explorer.codes):
+            successors = code.at[layout.value(state, code.seat.pc)]
+            if successors is None:
+                continue
+            out = self._step(successors, state)
+            bad = set(self._bad)
+            for number, new in out:
+                move = Move(n, code.thread.edges[number].origin())
+                found.append((move, self._weights[n][number], new, number in bad))
+            for number in bad - {k for k, _ in out}:
+                move = Move(n, code.thread.edges[number].origin())
+                found.append((move, self._weights[n][number], state, True))
+        rules = self._explorer.rules
+        if rules is not None:
+            for number, new in self._step(rules.all, state):
+                name = self._explorer.system.rules[number].name
+                found.append((Move(RULE, rule=name), 0, new, False))
+        return found
+
+    def _step(self, successors: object, state: int) -> list[tuple[int, int]]:
+        self._fired.clear()
+        self._bad.clear()
+        out: list[int] = []
+        successors(state, out.append)  # type: ignore[operator]  # generated code
+        return list(zip(self._fired, out, strict=True))
+
+    def _path(
+        self, came: dict[Node, tuple[Node, Move]], node: Node, last: Move | None, states: int
+    ) -> Path:
+        moves = [] if last is None else [last]
+        while node in came:
+            node, move = came[node]
+            moves.append(move)
+        return Path(moves[::-1], states)
+
+
+class _Recorder:
+    """Stands in for the marks of fired edges: remembers them in order."""
+
+    def __init__(self, into: list[int]) -> None:
+        self._into = into
+
+    def __setitem__(self, number: int, _: int) -> None:
+        self._into.append(number)

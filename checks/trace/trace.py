@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A trace: the rows of a run, and what is to be said below them.  Rendering is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from invariants.registry import Invariant
+from model.lang import expr as ex
+from model.lang.ir import Call, Role, Site
+
+from ..decide import Play, Theatre
+from .changes import Change, Weight, changes, cpu, held_by, key, owner, shown
+from .expand import expand
+from .run import Done, Runner, Tick
+from .schedule import write_schedule
+from .shortest import RULE, Shortest
+from .visible import Statement, statement
+
+MOST_STATES = 1_000_000
+"""Where the search for the shortest path gives up."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One statement of a thread, or, with no site, something that hardware does.
+
+    `text` is the call with what it was given; `changes` what it did.
+    """
+
+    thread: int
+    text: str
+    changes: tuple[Change, ...]
+    site: Site | None = None
+
+    @property
+    def weight(self) -> Weight:
+        return max((c.weight for c in self.changes), default=Weight.NOTHING)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The shortest run that breaks an invariant.
+
+    `rows` end with the one that does.  `pending` says where the other threads stand, `stale` what
+    caches hold that no entry permits, `held` who holds what at the end.
+    """
+
+    invariant: Invariant
+    play: Play
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+    pending: tuple[Row, ...]
+    stale: tuple[str, ...]
+    held: tuple[str, ...]
+    switches: int
+    states: int
+    schedule: str
+
+    @property
+    def statements(self) -> int:
+        return sum(1 for r in self.rows if r.site is not None)
+
+
+def find_trace(play: Play, invariant: Invariant) -> Trace | None:
+    """The trace of a violation; None if the search for it gave up.
+
+    Raises `expand.Unfaithful` if what the reduced system shows does not replay.
+    """
+    stage = Theatre([invariant]).stage(play)
+    path = Shortest(stage.explorer(play.cast, play.role), invariant.name).find(
+        stage.initial(play.cast), MOST_STATES
+    )
+    if path is None:
+        return None
+    runner = Runner(
+        stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True)
+    )
+    done = expand(runner, path.moves, invariant.name)
+    return describe(play, invariant, runner, done, path.states)
+
+
+def describe(
+    play: Play, invariant: Invariant, runner: Runner, done: Sequence[Done], states: int
+) -> Trace:
+    """A run in rows."""
+    roles = {v.name: v.role for v in runner.system.variables}
+    rows = _rows(runner, done, roles)
+    last = done[-1].after if done else runner.start
+    threads = [r.thread for r in rows if r.thread != RULE]
+    switches = sum(1 for a, b in zip(threads, threads[1:], strict=False) if a != b)
+    names = [t.name for t in runner.system.threads]
+    held = [(cpu(n), held_by(last, n)) for n in names]
+    filled = {r.changes[0].text: n for n, r in enumerate(rows, 1) if r.site is None and r.changes}
+    stale = _stale(runner, done, filled) if invariant.group == "tlb" else []
+    return Trace(
+        invariant, play, tuple(rows),
+        tuple(f"{cpu(t.name)} {t.routine}()" for t in runner.system.threads),
+        tuple(_pending(runner, done, invariant)), tuple(stale),
+        tuple(f"{who} {what}" for who, what in held if what),
+        switches, states, write_schedule(play, [d.tick for d in done]),
+    )  # fmt: skip
+
+
+# -- rows ---------------------------------------------------------------------------------------------
+
+
+def _rows(runner: Runner, done: Sequence[Done], roles: dict[str, Role]) -> list[Row]:
+    groups: list[tuple[Tick, Statement | None, list[Done]]] = []
+    for step in done:
+        what = None if step.tick.rule else statement(step.edges[-1])
+        if groups and what is not None:
+            tick, before, members = groups[-1]
+            if before == what and tick.thread == step.tick.thread and not _again(members, step):
+                members.append(step)
+                continue
+        groups.append((step.tick, what, [step]))
+    rows = []
+    for tick, what, members in groups:
+        changed = changes(members[0].before, members[-1].after, roles)
+        if tick.rule:
+            text = _hardware(tick.rule, changed)
+            rows.append(Row(RULE, text, changed))
+            continue
+        assert what is not None
+        text = _text(members[0], what)
+        if not changed and any(_flushes(m) for m in members):
+            changed = (Change("TLBs unchanged", Weight.STATE),)
+        rows.append(Row(tick.thread, text, changed, what.site))
+    return rows
+
+
+def _flushes(step: Done) -> bool:
+    call = step.edges[-1].call
+    return call is not None and bool(call.traits & {"ipi", "tlbi"})
+
+
+def _again(members: Sequence[Done], step: Done) -> bool:
+    """Whether a step begins its statement anew: the statement was carried out before."""
+    return any(step.edges[-1] is d.edges[-1] for d in members)
+
+
+def _hardware(rule: str, changed: Sequence[Change]) -> str:
+    words = rule.split()
+    who = words[1]
+    match words[0]:
+        case "fill":
+            where = changed[0].text.split()[1] if changed else ""
+            return f"[{who} walks {where}, fills its TLB]"
+        case "remember_table":
+            return f"[{who} walks {words[2]}, keeps the pointer]"
+        case "set_dirty":
+            return f"[{who} stores: the walk sets Dirty]"
+        case "store":
+            return f"[{who} stores through its TLB]"
+    return f"[{rule}]"
+
+
+def _text(step: Done, what: Statement) -> str:
+    """The call as it was made: its name and the values of its arguments."""
+    if what.call is None:
+        edge = step.edges[-1]
+        cells = [u.place for u in edge.op.updates if isinstance(u.place, ex.Cell)]
+        return f"write {cells[0].var}" if cells else "read"
+    return f"{what.call.name}({', '.join(_arguments(step, what.call))})"
+
+
+_SILENT = {"mm", "src_vma", "dst_vma", "vma"}
+"""Arguments that say nothing where there is one address space and two VMAs."""
+
+
+def _arguments(step: Done, call: Call) -> list[str]:
+    own = step.before.locals[step.tick.thread]
+    found = []
+    for name, value in call.args:
+        if name in _SILENT:
+            continue
+
+        def read(place: ex.Expr) -> int:
+            if isinstance(place, ex.Local):
+                return own[place]
+            assert isinstance(place, ex.Cell)
+            return step.before.cells.get(place, place.sort.lowest)
+
+        text = shown(value.sort, ex.evaluate(value, read))
+        if text not in found:
+            found.append(text)
+    return found
+
+
+# -- below the rows -----------------------------------------------------------------------------------
+
+
+def _pending(runner: Runner, done: Sequence[Done], invariant: Invariant) -> list[Row]:
+    """Where the threads stand that are in the middle of something; for a stale translation, the
+    flush that comes too late."""
+    last = done[-1].after if done else runner.start
+    failing = done[-1].tick.thread if done else RULE
+    found = []
+    for n, thread in enumerate(runner.system.threads):
+        if last.pcs[n] in (thread.end, thread.entry):
+            continue
+        row = _flush_to_come(runner, done, n) if invariant.group == "tlb" else None
+        if row is None and n != failing:
+            row = _next(runner, done, n)
+        if row is not None:
+            found.append(row)
+    return found
+
+
+def _next(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
+    """The statement that a thread has not carried out yet, also if it has to wait there."""
+    last = done[-1].after
+    leaving = [e for e in runner.system.threads[thread].edges if e.source == last.pcs[thread]]
+    edges = runner.next_edges(last, thread)
+    edge = edges[-1] if edges else next(iter(leaving), None)
+    what = statement(edge) if edge is not None else None
+    if edge is None or what is None:
+        return None
+    here = Done(Tick(thread), (edge,), last, last)
+    return Row(thread, _text(here, what), (), what.site)
+
+
+def _flush_to_come(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
+    """The first flush of what a thread would do if it went on alone."""
+    pos = done[-1].after
+    for _ in range(200):
+        step = runner.tick(pos, Tick(thread))
+        if step is None:
+            return None
+        what = statement(step.edges[-1])
+        if what is not None and _flushes(step):
+            return Row(thread, _text(step, what), (), what.site)
+        pos = step.after
+    return None
+
+
+def _stale(runner: Runner, done: Sequence[Done], filled: dict[str, int]) -> list[str]:
+    """Cached translations that the entry they came from does not permit."""
+    last = done[-1].after if done else runner.start
+    frames: dict[str, set[str]] = {}
+    for cell, value in last.cells.items():
+        if cell.var == "Pte.val":
+            frames.setdefault(owner(cell).rstrip("'"), set()).add(shown(cell.sort, value))
+    free = {owner(c) for c, v in last.cells.items() if c.var == "Folio.free" and v}
+    found = []
+    for cell, value in last.cells.items():
+        if cell.var != "Cpu.tlb" or not value:
+            continue
+        for code in cell.sort.elem.codes():  # type: ignore[attr-defined]  # a Set
+            text = shown(cell.sort.elem, code)  # type: ignore[attr-defined]
+            if not value >> code & 1 or text in frames.get(key(cell), set()):
+                continue
+            name = f"TLB{owner(cell).removeprefix('CPU')} {key(cell)} => {text}"
+            state = " (FREE)" if text.split()[0] in free else ""
+            row = f"   filled at row {filled[name]}" if name in filled else ""
+            found.append(name + state + row)
+    return found
