@@ -65,7 +65,7 @@ def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
     "of two page-table locks the second is taken as a nested one, the pmd lock first, two of one "
     "level by address",
     relied_on="mm/userfaultfd.c:double_pt_lock, mm/mremap.c, lockdep's subclasses",
-    mutants=("PTLs in argument order",),
+    mutants=("second PTL not taken as a nested one",),
 )
 def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -> bool:
     return not holds_spinlock(s, thread)

@@ -14,7 +14,7 @@ from .registry import at_step
     "walk_ends",
     "a walk with the locks that it needs finds every mapping of the folio at least once",
     relied_on="try_to_unmap, try_to_migrate, folio_referenced: what is not found stays mapped",
-    mutants=("index not updated", "no anon_vma lock for an unlocked walk"),
+    mutants=("index not updated",),
 )
 def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: bool) -> bool:
     walk = s.walk(thread)
@@ -70,7 +70,7 @@ def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bo
     "set_pte_at",
     "an entry maps a folio that is not locked only where its mapping and index say",
     relied_on="mm/rmap.c: a walk may begin at once",
-    mutants=("no folio trylock for the next page",),
+    mutants=("new page mapped before its rmap is set",),
 )
 def mapped_where_it_says(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
     return (

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a mutant is: a routine with a step removed, moved or weakened, which must be found out.
+
+An invariant that no mutant breaks says nothing.  The table of mutants says of each what it breaks,
+in which cast and on which architectures; a test makes each of them and holds the table.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from checks.scenario import Role
+from model.kernel.casts import Cast, invocations
+from model.kernel.setup import two_vmas
+from model.lang.declare import ModelFunction
+from model.lang.errors import ModelError, near
+from model.lang.frontend.source import Context, Edit
+from model.patches.patch import Patch, Variant
+
+from .edits import FunctionEdit, together
+
+SHOWN = ("x86_64",)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mutant.
+
+    `name` is as invariants name it; `doc` says what is changed in the text.  `edits` are by
+    function name, neighbours included.  Made from `variant`, it breaks the invariants `breaks`,
+    and no other, in the cast of that name, on `archs`; `why_not` says for other architectures
+    why it breaks none of them there.
+    """
+
+    name: str
+    doc: str
+    edits: tuple[tuple[str, Edit], ...]
+    variant: str
+    breaks: tuple[str, ...]
+    cast: str
+    archs: tuple[str, ...] = SHOWN
+    why_not: Mapping[str, str] = field(default_factory=dict)
+
+
+def mutant(
+    name: str, doc: str, *edits: FunctionEdit, breaks: str, cast: str, variant: str = "merged",
+    archs: tuple[str, ...] = SHOWN, why_not: Mapping[str, str] | None = None,
+) -> Mutant:  # fmt: skip
+    """A mutant from edits in their order; `breaks` are names separated by spaces."""
+    return Mutant(
+        name, doc, together(edits), variant, tuple(breaks.split()), cast, archs, why_not or {}
+    )
+
+
+def cast_of(patch: Patch, mutant: Mutant) -> Cast:
+    """The cast in which a mutant is shown; ModelError if the patch has none of that name."""
+    kernel = patch.variant(mutant.variant).neighbours_from
+    known = {c.name: c for c in patch.casts.full(kernel)}
+    if mutant.cast not in known:
+        raise ModelError(
+            f"mutant '{mutant.name}': no cast '{mutant.cast}'", instead=near(mutant.cast, known)
+        )
+    return known[mutant.cast]
+
+
+def role(patch: Patch, mutant: Mutant) -> Role:
+    """A mutant as it is played.
+
+    ModelError if the cast has no function of a name that is edited, or an edit finds nothing.
+    """
+    variant = patch.variant(mutant.variant)
+    cast = cast_of(patch, mutant)
+    setup = two_vmas(cast.pages, threads=3, needs=cast.needs)
+    subject = variant.call(setup)
+    calls = invocations(setup, subject, cast.others, variant.neighbours_from)
+    called = _called((c.fn for c in calls), variant)
+    ctx = Context(setup.world, swap=variant.swap, edits=dict(mutant.edits))
+    for name, _ in mutant.edits:
+        if name not in called:
+            raise ModelError(
+                f"mutant '{mutant.name}': nothing in {cast.name} calls {name}",
+                instead=near(name, called),
+            )
+        for function in called[name]:
+            ctx.tree(function)
+    return Role(variant, mutant.edits, mutant.name)
+
+
+def _called(
+    first: Iterable[ModelFunction[..., object]], variant: Variant
+) -> dict[str, list[ModelFunction[..., object]]]:
+    """What some routines call, themselves included, by name."""
+    todo = [variant.swap.get(fn, fn) for fn in first]
+    found: dict[str, list[ModelFunction[..., object]]] = {}
+    while todo:
+        fn = todo.pop()
+        if fn in found.setdefault(fn.name, []):
+            continue
+        found[fn.name].append(fn)
+        plain = fn.fn
+        assert isinstance(plain, types.FunctionType)
+        for name in plain.__code__.co_names:
+            known = plain.__globals__.get(name)
+            if isinstance(known, ModelFunction):
+                todo.append(variant.swap.get(known, known))
+    return found

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mutants of what runs beside: an invariant about a neighbour's step needs a bug there."""
+
+from __future__ import annotations
+
+from .edits import (
+    drop,
+    drop_branch,
+    drop_keyword,
+    move_after,
+    replace_argument,
+)
+from .mutant import mutant
+
+NOT_BATCHED = {"s390": "unmaps are flushed one by one (mm/rmap.c:should_defer_flush)"}
+FLUSHING = ("x86_64", "arm64")
+
+NEIGHBOURS = (
+    mutant(
+        "table freed without a grace period", "a table goes back while somebody walks it",
+        drop("synchronize_rcu", in_="zap_table"),
+        breaks="no_use_of_a_free_table",
+        cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "no flush of walk caches", "the flush after a table is taken away is one of pages only",
+        replace_argument("tlb_flush_mmu", 4, "False", nth=2, in_="zap_table"),
+        breaks="no_pointer_to_a_free_table",
+        cast="move+pt_reclaim/1p/ptl=different/init=all_at_src", archs=FLUSHING,
+    ),
+    mutant(
+        "map count not dropped", "MADV_DONTNEED leaves the map count as it is",
+        drop("folio_remove_rmap_pte", in_="zap_pte"),
+        breaks="map_counts_balance freed_unlocked_and_unmapped",
+        cast="move+zap_src/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "no pin check before sharing", "folio_try_share_anon_rmap_pte does not ask for pins",
+        drop_branch("folio_maybe_dma_pinned", in_="folio_try_share_anon_rmap_pte"),
+        breaks="a_pinned_page_is_not_shared",
+        cast="move+reclaim/1p/ptl=different/init=pinned",
+    ),
+    mutant(
+        "reuse without counting references", "do_wp_page writes to a page that a child shares",
+        drop_branch("refs > (2 if entry != 0 else 1)", in_="wp_can_reuse_anon_folio"),
+        drop_branch("refs != 1", in_="wp_can_reuse_anon_folio"),
+        breaks="an_exclusive_page_is_mapped_once unlocked_folio_is_where_it_says",
+        cast="move+write_fault/1p/ptl=different/init=shared",
+    ),
+    mutant(
+        "uffd bit not carried over", "a migration entry forgets the write protection",
+        drop_keyword("PteVal", "uffd_wp", in_="try_to_migrate_one"),
+        breaks="userfaultfd_protection_stays",
+        cast="move+migrate+uffd_wp/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "new page mapped before its rmap is set", "UFFDIO_COPY sets the entry first",
+        move_after("folio_add_new_anon_rmap", "set_pte_at", in_="uffdio_copy"),
+        breaks="mapped_where_it_says a_writable_page_is_exclusive",
+        cast="move+uffd_copy/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "no flush before a copy", "ptep_clear_flush only clears",
+        drop("flush_tlb_page", in_="ptep_clear_flush"),
+        breaks="no_store_is_lost_to_a_copy flushed_before_ptl_is_released "
+        "nothing_removed_is_used_after_return no_translation_to_a_free_page",
+        cast="move+user+migrate/1p/ptl=different/init=all_at_src",
+        archs=FLUSHING,
+    ),
+    mutant(
+        "no flush before writing to swap", "the flush that try_to_unmap put off comes too late",
+        drop("try_to_unmap_flush", nth=2, in_="shrink_folio_list"),
+        breaks="no_store_is_lost_to_swap nothing_removed_is_used_after_return "
+        "no_translation_to_a_free_page",
+        cast="move+user+reclaim/1p/ptl=different/init=all_at_src",
+        archs=FLUSHING, why_not=NOT_BATCHED,
+    ),
+)  # fmt: skip

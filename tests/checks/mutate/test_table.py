@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The table of mutants: each is made and played, and breaks exactly what the table says.
+
+The variant that it is made from breaks none of that in the same cast, or the cast shows nothing.
+Every invariant has a mutant that breaks it; what has none is listed, with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+from checks import scenario
+from checks.mutate import Mutant, cast_of, mutant, mutants_of, role
+from checks.mutate.edits import replace_keyword
+from checks.reduce.reducer import Passes
+from checks.scenario import Role, Setting, Stage
+from invariants import REGISTRY
+from model.kernel.setup import Setup, two_vmas
+from model.patches.uffd_move_batching import PATCH
+
+MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+
+ROWS = [(m.name, arch) for m in MUTANTS.values() for arch in (*m.archs, *m.why_not)]
+
+UNBROKEN = {
+    "no_permission_is_gained": "every VMA of a cast is writable (mm/userfaultfd.c:"
+    "validate_move_areas refuses others), so that no entry has more rights than its VMA",
+}
+"""Invariants that no mutant breaks in any cast, and why."""
+
+
+def violated(row: Mutant, arch: str, played: Role) -> frozenset[str]:
+    """What fails in the cast of a mutant, every state visited.
+
+    Without movers: they rest on locks that a mutant may not take.
+    """
+    cast = cast_of(PATCH, row)
+    passes = Passes(merge=bool(cast.others), movers=False)
+    stage = Stage(Setting.of(cast), arch, REGISTRY.values(), passes=passes)
+    _, search = stage.search(cast, played)
+    assert search.why == ""
+    return frozenset(search.violations)
+
+
+@functools.cache
+def baseline(name: str, arch: str) -> frozenset[str]:
+    """What fails without the mutation: once for mutants of one variant in one cast."""
+    row = MUTANTS[name]
+    return violated(row, arch, Role(PATCH.variant(row.variant)))
+
+
+def same_play(row: Mutant) -> str:
+    """The first mutant of the same variant in the same cast."""
+    return next(
+        m.name for m in MUTANTS.values() if (m.cast, m.variant) == (row.cast, row.variant)
+    )
+
+
+@pytest.mark.parametrize(("name", "arch"), ROWS)
+def test_a_mutant_breaks_exactly_what_the_table_says(name: str, arch: str) -> None:
+    row = MUTANTS[name]
+    expected = frozenset(row.breaks) if arch in row.archs else frozenset()
+    assert violated(row, arch, role(PATCH, row)) == expected
+    assert not baseline(same_play(row), arch) & frozenset(row.breaks)
+
+
+def test_names_are_unique() -> None:
+    assert len(MUTANTS) == len(mutants_of(PATCH))
+
+
+def test_rows_are_of_known_invariants_and_each_breaks_one() -> None:
+    for row in MUTANTS.values():
+        assert row.breaks
+        assert row.archs
+        assert set(row.breaks) <= set(REGISTRY)
+        assert not set(row.archs) & set(row.why_not)
+
+
+@pytest.mark.parametrize("invariant", sorted(REGISTRY))
+def test_the_mutants_that_an_invariant_names_break_it(invariant: str) -> None:
+    named = REGISTRY[invariant].mutants
+    assert named
+    if invariant in UNBROKEN:
+        assert not any(invariant in m.breaks for m in MUTANTS.values())
+        return
+    assert set(named) <= set(MUTANTS)
+    assert all(invariant in MUTANTS[name].breaks for name in named)
+
+
+@pytest.mark.parametrize("mutated", [False, True])
+def test_permission_is_gained_where_a_vma_is_read_only(
+    mutated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no cast can break is broken in a world made for it: a destination without VM_WRITE."""
+
+    def read_only(*args: Any, **named: Any) -> Setup:
+        made = two_vmas(*args, **named)
+        made.dst_vma.__dict__["writable"] = False
+        return made
+
+    monkeypatch.setattr(scenario, "two_vmas", read_only)
+    wrong = mutant(
+        "writable regardless of the VMA", "the entry for the destination is made writable",
+        replace_keyword("PteVal", "write", "True", in_="moved_pte"),
+        breaks="no_permission_is_gained", cast="move/1p/ptl=different/init=all_at_src",
+    )  # fmt: skip
+    assert wrong.name in REGISTRY["no_permission_is_gained"].mutants
+    played = role(PATCH, wrong) if mutated else Role(PATCH.variant(wrong.variant))
+    expected = frozenset(wrong.breaks) if mutated else frozenset()
+    assert violated(wrong, "x86_64", played) == expected
