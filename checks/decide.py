@@ -57,7 +57,7 @@ Branch = tuple[str, int, str, str]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Finding:
     """What a play showed.
 
     `violated` are the invariants that fail, with the depth in merged steps at which they first
@@ -67,7 +67,6 @@ class Outcome:
     are those of the routine under test.
     """
 
-    play: Play
     states: int
     transitions: int
     violated: dict[str, int]
@@ -78,6 +77,20 @@ class Outcome:
     stuck: tuple[str, ...]
     branches: frozenset[Branch]
     fired: frozenset[Branch]
+
+
+def unfinished(why: str) -> Finding:
+    """What is known of a play that was not begun: nothing."""
+    nothing: frozenset[str] = frozenset()
+    return Finding(0, 0, {}, why, (), nothing, nothing, (), frozenset(), frozenset())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A play and what it showed."""
+
+    play: Play
+    found: Finding
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,12 @@ class Theatre:
         """Reduce what plays of one family need together."""
         self.stage(plays[0]).prepare([(p.cast, p.role) for p in plays])
 
-    def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Outcome:
+    def forget(self, plays: Sequence[Play]) -> None:
+        """Let go of what was made for these plays; stages stay."""
+        for play in plays:
+            self.stage(play).forget(play.cast, play.role)
+
+    def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
 
         Where a field turns out to be read without its lock, what counts as one step was decided on
@@ -129,7 +147,7 @@ class Theatre:
             stage = self.stage(play, movers=False)
             explorer, search = stage.search(play.cast, play.role, limits, progress)
         raw = stage.raw_system(play.cast, play.role)
-        return _outcome(play, raw, explorer.system, search)
+        return _finding(raw, explorer.system, search)
 
 
 def families(plays: Iterable[Play]) -> list[list[Play]]:
@@ -142,7 +160,7 @@ def families(plays: Iterable[Play]) -> list[list[Play]]:
     return list(groups.values())
 
 
-def _outcome(play: Play, raw: System, reduced: System, search: Search) -> Outcome:
+def _finding(raw: System, reduced: System, search: Search) -> Finding:
     violated = {n: v.depth for n, v in search.violations.items() if not n.startswith("model:")}
     broken = tuple(sorted(n for n in search.violations if n.startswith("model:")))
     seen: set[str] = set()
@@ -158,8 +176,8 @@ def _outcome(play: Play, raw: System, reduced: System, search: Search) -> Outcom
             fired = _branches(taken)
     everything = [e for t in raw.threads for e in t.edges if e.call is not None]
     present = frozenset().union(*(tokens(e.call) for e in everything if e.call is not None))
-    return Outcome(
-        play, search.states, search.transitions, violated, search.why, broken, present,
+    return Finding(
+        search.states, search.transitions, violated, search.why, broken, present,
         frozenset(seen), tuple(stuck), _branches(raw.threads[0].edges), fired,
     )  # fmt: skip
 
@@ -189,42 +207,42 @@ def _branches(edges: Iterable[Edge]) -> frozenset[Branch]:
 
 def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
     """The cell of an invariant: the worst of its scenarios."""
-    casts, states = len(outcomes), sum(o.states for o in outcomes)
+    casts, states = len(outcomes), sum(o.found.states for o in outcomes)
 
     def cell(kind: Verdict, reason: str, worst: Iterable[Outcome]) -> Cell:
         return Cell(invariant, kind, reason, casts, states, tuple(worst))
 
-    bad = [o for o in outcomes if invariant.name in o.violated]
+    bad = [o for o in outcomes if invariant.name in o.found.violated]
     if bad:
         bad.sort(key=lambda o: (len(o.play.cast.others), o.play.cast.pages,
-                                o.violated[invariant.name], o.states, o.play.name))  # fmt: skip
+                                o.found.violated[invariant.name], o.found.states, o.play.name))  # fmt: skip
         return cell(Verdict.VIOLATED, f"in {len(bad)} of {casts} casts", bad)
-    unsure = [o for o in outcomes if o.why or o.broken]
+    unsure = [o for o in outcomes if o.found.why or o.found.broken]
     if unsure:
         first = unsure[0]
-        why = first.why or _what_broke(first)
+        why = first.found.why or _what_broke(first)
         return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
     witnesses = invariant.witnessed
-    if witnesses and not any(witnesses & o.present for o in outcomes):
+    if witnesses and not any(witnesses & o.found.present for o in outcomes):
         return cell(Verdict.NOT_APPLICABLE, f"nothing here does it: {invariant.witness}", ())
-    stuck = [o for o in outcomes if o.stuck]
+    stuck = [o for o in outcomes if o.found.stuck]
     if stuck:
-        who = ", ".join(stuck[0].stuck)
+        who = ", ".join(stuck[0].found.stuck)
         return cell(Verdict.VACUOUS, f"{stuck[0].play.name}: {who} never returns", stuck)
-    if witnesses and not any(witnesses & o.seen for o in outcomes):
+    if witnesses and not any(witnesses & o.found.seen for o in outcomes):
         return cell(Verdict.VACUOUS, f"no cast reaches its premise: {invariant.witness}", ())
     return cell(Verdict.HOLDS, "", ())
 
 
 def _what_broke(outcome: Outcome) -> str:
-    if outcome.broken == (UNMODELLED,):
+    if outcome.found.broken == (UNMODELLED,):
         return "reaches code that is not modelled"
-    return "a check of the model failed: " + ", ".join(b.partition(":")[2] for b in outcome.broken)
+    return "a check of the model failed: " + ", ".join(b.partition(":")[2] for b in outcome.found.broken)
 
 
 def model_errors(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Plays in which a check of the model itself failed: the model is wrong, not the kernel."""
-    return [o for o in outcomes if any(b != UNMODELLED for b in o.broken)]
+    return [o for o in outcomes if any(b != UNMODELLED for b in o.found.broken)]
 
 
 def never_fired(outcomes: Iterable[Outcome]) -> list[Branch]:
@@ -232,6 +250,6 @@ def never_fired(outcomes: Iterable[Outcome]) -> list[Branch]:
     every: set[Branch] = set()
     fired: set[Branch] = set()
     for o in outcomes:
-        every |= o.branches
-        fired |= o.fired
+        every |= o.found.branches
+        fired |= o.found.fired
     return sorted(every - fired)

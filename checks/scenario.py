@@ -178,6 +178,10 @@ class Stage:
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
         )  # fmt: skip
 
+    def forget(self, cast: Cast, role: Role) -> None:
+        """Let go of what was reduced and generated for a cast."""
+        self._families.pop(_key(cast, role), None)
+
     def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, Press]:
         if _key(cast, role) not in self._families:
             self.prepare([(cast, role)])

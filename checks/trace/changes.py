@@ -100,7 +100,7 @@ def _names(sort: Sort, value: int) -> tuple[str, ...]:
 
 def _change(cell: Cell, old: int, new: int) -> list[Change]:
     who = owner(cell)
-    if cell.var == "Cpu.tlb":
+    if cell.var == "Cpu.tlb" and isinstance(cell.sort, Set):
         return _cached(f"TLB{who.removeprefix('CPU')} {key(cell)}", cell.sort, old, new)
     if cell.var == "Cpu.walk":
         return _cached(f"{who} walk {key(cell)}", cell.sort, old, new)

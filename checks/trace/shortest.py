@@ -121,9 +121,6 @@ class Shortest:
             for number, new in out:
                 move = Move(n, code.thread.edges[number].origin())
                 found.append((move, self._weights[n][number], new, number in bad))
-            for number in bad - {k for k, _ in out}:
-                move = Move(n, code.thread.edges[number].origin())
-                found.append((move, self._weights[n][number], state, True))
         rules = self._explorer.rules
         if rules is not None:
             for number, new in self._step(rules.all, state):
@@ -156,3 +153,17 @@ class _Recorder:
 
     def __setitem__(self, number: int, _: int) -> None:
         self._into.append(number)
+
+
+def rule_between(explorer: Explorer, before: int, after: int) -> int:
+    """The number of a rule that leads from one packed state to the next."""
+    assert explorer.rules is not None
+    fired: list[int] = []
+    out: list[int] = []
+    marks = explorer.rules.names["fired"]
+    explorer.rules.names["fired"] = _Recorder(fired)
+    try:
+        explorer.rules.all(before, out.append)
+    finally:
+        explorer.rules.names["fired"] = marks
+    return fired[out.index(after)]

@@ -20,7 +20,8 @@ class Variant:
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
     says so.  `call` gives the routine and its arguments in a world; `swap` replaces functions
-    that it calls.  `file` is where the routines are, for traces.
+    that it calls.  `file` is where the routines are, for traces.  `base` and `base_variant` are what
+    a user's own variant was made from.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Variant:
     beside: str = ""
     counterfactual: str = ""
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
+    base: str = ""
+    base_variant: str = ""
 
     @property
     def neighbours_from(self) -> str:
@@ -38,12 +41,19 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """A finding about Linux that a model supports: in which variant, and why it is believed."""
+
+    variant: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Patch:
     """A patch and what is known of its versions.
 
-    `before` and `after` name the variants that a bare name compares.  `observations` are findings
-    about Linux that the model supports, kept as text.  `never` lists branches that no cast takes,
-    with the reason.
+    `before` and `after` name the variants that a bare name compares.  `never` lists branches that no
+    cast takes ("file.py:function: the condition"), with the reason.
     """
 
     name: str
@@ -54,7 +64,7 @@ class Patch:
     before: str
     after: str
     casts: CastSet
-    observations: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
     never: Mapping[str, str] = field(default_factory=dict)
 
     def variant(self, name: str) -> Variant:

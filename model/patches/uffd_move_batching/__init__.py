@@ -41,12 +41,12 @@ _POSTED = {merged.move_present_ptes: v3.move_and_put_first}
 VARIANTS = (
     Variant(
         "per_page", "kernel 6.17: one page, ptep_clear_flush, anon_vma write lock", "6.17",
-        _move(merged.move_pages), _HERE + "per_page.py",
+        _move(per_page.move_pages), _HERE + "per_page.py",
         swap={merged.move_present_ptes: per_page.move_present_pte},
     ),
     Variant(
         "v1", "as posted 2025-07-31, by description: v2 that also flushes batched unmaps", "6.17",
-        _move(merged.move_pages), _HERE + "v3.py",
+        _move(per_page.move_pages), _HERE + "v3.py",
         swap={
             **_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma,
             v3.before_move: v3.before_move_flush_batched,
@@ -54,7 +54,7 @@ VARIANTS = (
     ),
     Variant(
         "v2", "as posted 2025-08-05: any anon_vma in a batch", "6.17",
-        _move(merged.move_pages), _HERE + "v3.py",
+        _move(per_page.move_pages), _HERE + "v3.py",
         swap={**_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma},
     ),
     Variant(

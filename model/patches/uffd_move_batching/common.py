@@ -3,7 +3,8 @@
 
 Left out, in all variants: MMU notifiers (no secondary MMU in any cast); flush_cache_range (no
 modelled architecture has aliasing caches); a source that is a huge PMD or in the middle of
-one; a request that crosses the end of a page table (the loop starts anew there); signals.
+one; a request that crosses the end of a page table (the loop starts anew there); signals;
+map_changing_lock, which is taken for reading, and mmap_changing.
 """
 
 from __future__ import annotations

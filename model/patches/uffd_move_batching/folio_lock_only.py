@@ -299,10 +299,11 @@ def move_pages(
             mm, dst_pmd, src_pmd, dst_vma, src_vma, dst_addr, src_addr, src_end - src_addr,
             allow_src_holes,
         )  # fmt: skip
-        if ret == -EAGAIN:
-            continue
         if ret < 0:
             err = ret
+        if err != 0:  # also after a retry that went well, see the observations of the patch
+            if err == -EAGAIN:
+                continue
             break
         dst_addr += ret
         src_addr += ret

@@ -2,13 +2,14 @@
 """UFFDIO_MOVE before the patch (6.13 to 6.17): one page a time, flushed as its entry is cleared.
 
 move_pages_pte differs from move_pages_ptes of `merged` in what it calls here, and in returning 0
-where that returns the bytes moved; its caller then goes on by one page.
+where that returns the bytes moved; its caller then goes on by one page.  Its caller also forgets
+an -EAGAIN when the next try succeeds, which that of `merged` does not.
 """
 
 from __future__ import annotations
 
 from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
-from model.kernel.errno import EAGAIN, EBUSY, PAGE_SIZE
+from model.kernel.errno import EAGAIN, EBUSY, ENOENT, PAGE_SIZE
 from model.kernel.folio import (
     PageAnonExclusive,
     folio_maybe_dma_pinned,
@@ -18,10 +19,18 @@ from model.kernel.folio import (
     set_folio_index,
 )
 from model.kernel.objects import AnonVma, Folio, Mm, Vma
-from model.kernel.pgtable import ptep_clear_flush, set_pte_at
+from model.kernel.pgtable import pmd_none, pte_alloc, ptep_clear_flush, set_pte_at
 from model.lang import kernel
 
-from .common import double_pt_lock, double_pt_unlock, is_pte_pages_stable, moved_pte
+from .common import (
+    double_pt_lock,
+    double_pt_unlock,
+    is_pte_pages_stable,
+    moved_pte,
+    uffd_move_lock,
+    uffd_move_unlock,
+)
+from .merged import move_pages_ptes
 
 
 @kernel("mm/userfaultfd.c:move_present_pte", "6.17")
@@ -54,3 +63,40 @@ def move_present_pte(
     set_pte_at(mm, dst_addr, dst_pte, moved_pte(src_folio.frame, dst_vma, orig_src_pte))
     double_pt_unlock(dst_ptl, src_ptl)
     return PAGE_SIZE, src_folio
+
+
+@kernel("mm/userfaultfd.c:move_pages", "6.17")
+def move_pages(
+    mm: Mm, dst_vma: Vma, src_vma: Vma, dst_start: Addr, src_start: Addr, length: int,
+    allow_src_holes: bool,
+) -> int:  # fmt: skip
+    """The ioctl's work: pages moved, or an error if none was."""
+    err = 0
+    moved = 0
+    src_pmd = mm.root.pmds[src_start]  # mm_find_pmd: the same for the whole request
+    dst_pmd = mm.root.pmds[dst_start]
+    src_addr = src_start
+    dst_addr = dst_start
+    src_end: Addr = src_start + length
+    uffd_move_lock(dst_vma, src_vma)
+    while src_addr < src_end:
+        if pmd_none(src_pmd):
+            if not allow_src_holes:
+                err = -ENOENT
+                break
+            pte_alloc(src_pmd)
+        pte_alloc(dst_pmd)
+        ret = move_pages_ptes(
+            mm, dst_pmd, src_pmd, dst_vma, src_vma, dst_addr, src_addr, src_end - src_addr,
+            allow_src_holes,
+        )  # fmt: skip
+        if ret == -EAGAIN:
+            continue
+        if ret < 0:
+            err = ret
+            break
+        dst_addr += ret
+        src_addr += ret
+        moved += ret
+    uffd_move_unlock(dst_vma, src_vma)
+    return moved if moved != 0 else err

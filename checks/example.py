@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Deciding an example: a system of rules with one invariant, and parameters."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model.examples import shoot
+from model.lang import compose
+from model.lang.errors import ModelError, near
+from model.lang.frontend.body import run_pure
+from model.lang.frontend.source import Context
+from model.lang.ir import State, StateCheck, System
+
+from .engine.interpret import Interpreter
+from .engine.layout import Layout
+from .engine.reference import Explorer, Limits, Press, Progress, Search
+from .reduce.usage import Part, Regions, constant_index, judged_cells
+from .trace.changes import changes
+from .trace.shortest import rule_between
+
+PARAMS = {"cpus": (1, 4), "pages": (1, 4), "frames": (1, 6)}
+VARIANTS = ("", "no_ack_wait")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A rule that was carried out, and the cells that it changed."""
+
+    rule: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExampleResult:
+    """What the reference explorer found; `steps` lead to the violation, if there is one."""
+
+    name: str
+    sentence: str
+    search: Search
+    steps: tuple[Step, ...]
+
+
+def check_shoot(
+    params: Mapping[str, str], variant: str, limits: Limits, progress: Progress | None = None
+) -> ExampleResult:
+    """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
+    if variant not in VARIANTS:
+        raise ModelError(f"shoot has no variant '{variant}'", instead=near(variant, VARIANTS[1:]))
+    sizes = {name: _number(name, params) for name in PARAMS}
+    unknown = sorted(set(params) - set(PARAMS))
+    if unknown:
+        raise ModelError(f"shoot has no parameter '{unknown[0]}'", instead=near(unknown[0], PARAMS))
+    system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
+    computed = {c.var for c in judged_cells(system.checks) if constant_index(c) is None}
+    whole = Regions.of_parts([Part(None, rules=system.rules)]).whole | computed
+    explorer = Explorer(system, Press(Layout(system.variables, whole)))
+    search = explorer.run(initial, limits, progress)
+    steps: tuple[Step, ...] = ()
+    for found in search.violations.values():
+        steps = tuple(_steps(explorer, initial, search.path(found.state)))
+    size = ",".join(str(sizes[n]) for n in PARAMS)
+    doc = shoot.no_free_frame_is_named.fn.__doc__ or ""
+    return ExampleResult(f"shoot({size}){' ' + variant if variant else ''}", doc, search, steps)
+
+
+_DEFAULT = {"cpus": 3, "pages": 2, "frames": 3}
+
+
+def _number(name: str, params: Mapping[str, str]) -> int:
+    text = params.get(name, str(_DEFAULT[name]))
+    low, high = PARAMS[name]
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise ModelError(f"{name}={text}", why=f"{name} is a number from {low} to {high}")
+    return int(text)
+
+
+def system_of(cpus: int, pages: int, frames: int, *, acked: bool = True) -> tuple[System, State]:
+    """The system and its initial state."""
+    world = shoot.world(cpus, pages, frames, acked=acked)
+    ctx = Context(world)
+    rules = compose.rules(ctx, shoot.RULES)
+    judged = run_pure(ctx, shoot.no_free_frame_is_named, [world.all(shoot.Machine)[0]], fields=True)
+    check = StateCheck("no_free_frame_is_named", judged.truth(judged.result, judged.tree))
+    system = System("shoot", world.variables(), (), rules, (check,))
+    return system, compose.initial_state(ctx)
+
+
+def _steps(explorer: Explorer, initial: State, path: list[int]) -> list[Step]:
+    """The rule between each two states of a path, and what it changed."""
+    interpreter = Interpreter(explorer.system)
+    pos = interpreter.start(initial)
+    roles = {v.name: v.role for v in explorer.system.variables}
+    found = []
+    for before, after in itertools.pairwise(path):
+        rule = explorer.system.rules[rule_between(explorer, before, after)]
+        then = interpreter.fire(pos, rule)
+        found.append(Step(rule.name, tuple(c.text for c in changes(pos, then, roles))))
+        pos = then
+    return found

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What there is: patches, variants, invariants, architectures, scenarios; and one of them told."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from invariants import REGISTRY
+from invariants.registry import GROUPS, NOT_BUILT, Invariant
+from model.hw.arch import ARCHS
+from model.patches import PATCHES
+from model.patches.patch import Patch
+
+from ..subject import EXAMPLES
+from .columns import WIDTH
+
+KINDS = ("patches", "variants", "invariants", "archs", "scenarios")
+
+
+def listed(kind: str) -> list[str]:
+    """The lines of `list KIND`."""
+    match kind:
+        case "patches":
+            return [*_pairs((p.name, p.title) for p in PATCHES.values()), *EXAMPLES]
+        case "variants":
+            return _pairs((f"{p.name} {v.name}", v.doc) for p in PATCHES.values() for v in p.variants)
+        case "archs":
+            return _pairs(
+                (a.name, f"invalidates by {a.remote.name.lower()}; {', '.join(a.cites)}")
+                for a in ARCHS.values()
+            )
+        case "scenarios":
+            return _scenarios()
+    return _invariants()
+
+
+def _scenarios() -> list[str]:
+    lines = []
+    for patch in PATCHES.values():
+        kernel = patch.variant(patch.after).neighbours_from
+        names = [c.name for c in patch.casts.default(kernel)]
+        assumed = [f"{c.name}  (assumed state)" for c in patch.casts.counterfactual(kernel)]
+        lines += [f"{patch.name}, beside kernel {kernel}:", *names, *assumed]
+    return lines
+
+
+def _invariants() -> list[str]:
+    lines = []
+    for group, doc in GROUPS.items():
+        lines.append(f"{group}: {doc}" + ("  (not checked yet)" if group in NOT_BUILT else ""))
+        mine = [i for i in REGISTRY.values() if i.group == group]
+        lines += ["  " + line for line in _pairs((i.name, i.sentence) for i in mine)]
+    return lines
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    lines = []
+    for name, doc in pairs:
+        lines += textwrap.wrap(f"{name}  {doc}", WIDTH - 2, subsequent_indent="    ")
+    return lines
+
+
+def explained_invariant(invariant: Invariant) -> list[str]:
+    """An invariant: sentence, who relies on it, where, witness, mutants."""
+    rows = [
+        ("sentence", invariant.sentence), ("group", invariant.group),
+        ("relied on", invariant.relied_on), ("source", invariant.where),
+        ("witness", invariant.witness), ("mutants", ", ".join(invariant.mutants)),
+    ]  # fmt: skip
+    if invariant.steps:
+        rows.insert(2, ("judged at", ", ".join(sorted(invariant.steps))))
+    return [invariant.name, *_rows(rows)]
+
+
+def explained_patch(patch: Patch) -> list[str]:
+    """A patch: what it asks, its variants, what is left out."""
+    rows = [("title", patch.title), ("asks", patch.asks), ("left out", patch.left_out)]
+    rows += [("variant", f"{v.name}: {v.doc} ({v.file})") for v in patch.variants]
+    rows += [("neighbour", f"{n.name}: {n.doc}") for n in patch.casts.neighbours]
+    rows += [("initial", f"{i.name}: {i.doc}") for i in patch.casts.initial]
+    rows += [("assumed", f"{i.name}: {i.doc}; {i.assumption}") for i in patch.casts.assumed]
+    rows += [("observed", f"{o.variant}: {o.text}") for o in patch.observations]
+    return [patch.name, *_rows(rows)]
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
+    lines = []
+    for word, text in rows:
+        lines += textwrap.wrap(
+            text, WIDTH, initial_indent=f"  {word:<10}", subsequent_indent=" " * 12
+        )
+    return lines

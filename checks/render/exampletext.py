@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The answer about an example."""
+
+from __future__ import annotations
+
+from ..example import ExampleResult
+from .columns import WIDTH
+
+
+def example_lines(result: ExampleResult) -> list[str]:
+    """Counts, verdict, and the steps to a violation."""
+    search = result.search
+    counts = f"{search.states} states, {search.transitions} transitions, {search.levels - 1} levels"
+    if result.steps:
+        lines = [f"VIOLATED  {result.sentence}", f"example   {result.name}",
+                 f"trace     {len(result.steps)} steps (shortest); {counts} visited", ""]  # fmt: skip
+        for n, step in enumerate(result.steps, 1):
+            lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[:WIDTH].rstrip())
+        return lines
+    word, why = ("UNKNOWN", f" ({search.why})") if search.why else ("HOLDS", "")
+    return [f"{word:<10}{result.sentence}{why}", f"example   {result.name}", f"states    {counts}"]

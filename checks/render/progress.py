@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Progress on a terminal when it takes longer than a second, and statistics when asked for."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ..report import Report
+
+
+class Watcher:
+    """Shows how far it is; silent where standard error is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._began = time.monotonic()
+        self._bar: Progress | None = None
+        self._told = 0.0
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __call__(self, done: int, every: int, states: int) -> None:
+        now = time.monotonic()
+        if not self._console.is_terminal or now - self._began < 1 or now - self._told < 0.1:
+            return
+        self._told = now
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("casts"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[states]:,} states"), TimeElapsedColumn(),
+                console=self._console, transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._bar.add_task("casts", total=every, states=states)
+        self._bar.update(self._bar.task_ids[0], completed=done, states=states)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def stats_lines(report: Report, seconds: float) -> list[str]:
+    """States and transitions by column, and the time."""
+    lines = []
+    for column in report.columns:
+        transitions = sum(o.found.transitions for o in column.outcomes)
+        lines.append(
+            f"{column.side.role.variant.name:<24} {column.arch:<16} {len(column.outcomes):5} casts"
+            f" {column.states:9} states {transitions:10} transitions"
+        )
+    whole = sum(c.states for c in report.columns)
+    lines.append(f"{whole} states in {seconds:.1f} s, {whole / seconds:.0f} states/s")
+    return lines

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The table of verdicts, invariant by side, and what they rest on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from invariants.registry import GROUPS, NOT_BUILT
+from model.patches.patch import Variant
+
+from ..decide import Cell, Verdict
+from ..report import Column, Report
+from ..subject import Side
+from .columns import WIDTH
+
+NAME = 40
+ABSENT = (
+    "every verdict is for sequential consistency; memory ordering is not decided yet",
+    "MMU notifiers, IOMMU and KVM tables are not modelled",
+)
+
+
+def table_lines(report: Report) -> list[str]:
+    """The whole answer but the traces."""
+    question = report.question
+    subject = question.subject
+    lines = [f"{subject.patch.name}  {subject.patch.title}", f"recognised  {subject.recognised}"]
+    lines += _filled("asks", subject.patch.asks)
+    for side in subject.sides:
+        lines += _filled(side.label, _described(side.role.variant, side.role.mutant))
+    lines += [f"archs     {', '.join(question.archs)}", ""]
+    width = (WIDTH - NAME) // len(subject.sides)
+    heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{width}}" for s in subject.sides)
+    lines.append(f"{'invariant':<{NAME}}{heads}".rstrip())
+    group = ""
+    for n, invariant in enumerate(question.chosen):
+        if invariant.group != group:
+            group = invariant.group
+            lines.append(group)
+        texts = [_summary([c.cells[n] for c in report.of_side(s)], report.of_side(s))
+                 for s in subject.sides]  # fmt: skip
+        lines += _row(f"  {invariant.name}", texts, width)
+    lines += [f"{name:<{NAME}}not checked yet" for name in GROUPS if name in NOT_BUILT]
+    lines.append("")
+    for side in subject.sides:
+        lines += _basis(report, side)
+    lines += _filled("absent", "; ".join([*ABSENT, subject.patch.left_out]))
+    return lines
+
+
+def _described(variant: Variant, mutant: str) -> str:
+    text = f"{variant.name}: {variant.doc}; beside kernel {variant.neighbours_from}"
+    if mutant:
+        text += f"; MUTANT: {mutant}"
+    if variant.counterfactual:
+        text += f"; COUNTERFACTUAL: {variant.counterfactual}"
+    return text
+
+
+def _filled(word: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=f"{word:<10}", subsequent_indent=" " * 10
+    )
+
+
+def _row(name: str, texts: Sequence[str], width: int) -> list[str]:
+    parts = [textwrap.wrap(t, width - 2) or [""] for t in texts]
+    lines = []
+    for n in range(max(len(p) for p in parts)):
+        cells = "".join(f"{p[n] if n < len(p) else '':<{width}}" for p in parts)
+        lines.append(f"{name if n == 0 else '':<{NAME}}{cells}".rstrip())
+    return lines
+
+
+def _summary(cells: Sequence[Cell], columns: Sequence[Column]) -> str:
+    """One word if the architectures agree, else each verdict with its architectures."""
+    by_verdict: dict[Verdict, list[str]] = {}
+    for cell, column in zip(cells, columns, strict=True):
+        by_verdict.setdefault(cell.verdict, []).append(column.arch)
+    if len(by_verdict) == 1:
+        return str(next(iter(by_verdict)))
+    return "; ".join(f"{v} {', '.join(by_verdict[v])}" for v in Verdict if v in by_verdict)
+
+
+def _basis(report: Report, side: Side) -> list[str]:
+    """What the verdicts of a side rest on, and why some are not HOLDS."""
+    columns = report.of_side(side)
+    casts = [o.play.cast for o in columns[0].outcomes]
+    lines = [f"{side.label}: {side.role.variant.name}"]
+    lines += _indented(f"casts: {_casts(report, len(casts))}, {_bounds(casts)}")
+    states = ", ".join(f"{c.arch} {c.states}" for c in columns)
+    lines += _indented(f"states: {states}")
+    for text, archs in _reasons(columns).items():
+        lines += _indented(f"{text} ({', '.join(archs)})")
+    assumed = sorted({c.initial.assumption for c in casts if c.initial.assumption})
+    lines += [line for text in assumed for line in _indented(f"ASSUMES a state no kernel is in: {text}")]
+    lines += _branches(report, side)
+    for seen in report.question.subject.patch.observations:
+        if seen.variant == side.role.variant.name:
+            lines += _indented(f"observation: {seen.text}")
+    return [*lines, ""]
+
+
+def _casts(report: Report, count: int) -> str:
+    question = report.question
+    if question.scenarios:
+        return f"{count} that fit {question.scenarios}"
+    if question.full:
+        return f"{count} (full: every neighbour alone and all pairs, every initial state)"
+    pairs = ", ".join(question.subject.patch.casts.pair_initial)
+    return (
+        f"{count} (default: each neighbour alone from every initial state, all pairs from {pairs})"
+    )
+
+
+def _bounds(casts: Sequence[object]) -> str:
+    pages = sorted({c.pages for c in casts})  # type: ignore[attr-defined]  # casts
+    ptls = sorted({"same" if c.same_ptl else "different" for c in casts})  # type: ignore[attr-defined]
+    return f"{'/'.join(map(str, pages))} pages, page-table locks {' and '.join(ptls)}"
+
+
+def _reasons(columns: Sequence[Column]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        for cell in column.cells:
+            if cell.reason:
+                text = f"{cell.verdict} {cell.invariant.name}: {cell.reason}"
+                if cell.verdict is Verdict.UNKNOWN:
+                    text = f"{cell.verdict}: {cell.reason}"
+                archs = found.setdefault(text, [])
+                if column.arch not in archs:
+                    archs.append(column.arch)
+    return found
+
+
+def _branches(report: Report, side: Side) -> list[str]:
+    never = report.never_fired(side)
+    if not never:
+        return ["  branches: each fired in some cast"]
+    known = report.question.subject.patch.never
+    lines = ["  branches that never fired:"]
+    for file, line, function, way in never:
+        why = known.get(f"{file.rpartition('/')[2]}:{function}:{way}", "")
+        lines.append(f"    {file}:{line} {function}() {way}" + (f" - {why}" if why else ""))
+    return lines
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The answer to one question: cells by invariant, side and architecture, and traces."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from invariants.registry import Invariant
+from model.hw.arch import ARCHS
+from model.kernel.casts import Cast, CastSet
+from model.lang.errors import ModelError, near
+
+from .decide import Branch, Cell, Outcome, Play, Verdict, model_errors, never_fired, verdict
+from .engine.reference import Limits
+from .pool import Watch, play_all
+from .subject import Side, Subject
+from .trace.trace import Trace, find_trace
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about a subject.
+
+    `scenarios` is a glob over names of casts ("" for the default set, or, with `full`, the whole
+    product); an exact name also finds casts of the assumed states.
+    """
+
+    subject: Subject
+    archs: tuple[str, ...]
+    chosen: tuple[Invariant, ...]
+    scenarios: str = ""
+    full: bool = False
+    limits: Limits = field(default_factory=Limits)
+    jobs: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """One side on one architecture."""
+
+    side: Side
+    arch: str
+    outcomes: tuple[Outcome, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def states(self) -> int:
+        return sum(o.found.states for o in self.outcomes)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A violation for which no trace could be made, and why."""
+
+    cell: Cell
+    why: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole answer."""
+
+    question: Question
+    columns: tuple[Column, ...]
+    traces: tuple[Trace, ...]
+    missing: tuple[Missing, ...]
+
+    def of_side(self, side: Side) -> list[Column]:
+        """The columns of a side, in the order of the architectures."""
+        return [c for c in self.columns if c.side is side]
+
+    @property
+    def exit_code(self) -> int:
+        """2 a model error, else 1 a violation on the selected side, else 3 something that is not
+        known, else 0."""
+        selected = self.of_side(self.question.subject.selected)
+        if any(model_errors(c.outcomes) for c in self.columns):
+            return 2
+        verdicts = {cell.verdict for column in selected for cell in column.cells}
+        if Verdict.VIOLATED in verdicts:
+            return 1
+        return 3 if verdicts & {Verdict.UNKNOWN, Verdict.VACUOUS} else 0
+
+    def never_fired(self, side: Side) -> list[Branch]:
+        """Branches of the routine under test that no cast took, on any architecture."""
+        return never_fired(o for c in self.of_side(side) for o in c.outcomes)
+
+
+def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> list[Cast]:
+    """The casts of a set; ModelError if a scenario fits none, with the near names."""
+    default = casts.full(kernel) if full else casts.default(kernel)
+    if not scenarios:
+        return default
+    every = {c.name: c for c in [*casts.full(kernel), *casts.counterfactual(kernel)]}
+    if scenarios in every:
+        return [every[scenarios]]
+    found = [c for c in default if fnmatch.fnmatchcase(c.name, scenarios)]
+    found = found or [c for n, c in every.items() if fnmatch.fnmatchcase(n, scenarios)]
+    if not found:
+        raise ModelError(f"no scenario fits '{scenarios}'", instead=near(scenarios, every))
+    return found
+
+
+def plays_of(question: Question) -> list[Play]:
+    """Every play of a question, side by side and architecture by architecture."""
+    found = []
+    for side in question.subject.sides:
+        kernel = side.role.variant.neighbours_from
+        casts = chosen_casts(
+            question.subject.patch.casts, kernel, question.scenarios, full=question.full
+        )
+        found += [Play(c, side.role, a) for a in question.archs for c in casts]
+    return found
+
+
+def answer(question: Question, watch: Watch | None = None) -> Report:
+    """Decide a question."""
+    plays = plays_of(question)
+    outcomes = play_all(
+        plays, question.chosen, question.limits, jobs=question.jobs, watch=watch
+    )
+    columns = []
+    for side in question.subject.sides:
+        for arch in question.archs:
+            here = tuple(
+                o for o in outcomes if o.play.role is side.role and o.play.arch == arch
+            )
+            cells = tuple(verdict(i, here) for i in question.chosen)
+            columns.append(Column(side, arch, here, cells))
+    traces, missing = _traces([c for c in columns if c.side is question.subject.selected])
+    return Report(question, tuple(columns), tuple(traces), tuple(missing))
+
+
+def _traces(columns: Sequence[Column]) -> tuple[list[Trace], list[Missing]]:
+    """One trace for each invariant that the selected side violates, on the first architecture."""
+    traces: list[Trace] = []
+    missing: list[Missing] = []
+    told: set[str] = set()
+    for column in columns:
+        for cell in column.cells:
+            name = cell.invariant.name
+            if cell.verdict is not Verdict.VIOLATED or name in told:
+                continue
+            told.add(name)
+            trace = find_trace(cell.worst[0].play, cell.invariant)
+            if trace is None:
+                missing.append(Missing(cell, "the search for the shortest one was given up"))
+            else:
+                traces.append(trace)
+    return traces, missing
+
+
+def known_archs(names: str) -> tuple[str, ...]:
+    """Architectures from a list with commas; all of them if it is empty."""
+    if not names:
+        return tuple(ARCHS)
+    found = tuple(dict.fromkeys(n.strip() for n in names.split(",")))
+    for name in found:
+        if name not in ARCHS:
+            raise ModelError(f"no architecture '{name}'", instead=near(name, ARCHS))
+    return found

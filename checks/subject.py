@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What PATCH names: a stored patch, a file with one in it, or a user's own model."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from model.lang.errors import ModelError, near
+from model.lang.frontend.source import shown_path
+from model.patches import PATCHES, find_patch
+from model.patches.patch import Patch, Variant
+
+from .mutate import mutants_of
+from .scenario import Role
+
+EXAMPLES = ("example:shoot",)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A column of the answer: a role with the word that it is called by."""
+
+    label: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is decided: a patch, the sides that are compared, the last being the one selected."""
+
+    patch: Patch
+    sides: tuple[Side, ...]
+    recognised: str
+
+    @property
+    def selected(self) -> Side:
+        return self.sides[-1]
+
+
+def by_name(name: str, variant: str = "") -> Subject:
+    """A stored patch: its before and after side, or one variant."""
+    patch = find_patch(name)
+    if variant:
+        role = Role(patch.variant(variant), source=name)
+        return Subject(patch, (Side("variant", role),), "by name")
+    before, after = (Role(patch.variant(v), source=name) for v in (patch.before, patch.after))
+    return Subject(patch, (Side("before", before), Side("after", after)), "by name")
+
+
+def as_posted(name: str, variant: str, how: str) -> Subject:
+    """A stored version that was recognised in what was handed in."""
+    patch = find_patch(name)
+    before = Role(patch.variant(patch.before), source=name)
+    posted = Role(patch.variant(variant), source=name)
+    return Subject(patch, (Side("before", before), Side("after", posted)), how)
+
+
+def as_mutant(subject: Subject, name: str) -> Subject:
+    """The selected side with a mutation, beside the side without it; ModelError lists mutants."""
+    found = {m.name: m for m in mutants_of(subject.patch)}
+    if name not in found:
+        raise ModelError(f"no mutant '{name}'", instead=near(name, found))
+    side = subject.selected
+    edited = replace(side.role, edits=found[name].edits, mutant=name)
+    return replace(subject, sides=(side, Side("mutant", edited)))
+
+
+def own_model(path: str) -> Subject:
+    """A file in the modelling language: a `VARIANT` of a stored patch, or a `PATCH` of its own."""
+    module = _imported(path)
+    variant, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
+    if isinstance(variant, Variant):
+        base = find_patch(variant.base)
+        old = Role(base.variant(variant.base_variant), source=base.name)
+        mine = Role(variant, source=path)
+        return Subject(base, (Side("before", old), Side("after", mine)), "a model of your own")
+    if isinstance(patch, Patch):
+        before, after = (Role(patch.variant(v), source=path) for v in (patch.before, patch.after))
+        return Subject(patch, (Side("before", before), Side("after", after)), "a model of your own")
+    raise ModelError(
+        f"{path} has neither VARIANT nor PATCH", why="one of them says what is to be decided",
+        instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`',
+    )  # fmt: skip
+
+
+def _imported(path: str) -> object:
+    file = Path(path)
+    name = file.stem.replace("-", "_")
+    if not name.isidentifier() or name in sys.modules and not _is_ours(name, file):
+        raise ModelError(f"'{file.name}' cannot be imported by its name", instead="rename the file")
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"'{path}' is no Python file", instead="give it a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except ModelError:
+        raise
+    except SyntaxError as error:
+        where = f"{shown_path(path)}:{error.lineno}:{error.offset}"
+        raise ModelError("not Python", where=where, why=str(error.msg)) from error
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        where = f"{shown_path(path)}:{frames[-1].lineno}:0" if frames else shown_path(path)
+        raise ModelError(
+            "the file cannot be run", where=where, why=f"{type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _is_ours(name: str, file: Path) -> bool:
+    known = getattr(sys.modules[name], "__file__", None)
+    return known is not None and Path(known).resolve() == file.resolve()
+
+
+def is_name(text: str) -> bool:
+    """Whether PATCH is a name rather than a file: it names a patch, or nothing like a file."""
+    return text in PATCHES or not (text == "-" or "/" in text or Path(text).exists() or "." in text)
+
+
+def no_such_patch(name: str) -> ModelError:
+    """The error for a name that is neither a patch nor a file."""
+    return ModelError(
+        f"no patch and no file '{name}'", instead=near(name, [*PATCHES, *EXAMPLES])
+    )
