@@ -11,6 +11,7 @@ import email
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 
@@ -72,7 +73,7 @@ def _split(data: bytes) -> Iterator[bytes]:
         if not m.start() or data[: m.start()].endswith((b"\n\n", b"\r\n\r\n"))
     ]
     for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
-        yield data[start:end].partition(b"\n")[2]
+        yield data[start:end].partition(b"\n")[2].removesuffix(b"\n")  # the box's empty line
 
 
 def _message(data: bytes) -> list[Text]:
@@ -124,7 +125,7 @@ def _subject(message: Message) -> str:
     try:
         for text, charset in decode_header(message.get("Subject", "")):
             parts.append(text if isinstance(text, str) else _decode(text, charset or ""))
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, MessageError):
         parts = [str(message.get("Subject", ""))]
     return _one_line("".join(parts))
 

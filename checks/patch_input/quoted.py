@@ -125,7 +125,7 @@ def _like_c(run: Sequence[str]) -> bool:
 def _depths(text: str) -> dict[int, list[tuple[int, str]]]:
     """The lines of each quoting depth, with their numbers."""
     depths: dict[int, list[tuple[int, str]]] = {}
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(text.removesuffix("\n").split("\n")):
         quote = _QUOTE.match(line)
         depth = 0
         if quote:

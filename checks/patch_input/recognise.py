@@ -109,10 +109,12 @@ def stored_versions() -> tuple[Version, ...]:
     """All versions that come with the package, in the order of their names."""
     folder = resources.files(__package__).joinpath("stored")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".json")), key=lambda f: f.name)
-    return tuple(_version(json.loads(f.read_text(encoding="utf-8"))) for f in files)
+    return tuple(from_json(f.read_text(encoding="utf-8")) for f in files)
 
 
-def _version(stored: Any) -> Version:
+def from_json(text: str) -> Version:
+    """A version from the form in which it is stored."""
+    stored: dict[str, Any] = json.loads(text)
     functions = {
         key: Function(value["tokens"], value["placed"], tuple(value["lines"]))
         for key, value in stored["functions"].items()
