@@ -18,7 +18,7 @@ from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
 from model.kernel.setup import Setup, share_with_child
 from model.lang.declare import ModelFunction
 
-from ..patch import Patch, Variant
+from ..patch import Observation, Patch, Variant
 from . import folio_lock_only, merged, per_page, v3
 
 # -- variants --------------------------------------------------------------------------------------
@@ -252,6 +252,19 @@ def _other_way(s: Setup) -> tuple[Any, ...]:
 SECOND = Neighbour("move_again", "a second UFFDIO_MOVE of the same range", again=_same_way)
 BACK = Neighbour("move_back", "a second UFFDIO_MOVE the other way", again=_other_way)
 
+_STICKY = (
+    "after a retry the call reports -EEXIST and no progress for pages that it has moved: "
+    "mm/userfaultfd.c:move_pages ({}) does not set err back to 0 when the try after an -EAGAIN "
+    "succeeds, and tries the same page again; 7.3.4 does.  NUMA hinting of a source page at the "
+    "right moment is enough.  No lock or flush is wrong by it"
+)
+
+OBSERVATIONS = (
+    Observation("v3", _STICKY.format("as posted")),
+    Observation("merged", _STICKY.format("50944692052b")),
+    Observation("folio_lock_only", _STICKY.format("cc22b9978509")),
+)
+
 PATCH = Patch(
     name="uffd_move_batching",
     title="userfaultfd: opportunistic TLB-flush batching for present pages in MOVE",
@@ -263,6 +276,7 @@ PATCH = Patch(
     variants=VARIANTS,
     before="per_page",
     after="merged",
+    observations=OBSERVATIONS,
     casts=CastSet(
         "move", (*READERS, SECOND, BACK), INITIAL, assumed=ASSUMED, pair_initial=("all_at_src",)
     ),
