@@ -224,14 +224,18 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
         return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
     witnesses = invariant.witnessed
     if witnesses and not any(witnesses & o.found.present for o in outcomes):
-        return cell(Verdict.NOT_APPLICABLE, f"nothing here does it: {invariant.witness}", ())
+        return cell(Verdict.NOT_APPLICABLE, f"no routine here does it: {_premise(invariant)}", ())
     stuck = [o for o in outcomes if o.found.stuck]
     if stuck:
         who = ", ".join(stuck[0].found.stuck)
         return cell(Verdict.VACUOUS, f"{stuck[0].play.name}: {who} never returns", stuck)
     if witnesses and not any(witnesses & o.found.seen for o in outcomes):
-        return cell(Verdict.VACUOUS, f"no cast reaches its premise: {invariant.witness}", ())
+        return cell(Verdict.VACUOUS, f"no cast reaches its premise: {_premise(invariant)}", ())
     return cell(Verdict.HOLDS, "", ())
+
+
+def _premise(invariant: Invariant) -> str:
+    return f"{invariant.witness} ({', '.join(sorted(invariant.witnessed))})"
 
 
 def _what_broke(outcome: Outcome) -> str:

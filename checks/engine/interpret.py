@@ -125,6 +125,8 @@ def _outcome(pos: Position, op: Op, thread: int | None) -> tuple[dict[Cell, int]
             own[place] = new
             continue
         place = cell(place.var, tuple(const(value(i), i.sort) for i in place.index), place.sort)
+        if cells.get(place, new) != new:
+            raise ValueError(f"two updates of one operation give {show(place)} different values")
         if place in pos.cells:
             cells[place] = new
         elif new != place.sort.lowest:

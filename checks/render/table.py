@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from ..decide import Cell, Verdict
 from ..report import Column, Report
 from ..subject import Side
 from .columns import WIDTH
+from .steps import ROOT
 
 NAME = 40
 ABSENT = (
@@ -135,15 +137,40 @@ def _reasons(columns: Sequence[Column]) -> dict[str, list[str]]:
 
 
 def _branches(report: Report, side: Side) -> list[str]:
+    """The branches that no cast took, with the reasons that the patch gives."""
     never = report.never_fired(side)
     if not never:
         return ["  branches: each fired in some cast"]
     known = report.question.subject.patch.never
-    lines = ["  branches that never fired:"]
-    for file, line, function, way in never:
-        why = known.get(f"{file.rpartition('/')[2]}:{function}:{way}", "")
-        lines.append(f"    {file}:{line} {function}() {way}" + (f" - {why}" if why else ""))
+    by_file: dict[str, list[str]] = {}
+    explained = []
+    for branch in never:
+        file, line, function, way = branch
+        short = file.rpartition("/")[2]
+        why = known.get(f"{short}:{function}:{line_text(file, line)}:{way}", "")
+        if why:
+            explained.append(f"{short}:{line} {way}, {why}")
+        else:
+            by_file.setdefault(short, []).append(f"{line} {way}")
+    lines = []
+    for text in explained:
+        lines += _indented(f"branch that never fired: {text}")
+    if by_file:
+        every = "; ".join(f"{f}: {', '.join(ways)}" for f, ways in by_file.items())
+        lines += _indented(f"branches that never fired in these casts, no reason known: {every}")
     return lines
+
+
+@functools.cache
+def _source(file: str) -> tuple[str, ...]:
+    path = ROOT / file
+    return tuple(path.read_text().splitlines()) if path.exists() else ()
+
+
+def line_text(file: str, line: int) -> str:
+    """A line of a model, by which a branch is known when lines move."""
+    lines = _source(file)
+    return lines[line - 1].strip() if 0 < line <= len(lines) else ""
 
 
 def _indented(text: str) -> list[str]:

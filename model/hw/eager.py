@@ -119,11 +119,30 @@ class Closure:
         enabled = ex.and_(touched, ex.substitute(fill.guard, after, memo))
         for update in fill.updates:
             assert isinstance(update.place, Cell)
-            old = post.get(update.place, update.place)
+            old = _held(post, update.place)
             value = ex.substitute(update.value, after, memo)
             new = ex.ite(enabled, value, old)
             if new is not old:
-                post[update.place] = new
+                _assign(post, update.place, new)
+
+
+def _held(post: dict[Cell, Expr], place: Cell) -> Expr:
+    """What a place holds after the writes so far, one of which may be to it by another index."""
+    if place in post:
+        return post[place]
+    value: Expr = place
+    for other, new in post.items():
+        if other.var == place.var:
+            value = ex.ite(_same(other, place), new, value)
+    return value
+
+
+def _assign(post: dict[Cell, Expr], place: Cell, value: Expr) -> None:
+    """One more write; places that may be the same agree on what they hold."""
+    for other, held in post.items():
+        if other is not place and other.var == place.var:
+            post[other] = ex.ite(_same(other, place), value, held)
+    post[place] = value
 
 
 def _same(one: Cell, two: Cell) -> Expr:
