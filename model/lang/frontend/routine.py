@@ -18,7 +18,7 @@ from ..errors import ModelError
 from ..expr import Expr, Local
 from ..ir import Access, Call, Kind, Op, Site, Thread, Update
 from ..objects import Kobject
-from ..sorts import BOOL, Int, Sort, join
+from ..sorts import Int, Sort, join
 from . import values as va
 from .body import Body
 from .edges import Edges, Graph
@@ -185,6 +185,8 @@ class Routine(Edges):
                     raise
 
     def assign(self, target: ast.AST, value: Value, node: ast.AST) -> None:
+        if self.here is None:
+            return  # the call that gives the value never returns
         if isinstance(target, ast.Name):
             self.bind_names([(target.id, value)], node)
         elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
@@ -258,6 +260,8 @@ class Routine(Edges):
         self.effects = 0
         cond = self.condition(node)
         start = self.here
+        if start is None:
+            return None, None
         if isinstance(cond, ex.Const):
             return (start, None) if cond.value else (None, start)
         ends = []
@@ -360,11 +364,10 @@ class Routine(Edges):
 
     def do_Return(self, node: ast.Return) -> None:
         value = self.eval(node.value) if node.value else None
-        if isinstance(value, bool) or (isinstance(value, Expr) and value.sort == BOOL):
-            value = self.truth(value, node) if isinstance(value, Expr) else value
+        if self.here is None:
+            return
         if self.pending:
             self.emit(Op(Kind.LET), node)
-        assert self.here is not None
         self.results.append((self.here, value, node))
         self.here = None
 

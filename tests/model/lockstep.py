@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The same run twice: decorated functions as plain Python, and the IR made from their text.
+
+Python runs on concrete objects, each model thread in a Python thread of its own of which one
+at a time goes on; the IR is interpreted.  After each step both must have the same shared state,
+wait for the same things, and be about to do the same.
+
+The IR's edges that touch nothing shared (a let, a branch, a check) are taken as soon as they can
+be: Python does not show them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
+
+from checks.engine.interpret import Interpreter, Position
+from model.lang import runtime
+from model.lang.declare import ModelFunction
+from model.lang.expr import Cell, Const, evaluate
+from model.lang.frontend.body import NULL, RANGE, UNMODELLED
+from model.lang.ir import Edge, Kind, State, System
+from model.lang.objects import Array, Kobject, World
+from model.lang.sorts import Sort
+
+Place = tuple[str, tuple[int, ...]]
+"""A cell as `World.snapshot` names it."""
+
+SILENT = frozenset({Kind.LET, Kind.ASSUME, Kind.ASSERT})
+
+
+class _AbandonedError(BaseException):
+    """Unwinds a Python thread that is not needed any more."""
+
+
+@dataclass
+class Event:
+    """What a Python thread is about to do, or how it ended."""
+
+    kind: str  # step, choose, done, raised
+    name: str = ""
+    options: Sequence[Any] = ()
+    value: Any = None
+
+
+class Side:
+    """One model thread as Python.  It stands still except inside `go_on`."""
+
+    def __init__(self, script: Script, thread: Kobject, body: Callable[[], Any]) -> None:
+        self.thread = thread
+        self._script, self._body = script, body
+        self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._answer: Any = None
+        self._abandoned = False
+        self.waited = False
+        self.event = Event("start")
+        self._worker = threading.Thread(target=self._run, daemon=True)
+        self._worker.start()
+
+    def _run(self) -> None:
+        self._script.own.side = self
+        self._turn.acquire()
+        try:
+            self.event = Event("done", value=self._body())
+        except _AbandonedError:
+            pass
+        except Exception as error:  # what it means is for the comparison to say
+            self.event = Event("raised", value=error)
+        self._back.release()
+
+    def pause(self, event: Event) -> Any:
+        """Called by the Python thread: stand still until the next turn."""
+        self.event = event
+        self._back.release()
+        self._turn.acquire()
+        if self._abandoned:
+            raise _AbandonedError
+        return self._answer
+
+    def go_on(self, answer: Any = None) -> bool:
+        """Carry out what it is about to do; false if it has to wait and nothing changed."""
+        self._answer, self.waited = answer, False
+        self._turn.release()
+        self._back.acquire()
+        return not self.waited
+
+    def abandon(self) -> None:
+        if self._worker.is_alive():
+            self._abandoned = True
+            self._turn.release()
+            self._worker.join()
+
+
+class Script(runtime.Observer):
+    """Hands each pause of plain execution to the side that it happens on."""
+
+    def __init__(self) -> None:
+        self.own = threading.local()
+
+    def _side(self) -> Side | None:
+        side: Side | None = getattr(self.own, "side", None)
+        return side
+
+    def current(self) -> Any:
+        side = self._side()
+        assert side is not None
+        return side.thread
+
+    def before_step(self, name: str) -> None:
+        side = self._side()
+        if side is not None:
+            side.pause(Event("step", name))
+
+    def blocked(self, name: str) -> None:
+        side = self._side()
+        if side is None:
+            super().blocked(name)
+        else:
+            side.waited = True
+
+    def choose(self, options: Sequence[Any]) -> Any:
+        side = self._side()
+        if side is None or len(options) == 1:
+            return super().choose(options)
+        return side.pause(Event("choose", options=options))
+
+
+@contextmanager
+def swapped(
+    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]],
+) -> Iterator[None]:
+    """Let calls of the functions run the others, as `Context.swap` does when compiling."""
+    old = {fn: (fn.fn, fn.kind, fn.name) for fn in swap}
+    try:
+        for fn, new in swap.items():
+            fn.fn, fn.kind, fn.name = new.fn, new.kind, new.name
+        yield
+    finally:
+        for fn, (body, kind, name) in old.items():
+            fn.fn, fn.kind, fn.name = body, kind, name
+
+
+class Watch:
+    """The shared state as the objects hold it; what did not change is not encoded again."""
+
+    def __init__(self, world: World, cells: Mapping[Place, Cell]) -> None:
+        self._world, self._cells = world, cells
+        self._codes: dict[Cell, int] = {}
+        self._places: list[tuple[Cell, Callable[[], Any], Sort]] = []
+        self._last: list[Any] = []
+        for cls, spec in world.specs():
+            sort = world.field_sort(spec)
+            for at, obj in enumerate(world.all(cls), 1):
+                held = obj.__dict__[spec.name]
+                if not isinstance(held, Array):
+                    read = partial(obj.__dict__.__getitem__, spec.name)
+                    self._add((f"{cls.__name__}.{spec.name}", (at,)), read, sort)
+                    continue
+                key_sort = world.sort(spec.keys())
+                for code in key_sort.codes():
+                    index = code + key_sort.lowest
+                    read = partial(held.peek, world.decode(index, spec.keys()))
+                    self._add((f"{cls.__name__}.{spec.name}", (at, index)), read, sort)
+        self._last = [_NEVER] * len(self._places)
+
+    def _add(self, place: Place, read: Callable[[], Any], sort: Sort) -> None:
+        self._places.append((self._cells[place], read, sort))
+
+    def state(self) -> dict[Cell, int]:
+        for n, (place, read, sort) in enumerate(self._places):
+            value = read()
+            if value is not self._last[n]:
+                self._last[n] = value
+                self._codes[place] = self._world.encode(value, sort)
+        return self._codes
+
+
+_NEVER = object()
+
+
+def named(cells: Iterable[Any]) -> dict[Place, Cell]:
+    """The cells by the names of `World.snapshot`."""
+    found = {}
+    for place in cells:
+        assert isinstance(place, Cell)
+        found[place.var, tuple(i.value for i in place.index if isinstance(i, Const))] = place
+    return found
+
+
+class Difference(AssertionError):  # noqa: N818 - a finding, no error of this program
+    """The two runs disagree."""
+
+
+class Lockstep:
+    """One run of a system and of the Python that it was made from."""
+
+    def __init__(
+        self, world: World, system: System, initial: State,
+        bodies: Sequence[tuple[Kobject, Callable[[], Any]]],
+        rules: Mapping[str, Callable[[], Any]],
+    ) -> None:  # fmt: skip
+        self.world, self.system, self.rules = world, system, rules
+        self.it = Interpreter(system)
+        self.pos: Position = self.it.start(initial)
+        cells = named(initial)
+        world.restore({place: initial[cell] for place, cell in cells.items()})
+        self._watch = Watch(world, cells)
+        self.script = Script()
+        self.sides = [Side(self.script, thread, body) for thread, body in bodies]
+        self.log: list[str] = []
+        self.stopped = False
+        self.fired: set[tuple[int, int]] = set()
+
+    def __enter__(self) -> Lockstep:
+        self._context = runtime.observed(self.script)
+        self._context.__enter__()
+        for n, side in enumerate(self.sides):
+            side.go_on()
+            self._settle(n)
+        self._compare("at the start")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for side in self.sides:
+            side.abandon()
+        self._context.__exit__(None, None, None)
+
+    # -- one step ---------------------------------------------------------------------------------
+
+    def running(self) -> list[int]:
+        return [n for n, s in enumerate(self.sides) if s.event.kind in ("step", "choose")]
+
+    def step(self, n: int, random: Random) -> bool:
+        """Let thread `n` do its next step in both; false if it has to wait in both."""
+        side = self.sides[n]
+        edges = self.it.enabled(self.pos, n)
+        if side.event.kind == "choose":
+            names = [str(getattr(o, "name", o)) for o in side.event.options]
+            if [e.choice for e in edges] != names:
+                self._differ(n, f"Python may choose {names}, the IR {[e.choice for e in edges]}")
+            at = random.randrange(len(names))
+            self._log(n, f"choose {names[at]}")
+            self._take(n, edges[at])
+            side.go_on(side.event.options[at])
+            self._settle(n)
+            return True
+        name = side.event.name
+        if len(edges) > 1:
+            self._differ(n, f"{name}: {len(edges)} edges are enabled")
+        self._log(n, name)
+        failing = self._failing(n, edges)
+        if not failing:
+            self._same_step(n, name)
+        went = side.go_on()
+        if failing:
+            self._must_fail(n, failing)
+            return True
+        if went != bool(edges):
+            self._differ(n, f"{name}: {'the IR' if went else 'Python'} has to wait")
+        if edges:
+            self._take(n, edges[0])
+            self._settle(n)
+        self._compare(name)
+        return went
+
+    def fire(self, random: Random) -> None:
+        """Let hardware do something, in both."""
+        able = self.it.rules(self.pos)
+        if not able:
+            return
+        rule = random.choice(able)
+        self.log.append(f"[{rule.name}]")
+        self.pos = self.it.fire(self.pos, rule)
+        try:
+            self.rules[rule.name]()
+        except runtime.WouldBlock as error:
+            raise Difference(f"{rule.name} waits in Python only\n{self._history()}") from error
+        self._compare(rule.name)
+
+    def idle_rules(self) -> None:
+        """Rules whose guard does not hold must wait in Python too."""
+        able = {r.name for r in self.it.rules(self.pos)}
+        for rule in self.system.rules:
+            if rule.name not in able:
+                with suppress(runtime.WouldBlock):
+                    self.rules[rule.name]()
+        self._compare("rules that the IR does not let happen")
+
+    # -- comparing --------------------------------------------------------------------------------
+
+    def _take(self, n: int, edge: Edge) -> None:
+        self.pos = self.it.take(self.pos, n, edge)
+        self.fired.add((n, edge.number))
+
+    def _failing(self, n: int, edges: list[Edge]) -> list[str]:
+        return [c.invariant for e in edges for c in self.it.failing(self.pos, e.op, n)]
+
+    def _settle(self, n: int) -> None:
+        """Take the IR's silent edges, up to what Python is about to do; compare that."""
+        while True:
+            edges = self.it.enabled(self.pos, n)
+            silent = [e for e in edges if e.op.kind in SILENT]
+            if not silent:
+                break
+            if len(edges) != 1:
+                self._differ(n, f"{len(edges)} edges are enabled where control is determined")
+            failing = self._failing(n, edges)
+            if failing:
+                self._must_fail(n, failing)
+                return
+            self._take(n, silent[0])
+        event, at_end = self.sides[n].event, self.pos.pcs[n] == self.system.threads[n].end
+        if event.kind == "raised":
+            failing = self._failing(n, self.it.enabled(self.pos, n))
+            if not failing:
+                raise Difference(
+                    f"only Python raised {event.value!r}\n" + self._history()
+                ) from event.value
+            self._must_fail(n, failing)
+        elif (event.kind == "done") != at_end:
+            self._differ(n, f"Python: {event}; the IR {'is' if at_end else 'is not'} at the end")
+        elif at_end:
+            self._same_result(n, event.value)
+
+    def _must_fail(self, n: int, failing: list[str]) -> None:
+        """A check fails in the IR: Python must have stopped because of it."""
+        self.stopped = True
+        if RANGE in failing:
+            self._differ(n, "a value is out of its range")
+        event = self.sides[n].event
+        error = event.value if event.kind == "raised" else None
+        expected: bool = (
+            (isinstance(error, runtime.CheckFailed) and str(error) in failing)
+            or (isinstance(error, AttributeError) and NULL in failing)
+            or (isinstance(error, runtime.Unmodelled) and UNMODELLED in failing)
+        )
+        if not expected:
+            self._differ(n, f"the IR fails {failing}, Python: {event}")
+
+    def _same_step(self, n: int, name: str) -> None:
+        """What Python is about to do is what the edges at the IR's location say."""
+        thread = self.system.threads[n]
+        leaving = [e for e in thread.edges if e.source == self.pos.pcs[n]]
+        for edge in leaving:
+            assert edge.call is not None
+            shown = edge.call.name
+            if shown in ("read", "write"):
+                place = edge.call.args[0][1]
+                assert isinstance(place, Cell)
+                owner = place.index[0]
+                code = evaluate(owner, self.pos.locals[n].__getitem__)  # type: ignore[arg-type]
+                held = owner.sort.show(code)
+                field = place.var.partition(".")[2]
+                shown = f"{held}.{field}{' =' if shown == 'write' else ''}"
+            if shown != name:
+                self._differ(n, f"Python is at {name}, the IR at {shown}")
+
+    def _same_result(self, n: int, result: Any) -> None:
+        thread = self.system.threads[n]
+        places = [v for v in thread.locals if v.name == f"{thread.routine}.return"]
+        for place in places:
+            value = self.pos.locals[n][place]
+            if self.world.encode(result, place.sort) != value:
+                self._differ(n, f"Python returns {result!r}, the IR {value}")
+
+    def _compare(self, after: str) -> None:
+        objects, cells = self._watch.state(), self.pos.cells
+        if objects != cells:
+            wrong = [
+                f"{place}: Python {value}, IR {cells[place]}"
+                for place, value in objects.items()
+                if value != cells[place]
+            ]
+            raise Difference(f"after {after}: {wrong}\n" + self._history())
+
+    def _log(self, n: int, what: str) -> None:
+        self.log.append(f"{self.sides[n].thread.name} {what}")
+
+    def _history(self) -> str:
+        return "\n".join(self.log[-30:])
+
+    def _differ(self, n: int, what: str) -> None:
+        raise Difference(f"{self.sides[n].thread.name}: {what}\n{self._history()}")
+
+
+def play(run: Lockstep, random: Random, most: int = 300) -> Lockstep:
+    """A random schedule, until all have returned or wait, a check fails, or `most` turns.
+
+    One thread has a head start, often up to its end: what it would do alone happens too.
+    """
+    with run:
+        waiting: set[int] = set()
+        burst, n = random.choice((0, 15, 300)), random.choice(run.running())
+        for turn in range(most):
+            if burst:
+                _burst(run, n, burst, random, waiting)
+            if turn == 1:
+                run.idle_rules()
+            if run.system.rules and random.random() < 0.25:
+                run.fire(random)
+                waiting.clear()
+            ready = [n for n in run.running() if n not in waiting]
+            if run.stopped or not ready:
+                break
+            burst, n = random.choice((1, 1, 4, 30)), random.choice(ready)
+    return run
+
+
+def _burst(run: Lockstep, n: int, steps: int, random: Random, waiting: set[int]) -> None:
+    """Up to so many steps of one thread."""
+    for _ in range(steps):
+        if n not in run.running() or run.stopped:
+            return
+        if not run.step(n, random):
+            waiting.add(n)
+            return
+        waiting.clear()
