@@ -112,8 +112,8 @@ def try_to_migrate(folio: Folio) -> None:
     for vma in vmas():
         if going and in_tree(vma, anon_vma, index):
             going = try_to_migrate_one(folio, vma, index + vma.shift)
-    anon_vma_unlock_read(anon_vma)
     walk_ends(folio, going)
+    anon_vma_unlock_read(anon_vma)
 
 
 # -- taking them out -------------------------------------------------------------------------------

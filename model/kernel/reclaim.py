@@ -132,8 +132,8 @@ def try_to_unmap(folio: Folio) -> bool:
             going, again = try_to_unmap_one(folio, vma, index + vma.shift)
             if again:
                 deferred = True
-    anon_vma_unlock_read(anon_vma)
     walk_ends(folio, going)
+    anon_vma_unlock_read(anon_vma)
     return deferred
 
 

@@ -270,7 +270,7 @@ def walk_begins(folio: Folio, locked: bool) -> None:
 
 @step(traits="ghost walk-end")
 def walk_ends(folio: Folio, complete: bool) -> None:
-    """The walk lets go of the anon_vma; `complete`: it was not broken off."""
+    """The walk is about to let go of the anon_vma; `complete`: it was not broken off."""
     walk = mine(RmapWalk)
     walk.folio = None
     walk.locked = False
@@ -309,8 +309,8 @@ def walk_referenced(folio: Folio, anon_vma: AnonVma, locked: bool) -> None:
     for vma in vmas():
         if in_tree(vma, anon_vma, index):
             folio_referenced_one(folio, vma, index + vma.shift)
-    anon_vma_unlock_read(anon_vma)
     walk_ends(folio, True)
+    anon_vma_unlock_read(anon_vma)
 
 
 @kernel("mm/rmap.c:folio_referenced", "6.12")
