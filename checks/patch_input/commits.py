@@ -22,7 +22,11 @@ def find_commits(text: str) -> tuple[str, ...]:
     Empty if the text does not list at least two.
     """
     found: dict[str, str] = {}
-    run = [m[i : i + 12] for m in _RUN.findall(text) if len(m) != 40 for i in range(0, len(m), 12)]
+    run = {
+        together[i : i + 7]: together[i : i + 12]
+        for together in _RUN.findall(text)
+        for i in range(0, len(together), 12)
+    }
     lines = text.split("\n")
     for number, line in enumerate(lines):
         picked = _PICKED.search(line)
@@ -36,21 +40,21 @@ def find_commits(text: str) -> tuple[str, ...]:
             _add(found, run, log.group(1), _about(after[0] if after else ""))
         elif oneline and any(c.isdigit() for c in oneline.group(1)):
             _add(found, run, oneline.group(1), _about(oneline.group(2)))
-    for commit in run:
+    for commit in run.values():
         found.setdefault(commit, "")
     if len(found) < 2:
         return ()
     return tuple(f"{commit} {about}".rstrip() for commit, about in found.items())
 
 
-def _add(found: dict[str, str], run: list[str], commit: str, about: str) -> None:
+def _add(found: dict[str, str], run: dict[str, str], commit: str, about: str) -> None:
     """The longer form of a hash, if the text has one."""
-    full = next((c for c in run if c.startswith(commit)), commit[:12])
+    full = run.get(commit[:7], commit[:12])
     found.setdefault(full, about)
 
 
 def _about(text: str) -> str:
-    text = " ".join(text.split())
+    text = " ".join(text[:1000].split())
     sentence = _SENTENCE.match(text)
     text = (sentence.group(1) if sentence else text).rstrip(".")
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3].rsplit(" ", 1)[0] + "..."

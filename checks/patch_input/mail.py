@@ -26,6 +26,8 @@ _HEADER = re.compile(
 _COPIED = re.compile(r"(?:From|To|Cc|Date|Message-ID|Subject|In-Reply-To|References): ", re.I)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_SUBJECT_LENGTH = 1000  # characters; no real one is as long
+_TITLE = re.compile(r"\[[^\]]*(?:PATCH|RFC|v\d|\d/\d)[^\]]*\] \S")
 _FOLD = 78  # RFC 5322 2.1.1: lines of a header should not be longer
 
 
@@ -70,7 +72,7 @@ def _split(data: bytes) -> Iterator[bytes]:
     starts = [
         m.start()
         for m in _BOX.finditer(data)
-        if not m.start() or data[: m.start()].endswith((b"\n\n", b"\r\n\r\n"))
+        if not m.start() or data[max(0, m.start() - 4) : m.start()].endswith((b"\n\n", b"\r\n\r\n"))
     ]
     for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
         yield data[start:end].partition(b"\n")[2].removesuffix(b"\n")  # the box's empty line
@@ -122,11 +124,12 @@ def _decode(data: bytes, charset: str) -> str:
 
 def _subject(message: Message) -> str:
     parts: list[str] = []
+    raw = str(message.get("Subject", ""))[:_SUBJECT_LENGTH]
     try:
-        for text, charset in decode_header(message.get("Subject", "")):
+        for text, charset in decode_header(raw):
             parts.append(text if isinstance(text, str) else _decode(text, charset or ""))
     except (ValueError, LookupError, MessageError):
-        parts = [str(message.get("Subject", ""))]
+        parts = [raw]
     return _one_line("".join(parts))
 
 
@@ -156,8 +159,5 @@ def _page(text: str) -> Text:
                 break
             subject += "\n" + more
         return Text(_one_line(subject.removeprefix("Subject: ")), text)
-    first = lines[0].strip()
+    first = lines[0][:_SUBJECT_LENGTH].strip()
     return Text(_one_line(first) if _TITLE.match(first) else "", text)
-
-
-_TITLE = re.compile(r"\[[^\]]*(?:PATCH|RFC|v\d|\d/\d)[^\]]*\] \S")

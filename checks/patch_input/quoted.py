@@ -15,7 +15,7 @@ patches: nothing here decides which of them was meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _QUOTE = re.compile(r">(?: ?>)*")
@@ -32,6 +32,7 @@ _HEADER = re.compile(
     r"(?:index [0-9a-f]+\.\.|similarity index |dissimilarity index |Index: |=====|Only in )"
 )
 _VERSION = re.compile(r"\d+\.\d+")
+_LONGEST = 1000  # characters of a header line that count
 MAX_DEPTH = 20
 
 
@@ -163,7 +164,7 @@ class _Reader:
     def _step(self, at: int) -> int:
         line = self._lines[at]
         if _DIFF.match(line):
-            paths = _GIT_PATHS.match(line)
+            paths = _GIT_PATHS.match(line[:_LONGEST])
             self._open(at, paths.group(2) if paths else "")
             self._headed = True
             return at + 1
@@ -239,7 +240,7 @@ class _Reader:
         new = 1 if target_count is None else int(target_count)
         ranges = (int(start), old, int(target), new)
         name = f"@@ -{start},{old} +{target},{new} @@"
-        hunk = Hunk(name, ranges, header.group(5).strip())
+        hunk = Hunk(name, ranges, header.group(5)[:_LONGEST].strip())
         self._file.hunks.append(hunk)
         at += 1
         while (old > 0 or new > 0) and at < len(self._lines) and not self._ends(at):
@@ -284,28 +285,34 @@ def _path(old: str, new: str) -> str:
     return re.sub(r"^(?:[abciow]|[^/]*\.orig)/", "", " ".join(name.split()))
 
 
-def _without_copies(found: Iterable[Found]) -> list[Found]:
-    found = list(found)
-    whole = [f for f in found if f.complete]
+def _without_copies(found: Sequence[Found]) -> list[Found]:
+    """Leaves out complete ones that occur once more or are part of another one, and incomplete ones
+    of which a better copy is there."""
+    first = {frozenset(one.content()): one for one in reversed(found) if one.complete}
+    holders: dict[tuple[str, tuple[str, ...]], list[frozenset[object]]] = {}
+    for content in first:
+        for part in content:
+            holders.setdefault(part, []).append(content)
     kept: list[Found] = []
-    for one in whole:
-        mine = one.content()
-        if any(mine < other.content() for other in whole):
-            continue  # a part of another one
-        if any(mine == other.content() for other in kept):
-            continue  # the same once more
-        kept.append(one)
-    known = {ranges for one in whole for ranges in one.ranges()}
-    parts: list[Found] = []
+    for content, one in first.items():
+        rarest = min((holders[part] for part in content), key=len)
+        if not any(content < other for other in rarest):
+            kept.append(one)
+    known = {ranges for one in first.values() for ranges in one.ranges()}
+    best: dict[tuple[int, int, int, int] | None, Found] = {}
     for one in found:
-        if one.complete or one.ranges() & known or (whole and not one.named):
+        ranges = one.ranges()
+        if one.complete or ranges & known or (kept and not one.named):
             continue
-        same = [p for p in parts if p.ranges() & one.ranges()]
-        if not same:
-            parts.append(one)
-        elif _size(one) > _size(same[0]):
-            parts[parts.index(same[0])] = one
-    return sorted(kept + parts, key=lambda f: f.line)
+        keys: list[tuple[int, int, int, int] | None] = [*sorted(ranges)] or [None]
+        same = next((best[key] for key in keys if key in best), None)
+        if same is not None and _size(one) <= _size(same):
+            continue
+        if same is not None:
+            best = {key: other for key, other in best.items() if other is not same}
+        best.update(dict.fromkeys(keys, one))
+    kept += {id(one): one for one in best.values()}.values()
+    return sorted(kept, key=lambda f: f.line)
 
 
 def _size(one: Found) -> tuple[bool, int]:

@@ -109,7 +109,7 @@ def _refuse_truncated(found: list[Found], text: Text, where: str) -> None:
     for one in found:
         if one.wrong and one.named:
             raise ModelError(
-                f"the diff of {', '.join(f.path for f in one.files)} is not complete",
+                f"the diff of {', '.join(f.path for f in one.files)[:200]} is not complete",
                 where=where, why=one.wrong, instead="save the patch again",
             )  # fmt: skip
 

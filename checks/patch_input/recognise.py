@@ -21,7 +21,7 @@ from typing import Any
 from .diff import Change, Line
 
 FORMAT = 1
-_LONGEST = 4000  # lines of a function up to which a near match is looked for
+_LONGEST = 1000  # lines of a function up to which a near match is looked for
 
 
 @dataclass(frozen=True)
