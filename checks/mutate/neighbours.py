@@ -11,10 +11,9 @@ from .edits import (
     replace_argument,
 )
 from .mutant import mutant
+from .uffd_move import FLUSHING, IPTE
 
 NOT_BATCHED = {"s390": "unmaps are flushed one by one (mm/rmap.c:should_defer_flush)"}
-FLUSHING = ("x86_64", "arm64")
-
 NEIGHBOURS = (
     mutant(
         "table freed without a grace period", "a table goes back while somebody walks it",
@@ -65,7 +64,7 @@ NEIGHBOURS = (
         breaks="no_store_is_lost_to_a_copy flushed_before_ptl_is_released "
         "nothing_removed_is_used_after_return no_translation_to_a_free_page",
         cast="move+user+migrate/1p/ptl=different/init=all_at_src",
-        archs=FLUSHING,
+        archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
         "no flush before writing to swap", "the flush that try_to_unmap put off comes too late",
