@@ -28,6 +28,7 @@ from .terms import (
     const,
     diff,
     eq,
+    exactly,
     get,
     has,
     implies,
@@ -52,9 +53,9 @@ from .terms import (
 
 __all__ = [
     "FALSE", "TRUE", "Cell", "Const", "Expr", "Local", "Op", "Ranges", "add", "and_", "boolean",
-    "cell", "children", "const", "diff", "eq", "evaluate", "get", "has", "implies", "inter",
-    "is_empty", "ite", "leaves", "local", "lt", "narrow", "not_", "number", "or_", "put",
-    "rebuild", "record", "show", "single", "span", "sub", "substitute", "table", "union",
+    "cell", "children", "const", "diff", "eq", "evaluate", "exactly", "get", "has", "implies",
+    "inter", "is_empty", "ite", "leaves", "local", "lt", "narrow", "not_", "number", "or_",
+    "put", "rebuild", "record", "show", "single", "span", "sub", "substitute", "table", "union",
 ]  # fmt: skip
 
 
@@ -149,10 +150,6 @@ def _lazily(e: Op, read: Callable[[Expr], int], memo: dict[Expr, int]) -> int:
 
 
 def _apply(e: Op, args: tuple[Const, ...]) -> int:
-    if e.name == "narrow":
-        assert isinstance(e.sort, Int)
-        value = args[0].value
-        return value if e.sort.lo <= value <= e.sort.hi else e.sort.lo
     result = rebuild(e, args)
     assert isinstance(result, Const), show(result)
     return result.value

@@ -95,6 +95,11 @@ def _op(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr
     return _intern(key, lambda: Op(sort, name, args, data))  # type: ignore[no-any-return]
 
 
+def exactly(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr:
+    """The node as it is said to be, not simplified: what the reader of a text makes."""
+    return _op(name, args, sort, data)
+
+
 TRUE = const(1, BOOL)
 FALSE = const(0, BOOL)
 
@@ -244,8 +249,8 @@ def narrow(e: Expr, sort: Int) -> Expr:
     """
     inner = e.sort
     assert isinstance(inner, Int)
-    if isinstance(e, Const) and sort.lo <= e.value <= sort.hi:
-        return const(e.value, sort)
+    if isinstance(e, Const):
+        return const(e.value if sort.lo <= e.value <= sort.hi else sort.lo, sort)
     if sort.lo <= inner.lo and inner.hi <= sort.hi:
         return e
     return _op("narrow", (e,), sort)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Building an expression simplifies it and keeps its meaning; generated text has the same one."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks.engine.generate import RulesCode, ThreadCode, judges_code
+from checks.engine.interpret import Interpreter, Position
+from checks.engine.layout import Layout, Seat
+from checks.engine.pytext import Text
+from model.lang import expr as ex
+from model.lang.expr import Expr, Local, evaluate
+from model.lang.ir import Check, Edge, Kind, Op, Rule, StateCheck, System, Thread, Update
+from model.lang.sorts import BOOL, Int, Set
+
+from .strategies import (
+    CELLS,
+    LOCALS,
+    ROWS,
+    SORTS,
+    VARIABLES,
+    Env,
+    Sample,
+    environment,
+    samples,
+    seeds,
+    updates,
+)  # fmt: skip
+
+some = settings(
+    max_examples=150, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+anything = st.sampled_from(SORTS).flatmap(samples)
+
+
+def known(env: Env) -> Any:
+    return env.__getitem__
+
+
+@some
+@given(anything, seeds)
+def test_what_is_built_means_what_its_parts_mean(sample: Sample, seed: int) -> None:
+    env = environment(seed)
+    assert evaluate(sample.expr, known(env)) == sample.value(env)
+
+
+@some
+@given(anything, seeds)
+def test_the_sort_bounds_the_value(sample: Sample, seed: int) -> None:
+    env = environment(seed)
+    value, sort = evaluate(sample.expr, known(env)), sample.expr.sort
+    if isinstance(sort, Set):
+        assert value in range(1 << sort.bits)
+    else:
+        assert value - sort.lowest in sort.codes()
+
+
+@some
+@given(anything, seeds, seeds)
+def test_substituting_and_evaluating_commute(sample: Sample, seed: int, other: int) -> None:
+    """Some leaves made constant, which simplifies anew: the same value where they have it."""
+    env, random = environment(seed), Random(other)
+    swap = {p: ex.const(env[p], p.sort) for p in env if random.random() < 0.5}
+    known_now = ex.substitute(sample.expr, swap.get)
+    assert evaluate(known_now, known(env)) == sample.value(env)
+
+
+@some
+@given(anything, seeds)
+def test_all_leaves_known_leaves_a_constant(sample: Sample, seed: int) -> None:
+    env = environment(seed)
+    done = ex.substitute(sample.expr, lambda e: ex.const(env[e], e.sort) if e in env else None)
+    assert isinstance(done, ex.Const)
+    assert done.value == sample.value(env)
+
+
+@some
+@given(anything)
+def test_rebuilding_a_node_gives_the_node(sample: Sample) -> None:
+    """What was simplified once is not simplified differently a second time."""
+
+    def again(e: Expr) -> Expr:
+        args = tuple(again(a) for a in ex.children(e))
+        return ex.rebuild(e, args) if args else e
+
+    once = again(sample.expr)
+    assert again(once) is once
+
+
+# -- generated text ------------------------------------------------------------------------------
+
+
+def packed(layout: Layout, seat: Seat, *values: Mapping[Any, int]) -> int:
+    state = 0
+    for place, value in ChainMap(*map(dict, values)).items():
+        slot = layout.slot(place, seat)
+        assert slot is not None
+        state |= value - slot.lowest << slot.offset
+    return state
+
+
+def laid_out(*edges: Edge) -> tuple[Layout, Seat, Thread]:
+    layout = Layout(VARIABLES, frozenset(ROWS.values()))
+    thread = Thread("T0", "f", LOCALS, edges, 0, 1, 2)
+    return layout, layout.seat(0, thread, None), thread
+
+
+@some
+@given(anything, seeds)
+def test_python_text_means_what_the_expression_means(sample: Sample, seed: int) -> None:
+    env = environment(seed)
+    layout, seat, _ = laid_out()
+    text = Text(layout, seat)
+    value = text.value(sample.expr)
+    test = text.test(sample.expr) if sample.expr.sort == BOOL else None
+    names = {**text.constants, "s": packed(layout, seat, env)}
+    assert eval(value, names) == sample.value(env)
+    if test is not None:
+        assert bool(eval(test, names)) == bool(sample.value(env))
+
+
+@some
+@given(samples(BOOL), samples(BOOL, 2), updates(local=True), seeds)
+def test_generated_edges_do_what_the_interpreter_does(
+    guard: Sample, check: Sample, assigned: Any, seed: int
+) -> None:
+    env = environment(seed)
+    op = Op(Kind.RMW, guard.expr, assigned, (Check("holds", check.expr),))
+    edge = Edge(0, 1, op, number=0)
+    layout, seat, thread = laid_out(edge)
+    code = ThreadCode(layout, seat, thread)
+    failed: list[str] = []
+    code.report_to(lambda _s, c: failed.append(c.invariant))
+    successors: list[int] = []
+    code.at[0](packed(layout, seat, env), successors.append)  # type: ignore[misc]
+
+    it = Interpreter(System("s", VARIABLES, (thread,)))
+    own = {v: env[v] for v in LOCALS}
+    pos = Position({c: env[c] for c in CELLS}, (own,), (0,))
+    enabled = it.enabled(pos, 0)
+    assert bool(successors) == bool(enabled)
+    if enabled:
+        assert failed == [c.invariant for c in it.failing(pos, op, 0)]
+        after = it.take(pos, 0, edge)
+        expected = packed(layout, seat, after.cells, after.locals[0])
+        assert successors == [expected | 1 << seat.pc.offset]
+
+
+def without_locals(sample: Sample, env: Env) -> Expr:
+    return ex.substitute(
+        sample.expr, lambda e: ex.const(env[e], e.sort) if isinstance(e, Local) else None
+    )
+
+
+@some
+@given(samples(BOOL), samples(SORTS[1]), samples(BOOL), seeds)
+def test_generated_rules_and_judges_do_what_the_interpreter_does(
+    guard: Sample, value: Sample, judge: Sample, seed: int
+) -> None:
+    env = environment(seed)
+    place = CELLS[1]
+    assert isinstance(place.sort, Int)
+    new = ex.narrow(without_locals(value, env), place.sort)
+    op = Op(Kind.RMW, without_locals(guard, env), (Update(place, new),))
+    rule = Rule("rule", op)
+    check = StateCheck("judge", without_locals(judge, env))
+    layout, seat, _ = laid_out()
+    successors: list[int] = []
+    start = packed(layout, seat, env)
+    RulesCode(layout, (rule,)).all(start, successors.append)
+    it = Interpreter(System("s", VARIABLES, (), (rule,), (check,)))
+    pos = Position({c: env[c] for c in CELLS}, (), ())
+    assert [s for s in successors if s != start] == [
+        packed(layout, seat, it.fire(pos, r).cells, env) for r in it.rules(pos)
+    ]
+    (judged,) = judges_code(layout, [check])
+    assert it.broken(pos) == ([] if judged(start) else ["judge"])
