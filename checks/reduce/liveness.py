@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Liveness: a local that will not be read again is reset, so that states differ in less."""
+"""Liveness: a local that nothing depends on any more is reset, so that states differ in less.
+
+Layouts let locals share bits that are never alive together, so a dead local must have been reset:
+both sides take `live_locals` of the thread at hand, which resetting does not change.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import replace
 
 from model.lang import expr as ex
 from model.lang.expr import Local
-from model.lang.ir import Edge, Thread, Update
+from model.lang.ir import Edge, Op, Thread, Update
 
 
 def reset_dead(thread: Thread) -> Thread:
@@ -26,20 +30,28 @@ def reset_dead(thread: Thread) -> Thread:
 
 
 def live_locals(thread: Thread) -> list[frozenset[Local]]:
-    """For each location, the locals that may be read before they are written."""
+    """For each location, the locals on which something depends that happens later.
+
+    A local that is only copied to one that is dead is dead itself.
+    """
     live: list[frozenset[Local]] = [frozenset()] * thread.locations
     entering: dict[int, list[Edge]] = {}
     for edge in thread.edges:
         entering.setdefault(edge.target, []).append(edge)
-    needs = {id(e): frozenset(v for v in e.op.reads() if isinstance(v, Local))
-             for e in thread.edges}  # fmt: skip
     todo = list(range(thread.locations))
     while todo:
         at = todo.pop()
         for edge in entering.get(at, []):
-            written = {u.place for u in edge.op.updates if isinstance(u.place, Local)}
-            before = live[edge.source] | needs[id(edge)] | (live[at] - written)
+            before = live[edge.source] | _needed(edge.op, live[at])
             if before != live[edge.source]:
                 live[edge.source] = before
                 todo.append(edge.source)
     return live
+
+
+def _needed(op: Op, after: frozenset[Local]) -> frozenset[Local]:
+    """The locals that an operation needs, or leaves alone, if `after` are alive after it."""
+    kept = tuple(u for u in op.updates if not isinstance(u.place, Local) or u.place in after)
+    read = replace(op, updates=kept).reads()
+    written = {u.place for u in kept}
+    return frozenset(v for v in read if isinstance(v, Local)) | (after - written)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Dead locals are reset, so that another local may have their bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from checks.engine.layout import Layout
+from checks.engine.reference import Explorer, Press
+from checks.reduce.liveness import live_locals, reset_dead
+from model.lang import expr as ex
+from model.lang.expr import Expr, Local
+from model.lang.ir import Check, Edge, Kind, Op, System, Thread, Update
+from model.lang.sorts import Int
+
+DIGIT = Int(0, 7)
+A, B, C = (ex.local(name, DIGIT) for name in "abc")
+ZERO, FIVE = ex.const(0, DIGIT), ex.const(5, DIGIT)
+
+
+def line(*steps: Op) -> Thread:
+    """A thread that carries out operations one after the other."""
+    edges = tuple(Edge(n, n + 1, op) for n, op in enumerate(steps))
+    return Thread("T0", "routine", (A, B, C), edges, 0, len(steps), len(steps) + 1)
+
+
+def let(place: Local, value: Expr) -> Op:
+    return Op(Kind.LET, updates=(Update(place, value),))
+
+
+def test_a_local_copied_to_a_dead_one_is_dead() -> None:
+    thread = line(let(A, FIVE), Op(Kind.LET), let(B, A), let(C, FIVE))
+    assert live_locals(thread) == [frozenset()] * 5
+    assert reset_dead(thread).locals == ()
+
+
+def test_a_local_that_a_check_reads_is_alive_until_then() -> None:
+    seen = Op(Kind.ASSERT, checks=(Check("five", ex.eq(A, FIVE)),))
+    assert live_locals(line(let(A, FIVE), seen, Op(Kind.LET))) == [
+        frozenset(), frozenset({A}), frozenset(), frozenset(),
+    ]  # fmt: skip
+
+
+def test_resetting_does_not_change_what_is_alive() -> None:
+    """Else bits that are shared by one reckoning are not free by the other."""
+    last = Op(Kind.ASSERT, checks=(Check("zero", ex.eq(C, ZERO)),))
+    thread = line(let(C, ZERO), let(A, FIVE), let(B, A), last)
+    reset = reset_dead(thread)
+    assert live_locals(reset) == live_locals(thread)
+
+
+def test_locals_that_share_bits_do_not_disturb_each_other() -> None:
+    """`a` holds 5 and is only copied to `b`, which nobody reads; `c` is 0 when it is checked."""
+    last = Op(Kind.ASSERT, checks=(Check("zero", ex.eq(C, ZERO)),))
+    thread = reset_dead(line(let(C, ZERO), let(A, FIVE), let(B, A), last))
+    system = System("line", (), (thread,))
+    explorer = Explorer(system, Press(Layout((), frozenset())), [live_locals(thread)])
+    assert explorer.run({}).violations == {}
+    wrong = replace(last, checks=(Check("five", ex.eq(C, FIVE)),))
+    thread = reset_dead(line(let(C, ZERO), let(A, FIVE), let(B, A), wrong))
+    system = System("line", (), (thread,))
+    explorer = Explorer(system, Press(Layout((), frozenset())), [live_locals(thread)])
+    assert set(explorer.run({}).violations) == {"five"}
