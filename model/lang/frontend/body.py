@@ -18,6 +18,7 @@ from ..ir import Check, Update
 from ..sorts import Sort
 from . import values as va
 from .calls import Evaluator
+from .evaluate import PLACES
 from .source import Context
 from .values import ArrayField, Value
 
@@ -30,8 +31,10 @@ class Body(Evaluator):
     """One symbolic run of a body.  Pure functions called from it share its effects."""
 
     def __init__(
-        self, ctx: Context, fn: ModelFunction[..., Any], args: list[Value], *, fields: bool = True
-    ) -> None:
+        self, ctx: Context, fn: ModelFunction[..., Any], args: list[Value] | None, *,
+        fields: bool = True,
+    ) -> None:  # fmt: skip
+        """`args` are in the order of the parameters; None where the caller sets `names`."""
         super().__init__(ctx, fn)
         self.fields = fields  # whether mutable fields may be read at all
         self.guard: Expr = ex.TRUE
@@ -40,7 +43,8 @@ class Body(Evaluator):
         self.seen: dict[Cell, None] = {}  # cells read from memory
         self.result: Value = None
         self.done: Expr = ex.FALSE
-        self._start(args)
+        if args is not None:
+            self._start(args)
 
     def _start(self, args: list[Value]) -> None:
         params = self.tree.args
@@ -153,11 +157,11 @@ class Body(Evaluator):
         elif isinstance(target, ast.Subscript):
             base = self.eval(target.value)
             if not isinstance(base, ArrayField):
-                self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned")
+                self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
             place = self.array_cell(base, self.eval(target.slice), target)
             self.write(place, self.coerce(value, place.sort, node))
         else:
-            self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned")
+            self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
 
     def store_field(self, target: ast.Attribute, value: Value, node: ast.AST) -> None:
         place = self.place_of(target)
@@ -167,13 +171,19 @@ class Body(Evaluator):
         owner = self.expression(target.value)
         cls = getattr(owner.sort, "cls", "")
         spec = va.field_of(self.world, cls, target.attr) if cls else None
+        if not cls:
+            self.refuse(
+                target, f"'{ast.unparse(target)}' cannot be assigned",
+                why=f"{va.sort_name(owner.sort)} has no fields that can be stored to",
+                instead="use replace(...) for a record",
+            )  # fmt: skip
         if spec is None:
-            known = list(va.class_of(self.world, cls).fields) if cls else []
-            self.unknown(target, cls or "it", target.attr, known)
+            self.unknown(target, cls, target.attr, list(va.class_of(self.world, cls).fields))
         if spec.const or spec.keys() is not None:
             self.refuse(
                 target, f"'{ast.unparse(target)}' cannot be assigned",
                 why="the field is constant" if spec.const else "it is an array",
+                instead="declare it without const=True" if spec.const else "assign to an element",
             )  # fmt: skip
         if getattr(owner.sort, "nullable", False):
             self.require(ex.not_(ex.eq(owner, ex.const(0, owner.sort))), "null")

@@ -21,6 +21,8 @@ from . import values as va
 from .evaluate import Expressions, plain
 from .values import Value
 
+_COMPILED = (len, range, zip, enumerate, reversed, tuple, frozenset, bool, sum, all, any)
+
 
 class Evaluator(Expressions):
     """Expressions of every kind; what a model's step or routine does is left to subclasses."""
@@ -29,7 +31,8 @@ class Evaluator(Expressions):
         if any(isinstance(a, ast.Starred) for a in node.args) or any(
             k.arg is None for k in node.keywords
         ):
-            self.refuse(node, "star arguments", why="a step shows each argument")
+            self.refuse(node, "star arguments", why="a step shows each argument",
+                        instead="write the arguments out")  # fmt: skip
         fn = self.eval(node.func)
         if fn in (all, any, sum, frozenset, tuple) and len(node.args) == 1:
             inner = node.args[0]
@@ -53,6 +56,12 @@ class Evaluator(Expressions):
             return self.extreme(fn is min, args, node)
         if fn in vars(builtins).values() and all(va.is_static(a) for a in args):
             return fn(*args, **named)
+        if fn in _COMPILED:
+            self.refuse(
+                node, f"'{ast.unparse(node)}': an argument is not constant",
+                why=f"{fn.__name__} is computed when the model is compiled",
+                instead="use constants, or loop over range(CONSTANT) and test inside",
+            )  # fmt: skip
         if isinstance(fn, type) and issubclass(fn, enum.Enum):
             return fn(*args)
         owner = getattr(fn, "__self__", None)
@@ -96,7 +105,8 @@ class Evaluator(Expressions):
         names = [a.arg for a in (*params.posonlyargs, *params.args, *params.kwonlyargs)]
         given: dict[str, Value] = {}
         if len(node.args) > len(names):
-            self.refuse(node, f"{fn.name} takes {len(names)} arguments, not {len(node.args)}")
+            self.refuse(node, f"{fn.name} takes {len(names)} arguments, not {len(node.args)}",
+                        instead="write one for each parameter")  # fmt: skip
         for name, item in zip(names, node.args, strict=False):
             given[name] = self.eval(item)
         for key in node.keywords:
@@ -115,7 +125,8 @@ class Evaluator(Expressions):
         given = {**(plain.__kwdefaults__ or {}), **given}
         missing = [n for n in names if n not in given]
         if missing:
-            self.refuse(node, f"{fn.name} misses the argument '{missing[0]}'")
+            self.refuse(node, f"{fn.name} misses the argument '{missing[0]}'",
+                        instead="give it, or give the parameter a default")  # fmt: skip
         return [given[n] for n in names]
 
     def replaced(self, args: list[Value], named: dict[str, Value], node: ast.Call) -> Value:
@@ -124,7 +135,7 @@ class Evaluator(Expressions):
             return dataclasses.replace(base, **named)
         rec = self.lift(base, node)
         if not isinstance(rec.sort, Rec):
-            self.refuse(node, "replace() works on records")
+            self.refuse(node, "replace() works on records", instead="assign to the variable")
         fields = dict(rec.sort.fields)
         for name, value in named.items():
             if name not in fields:
@@ -141,7 +152,8 @@ class Evaluator(Expressions):
         for name, spec in fields.items():
             if name not in named:
                 if spec.default is dataclasses.MISSING:
-                    self.refuse(node, f"{cls.__name__} misses the field '{name}'")
+                    self.refuse(node, f"{cls.__name__} misses the field '{name}'",
+                                instead="give it, or declare a default")  # fmt: skip
                 named[name] = spec.default
         if all(va.is_static(v) for v in named.values()):
             return cls(**named)
@@ -161,7 +173,8 @@ class Evaluator(Expressions):
         items = list(self.generate(node.generators, node.elt, ex.TRUE))
         if fn is tuple:
             if any(not isinstance(c, Const) for c, _ in items):
-                self.refuse(node, "a tuple whose length is not constant")
+                self.refuse(node, "a tuple whose length is not constant",
+                            instead="make a frozenset")  # fmt: skip
             return tuple(v for c, v in items if c is ex.TRUE)
         if fn is all:
             return plain(ex.and_(*(ex.implies(c, self.truth(v, node)) for c, v in items)))
@@ -222,7 +235,8 @@ class Evaluator(Expressions):
             for part, item in zip(target.elts, value, strict=True):
                 self.assign_target(part, item)
         else:
-            self.refuse(target, f"'{ast.unparse(target)}' cannot be a loop variable")
+            self.refuse(target, f"'{ast.unparse(target)}' cannot be a loop variable",
+                        instead="use a name, or a tuple of names")  # fmt: skip
 
     def iterate(self, value: Value, node: ast.AST) -> Iterator[tuple[Expr, Value]]:
         """The items of a constant sequence, or the possible members of a set, with conditions."""

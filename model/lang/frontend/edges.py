@@ -15,7 +15,7 @@ from .. import expr as ex
 from .. import runtime
 from ..declare import ModelFunction
 from ..expr import Cell, Expr, Local
-from ..ir import Access, Call, Check, Edge, Kind, Op, Site, Update
+from ..ir import Access, Call, Check, Edge, Kind, Op, Role, Site, Update
 from ..sorts import Sort, join
 from .body import NULL, RANGE, UNMODELLED, run_pure
 from .calls import Evaluator
@@ -127,6 +127,11 @@ class Edges(Evaluator):
             )  # fmt: skip
 
     def read(self, place: Cell, node: ast.AST) -> Expr:
+        if self.ctx.roles()[place.var] is Role.GHOST:
+            self.refuse(
+                node, f"'{ast.unparse(node)}' reads the ghost {place.var}",
+                why="it is kept for invariants only", instead="use a field of memory",
+            )  # fmt: skip
         self.effect(node)
         into = self.temporary(place.sort, node)
         op = Op(Kind.LOAD, updates=(Update(into, place),), access=Access(place))
@@ -187,7 +192,9 @@ class Edges(Evaluator):
 
     def pick_freely(self, options: Value, node: ast.Call) -> Value:
         if not isinstance(options, tuple | range | frozenset) or not len(options):
-            self.refuse(node, "choose() needs a constant sequence")
+            self.refuse(node, "choose() needs a constant sequence",
+                        why="each choice is an edge of the graph",
+                        instead="choose among constants, and test afterwards")  # fmt: skip
         if len(options) == 1:
             return next(iter(options))
         self.effect(node)

@@ -27,7 +27,8 @@ _BUILTINS = {
     "bool": bool, "True": True, "False": False, "None": None, "sum": sum,
 }  # fmt: skip
 
-Reader = Callable[[Expr, ast.AST], Expr]
+PLACES = "assign to a name, a field or an element of an array"
+"""What may stand on the left of an assignment."""
 
 
 class Expressions:
@@ -108,7 +109,8 @@ class Expressions:
     def eval_Constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, bool | int | str) or node.value is None:
             return node.value
-        self.refuse(node, f"the constant {node.value!r}", why="only bool, int, str and None are")
+        self.refuse(node, f"the constant {node.value!r}", why="only bool, int, str and None are",
+                    instead="use an int, or an enum")  # fmt: skip
 
     def eval_Name(self, node: ast.Name) -> Value:
         name = node.id
@@ -159,9 +161,11 @@ class Expressions:
                 instead="only objects and records have fields",
             )  # fmt: skip
         if base is None:
-            self.refuse(node, f"'{ast.unparse(node)}' reads a field of None")
+            self.refuse(node, f"'{ast.unparse(node)}' reads a field of None",
+                        instead="test for None first")  # fmt: skip
         if isinstance(base, ArrayField | Column):
-            self.refuse(node, f"'{ast.unparse(node)}' needs an index first")
+            self.refuse(node, f"'{ast.unparse(node)}' needs an index first",
+                        instead="write field[...]")  # fmt: skip
         if not hasattr(base, name):
             self.unknown(node, getattr(base, "__name__", type(base).__name__), name, dir(base))
         return getattr(base, name)
@@ -194,7 +198,8 @@ class Expressions:
     def eval_Subscript(self, node: ast.Subscript) -> Value:
         base, index = self.eval(node.value), self.eval(node.slice)
         if isinstance(base, Array):
-            self.refuse(node, "an array of a constant object is indexed through its field")
+            self.refuse(node, "an array cannot be indexed by itself",
+                        instead="write object.field[...]")  # fmt: skip
         if isinstance(base, ArrayField):
             return self.read(self.array_cell(base, index, node), node)
         if isinstance(base, Column):
@@ -203,7 +208,8 @@ class Expressions:
             try:
                 return base[index]
             except (IndexError, KeyError):
-                self.refuse(node, f"'{ast.unparse(node)}': {index!r} is out of range")
+                self.refuse(node, f"'{ast.unparse(node)}': {index!r} is out of range",
+                            why=f"there are {len(base)}")  # fmt: skip
         if isinstance(base, tuple) and isinstance(index, Expr) and isinstance(index.sort, Int):
             return self.pick(base, index, node)
         self.refuse(
@@ -220,16 +226,19 @@ class Expressions:
         held = [row[i] if 0 <= i < len(row) else None for i in range(lo, hi + 1)]
         if all(va.is_static(v) for v in held):
             return va.table(self.world, held, (index,))
-        self.refuse(node, f"'{ast.unparse(node)}' picks among values that are not constant")
+        self.refuse(node, f"'{ast.unparse(node)}' picks among values that are not constant",
+                    instead="choose with `if`")  # fmt: skip
 
     def column(self, base: Column, index: Value, node: ast.AST) -> Value:
         at = self.lift(index, node)
         if not isinstance(at.sort, Int):
-            self.refuse(node, f"'{ast.unparse(node)}': the index is not an int")
+            self.refuse(node, f"'{ast.unparse(node)}': the index is not an int",
+                        instead="index a tuple with an int")  # fmt: skip
         width = len(base.rows[0])
         if isinstance(at, Const):
             if not 0 <= at.value < width:
-                self.refuse(node, f"'{ast.unparse(node)}': {at.value} is out of range")
+                self.refuse(node, f"'{ast.unparse(node)}': {at.value} is out of range",
+                            why=f"there are {width}")  # fmt: skip
             return va.table(self.world, [None, *(r[at.value] for r in base.rows)], (base.owner,))
         if at.sort.lo < 0 or at.sort.hi >= width:
             ok = ex.not_(ex.lt(at, ex.number(0)))
@@ -248,7 +257,8 @@ class Expressions:
             return ex.not_(self.truth(value, node)) if isinstance(value, Expr) else not value
         if isinstance(node.op, ast.USub) and isinstance(value, int):
             return -value
-        self.refuse(node, f"'{ast.unparse(node)}': only `not` and minus of a constant")
+        self.refuse(node, f"'{ast.unparse(node)}': only `not` and minus of a constant",
+                    instead="write 0 - x")  # fmt: skip
 
     def eval_BinOp(self, node: ast.BinOp) -> Value:
         left, right = self.eval(node.left), self.eval(node.right)
@@ -328,7 +338,8 @@ class Expressions:
             return sorts[0] if sorts else None
         if not same_kind(sorts[0], sorts[1]):
             names = " and ".join(va.sort_name(s) for s in sorts)
-            self.refuse(node, f"'{ast.unparse(node)}' may be {names}", why="a value has one sort")
+            self.refuse(node, f"'{ast.unparse(node)}' may be {names}", why="a value has one sort",
+                        instead="use two variables")  # fmt: skip
         return join(sorts[0], sorts[1])
 
     def eval_Compare(self, node: ast.Compare) -> Value:
@@ -351,6 +362,7 @@ class Expressions:
             self.refuse(
                 node, f"'{ast.unparse(node)}' compares {va.sort_name(a.sort)} with "
                 f"{va.sort_name(b.sort)}", why="they are never equal",
+                instead="compare values of one sort",
             )  # fmt: skip
         if isinstance(op, ast.Eq | ast.Is):
             return ex.eq(a, b)
@@ -364,7 +376,8 @@ class Expressions:
             return ex.not_(ex.lt(b, a) if isinstance(op, ast.LtE) else ex.lt(a, b))
         if isinstance(a.sort, Set) and isinstance(op, ast.LtE):
             return ex.is_empty(ex.diff(a, b))
-        self.refuse(node, f"'{ast.unparse(node)}': only ints have an order")
+        self.refuse(node, f"'{ast.unparse(node)}': only ints have an order",
+                    instead="compare with == or `in`")  # fmt: skip
 
     def member(self, left: Value, group: Value, node: ast.AST) -> Expr:
         if isinstance(group, Expr) and isinstance(group.sort, Set):
@@ -372,7 +385,8 @@ class Expressions:
             return ex.has(group, self.fit(elem, group.sort.elem, node))
         if isinstance(group, tuple | frozenset | range):
             return ex.or_(*(self.compare(ast.Eq(), left, item, node) for item in group))
-        self.refuse(node, f"'{ast.unparse(node)}': `in` needs a set or a tuple")
+        self.refuse(node, f"'{ast.unparse(node)}': `in` needs a set or a tuple",
+                    instead="compare with ==")  # fmt: skip
 
     # -- fitting a value into a sort ---------------------------------------------------------------
 
@@ -383,7 +397,8 @@ class Expressions:
         if not same_kind(value.sort, sort):
             self.refuse(
                 node, f"'{ast.unparse(node)}' is {va.sort_name(value.sort)}, "
-                f"not {va.sort_name(sort)}",
+                f"not {va.sort_name(sort)}", why="every value that is stored has the declared sort",
+                instead="change the declaration, or the value",
             )  # fmt: skip
         if isinstance(sort, Ref):
             self.require(ex.not_(ex.eq(value, ex.const(0, value.sort))), "null")

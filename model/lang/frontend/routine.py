@@ -22,6 +22,7 @@ from ..sorts import Int, Sort, join
 from . import values as va
 from .body import Body
 from .edges import Edges, Graph
+from .evaluate import PLACES
 from .source import Context, assigned_names
 from .steps import compile_step
 from .values import ArrayField, Value
@@ -159,7 +160,8 @@ class Routine(Edges):
 
     def do_AnnAssign(self, node: ast.AnnAssign) -> None:
         if not isinstance(node.target, ast.Name):
-            self.refuse(node, "an annotation of something that is no local")
+            self.refuse(node, "an annotation of something that is no local",
+                        instead="leave the annotation out")  # fmt: skip
         hint = self.ctx.annotation(self.fn, node.annotation)
         self.declare(node.target.id, hint, node)
         if node.value is not None:
@@ -191,13 +193,14 @@ class Routine(Edges):
             self.bind_names([(target.id, value)], node)
         elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
             if not all(isinstance(part, ast.Name) for part in target.elts):
-                self.refuse(node, "a tuple may only be assigned to names")
+                self.refuse(node, "a tuple may only be assigned to names",
+                            instead="assign the parts one by one")  # fmt: skip
             names = [part.id for part in target.elts if isinstance(part, ast.Name)]
             self.bind_names(list(zip(names, value, strict=True)), node)
         elif isinstance(target, ast.Attribute | ast.Subscript):
             self.store(target, value, node)
         else:
-            self.refuse(node, f"'{ast.unparse(target)}' cannot be assigned")
+            self.refuse(node, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
 
     def bind_names(
         self, pairs: list[tuple[str, Value]], node: ast.AST, *, parameters: bool = False
@@ -232,12 +235,12 @@ class Routine(Edges):
 
     def store(self, target: ast.Attribute | ast.Subscript, value: Value, node: ast.AST) -> None:
         """A bare store to a field: a step."""
-        body = Body(self.ctx, self.fn, [], fields=False)
+        body = Body(self.ctx, self.fn, None, fields=False)
         body.names = self.names
         if isinstance(target, ast.Subscript):
             base = body.eval(target.value)
             if not isinstance(base, ArrayField):
-                self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned")
+                self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
             place = self.array_cell(base, body.eval(target.slice), target)
         else:
             place = body.place_of(target)
@@ -405,7 +408,10 @@ def compile_thread(
         routine = Routine(ctx, fn, graph, entry, None)
         routine.run(args)
         if routine.here is None:
-            raise ModelError(f"{fn.name} never returns", where=routine.where(routine.tree))
+            raise ModelError(
+                f"{fn.name} never returns", where=routine.where(routine.tree),
+                why="a thread is one call, from entry to return", instead="leave the loop",
+            )  # fmt: skip
         if ctx.epilogue is not None:
             done = compile_step(ctx, ctx.epilogue, [])
             routine.emit(done.op, routine.tree, call=done.call)

@@ -45,7 +45,7 @@ def _parsed(fn: Callable[..., Any]) -> tuple[str, ast.FunctionDef]:
     node = tree.body[0]
     if not isinstance(node, ast.FunctionDef):
         raise ModelError(
-            "not a plain function", where=f"{file}:{start}:0",
+            "not a plain function", where=f"{file}:{node.lineno}:{node.col_offset}",
             why="only `def` functions are compiled", instead="write `def name(...):`",
         )  # fmt: skip
     return file, node

@@ -10,7 +10,7 @@ from typing import Any
 from .. import expr as ex
 from ..declare import ModelFunction, Order
 from ..errors import ModelError
-from ..expr import Cell
+from ..expr import Cell, Expr
 from ..ir import Access, Call, Kind, Op, Role
 from . import values as va
 from .body import Body
@@ -65,7 +65,8 @@ def _refuse_ghost_reads(
 ) -> None:
     """What runs must not depend on what only invariants know, nor software on a TLB."""
     effects = [u.value for u in body.updates() if roles[u.place.var] is not Role.GHOST]  # type: ignore[union-attr]
-    for part in (body.guard, *effects):
+    results = body.result if isinstance(body.result, tuple) else (body.result,)
+    for part in (body.guard, *effects, *(r for r in results if isinstance(r, Expr))):
         for leaf in ex.leaves(part):
             if isinstance(leaf, Cell) and roles[leaf.var] is Role.GHOST:
                 raise ModelError(
