@@ -22,39 +22,38 @@ from .mutant import mutant
 IPTE = {"s390": "ptep_get_and_clear has flushed (arch/s390/include/asm/pgtable.h)"}
 FLUSHING = ("x86_64", "arm64")
 
-# One lock for both tables: the flush is judged as that is released, whatever is unlocked first.
 FLUSH = (
     mutant(
         "no flush", "the batch ends without flush_tlb_range",
         drop("flush_tlb_range", in_="move_present_ptes"),
         breaks="flushed_before_ptl_is_released nothing_removed_is_used_after_return",
-        cast="move/1p/ptl=same/init=all_at_src", archs=FLUSHING, why_not=IPTE,
+        cast="move/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
         "no flush, and the page is freed", "the same, beside MADV_DONTNEED at the destination",
         drop("flush_tlb_range", in_="move_present_ptes"),
         breaks="flushed_before_ptl_is_released nothing_removed_is_used_after_return "
         "no_translation_to_a_free_page",
-        cast="move+zap_dst/1p/ptl=same/init=all_at_src", archs=FLUSHING, why_not=IPTE,
+        cast="move+zap_dst/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
         "flush one page short", "flush_tlb_range ends before the last page of the batch",
         replace_argument("flush_tlb_range", 2, "src_addr - PAGE_SIZE", in_="move_present_ptes"),
         breaks="flushed_before_ptl_is_released nothing_removed_is_used_after_return",
-        cast="move/2p/ptl=same/init=all_at_src", archs=FLUSHING, why_not=IPTE,
+        cast="move/2p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
         "flush after the PTLs", "flush_tlb_range comes after both page-table locks are dropped",
         move_after("flush_tlb_range", "double_pt_unlock", anchor_nth=3, in_="move_present_ptes"),
         breaks="flushed_before_ptl_is_released",
-        cast="move/1p/ptl=same/init=all_at_src", archs=FLUSHING, why_not=IPTE,
+        cast="move/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
         "flush after the PTLs, and the page is freed",
         "the same, beside MADV_DONTNEED at the destination",
         move_after("flush_tlb_range", "double_pt_unlock", anchor_nth=3, in_="move_present_ptes"),
         breaks="flushed_before_ptl_is_released no_translation_to_a_free_page",
-        cast="move+zap_dst/1p/ptl=same/init=all_at_src", archs=FLUSHING, why_not=IPTE,
+        cast="move+zap_dst/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from model.hw.machine import PteVal, SpinLock, Thread
 from model.lang import current, kernel, step, wait_until
 
 from .objects import AnonVma, Folio, RwSem
-from .task import addresses
+from .task import entries
 
 ACQUIRE = {"x86": "full", "arm64": "acquire", "s390": "full"}
 """A locked instruction on x86 and s390; load-acquire on arm64 (facts: steps, section 0)."""
@@ -46,8 +46,9 @@ def spin_trylock(lock: SpinLock) -> bool:
 def spin_unlock(lock: SpinLock) -> None:
     me: Thread = current()
     lock.owner = None
-    for addr in addresses():
-        me.took[addr] = PteVal()
+    for pte in entries():
+        if pte.table.ptl == lock:
+            me.took[pte.addr] = PteVal()
 
 
 # -- reader-writer semaphores ----------------------------------------------------------------------

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.hw.machine import Addr, Pte
-from model.lang import kernel, step
+from model.hw.arch import Remote, arch
+from model.hw.machine import Addr, Pte, Thread
+from model.hw.tlb import drop_entry
+from model.lang import current, kernel, step
 
 from .folio import (
     folio_clear_dirty,
@@ -49,11 +51,17 @@ from .tlbflush import (
 
 @step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order="full", traits="pte discard")
 def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
-    """get_and_clear, old and clean, set; as one, since the entry is none only under its lock."""
+    """get_and_clear, old and clean, set; as one, since the entry is none only under its lock.
+
+    s390 has the generic text: ptep_get_and_clear drops the translations with the entry.
+    """
+    me: Thread = current()
     old = pte.val
     new = replace(old, young=False, dirty=False)
     changed(pte, old, new)
     pte.val = new
+    if arch().remote == Remote.WITH_ENTRY:
+        drop_entry(me.cpu, pte.addr)
     if old.frame is not None:
         old.frame.modified = False
 

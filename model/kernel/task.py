@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from model.hw.machine import Addr, Cpu, Root, Thread
+from model.hw.machine import Addr, Cpu, Pte, Root, Thread
 from model.lang import Kobject, current, static, step, wait_until
 
 K = TypeVar("K", bound=Kobject)
@@ -31,6 +31,13 @@ def addresses() -> tuple[Addr, ...]:
     me: Thread = current()
     roots = me.world.all(Root)
     return tuple(sorted({a for r in roots for a, pmd in enumerate(r.pmds) if pmd is not None}))
+
+
+@static
+def entries() -> tuple[Pte, ...]:
+    """Every page-table entry of the world."""
+    me: Thread = current()
+    return me.world.all(Pte)
 
 
 @static

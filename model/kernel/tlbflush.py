@@ -101,9 +101,16 @@ def tlb_flush_mmu(mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: 
     """The flush of tlb_finish_mmu for a gather over [start, end); frees nothing yet.
 
     Another gather is open: the whole mm and the walk caches too, for its entries may be changed
-    and not yet flushed.  arm64 drops walk caches only if tables were freed.
+    and not yet flushed.  arm64 drops walk caches only if tables were freed.  s390 flushes the mm
+    then, and only then (arch/s390/include/asm/tlb.h:pte_free_tlb sets flush_mm).
     """
+    me: Thread = current()
     nested = mm_tlb_flush_nested(mm)
+    if arch().remote == Remote.WITH_ENTRY:
+        if freed_tables:
+            first, last = all_of(mm)
+            broadcast_flush(me.cpu, first, last, False)
+        return
     if nested:
         flush_tlb_mm(mm)
     elif freed_tables:

@@ -112,12 +112,3 @@ def test_permission_is_gained_where_a_vma_is_read_only(
     played = role(PATCH, wrong) if mutated else Role(PATCH.variant(wrong.variant))
     expected = frozenset(wrong.breaks) if mutated else frozenset()
     assert violated(wrong, "x86_64", played) == expected
-
-
-def test_gap_a_missing_flush_is_not_seen_at_the_second_of_two_unlocks() -> None:
-    """spin_unlock forgets what was taken under every lock, not only under the one it releases, so
-    that the source's entry is not judged when the destination's lock goes first."""
-    row = replace(
-        MUTANTS["flush after the PTLs"], cast="move/1p/ptl=different/init=all_at_src"
-    )
-    assert violated(row, "x86_64", role(PATCH, row)) == frozenset()
