@@ -104,10 +104,11 @@ class Layout:
         return length
 
     def _row(self, var: Variable, row: int) -> int:
+        """Where a row begins.  Row -1 is that of None, which a check keeps from being used."""
         key = (var.name, row)
         if key not in self._rows:
             size = self._row_length(var) * var.sort.bits
-            if var.name in self._whole and var.dims:
+            if var.name in self._whole and var.dims and row >= 0:
                 start = self._take(size * extent(var.dims[0]))
                 for n in range(extent(var.dims[0])):
                     self._rows[var.name, n] = start + n * size
@@ -174,18 +175,29 @@ class Layout:
     # -- states ------------------------------------------------------------------------------------
 
     def pack(self, state: State, seats: list[tuple[Seat, Thread]], used: Iterable[Cell]) -> int:
-        """The packed state: threads at their entry, locals at their lowest, cells as given."""
+        """The packed state: threads at their entry, locals at their lowest, cells as given.
+
+        Fields of None, which text that is never reached may name, are left 0.
+        """
         packed = 0
         for seat, thread in seats:
             packed |= thread.entry << seat.pc.offset
         for cell in used:
             here = self.slot(cell)
             assert here is not None
-            packed |= state[cell] - here.lowest << here.offset
+            if not _of_none(cell):
+                packed |= state[cell] - here.lowest << here.offset
         return packed
 
     def value(self, packed: int, slot: Slot) -> int:
         return (packed >> slot.offset & slot.mask) + slot.lowest
+
+
+def _of_none(cell: Cell) -> bool:
+    """Whether a cell with constant index is a field of None."""
+    return any(
+        isinstance(i, Const) and isinstance(i.sort, Ref) and i.value == 0 for i in cell.index
+    )
 
 
 def _clashes(thread: Thread, live: list[frozenset[Local]] | None) -> dict[str, set[str]]:
