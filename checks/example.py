@@ -92,11 +92,11 @@ def _steps(explorer: Explorer, initial: State, path: list[int]) -> list[Step]:
     """The rule between each two states of a path, and what it changed."""
     interpreter = Interpreter(explorer.system)
     pos = interpreter.start(initial)
-    roles = {v.name: v.role for v in explorer.system.variables}
+    known = {v.name: v for v in explorer.system.variables}
     found = []
     for before, after in itertools.pairwise(path):
         rule = explorer.system.rules[rule_between(explorer, before, after)]
         then = interpreter.fire(pos, rule)
-        found.append(Step(rule.name, tuple(c.text for c in changes(pos, then, roles))))
+        found.append(Step(rule.name, tuple(c.text for c in changes(pos, then, known))))
         pos = then
     return found

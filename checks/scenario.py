@@ -100,9 +100,15 @@ class Stage:
         subject = role.variant.call(self.setup)
         return invocations(self.setup, subject, cast.others, role.variant.neighbours_from)
 
+    def _made_for(self, call: Invocation, role: Role) -> Any:
+        """What of a role a thread depends on: a neighbour without edits on nothing of it."""
+        if not role.edits and call.fn is not role.variant.call(self.setup)[0]:
+            return None
+        return (role.variant.name, role.mutant)
+
     def raw(self, call: Invocation, role: Role) -> Thread:
         """A thread as the front end makes it, with invariants attached."""
-        key = (call.thread.name, call.fn, call.args, _identity(role, call))
+        key = (call.thread.name, call.fn, call.args, self._made_for(call, role))
         if key not in self._raw:
             ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
             with selected(self.arch):
@@ -111,7 +117,7 @@ class Stage:
         return self._raw[key]
 
     def _thread(self, call: Invocation, role: Role) -> Thread:
-        key = (call.thread.name, call.fn, call.args, _identity(role, call))
+        key = (call.thread.name, call.fn, call.args, self._made_for(call, role))
         if key not in self._threads:
             raw = self.raw(call, role)
             if self.anytime:
@@ -220,13 +226,6 @@ def features_of(cast: Cast) -> frozenset[str]:
 
 def _key(cast: Cast, role: Role) -> Any:
     return cast.name, role.variant.name, role.mutant
-
-
-def _identity(role: Role, call: Invocation) -> Any:
-    """What of a role a thread depends on: neighbours only on nothing, the subject on all."""
-    if call.fn is role.variant.call and not role.edits:
-        return None
-    return (role.variant.name, role.mutant)
 
 
 __all__ = ["Initial", "Role", "Setting", "Stage", "features_of"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from model.lang.expr import Cell, Const
-from model.lang.ir import Role
+from model.lang.ir import Role, Variable
 from model.lang.sorts import Rec, Ref, Set, Sort
 
 from ..engine.interpret import Position
 
-Roles = Mapping[str, Role]
+Variables = Mapping[str, Variable]
 
 LOCKS = ("SpinLock.owner", "RwSem.writer", "RwSem.readers", "Folio.locked_by")
 
@@ -35,17 +35,17 @@ class Change:
     weight: Weight
 
 
-def changes(before: Position, after: Position, roles: Roles) -> tuple[Change, ...]:
+def changes(before: Position, after: Position, known: Variables) -> tuple[Change, ...]:
     """What differs, ghosts aside, in the order of declaration."""
     found: list[Change] = []
     for cell, new in after.cells.items():
         old = before.cells[cell]
-        if old == new or roles[cell.var] is Role.GHOST:
+        if old == new or known[cell.var].role is Role.GHOST:
             continue
         if cell.var in LOCKS:
             found += _lock(cell, old, new)
         else:
-            found += _change(cell, old, new)
+            found += _change(cell, known[cell.var], old, new)
     return tuple(sorted(found, key=lambda c: -c.weight))
 
 
@@ -80,15 +80,16 @@ def owner(cell: Cell) -> str:
     return _shown(cell, 0)
 
 
-def key(cell: Cell) -> str:
+def key(cell: Cell, variable: Variable) -> str:
     """The second index of a cell: an address, or another object."""
-    return _shown(cell, 1)
+    return _shown(cell, 1, variable.dims[1])
 
 
-def _shown(cell: Cell, at: int) -> str:
+def _shown(cell: Cell, at: int, sort: Sort | None = None) -> str:
     index = cell.index[at]
     assert isinstance(index, Const)
-    return index.sort.show(index.value - index.sort.lowest)
+    named = sort or index.sort
+    return named.show(index.value - named.lowest)
 
 
 def _names(sort: Sort, value: int) -> tuple[str, ...]:
@@ -98,12 +99,12 @@ def _names(sort: Sort, value: int) -> tuple[str, ...]:
     return (sort.show(value),) if value else ()
 
 
-def _change(cell: Cell, old: int, new: int) -> list[Change]:
+def _change(cell: Cell, variable: Variable, old: int, new: int) -> list[Change]:
     who = owner(cell)
     if cell.var == "Cpu.tlb" and isinstance(cell.sort, Set):
-        return _cached(f"TLB{who.removeprefix('CPU')} {key(cell)}", cell.sort, old, new)
+        return _cached(f"TLB{who.removeprefix('CPU')} {key(cell, variable)}", cell.sort, old, new)
     if cell.var == "Cpu.walk":
-        return _cached(f"{who} walk {key(cell)}", cell.sort, old, new)
+        return _cached(f"{who} walk {key(cell, variable)}", cell.sort, old, new)
     if cell.var.startswith("Cpu.issued"):
         return []
     was, now = shown(cell.sort, old), shown(cell.sort, new)
@@ -117,13 +118,13 @@ def _change(cell: Cell, old: int, new: int) -> list[Change]:
         case "Table.freed":
             return [Change(f"{who} {'FREE' if new else 'allocated'}", Weight.STATE)]
         case "Folio.mapping" | "Folio.index" | "Frame.value" | "Folio.anon_exclusive":
-            return [Change(f"{who} {_word(cell)} {was} => {now}", Weight.STATE)]
-    return [Change(f"{who} {_word(cell)} {was} => {now}", Weight.COUNT)]
+            return [Change(f"{who} {_word(cell, variable)} {was} => {now}", Weight.STATE)]
+    return [Change(f"{who} {_word(cell, variable)} {was} => {now}", Weight.COUNT)]
 
 
-def _word(cell: Cell) -> str:
+def _word(cell: Cell, variable: Variable) -> str:
     word = cell.var.partition(".")[2]
-    return f"{word}[{key(cell)}]" if len(cell.index) > 1 else word
+    return f"{word}[{key(cell, variable)}]" if len(cell.index) > 1 else word
 
 
 def _cached(what: str, sort: Sort, old: int, new: int) -> list[Change]:

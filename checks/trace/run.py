@@ -30,11 +30,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Done:
-    """A tick as it was carried out: the edges of the thread, the positions before and after."""
+    """A tick as it was carried out: the edges of the thread, and the positions before it, as its
+    last edge is taken (locals have been moved about), and after it."""
 
     tick: Tick
     edges: tuple[Edge, ...]
     before: Position
+    at: Position
     after: Position
 
 
@@ -74,14 +76,15 @@ class Runner:
             rule = self.rule(tick.rule)
             if not self.interpreter.can_fire(pos, rule):
                 return None
-            return Done(tick, (), pos, self.interpreter.fire(pos, rule))
+            return Done(tick, (), pos, pos, self.interpreter.fire(pos, rule))
         edges = self.next_edges(pos, tick.thread, tick.choice)
         if edges is None:
             return None
-        after = pos
-        for edge in edges:
-            after = self.interpreter.take(after, tick.thread, edge)
-        return Done(tick, edges, pos, after)
+        at = pos
+        for edge in edges[:-1]:
+            at = self.interpreter.take(at, tick.thread, edge)
+        after = self.interpreter.take(at, tick.thread, edges[-1])
+        return Done(tick, edges, pos, at, after)
 
     def run(self, ticks: Sequence[Tick], pos: Position | None = None) -> list[Done] | None:
         """Carry out a schedule; None if some tick cannot be."""

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 from invariants.registry import Invariant
 from model.lang import expr as ex
-from model.lang.ir import Call, Role, Site
+from model.lang.ir import Call, Site
+from model.lang.sorts import Set
 
 from ..decide import Play, Theatre
-from .changes import Change, Weight, changes, cpu, held_by, key, owner, shown
+from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
 from .expand import expand
 from .run import Done, Runner, Tick
 from .schedule import write_schedule
 from .shortest import RULE, Shortest
 from .visible import Statement, statement
+
+UNCHANGED = "TLBs unchanged"
 
 MOST_STATES = 1_000_000
 """Where the search for the shortest path gives up."""
@@ -85,19 +88,19 @@ def describe(
     play: Play, invariant: Invariant, runner: Runner, done: Sequence[Done], states: int
 ) -> Trace:
     """A run in rows."""
-    roles = {v.name: v.role for v in runner.system.variables}
-    rows = _rows(runner, done, roles)
+    known = {v.name: v for v in runner.system.variables}
+    pending = _pending(runner, done, invariant)
+    rows = _without_begun(_rows(done, known), pending)
     last = done[-1].after if done else runner.start
     threads = [r.thread for r in rows if r.thread != RULE]
     switches = sum(1 for a, b in zip(threads, threads[1:], strict=False) if a != b)
     names = [t.name for t in runner.system.threads]
     held = [(cpu(n), held_by(last, n)) for n in names]
-    filled = {r.changes[0].text: n for n, r in enumerate(rows, 1) if r.site is None and r.changes}
-    stale = _stale(runner, done, filled) if invariant.group == "tlb" else []
+    stale = _stale(runner, done, rows) if invariant.group == "tlb" else []
     return Trace(
         invariant, play, tuple(rows),
         tuple(f"{cpu(t.name)} {t.routine}()" for t in runner.system.threads),
-        tuple(_pending(runner, done, invariant)), tuple(stale),
+        tuple(pending), tuple(stale),
         tuple(f"{who} {what}" for who, what in held if what),
         switches, states, write_schedule(play, [d.tick for d in done]),
     )  # fmt: skip
@@ -106,7 +109,7 @@ def describe(
 # -- rows ---------------------------------------------------------------------------------------------
 
 
-def _rows(runner: Runner, done: Sequence[Done], roles: dict[str, Role]) -> list[Row]:
+def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
     groups: list[tuple[Tick, Statement | None, list[Done]]] = []
     for step in done:
         what = None if step.tick.rule else statement(step.edges[-1])
@@ -118,7 +121,7 @@ def _rows(runner: Runner, done: Sequence[Done], roles: dict[str, Role]) -> list[
         groups.append((step.tick, what, [step]))
     rows = []
     for tick, what, members in groups:
-        changed = changes(members[0].before, members[-1].after, roles)
+        changed = changes(members[0].before, members[-1].after, known)
         if tick.rule:
             text = _hardware(tick.rule, changed)
             rows.append(Row(RULE, text, changed))
@@ -126,8 +129,18 @@ def _rows(runner: Runner, done: Sequence[Done], roles: dict[str, Role]) -> list[
         assert what is not None
         text = _text(members[0], what)
         if not changed and any(_flushes(m) for m in members):
-            changed = (Change("TLBs unchanged", Weight.STATE),)
+            changed = (Change(UNCHANGED, Weight.STATE),)
         rows.append(Row(tick.thread, text, changed, what.site))
+    return rows
+
+
+def _without_begun(rows: list[Row], pending: Sequence[Row]) -> list[Row]:
+    """Without statements that have only begun and done nothing yet: they are still to come."""
+    for row in pending:
+        mine = [n for n, r in enumerate(rows) if r.thread == row.thread]
+        if mine and rows[mine[-1]].site == row.site and rows[mine[-1]].text == row.text:
+            if all(c.text == UNCHANGED for c in rows[mine[-1]].changes):
+                rows = [r for n, r in enumerate(rows) if n != mine[-1]]
     return rows
 
 
@@ -171,7 +184,7 @@ _SILENT = {"mm", "src_vma", "dst_vma", "vma"}
 
 
 def _arguments(step: Done, call: Call) -> list[str]:
-    own = step.before.locals[step.tick.thread]
+    own = step.at.locals[step.tick.thread]
     found = []
     for name, value in call.args:
         if name in _SILENT:
@@ -181,7 +194,7 @@ def _arguments(step: Done, call: Call) -> list[str]:
             if isinstance(place, ex.Local):
                 return own[place]
             assert isinstance(place, ex.Cell)
-            return step.before.cells.get(place, place.sort.lowest)
+            return step.at.cells.get(place, place.sort.lowest)
 
         text = shown(value.sort, ex.evaluate(value, read))
         if text not in found:
@@ -218,7 +231,10 @@ def _next(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
     what = statement(edge) if edge is not None else None
     if edge is None or what is None:
         return None
-    here = Done(Tick(thread), (edge,), last, last)
+    at = last
+    for local in (edges or ())[:-1]:
+        at = runner.interpreter.take(at, thread, local)
+    here = Done(Tick(thread), (edge,), last, at, at)
     return Row(thread, _text(here, what), (), what.site)
 
 
@@ -236,24 +252,35 @@ def _flush_to_come(runner: Runner, done: Sequence[Done], thread: int) -> Row | N
     return None
 
 
-def _stale(runner: Runner, done: Sequence[Done], filled: dict[str, int]) -> list[str]:
+def _stale(runner: Runner, done: Sequence[Done], rows: Sequence[Row]) -> list[str]:
     """Cached translations that the entry they came from does not permit."""
     last = done[-1].after if done else runner.start
-    frames: dict[str, set[str]] = {}
+    known = {v.name: v for v in runner.system.variables}
+    entries: dict[str, set[str]] = {}
     for cell, value in last.cells.items():
         if cell.var == "Pte.val":
-            frames.setdefault(owner(cell).rstrip("'"), set()).add(shown(cell.sort, value))
+            entries.setdefault(owner(cell).rstrip("'"), set()).add(shown(cell.sort, value))
     free = {owner(c) for c, v in last.cells.items() if c.var == "Folio.free" and v}
     found = []
     for cell, value in last.cells.items():
-        if cell.var != "Cpu.tlb" or not value:
+        if cell.var != "Cpu.tlb" or not isinstance(cell.sort, Set):
             continue
-        for code in cell.sort.elem.codes():  # type: ignore[attr-defined]  # a Set
-            text = shown(cell.sort.elem, code)  # type: ignore[attr-defined]
-            if not value >> code & 1 or text in frames.get(key(cell), set()):
+        where = key(cell, known[cell.var])
+        for code in cell.sort.elem.codes():
+            text = shown(cell.sort.elem, code)
+            if not value >> code & 1 or text in entries.get(where, set()):
                 continue
-            name = f"TLB{owner(cell).removeprefix('CPU')} {key(cell)} => {text}"
+            name = f"TLB{owner(cell).removeprefix('CPU')} {where} => {text}"
             state = " (FREE)" if text.split()[0] in free else ""
-            row = f"   filled at row {filled[name]}" if name in filled else ""
-            found.append(name + state + row)
+            found.append(name + state + _filled(rows, name))
     return found
+
+
+def _filled(rows: Sequence[Row], change: str) -> str:
+    """When a translation was cached, as the line of the statement after it."""
+    for n, row in enumerate(rows):
+        if row.site is None and any(c.text == change for c in row.changes):
+            after = next((r for r in rows[n:] if r.site is not None), None)
+            if after is not None and after.site is not None:
+                return f"   filled just before line {after.site.line}"
+    return ""
