@@ -52,6 +52,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     )
     return recorded or all(
         pte.table.ptl != lock
+        or pte.table != cpu.root.pmds[pte.addr].table
         or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes
