@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from model.hw.machine import PteKind, PteVal, SpinLock, Thread, permitted
-from model.hw.tlb import translated
+from model.hw.tlb import pmd_at, translated
 from model.kernel.objects import Folio
 from model.kernel.view import View
 
@@ -52,7 +52,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     )
     return recorded or all(
         pte.table.ptl != lock
-        or pte.table != cpu.root.pmds[pte.addr].table
+        or pte.table != pmd_at(cpu, pte.addr).table
         or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes

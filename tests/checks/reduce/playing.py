@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Deciding casts in several ways, for tests that compare what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from checks.reduce.reducer import Passes
+from checks.scenario import Role, Setting, Stage
+from invariants import REGISTRY
+from model.hw.machine import Addr
+from model.kernel.casts import Cast
+from model.kernel.objects import Mm
+from model.kernel.tlbflush import flush_everywhere
+from model.lang import primitive
+from model.patches.patch import Variant
+from model.patches.uffd_move_batching import PATCH
+
+EVERY = tuple(i for i in REGISTRY.values() if i.kind != "engine")
+"""The invariants that are part of a system."""
+
+NOTHING = Passes(fold=False, erase=False, merge=False, movers=False)
+"""The system as the front end made it."""
+
+SOME = (
+    NOTHING,
+    Passes(fold=False),
+    Passes(erase=False),
+    Passes(merge=False, movers=False),
+    Passes(movers=False),
+    Passes(),
+)
+"""No pass, all but one, all."""
+
+
+@primitive("arch/x86/mm/tlb.c:flush_tlb_mm_range")
+def flush_nothing(mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level: bool) -> None:
+    """Instead of `flush_everywhere`: no CPU is asked to do anything."""
+
+
+def variant(name: str) -> Variant:
+    """A variant of the patch; ``merged, no flush`` is one in which nobody flushes at once."""
+    base, _, broken = name.partition(", ")
+    found = PATCH.variant(base)
+    if not broken:
+        return found
+    return replace(found, name=name, swap={**found.swap, flush_everywhere: flush_nothing})
+
+
+def casts(of: Variant, *states: str) -> list[Cast]:
+    """Every cast of one page with one neighbour or none, from these states.
+
+    Without a name, from every state that needs no more than two VMAs.
+    """
+    return [
+        cast
+        for cast in PATCH.casts.full(of.neighbours_from)
+        if cast.pages == 1 and len(cast.others) <= 1 and not cast.same_ptl
+        and (cast.initial.name in states if states else not cast.initial.needs)
+    ]  # fmt: skip
+
+
+def cast(of: Variant, name: str) -> Cast:
+    """The cast of a name."""
+    (found,) = (c for c in PATCH.casts.full(of.neighbours_from) if c.name == name)
+    return found
+
+
+def violated(
+    of: Variant, chosen: Iterable[Cast], arch: str, passes: Passes, *, anytime: bool = False
+) -> dict[str, frozenset[str]]:
+    """By cast, the invariants that fail; `anytime`: TLBs fill and forget whenever they like."""
+    found = {}
+    groups: dict[Setting, list[Cast]] = {}
+    for one in chosen:
+        groups.setdefault(Setting.of(one), []).append(one)
+    role = Role(of)
+    for setting, members in groups.items():
+        stage = Stage(setting, arch, EVERY, anytime=anytime, passes=passes)
+        stage.prepare([(one, role) for one in members])
+        for one in members:
+            _, search = stage.search(one, role)
+            assert search.why == ""
+            found[one.name] = frozenset(search.violations)
+    return found
