@@ -9,13 +9,13 @@ architecture, the worst of its scenarios.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from invariants.attach import tokens
 from invariants.registry import Invariant
 from model.kernel.casts import Cast
-from model.lang.ir import Edge, Kind, System, Thread
+from model.lang.ir import Edge, Kind, Op, State, System, Thread
 
 from .engine.reference import Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
@@ -117,6 +117,7 @@ class Theatre:
     def __init__(self, chosen: Sequence[Invariant]) -> None:
         self._chosen = tuple(chosen)
         self._stages: dict[tuple[Setting, str, bool], Stage] = {}
+        self._searches: dict[object, Search] = {}
 
     def stage(self, play: Play, *, movers: bool = True) -> Stage:
         """The stage that a play is played on."""
@@ -128,34 +129,60 @@ class Theatre:
 
     def prepare(self, plays: Sequence[Play]) -> None:
         """Reduce what plays of one family need together."""
-        self.stage(plays[0]).prepare([(p.cast, p.role) for p in plays])
+        archs: dict[str, list[Play]] = {}
+        for play in plays:
+            archs.setdefault(play.arch, []).append(play)
+        for members in archs.values():
+            self.stage(members[0]).prepare([(p.cast, p.role) for p in members])
 
     def forget(self, plays: Sequence[Play]) -> None:
         """Let go of what was made for these plays; stages stay."""
         for play in plays:
             self.stage(play).forget(play.cast, play.role)
+        self._searches.clear()
 
     def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
 
-        Where a field turns out to be read without its lock, what counts as one step was decided on
-        a wrong assumption: the play is decided again without it.
+        A system that another architecture had already is not searched again.  Where a field turns
+        out to be read without its lock, what counts as one step was decided on a wrong
+        assumption: the play is decided again without it.
         """
         stage = self.stage(play)
-        explorer, search = stage.search(play.cast, play.role, limits, progress)
+        reduced = stage.reduced(play.cast, play.role)
+        key = _content(reduced, stage.initial(play.cast))
+        search = self._searches.get(key)
+        if search is None:
+            _, search = stage.search(play.cast, play.role, limits, progress)
+            search = replace(search, parents={})
+            self._searches[key] = search
         if DISCIPLINE in search.violations:
             stage = self.stage(play, movers=False)
-            explorer, search = stage.search(play.cast, play.role, limits, progress)
-        raw = stage.raw_system(play.cast, play.role)
-        return _finding(raw, explorer.system, search)
+            reduced = stage.reduced(play.cast, play.role)
+            _, search = stage.search(play.cast, play.role, limits, progress)
+        return _finding(stage.raw_system(play.cast, play.role), reduced, search)
+
+
+def _content(system: System, initial: State) -> object:
+    """What decides a search: operations, and where they lead; not their places in the source, nor
+    the memory order of their accesses."""
+    threads = tuple(
+        (t.entry, t.end, t.locals, tuple((e.source, e.target, _bare(e.op)) for e in t.edges))
+        for t in system.threads
+    )
+    rules = tuple((r.hardware, _bare(r.op)) for r in system.rules)
+    return threads, rules, system.checks, system.finals, frozenset(initial.items())
+
+
+def _bare(op: Op) -> object:
+    return op.kind is Kind.CHOICE, op.guard, op.updates, op.checks
 
 
 def families(plays: Iterable[Play]) -> list[list[Play]]:
-    """The plays that are reduced together, in order."""
+    """The plays that are reduced together, in order, those of all architectures beside them."""
     groups: dict[object, list[Play]] = {}
     for play in plays:
-        key = (play.role.variant.name, play.role.mutant, play.arch, Setting.of(play.cast),
-               features_of(play.cast))  # fmt: skip
+        key = (play.role.variant.name, play.role.mutant, Setting.of(play.cast), features_of(play.cast))
         groups.setdefault(key, []).append(play)
     return list(groups.values())
 

@@ -32,7 +32,10 @@ from .reduce.liveness import live_locals
 from .reduce.reducer import Family, Passes, Reduced
 
 ALWAYS = frozenset({"spare_page", "spare_table"})
-"""Made in every world, so that casts share it; what nobody uses costs nothing."""
+"""Made in every world, so that casts share it."""
+
+ALONE = frozenset({"child", "zero_page", "other_anon_vma"})
+"""Made besides for neighbours alone, which begin in many states; pairs would be slower for it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Setting:
 
     @classmethod
     def of(cls, cast: Cast) -> Setting:
-        return cls(cast.pages, cast.same_ptl, cast.needs | ALWAYS)
+        shared = ALWAYS if len(cast.others) > 1 else ALWAYS | ALONE
+        return cls(cast.pages, cast.same_ptl, cast.needs | shared)
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Stage:
         self._finals = self._attacher.end_checks()
         self._rules: dict[bool, tuple[Rule, ...]] = {}
         self._families: dict[Any, tuple[Reduced, Press]] = {}
+        self._initial: dict[Any, State] = {}
 
     # -- threads -----------------------------------------------------------------------------------
 
@@ -153,22 +158,26 @@ class Stage:
 
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""
-        self.world.restore(self._base)
-        self.setup.user.stores = _stores(cast)
-        cast.initial.set_up(self.setup)
-        state = compose.initial_state(self._ctx)
-        self.world.restore(self._base)
         as_is = self.anytime if anytime is None else anytime
-        return state if as_is else eager_initial(self._empty, state)
+        key = (cast.initial.name, _stores(cast), as_is)
+        if key not in self._initial:
+            self.world.restore(self._base)
+            self.setup.user.stores = _stores(cast)
+            cast.initial.set_up(self.setup)
+            state = compose.initial_state(self._ctx)
+            self.world.restore(self._base)
+            self._initial[key] = state if as_is else eager_initial(self._empty, state)
+        return self._initial[key]
 
     def prepare(self, plays: Sequence[tuple[Cast, Role]]) -> None:
         """Compile and reduce what these casts need, before the first of them is decided."""
-        groups: dict[frozenset[str], list[tuple[Cast, Role]]] = {}
+        groups: dict[object, list[tuple[Cast, Role]]] = {}
         for cast, role in plays:
             groups.setdefault(features_of(cast), []).append((cast, role))
         for members in groups.values():
             reduced = Reduced(self._family(members), self._passes)
-            made = reduced, Press(Layout(self.variables, reduced.regions.whole))
+            layout = Layout(self.variables, reduced.regions.whole)
+            made = reduced, Press(layout, live_locals if self._passes.merge else None)
             self._families.update({_key(cast, role): made for cast, role in members})
 
     def _family(self, plays: Sequence[tuple[Cast, Role]]) -> Family:
@@ -199,9 +208,7 @@ class Stage:
 
     def explorer(self, cast: Cast, role: Role) -> Explorer:
         """The reference explorer on the reduced system."""
-        system = self.reduced(cast, role)
-        live = [live_locals(t) for t in system.threads] if self._passes.merge else None
-        return Explorer(system, self._prepared(cast, role)[1], live)
+        return Explorer(self.reduced(cast, role), self._prepared(cast, role)[1])
 
     def search(
         self, cast: Cast, role: Role, limits: Limits = Limits(), progress: Progress | None = None
@@ -219,9 +226,12 @@ SPECIAL = frozenset({"user", "pt_reclaim", "gup_fast", "gup_fast_dst"})
 """Neighbours that make steps conflict which otherwise would not: they have families apart."""
 
 
-def features_of(cast: Cast) -> frozenset[str]:
-    """What decides with which other casts a cast is reduced."""
-    return frozenset(n.name for n in cast.others) & SPECIAL
+def features_of(cast: Cast) -> tuple[bool, frozenset[str]]:
+    """What decides with which other casts a cast is reduced.
+
+    Pairs begin in few states, so that more is known of them.
+    """
+    return len(cast.others) > 1, frozenset(n.name for n in cast.others) & SPECIAL
 
 
 def _key(cast: Cast, role: Role) -> Any:

@@ -8,10 +8,11 @@ serves every initial state, and every cast in which the thread reduces to the sa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model.lang.expr import Expr
+from model.lang.expr import Cell, Expr
 from model.lang.ir import Check, Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
@@ -32,6 +33,13 @@ class Code:
         self.ops = ops
         self.fired = bytearray(len(ops))
         self.names: dict[str, Any] = {"fired": self.fired, "fail": None}
+
+    @functools.cached_property
+    def cells(self) -> frozenset[Cell]:
+        """The cells that the operations read or write."""
+        found = {c for op in self.ops for c in op.reads() if isinstance(c, Cell)}
+        found |= {u.place for op in self.ops for u in op.updates if isinstance(u.place, Cell)}
+        return frozenset(found)
 
     def report_to(self, fail: Fail) -> None:
         """Start afresh: nothing has fired, and failed checks go to `fail`."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
-from model.lang.ir import Check, Op, Rule, State, System, Thread
+from model.lang.ir import Check, Op, Rule, State, StateCheck, System, Thread
 
 from .generate import Code, RulesCode, ThreadCode, judges_code
 from .layout import Layout, Seat
@@ -68,36 +68,65 @@ Progress = Callable[[int], None]
 """Told the number of states so far, now and then."""
 
 
-class Press:
-    """Keeps the generated text of one world's threads, so that casts share it."""
+Live = Callable[[Thread], list[frozenset[Local]]]
 
-    def __init__(self, layout: Layout) -> None:
+
+class Press:
+    """Keeps the generated text of one world's threads, so that casts share it.
+
+    `live` gives the locals alive at each location, where dead ones are reset: locals that are
+    never alive together then share bits.
+    """
+
+    def __init__(self, layout: Layout, live: Live | None = None) -> None:
         self.layout = layout
+        self._live = live
         self._threads: dict[tuple[int, int], ThreadCode] = {}
         self._rules: dict[int, RulesCode] = {}
         self._judges: dict[Any, list[Callable[[int], Any]]] = {}
+        self._watch: dict[Any, list[tuple[int, ...]]] = {}
         self._kept: list[object] = []
 
-    def thread(
-        self, number: int, thread: Thread, live: list[frozenset[Local]] | None
-    ) -> ThreadCode:
+    def thread(self, number: int, thread: Thread) -> ThreadCode:
+        """The text of a thread in a seat."""
         key = (number, id(thread))
         if key not in self._threads:
             self._kept.append(thread)
+            live = self._live(thread) if self._live is not None else None
             seat = self.layout.seat(number, thread, live)
             self._threads[key] = ThreadCode(self.layout, seat, thread)
         return self._threads[key]
 
     def rules(self, rules: tuple[Rule, ...]) -> RulesCode:
+        """The text of all rules."""
         if id(rules) not in self._rules:
             self._kept.append(rules)
             self._rules[id(rules)] = RulesCode(self.layout, rules)
         return self._rules[id(rules)]
 
-    def judges(self, judges: Any) -> list[Callable[[int], Any]]:
+    def judges(self, judges: tuple[StateCheck, ...]) -> list[Callable[[int], Any]]:
+        """A function for each condition about states."""
         if judges not in self._judges:
             self._judges[judges] = judges_code(self.layout, judges)
         return self._judges[judges]
+
+    def watch(self, code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
+        """For each location, the judges whose truth the edges that leave it may change."""
+        key = (id(code), judges)
+        if key not in self._watch:
+            self._watch[key] = _watched(code, judges)
+        return self._watch[key]
+
+
+def _watched(code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
+    found: list[set[int]] = [set() for _ in code.at]
+    support = [
+        {leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)} for j in judges
+    ]
+    for edge in code.thread.edges:
+        written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
+        found[edge.source] |= {k for k, read in enumerate(support) if read & written}
+    return [tuple(sorted(group)) for group in found]
 
 
 class Explorer:
@@ -109,13 +138,13 @@ class Explorer:
     ) -> None:  # fmt: skip
         self.system, self.layout = system, press.layout
         self.codes = [
-            press.thread(n, t, live[n] if live else None) for n, t in enumerate(system.threads)
+            press.thread(n, t) for n, t in enumerate(system.threads)
         ]
         self.seats = [code.seat for code in self.codes]
         self.rules = press.rules(system.rules) if system.rules else None
         self._judges = press.judges(system.checks)
         self._finals = press.judges(system.finals)
-        self._relevant = [self._watch(code) for code in self.codes]
+        self._relevant = [press.watch(code, system.checks) for code in self.codes]
         self._search = Search()
         self._stopped = False
         for code in self.all_codes():
@@ -124,18 +153,6 @@ class Explorer:
     def all_codes(self) -> list[Code]:
         """The generated text of every thread and of the rules."""
         return [*self.codes, *([self.rules] if self.rules else [])]
-
-    def _watch(self, code: ThreadCode) -> list[tuple[int, ...]]:
-        """For each location, the judges whose truth the edges that leave it may change."""
-        found: list[set[int]] = [set() for _ in code.at]
-        support = [
-            {leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)}
-            for j in self.system.checks
-        ]
-        for edge in code.thread.edges:
-            written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
-            found[edge.source] |= {k for k, read in enumerate(support) if read & written}
-        return [tuple(sorted(group)) for group in found]
 
     # -- reporting -----------------------------------------------------------------------------------
 
@@ -176,7 +193,7 @@ class Explorer:
 
     def pack(self, initial: State) -> int:
         """A state given by cell, with all threads at their entry."""
-        cells = {c for op in self._ops() for c in _fixed_cells(op)}
+        cells: set[Cell] = set().union(*(code.cells for code in self.all_codes()))
         for judge in (*self.system.checks, *self.system.finals):
             cells |= {c for c in ex.leaves(judge.cond) if isinstance(c, Cell)}
         arrays = {c.var for c in cells if not _is_fixed(c)}
@@ -184,9 +201,6 @@ class Explorer:
         used |= {c for c in initial if isinstance(c, Cell) and c.var in arrays}
         seats = list(zip(self.seats, self.system.threads, strict=True))
         return self.layout.pack(initial, seats, used)
-
-    def _ops(self) -> list[Op]:
-        return [op for code in self.all_codes() for op in code.ops]
 
     def ended(self, state: int) -> bool:
         """Whether every thread has returned."""
@@ -279,8 +293,3 @@ class Explorer:
 
 def _is_fixed(cell: Cell) -> bool:
     return all(isinstance(i, ex.Const) for i in cell.index)
-
-
-def _fixed_cells(op: Op) -> list[Cell]:
-    cells = [c for c in op.reads() if isinstance(c, Cell)]
-    return [*cells, *(u.place for u in op.updates if isinstance(u.place, Cell))]

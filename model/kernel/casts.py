@@ -97,8 +97,9 @@ class Cast:
 class CastSet:
     """A product of casts.
 
-    `alone` and `pairs` are the initial states that each neighbour by itself, and that pairs of
-    neighbours, begin in by default; `--full` takes every state for both, and all page counts.
+    By default each neighbour alone begins in every state, but with one page-table lock for both
+    tables, and in pairs, only in the states of those names; `--full` takes every state for all,
+    and all page counts.
     """
 
     subject: str
@@ -108,20 +109,22 @@ class CastSet:
     ptl: tuple[bool, ...] = (different, same)
     default_pages: int = 2
     pair_initial: tuple[str, ...] = ()
+    same_ptl_initial: tuple[str, ...] = ()
     assumed: tuple[Initial, ...] = ()
     """States that no kernel is in, decided only when a scenario is asked for by name."""
 
     def default(self, kernel: str) -> list[Cast]:
         """Each neighbour alone from every state, all pairs from the states named for pairs."""
-        found = [self._cast((), self.default_pages, p, i) for p in self.ptl for i in self.initial]
-        for one in self._present(kernel):
-            found += [
-                self._cast((one,), self.default_pages, p, i)
-                for p in self.ptl for i in self.initial
-            ]  # fmt: skip
-        states = [i for i in self.initial if i.name in self.pair_initial]
+        found: list[Cast] = []
+        for others in [(), *((n,) for n in self._present(kernel))]:
+            for ptl in self.ptl:
+                states = self.initial
+                if ptl is same:
+                    states = tuple(i for i in states if i.name in self.same_ptl_initial)
+                found += [self._cast(others, self.default_pages, ptl, i) for i in states]
+        starts = [i for i in self.initial if i.name in self.pair_initial]
         for two in itertools.combinations(self._present(kernel), 2):
-            found += [self._cast(two, self.default_pages, different, i) for i in states]
+            found += [self._cast(two, self.default_pages, different, i) for i in starts]
         return _real(found)
 
     def full(self, kernel: str) -> list[Cast]:

@@ -278,6 +278,7 @@ PATCH = Patch(
     after="merged",
     observations=OBSERVATIONS,
     casts=CastSet(
-        "move", (*READERS, SECOND, BACK), INITIAL, assumed=ASSUMED, pair_initial=("all_at_src",)
+        "move", (*READERS, SECOND, BACK), INITIAL, assumed=ASSUMED, pair_initial=("all_at_src",),
+        same_ptl_initial=("all_at_src", "one_at_dst"),
     ),
 )
