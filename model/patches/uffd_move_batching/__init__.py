@@ -19,7 +19,7 @@ from model.kernel.setup import Setup, share_with_child
 from model.lang.declare import ModelFunction
 
 from ..patch import Observation, Patch, Variant
-from . import folio_lock_only, merged, per_page, v3
+from . import folio_lock_only, merged, per_page, v1, v3
 
 # -- variants --------------------------------------------------------------------------------------
 
@@ -45,12 +45,9 @@ VARIANTS = (
         swap={merged.move_present_ptes: per_page.move_present_pte},
     ),
     Variant(
-        "v1", "as posted 2025-07-31, by description: v2 that also flushes batched unmaps", "6.17",
-        _move(per_page.move_pages), _HERE + "v3.py",
-        swap={
-            **_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma,
-            v3.before_move: v3.before_move_flush_batched,
-        },
+        "v1", "as posted 2025-07-31: a single page is flushed at once", "6.17",
+        _move(per_page.move_pages), _HERE + "v1.py",
+        swap={**_POSTED, v3.move_present_ptes: v1.move_present_ptes},
     ),
     Variant(
         "v2", "as posted 2025-08-05: any anon_vma in a batch", "6.17",
@@ -259,7 +256,18 @@ _STICKY = (
     "right moment is enough.  No lock or flush is wrong by it"
 )
 
+_LAST_FOLIO = (
+    "a folio may be freed locked: the last one of a batch of several pages is unlocked after both "
+    "page-table locks are dropped, and the mover has no reference to it "
+    "(mm/userfaultfd.c:move_present_ptes, as posted).  MADV_DONTNEED at the destination may unmap "
+    "and free it first: a bad page (mm/page_alloc.c:free_pages_prepare), and the unlock then "
+    "writes to a page of somebody else.  The merged form unlocks before it drops the locks"
+)
+
 OBSERVATIONS = (
+    Observation("v1", _LAST_FOLIO),
+    Observation("v2", _LAST_FOLIO),
+    Observation("v3", _LAST_FOLIO),
     Observation("v3", _STICKY.format("as posted")),
     Observation("merged", _STICKY.format("50944692052b")),
     Observation("folio_lock_only", _STICKY.format("cc22b9978509")),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The batching patch as posted, up to version 3 (20250807103902.2242717-1).
+"""The batching patch as posted, versions 2 and 3 (20250807103902.2242717-1).
 
 Against the merged form: the reference to the first folio is put by the caller, at the end; the
 folio that is still locked when the batch ends is unlocked after both page-table locks are
@@ -32,8 +32,8 @@ from model.kernel.pgtable import (
     set_pte_at,
 )
 from model.kernel.rmap import folio_anon_vma
-from model.kernel.tlbflush import flush_tlb_batched_pending, flush_tlb_range
-from model.lang import kernel, primitive
+from model.kernel.tlbflush import flush_tlb_range
+from model.lang import kernel
 
 from .common import double_pt_lock, double_pt_unlock, is_pte_pages_stable, moved_pte
 
@@ -62,7 +62,7 @@ def check_ptes_for_batched_move(src_pte: Pte, dst_pte: Pte, src_anon_vma: AnonVm
 
 @kernel("mm/userfaultfd.c:check_ptes_for_batched_move", "v2")
 def check_ptes_any_anon_vma(src_pte: Pte, dst_pte: Pte, src_anon_vma: AnonVma) -> Folio | None:
-    """Version 2: whatever the anon_vma of the next folio."""
+    """Versions 1 and 2: whatever the anon_vma of the next folio."""
     orig_dst_pte = ptep_get(dst_pte)
     if not pte_none(orig_dst_pte):
         return None
@@ -76,16 +76,6 @@ def check_ptes_any_anon_vma(src_pte: Pte, dst_pte: Pte, src_anon_vma: AnonVma) -
         folio_unlock(folio)
         return None
     return folio
-
-
-@primitive("mm/userfaultfd.c:move_present_ptes", "v2")
-def before_move(mm: Mm) -> None:
-    """Version 1 looks for batched unmaps here; versions 2 and 3 do not."""
-
-
-@primitive("mm/userfaultfd.c:move_present_ptes", "v1")
-def before_move_flush_batched(mm: Mm) -> None:
-    flush_tlb_batched_pending(mm)
 
 
 @kernel("mm/userfaultfd.c:move_present_ptes", "v3")
@@ -116,7 +106,6 @@ def move_present_ptes(
         ):
             err = -EBUSY
             break
-        before_move(mm)
         while True:
             orig_src_pte = ptep_get_and_clear(mm, src_addr, src_pte)
             if folio_maybe_dma_pinned(src_folio):
