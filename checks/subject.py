@@ -87,16 +87,21 @@ def own_model(path: str) -> Subject:
     )  # fmt: skip
 
 
+_ours: set[str] = set()
+"""Modules that were imported from a user's file."""
+
+
 def _imported(path: str) -> object:
     file = Path(path)
     name = file.stem.replace("-", "_")
-    if not name.isidentifier() or name in sys.modules and not _is_ours(name, file):
+    if not name.isidentifier() or (name in sys.modules and name not in _ours):
         raise ModelError(f"'{file.name}' cannot be imported by its name", instead="rename the file")
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ModelError(f"'{path}' is no Python file", instead="give it a name that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    _ours.add(name)
     try:
         spec.loader.exec_module(module)
     except ModelError:
@@ -111,11 +116,6 @@ def _imported(path: str) -> object:
             "the file cannot be run", where=where, why=f"{type(error).__name__}: {error}"
         ) from error
     return module
-
-
-def _is_ours(name: str, file: Path) -> bool:
-    known = getattr(sys.modules[name], "__file__", None)
-    return known is not None and Path(known).resolve() == file.resolve()
 
 
 def is_name(text: str) -> bool:

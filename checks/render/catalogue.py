@@ -12,10 +12,11 @@ from model.hw.arch import ARCHS
 from model.patches import PATCHES
 from model.patches.patch import Patch
 
+from ..mutate import mutants_of
 from ..subject import EXAMPLES
 from .columns import WIDTH
 
-KINDS = ("patches", "variants", "invariants", "archs", "scenarios")
+KINDS = ("patches", "variants", "invariants", "archs", "mutants", "scenarios")
 
 
 def listed(kind: str) -> list[str]:
@@ -30,6 +31,8 @@ def listed(kind: str) -> list[str]:
                 (a.name, f"invalidates by {a.remote.name.lower()}; {', '.join(a.cites)}")
                 for a in ARCHS.values()
             )
+        case "mutants":
+            return _pairs((m.name, m.doc) for p in PATCHES.values() for m in mutants_of(p))
         case "scenarios":
             return _scenarios()
     return _invariants()

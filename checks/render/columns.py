@@ -98,25 +98,37 @@ def _lines(frame: Frame, trace: Trace, shown: set[int]) -> list[str]:
             lines.append(_line(frame, "", [(thread or 0, f"... {hidden} statements")], ""))
         hidden = 0
 
+    shown = shown | _single(rows, shown)
     for n, row in enumerate(rows):
         if row.thread >= 0 and last not in (None, row.thread):
             flush(last)
             lines.append(dots)
         if row.thread >= 0:
             last = row.thread
-        alone = {n - 1, n + 1} <= shown and rows[n - 1].thread == row.thread
-        if n not in shown and not (alone and row.site is not None):
+        if n not in shown:
             hidden += 1
             continue
         flush(last)
         lines += _where(frame, row, inside)
-        lines += _row(frame, row, "")
+        lines += _row(frame, row)
     if trace.pending:
         lines.append(dots)
     for row in trace.pending:
         lines += _where(frame, row, inside)
-        lines += _row(frame, row, "  <- not reached yet")
+        lines += _row(frame, row)
     return lines
+
+
+def _single(rows: Sequence[Row], shown: set[int]) -> set[int]:
+    """Hidden rows that stand alone: to count them would take as much room."""
+
+    def hidden(n: int, thread: int) -> bool:
+        return 0 <= n < len(rows) and n not in shown and rows[n].thread == thread
+
+    return {
+        n for n, row in enumerate(rows)
+        if not hidden(n - 1, row.thread) and not hidden(n + 1, row.thread)
+    }  # fmt: skip
 
 
 def _where(frame: Frame, row: Row, inside: dict[int, tuple[str, str]]) -> list[str]:
@@ -131,10 +143,10 @@ def _where(frame: Frame, row: Row, inside: dict[int, tuple[str, str]]) -> list[s
     return [_line(frame, "", [(row.thread, f"{row.site.function}()  {file}")], "")]
 
 
-def _row(frame: Frame, row: Row, mark: str) -> list[str]:
+def _row(frame: Frame, row: Row) -> list[str]:
     line = f"{row.site.line:5}" if row.site is not None else "    -"
     at = max(row.thread, 0)
-    text = ("  " if row.site is not None else "") + row.text + mark
+    text = ("  " if row.site is not None else "") + row.text
     texts = [c.text for c in row.changes]
     first = texts[0] if texts else ""
     lines = [_line(frame, line, [(at, text)], first)]
@@ -144,16 +156,16 @@ def _row(frame: Frame, row: Row, mark: str) -> list[str]:
 def _line(frame: Frame, line: str, cells: Sequence[tuple[int, str]], changes: str) -> str:
     text = line
     for n, what in cells:
-        single = len(cells) == 1
-        what = _fit(frame, n, what, alone=single)
+        end = (frame.changes if changes else WIDTH + 1) if len(cells) == 1 else 0
+        what = _fit(frame, n, what, end)
         text = text.ljust(frame.starts[n]) + what
     if changes:
         text = text.ljust(frame.changes) + " " + changes
     return text[:WIDTH].rstrip()
 
 
-def _fit(frame: Frame, column: int, text: str, *, alone: bool = False) -> str:
-    """A text cut to its column; to the last column, where no other stands beside it."""
+def _fit(frame: Frame, column: int, text: str, end: int = 0) -> str:
+    """A text cut to its column, or to `end`, where nothing else stands before it."""
     ends = (*frame.starts[1:], frame.changes)
-    room = (frame.changes if alone else ends[column]) - frame.starts[column] - 1
+    room = (end or ends[column]) - frame.starts[column] - 1
     return text if len(text) <= room else text[: room - 2] + ".."

@@ -22,7 +22,7 @@ def commit_lines(trace: Trace) -> list[str]:
     ]
     rows = _chosen(trace)
     lines += [_at([(max(r.thread, 0), r.text)], step) for r in rows]
-    lines += [_at([(r.thread, r.text + "  <- too late")], step) for r in trace.pending]
+    lines += [_at([(r.thread, r.text)], step) for r in trace.pending]
     what = [*trace.stale[:2], f"This breaks: {trace.invariant.sentence}."]
     lines.append("")
     for text in what:

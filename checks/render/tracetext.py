@@ -50,9 +50,9 @@ def _foot(trace: Trace) -> list[str]:
     for text in trace.stale[:3]:
         lines.append(word + text)
         word = "          "
-    held = "; ".join(trace.held)
-    if held:
-        lines.append(f"HELD      {held}")
+    if trace.held:
+        held = "; ".join(trace.held)
+        lines += textwrap.wrap(held, WIDTH, initial_indent="HELD      ", subsequent_indent=" " * 10)
     return [line[:WIDTH] for line in lines] if len(lines) > 1 else []
 
 

@@ -70,6 +70,20 @@ class Runner:
                 return tuple(found)
             pos = self.interpreter.take(pos, thread, edge)
 
+    def stands_at(self, pos: Position, thread: int) -> tuple[Position, Edge, bool] | None:
+        """Where a thread stands: the position once locals have been moved about, the step that is
+        next, and whether it has to wait there; None if it has returned."""
+        while True:
+            ways = self.interpreter.enabled(pos, thread)
+            if not ways:
+                leaving = [
+                    e for e in self.system.threads[thread].edges if e.source == pos.pcs[thread]
+                ]
+                return (pos, leaving[0], True) if leaving else None
+            if shared(ways[0]):
+                return pos, ways[0], False
+            pos = self.interpreter.take(pos, thread, ways[0])
+
     def tick(self, pos: Position, tick: Tick) -> Done | None:
         """Carry out one tick; None if it cannot be."""
         if tick.rule:

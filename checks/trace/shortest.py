@@ -34,7 +34,8 @@ class Path:
 
     moves: list[Move] = field(default_factory=list)
     states: int = 0
-    """How many were visited to know that it is the shortest."""
+    found: bool = True
+    """`states` were visited to know that it is the shortest, or, if not `found`, that none is."""
 
 
 Node = tuple[int, int]
@@ -101,7 +102,7 @@ class Shortest:
                     heapq.heappush(queue, (*cost, made, after))
             if not moved and self._ends_badly(state):
                 return self._path(came, node, None, len(done))
-        return Path(states=-1)
+        return Path(states=len(done), found=False)
 
     def _ends_badly(self, state: int) -> bool:
         if not self._explorer.ended(state):

@@ -12,14 +12,16 @@ from model.lang.ir import Call, Site
 from model.lang.sorts import Set
 
 from ..decide import Play, Theatre
+from ..engine.reference import DEADLOCK
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
-from .expand import expand
+from .expand import Unfaithful, expand
 from .run import Done, Runner, Tick
 from .schedule import write_schedule
 from .shortest import RULE, Shortest
 from .visible import Statement, statement
 
 UNCHANGED = "TLBs unchanged"
+LATER, WAITS = "  <- not reached yet", "  <- waits"
 
 MOST_STATES = 1_000_000
 """Where the search for the shortest path gives up."""
@@ -69,14 +71,20 @@ class Trace:
 def find_trace(play: Play, invariant: Invariant) -> Trace | None:
     """The trace of a violation; None if the search for it gave up.
 
-    Raises `expand.Unfaithful` if what the reduced system shows does not replay.
+    Unfaithful if what the reduced system shows does not replay.
     """
-    stage = Theatre([invariant]).stage(play)
-    path = Shortest(stage.explorer(play.cast, play.role), invariant.name).find(
-        stage.initial(play.cast), MOST_STATES
-    )
-    if path is None:
-        return None
+    theatre = Theatre([invariant])
+    for movers in (True, False):  # as `Theatre.play`: they may rest on a discipline that is broken
+        stage = theatre.stage(play, movers=movers)
+        path = Shortest(stage.explorer(play.cast, play.role), invariant.name).find(
+            stage.initial(play.cast), MOST_STATES
+        )
+        if path is None:
+            return None
+        if path.found:
+            break
+    else:
+        raise Unfaithful(f"'{invariant.name}' is not violated when {play.name} is searched again")
     runner = Runner(
         stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True)
     )
@@ -138,7 +146,7 @@ def _without_begun(rows: list[Row], pending: Sequence[Row]) -> list[Row]:
     """Without statements that have only begun and done nothing yet: they are still to come."""
     for row in pending:
         mine = [n for n, r in enumerate(rows) if r.thread == row.thread]
-        if mine and rows[mine[-1]].site == row.site and rows[mine[-1]].text == row.text:
+        if mine and rows[mine[-1]].site == row.site and row.text == rows[mine[-1]].text + LATER:
             if all(c.text == UNCHANGED for c in rows[mine[-1]].changes):
                 rows = [r for n, r in enumerate(rows) if n != mine[-1]]
     return rows
@@ -215,7 +223,7 @@ def _pending(runner: Runner, done: Sequence[Done], invariant: Invariant) -> list
         if last.pcs[n] in (thread.end, thread.entry):
             continue
         row = _flush_to_come(runner, done, n) if invariant.group == "tlb" else None
-        if row is None and n != failing:
+        if row is None and (n != failing or invariant.name == DEADLOCK):
             row = _next(runner, done, n)
         if row is not None:
             found.append(row)
@@ -225,17 +233,14 @@ def _pending(runner: Runner, done: Sequence[Done], invariant: Invariant) -> list
 def _next(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
     """The statement that a thread has not carried out yet, also if it has to wait there."""
     last = done[-1].after
-    leaving = [e for e in runner.system.threads[thread].edges if e.source == last.pcs[thread]]
-    edges = runner.next_edges(last, thread)
-    edge = edges[-1] if edges else next(iter(leaving), None)
-    what = statement(edge) if edge is not None else None
-    if edge is None or what is None:
+    found = runner.stands_at(last, thread)
+    what = statement(found[1]) if found is not None else None
+    if found is None or what is None:
         return None
-    at = last
-    for local in (edges or ())[:-1]:
-        at = runner.interpreter.take(at, thread, local)
+    at, edge, waits = found
     here = Done(Tick(thread), (edge,), last, at, at)
-    return Row(thread, _text(here, what), (), what.site)
+    mark = WAITS if waits else LATER
+    return Row(thread, _text(here, what) + mark, (), what.site)
 
 
 def _flush_to_come(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
@@ -247,7 +252,7 @@ def _flush_to_come(runner: Runner, done: Sequence[Done], thread: int) -> Row | N
             return None
         what = statement(step.edges[-1])
         if what is not None and _flushes(step):
-            return Row(thread, _text(step, what), (), what.site)
+            return Row(thread, _text(step, what) + LATER, (), what.site)
         pos = step.after
     return None
 
@@ -277,10 +282,9 @@ def _stale(runner: Runner, done: Sequence[Done], rows: Sequence[Row]) -> list[st
 
 
 def _filled(rows: Sequence[Row], change: str) -> str:
-    """When a translation was cached, as the line of the statement after it."""
+    """When a translation was cached, as the statement after it."""
     for n, row in enumerate(rows):
         if row.site is None and any(c.text == change for c in row.changes):
             after = next((r for r in rows[n:] if r.site is not None), None)
-            if after is not None and after.site is not None:
-                return f"   filled just before line {after.site.line}"
+            return f"   filled before {after.text}" if after is not None else ""
     return ""

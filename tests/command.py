@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command as a user runs it, and the file that the README has him write."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.cli import main
+
+FLUSH = """\
+        if src_addr > src_start:
+            flush_tlb_range(src_vma, src_start, src_addr)
+"""
+UNLOCK = "    double_pt_unlock(dst_ptl, src_ptl)\n    if src_folio is not None:"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and its exit status."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+def run(*args: str) -> Ran:
+    """`check-invariants ARGS`, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(list(args))
+        except SystemExit as done:
+            code = int(done.code or 0)
+    return Ran(out.getvalue(), err.getvalue(), code)
+
+
+def write_late_flush(folder: Path) -> Path:
+    """`my_v4.py`: v3 as `show` prints it, with the flush moved below the unlock."""
+    text = run("show", "uffd_move_batching", "--variant", "v3", "--format", "python").stdout
+    assert text.count(FLUSH) == 1
+    assert text.count(UNLOCK) == 1
+    late = FLUSH.replace("        if", "    if").replace("            flush", "        flush")
+    unlock, _, after = UNLOCK.partition("\n")
+    text = text.replace(FLUSH, "").replace(UNLOCK, f"{unlock}\n{late}{after}")
+    path = folder / "my_v4.py"
+    path.write_text(text)
+    return path
