@@ -92,6 +92,7 @@ class Table(Kobject):
 
     ptl: SpinLock = kfield(const=True, doc="its split page-table lock")
     slots: tuple[Pte, ...] = kfield((), const=True, doc="its entries, by address")
+    spare: bool = kfield(False, "in use by nobody at first", const=True)
     freed: bool = kfield(False, "given back to the page allocator")
 
 

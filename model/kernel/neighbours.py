@@ -36,7 +36,7 @@ def pages_of(vma: Vma) -> tuple[Addr, ...]:
 @static
 def mapped_folios(vma: Vma) -> tuple[Folio, ...]:
     """The folios that a VMA maps at first, in order."""
-    return tuple(f for f in vma.world.all(Folio) if not f.__dict__["free"])
+    return tuple(f for f in vma.world.all(Folio) if not f.spare)
 
 
 @kernel("mm/gup.c:pin_user_pages_fast", "7.3.4")

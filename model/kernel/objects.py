@@ -86,6 +86,7 @@ class Folio(Kobject):
     """struct folio of one page (order 0), or one page of a large one if `large`."""
 
     frame: Frame = kfield(const=True, doc="folio_pfn")
+    spare: bool = kfield(False, "mapped by no VMA at first, for copies", const=True)
     locked_by: Thread | None = lockword(None, "PG_locked, and who holds it")
     refcount: int = kfield(0, "_refcount; a pin counts GUP_PIN; 0 is free, or frozen", hi=MAX_REFS)
     free: bool = kfield(False, "back with the page allocator")

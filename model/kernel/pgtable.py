@@ -210,9 +210,8 @@ def pmd_populate(pmd: Pmd, table: Table) -> None:
 @static
 def spare_table(pmd: Pmd) -> Table | None:
     """A table that the entry may be given when it has none (a cast has one at the most)."""
-    used = pmd.__dict__["table"]
     for table in pmd.world.all(Table):
-        if table is not used and table.slots[first_addr(pmd)] is not None:
+        if table.spare and table.slots[first_addr(pmd)] is not None:
             return table
     return None
 

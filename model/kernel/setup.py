@@ -108,7 +108,9 @@ class _Builder:
             self.w.new(Frame, "ZERO", zero=True)
         for i in range(count):
             frame = self.w.all(Frame)[i]
-            frame.__dict__["folio"] = self.w.new(Folio, f"F{i}", frame=frame, free=True)
+            frame.__dict__["folio"] = self.w.new(
+                Folio, f"F{i}", frame=frame, free=True, spare=i >= self.pages
+            )  # fmt: skip
         self.w.new(Swap, "S1", number=1)
 
     def processors(self, count: int) -> tuple[Thread, ...]:
@@ -123,7 +125,7 @@ class _Builder:
         """A table whose slots are the entries of a region."""
         mark = "" if not self.tables.get(region) else "'"
         lock = self.ptl[region] if not mark else self.spare_lock(region)
-        table = self.w.new(Table, name, ptl=lock)
+        table = self.w.new(Table, name, ptl=lock, spare=bool(mark))
         lo, hi = self.spans[region]
         slots: list[Pte | None] = [None] * self.size
         for addr in range(lo, hi):

@@ -23,16 +23,12 @@ import pytest
 from checks.scenario import Role, Setting, Stage
 from model.hw import tlb
 from model.hw.arch import ARCHS, selected
-from model.hw.machine import Pmd, Table
 from model.kernel.casts import Cast, Initial, Neighbour, invocations
-from model.kernel.neighbours import USER, mapped_folios
-from model.kernel.objects import Folio, Vma
-from model.kernel.pgtable import spare_table
+from model.kernel.neighbours import USER
 from model.kernel.setup import NEEDS
 from model.kernel.task import return_to_caller
 from model.lang import expr as ex
 from model.lang.compose import Invocation
-from model.lang.declare import ModelFunction, static
 from model.lang.expr import Expr
 from model.lang.frontend.body import Body
 from model.lang.frontend.routine import Routine
@@ -77,22 +73,6 @@ def choices(world: World, hint: Any) -> list[Any]:
     return [world.decode(code, hint) for code in sort.codes()]
 
 
-def frozen(here: Stage) -> dict[ModelFunction[..., Any], ModelFunction[..., Any]]:
-    """The statics that read the state, answering for ever as when the IR was made.
-
-    See `test_gap_two_statics_read_the_state`.
-    """
-    folios = mapped_folios(here.setup.src_vma)
-    spares = {pmd: spare_table(pmd) for pmd in here.world.all(Pmd)}
-    def folios_then(_: Vma) -> tuple[Folio, ...]:
-        return folios
-
-    def spare_then(pmd: Pmd) -> Table | None:
-        return spares[pmd]
-
-    return {mapped_folios: static(folios_then), spare_table: static(spare_then)}
-
-
 def body(call: Invocation) -> Callable[[], Any]:
     def run() -> Any:
         result = call.fn(*call.args)
@@ -131,7 +111,7 @@ def run_twice(here: Stage, cast: Cast, variant: Variant, seed: int) -> Lockstep:
     system = system_of(here, calls, cast, variant)
     initial = begin(here, cast.initial, bool(cast.others))
     before = base(here)
-    with selected(here.arch), swapped({**variant.swap, **frozen(here)}):
+    with selected(here.arch), swapped(variant.swap):
         bodies = [(c.thread, body(c)) for c in calls]
         run = Lockstep(here.world, system, initial, bodies, rules(here))
         try:
@@ -175,21 +155,6 @@ def test_neighbours_from_every_state(neighbour: Neighbour) -> None:
     shown = [e for e in edges if e.op.kind is not Kind.LET]
     seen = sum((len(run.sides) - 1, e.number) in taken for e in shown)
     assert seen > len(shown) * 0.4, f"{seen} of {len(shown)} edges"
-
-
-def test_gap_two_statics_read_the_state() -> None:
-    """Which folios are mapped at first and which table is spare are taken from the state: as
-    plain Python the answer changes as the state does.  `frozen` makes up for it."""
-    here = stage("x86_64")
-    folios, pmd = mapped_folios(here.setup.src_vma), here.setup.mm.root.pmds[0]
-    spare = spare_table(pmd)
-    try:
-        here.setup.folio(0).free = True
-        pmd.table = None
-        assert mapped_folios(here.setup.src_vma) != folios
-        assert spare_table(pmd) is not spare
-    finally:
-        here.world.restore(base(here))
 
 
 # -- what if the front end were wrong -------------------------------------------------------------
