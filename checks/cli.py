@@ -162,8 +162,9 @@ def _shown(report: Report, form: str) -> list[str]:
     for trace in report.traces:
         lines += ["", *trace_lines(trace), replay_line(trace)]
     for missing in report.missing:
-        lines += ["", f"VIOLATED  {missing.cell.invariant.sentence}",
-                  f"          in {missing.cell.worst[0].play.name}; no trace: {missing.why}"]  # fmt: skip
+        where = missing.cell.worst[0].play.name
+        lines += ["", f"VIOLATED  {missing.cell.invariant.sentence}"]
+        lines += [f"          in {where}; no trace: {missing.why}"]
     return lines
 
 
@@ -268,4 +269,3 @@ def main(args: Sequence[str] | None = None) -> Any:
         sys.stderr.close()
         sys.exit(0)
     sys.exit(BAD)
-

@@ -182,7 +182,12 @@ def families(plays: Iterable[Play]) -> list[list[Play]]:
     """The plays that are reduced together, in order, those of all architectures beside them."""
     groups: dict[object, list[Play]] = {}
     for play in plays:
-        key = (play.role.variant.name, play.role.mutant, Setting.of(play.cast), features_of(play.cast))
+        key = (
+            play.role.variant.name,
+            play.role.mutant,
+            Setting.of(play.cast),
+            features_of(play.cast),
+        )
         groups.setdefault(key, []).append(play)
     return list(groups.values())
 
@@ -241,8 +246,7 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
 
     bad = [o for o in outcomes if invariant.name in o.found.violated]
     if bad:
-        bad.sort(key=lambda o: (len(o.play.cast.others), o.play.cast.pages,
-                                o.found.violated[invariant.name], o.found.states, o.play.name))  # fmt: skip
+        bad.sort(key=lambda o: _simplicity(o, invariant.name))
         return cell(Verdict.VIOLATED, f"in {len(bad)} of {casts} casts", bad)
     unsure = [o for o in outcomes if o.found.why or o.found.broken]
     if unsure:
@@ -261,6 +265,13 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
     return cell(Verdict.HOLDS, "", ())
 
 
+def _simplicity(outcome: Outcome, invariant: str) -> tuple[int, int, int, int, str]:
+    """The smaller, the easier to read is the trace of a violation."""
+    cast, found = outcome.play.cast, outcome.found
+    depth = found.violated[invariant]
+    return len(cast.others), cast.pages, depth, found.states, outcome.play.name
+
+
 def _premise(invariant: Invariant) -> str:
     return f"{invariant.witness} ({', '.join(sorted(invariant.witnessed))})"
 
@@ -268,7 +279,9 @@ def _premise(invariant: Invariant) -> str:
 def _what_broke(outcome: Outcome) -> str:
     if outcome.found.broken == (UNMODELLED,):
         return "reaches code that is not modelled"
-    return "a check of the model failed: " + ", ".join(b.partition(":")[2] for b in outcome.found.broken)
+    return "a check of the model failed: " + ", ".join(
+        b.partition(":")[2] for b in outcome.found.broken
+    )
 
 
 def model_errors(outcomes: Iterable[Outcome]) -> list[Outcome]:

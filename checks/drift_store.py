@@ -49,9 +49,7 @@ def modelled() -> dict[Citation, list[str]]:
                 code = fn.fn.__code__
                 place = shown_path(code.co_filename), code.co_firstlineno
                 found.setdefault((fn.cite, fn.version), set()).add(place)
-    return {
-        key: [f"{file}:{line}" for file, line in sorted(found[key])] for key in sorted(found)
-    }
+    return {key: [f"{file}:{line}" for file, line in sorted(found[key])] for key in sorted(found)}
 
 
 class Sources:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.patches import PATCHES
+
 from .patch_input import Submission, read_submissions
 from .subject import Subject, as_posted, by_name, is_name, no_such_patch, own_model
-
-from model.patches import PATCHES
 
 
 def subjects_of(patch: str, variant: str) -> list[Subject | Submission]:

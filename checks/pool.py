@@ -7,6 +7,7 @@ is kept, and the rest is unfinished.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import time
@@ -72,12 +73,12 @@ def _alone(groups: list[list[Play]], states: Any, watch: Watch | None) -> list[l
     done = 0
     for n in range(len(groups)):
         try:
-            found.append(_play_group(n, lambda: _tell(watch, done, every, states)))
+            found.append(_play_group(n, functools.partial(_tell, watch, done, every, states)))
         except KeyboardInterrupt:
             break
         done += len(groups[n])
         _tell(watch, done, every, states)
-    return found + [[unfinished("interrupted") for _ in g] for g in groups[len(found):]]
+    return found + [[unfinished("interrupted") for _ in g] for g in groups[len(found) :]]
 
 
 def _together(

@@ -30,9 +30,7 @@ def replay(line: str) -> list[Trace]:
     )
     play = Play(casts[0], role, known_archs(schedule.arch)[0])
     stage = Stage(Setting.of(play.cast), play.arch, REGISTRY.values())
-    runner = Runner(
-        stage.raw_system(play.cast, role), stage.initial(play.cast, anytime=True)
-    )
+    runner = Runner(stage.raw_system(play.cast, role), stage.initial(play.cast, anytime=True))
     for tick in schedule.ticks:
         if tick.thread >= len(runner.system.threads):
             raise ModelError(f"the scenario has no CPU {tick.thread}")
@@ -43,6 +41,4 @@ def replay(line: str) -> list[Trace]:
             instead="the model may have changed since; decide the patch again",
         )  # fmt: skip
     broken = runner.failures(done[-1]) if done else runner.interpreter.broken(runner.start)
-    return [
-        describe(play, REGISTRY[name], runner, done, 0) for name in broken if name in REGISTRY
-    ]
+    return [describe(play, REGISTRY[name], runner, done, 0) for name in broken if name in REGISTRY]

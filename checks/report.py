@@ -118,15 +118,11 @@ def plays_of(question: Question) -> list[Play]:
 def answer(question: Question, watch: Watch | None = None) -> Report:
     """Decide a question."""
     plays = plays_of(question)
-    outcomes = play_all(
-        plays, question.chosen, question.limits, jobs=question.jobs, watch=watch
-    )
+    outcomes = play_all(plays, question.chosen, question.limits, jobs=question.jobs, watch=watch)
     columns = []
     for side in question.subject.sides:
         for arch in question.archs:
-            here = tuple(
-                o for o in outcomes if o.play.role is side.role and o.play.arch == arch
-            )
+            here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
             cells = tuple(verdict(i, here) for i in question.chosen)
             columns.append(Column(side, arch, here, cells))
     traces, missing = _traces([c for c in columns if c.side is question.subject.selected])

@@ -99,7 +99,7 @@ class Stage:
         self._families: dict[Any, tuple[Reduced, Press]] = {}
         self._initial: dict[Any, State] = {}
 
-    # -- threads -----------------------------------------------------------------------------------
+    # -- threads --------------------------------------------------------------------------------
 
     def _calls(self, cast: Cast, role: Role) -> list[Invocation]:
         subject = role.variant.call(self.setup)
@@ -142,7 +142,7 @@ class Stage:
             self._rules[user] = found
         return self._rules[user]
 
-    # -- systems ---------------------------------------------------------------------------------------
+    # -- systems --------------------------------------------------------------------------------
 
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""

@@ -125,6 +125,4 @@ def is_name(text: str) -> bool:
 
 def no_such_patch(name: str) -> ModelError:
     """The error for a name that is neither a patch nor a file."""
-    return ModelError(
-        f"no patch and no file '{name}'", instead=near(name, [*PATCHES, *EXAMPLES])
-    )
+    return ModelError(f"no patch and no file '{name}'", instead=near(name, [*PATCHES, *EXAMPLES]))

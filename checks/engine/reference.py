@@ -14,10 +14,10 @@ from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
-from model.lang.ir import Check, Op, Rule, State, StateCheck, System, Thread
+from model.lang.ir import Check, Rule, State, StateCheck, System, Thread
 
 from .generate import Code, RulesCode, ThreadCode, judges_code
-from .layout import Layout, Seat
+from .layout import Layout
 
 DEADLOCK = "no_deadlock"
 
@@ -120,9 +120,7 @@ class Press:
 
 def _watched(code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
     found: list[set[int]] = [set() for _ in code.at]
-    support = [
-        {leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)} for j in judges
-    ]
+    support = [{leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)} for j in judges]
     for edge in code.thread.edges:
         written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
         found[edge.source] |= {k for k, read in enumerate(support) if read & written}
@@ -132,14 +130,9 @@ def _watched(code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int
 class Explorer:
     """Searches one system.  Make a new one for each search: text is shared, marks are not."""
 
-    def __init__(
-        self, system: System, press: Press,
-        live: list[list[frozenset[Local]]] | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, system: System, press: Press) -> None:
         self.system, self.layout = system, press.layout
-        self.codes = [
-            press.thread(n, t) for n, t in enumerate(system.threads)
-        ]
+        self.codes = [press.thread(n, t) for n, t in enumerate(system.threads)]
         self.seats = [code.seat for code in self.codes]
         self.rules = press.rules(system.rules) if system.rules else None
         self._judges = press.judges(system.checks)
@@ -154,7 +147,7 @@ class Explorer:
         """The generated text of every thread and of the rules."""
         return [*self.codes, *([self.rules] if self.rules else [])]
 
-    # -- reporting -----------------------------------------------------------------------------------
+    # -- reporting ------------------------------------------------------------------------------
 
     def _failed(self, state: int, check: Check) -> None:
         if check.invariant.startswith("model:"):
@@ -189,7 +182,7 @@ class Explorer:
         checks = zip(self.system.checks, self._judges, strict=True)
         return any(c.invariant == invariant and not judge(state) for c, judge in checks)
 
-    # -- searching -----------------------------------------------------------------------------------
+    # -- searching ------------------------------------------------------------------------------
 
     def pack(self, initial: State) -> int:
         """A state given by cell, with all threads at their entry."""
@@ -228,9 +221,7 @@ class Explorer:
         search.fired = tuple(bytes(code.fired) for code in self.all_codes())
         return search
 
-    def _level(
-        self, frontier: list[int], limits: Limits, progress: Progress | None
-    ) -> list[int]:
+    def _level(self, frontier: list[int], limits: Limits, progress: Progress | None) -> list[int]:
         """Expand one level; gives the next."""
         search, seen = self._search, self._search.parents
         depth = search.levels

@@ -19,9 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _QUOTE = re.compile(r">(?: ?>)*")
-_HUNK = re.compile(
-    r"@@\s+-(\d{1,9})(?:,(\d{1,9}))?\s+\+(\d{1,9})(?:,(\d{1,9}))?\s+@@(.*)$"
-)
+_HUNK = re.compile(r"@@\s+-(\d{1,9})(?:,(\d{1,9}))?\s+\+(\d{1,9})(?:,(\d{1,9}))?\s+@@(.*)$")
 _DIFF = re.compile(r"diff (?:--git |-)")
 _GIT_PATHS = re.compile(r"diff --git \"?a/(.+?)\"? \"?b/(.+?)\"?\s*$")
 _NOTE = re.compile(

@@ -181,7 +181,5 @@ def _differing(one: Sequence[str], other: Sequence[str]) -> int:
         return max(len(one), len(other))
     matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
     return sum(
-        max(i2 - i1, j2 - j1)
-        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
-        if tag != "equal"
+        max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal"
     )

@@ -25,7 +25,9 @@ def listed(kind: str) -> list[str]:
         case "patches":
             return [*_pairs((p.name, p.title) for p in PATCHES.values()), *EXAMPLES]
         case "variants":
-            return _pairs((f"{p.name} {v.name}", v.doc) for p in PATCHES.values() for v in p.variants)
+            return _pairs(
+                (f"{p.name} {v.name}", v.doc) for p in PATCHES.values() for v in p.variants
+            )
         case "archs":
             return _pairs(
                 (a.name, f"invalidates by {a.remote.name.lower()}; {', '.join(a.cites)}")

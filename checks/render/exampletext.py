@@ -12,8 +12,9 @@ def example_lines(result: ExampleResult) -> list[str]:
     search = result.search
     counts = f"{search.states} states, {search.transitions} transitions, {search.levels - 1} levels"
     if result.steps:
-        lines = [f"VIOLATED  {result.sentence}", f"example   {result.name}",
-                 f"trace     {len(result.steps)} steps (shortest); {counts} visited", ""]  # fmt: skip
+        length = f"{len(result.steps)} steps (shortest)"
+        lines = [f"VIOLATED  {result.sentence}", f"example   {result.name}"]
+        lines += [f"trace     {length}; {counts} visited", ""]
         for n, step in enumerate(result.steps, 1):
             lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[:WIDTH].rstrip())
         return lines

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The machine form.  Version 1: keys are only ever added.
 
-    version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
-    of a patch: patch, recognised, exit, and
-    sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
-    results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, witness,
-               worst[] (names of scenarios)
-    traces[]   invariant, scenario, statements, switches, states, schedule, columns[], stale[], held[],
-               steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
-    missing[]  invariant, scenario, why
-    assumptions[]
+version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
+of a patch: patch, recognised, exit, and
+sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
+results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, witness,
+           worst[] (names of scenarios)
+traces[]   invariant, scenario, statements, switches, states, schedule, columns[], stale[], held[],
+           steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
+missing[]  invariant, scenario, why
+assumptions[]
 """
 
 from __future__ import annotations

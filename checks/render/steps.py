@@ -33,7 +33,9 @@ def _edge(edge: Edge) -> str:
     what = edge.call.name if edge.call is not None else ""
     way = f" {{{edge.choice}}}" if edge.choice else ""
     order = f" {edge.op.access.order}" if edge.op.access is not None else ""
-    text = [f"{line}  {edge.source:4} -> {edge.target:<4} {edge.op.kind}{order}{way} {what}".rstrip()]
+    text = [
+        f"{line}  {edge.source:4} -> {edge.target:<4} {edge.op.kind}{order}{way} {what}".rstrip()
+    ]
     if show(edge.op.guard) != "true":
         text.append(f"when {show(edge.op.guard)}")
     text += [f"{show(u.place)} := {show(u.value)}" for u in edge.op.updates]

@@ -64,9 +64,7 @@ def _described(variant: Variant, mutant: str) -> str:
 
 
 def _filled(word: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=f"{word:<10}", subsequent_indent=" " * 10
-    )
+    return textwrap.wrap(text, WIDTH, initial_indent=f"{word:<10}", subsequent_indent=" " * 10)
 
 
 def _row(name: str, texts: Sequence[str], width: int) -> list[str]:
@@ -99,7 +97,9 @@ def _basis(report: Report, side: Side) -> list[str]:
     for text, archs in _reasons(columns).items():
         lines += _indented(f"{text} ({', '.join(archs)})")
     assumed = sorted({c.initial.assumption for c in casts if c.initial.assumption})
-    lines += [line for text in assumed for line in _indented(f"ASSUMES a state no kernel is in: {text}")]
+    lines += [
+        line for text in assumed for line in _indented(f"ASSUMES a state no kernel is in: {text}")
+    ]
     lines += _branches(report, side)
     for seen in report.question.subject.patch.observations:
         if seen.variant == side.role.variant.name:
@@ -181,5 +181,3 @@ def line_text(file: str, line: int) -> str:
 
 def _indented(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
-
-

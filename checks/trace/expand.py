@@ -19,7 +19,7 @@ from .shortest import RULE, Move
 from .visible import shared
 
 
-class Unfaithful(ModelError):
+class UnfaithfulError(ModelError):
     """The tool's own error: what was found in the reduced system does not replay."""
 
 
@@ -51,7 +51,7 @@ class _Expander:
             )
         return self._fails(done[-1])
 
-    # -- all fills ----------------------------------------------------------------------------------
+    # -- all fills ------------------------------------------------------------------------------
 
     def saturated(self, moves: Sequence[Move]) -> list[Tick]:
         """The run with every fill made as soon as it can be, up to the tick that fails."""
@@ -63,7 +63,7 @@ class _Expander:
                 while True:
                     done = self._runner.tick(pos, tick)
                     if done is None:
-                        raise Unfaithful(
+                        raise UnfaithfulError(
                             f"a trace to '{self._invariant}' does not replay: "
                             f"step {len(ticks)} {tick} cannot be taken"
                         )
@@ -75,7 +75,7 @@ class _Expander:
                         break
         if self._runner.deadlocked(pos) or self._invariant in self._runner.interpreter.broken(pos):
             return ticks
-        raise Unfaithful(f"a trace to '{self._invariant}' does not violate it when replayed")
+        raise UnfaithfulError(f"a trace to '{self._invariant}' does not violate it when replayed")
 
     def _ticks(self, move: Move) -> list[Tick]:
         """The ticks of a move: one for each of its shared steps, by the unmerged numbers."""
@@ -105,7 +105,7 @@ class _Expander:
                         pos, changed = after, True
         return pos
 
-    # -- only those that are needed -------------------------------------------------------------------
+    # -- only those that are needed -------------------------------------------------------------
 
     def shortened(self, ticks: list[Tick]) -> list[Tick]:
         """Without the hardware steps that the violation does not need."""

@@ -121,10 +121,7 @@ class Runner:
         if done.tick.rule:
             pos = done.after
         for edge in done.edges:
-            found += [
-                c.invariant
-                for c in self.interpreter.failing(pos, edge.op, done.tick.thread)
-            ]
+            found += [c.invariant for c in self.interpreter.failing(pos, edge.op, done.tick.thread)]
             pos = self.interpreter.take(pos, done.tick.thread, edge)
         found += self.interpreter.broken(pos)
         if self.deadlocked(pos):
@@ -135,6 +132,4 @@ class Runner:
         """Whether somebody has not returned and nobody can move."""
         if self.interpreter.ended(pos):
             return False
-        return all(
-            self.next_edges(pos, n) is None for n in range(len(self.system.threads))
-        )
+        return all(self.next_edges(pos, n) is None for n in range(len(self.system.threads)))

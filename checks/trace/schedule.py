@@ -19,7 +19,9 @@ from ..decide import Play
 from .run import Tick
 
 _TICK = re.compile(r"(\d)(?:\{([^}]*)\})?(?:\*(\d+))?|\[([^\]]+)\]")
-_HEAD = re.compile(r"(?P<patch>[^#]+)#(?P<variant>[^/~]+)(~(?P<mutant>[^/]+))?/(?P<cast>.+)@(?P<arch>[\w.-]+)")
+_HEAD = re.compile(
+    r"(?P<patch>[^#]+)#(?P<variant>[^/~]+)(~(?P<mutant>[^/]+))?/(?P<cast>.+)@(?P<arch>[\w.-]+)"
+)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ reference explorer; a merged step costs as many statements as it was made of.
 
 from __future__ import annotations
 
+import functools
 import heapq
 from dataclasses import dataclass, field
 
-from model.lang.ir import Check, Edge, State
+from model.lang.ir import Edge, Op, State
 
 from ..engine.reference import DEADLOCK, Explorer
 from .visible import count
@@ -59,15 +60,15 @@ class Shortest:
         for code, _ in marks:
             code.names["fired"] = _Recorder(self._fired)
             ops = code.ops
-            code.names["fail"] = lambda s, n, k, ops=ops: self._fail(n, ops[n].checks[k])
+            code.names["fail"] = functools.partial(self._fail, ops)
         try:
             return self._run(self._explorer.pack(initial), most)
         finally:
             for code, fired in marks:
                 code.names["fired"] = fired
 
-    def _fail(self, number: int, check: Check) -> None:
-        if check.invariant == self._invariant:
+    def _fail(self, ops: tuple[Op, ...], _: int, number: int, check: int) -> None:
+        if ops[number].checks[check].invariant == self._invariant:
             self._bad.append(number)
 
     def _run(self, start: int, most: int) -> Path | None:

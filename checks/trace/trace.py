@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from model.lang.sorts import Set
 from ..decide import Play, Theatre
 from ..engine.reference import DEADLOCK
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
-from .expand import Unfaithful, expand
+from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
 from .schedule import write_schedule
 from .shortest import RULE, Shortest
@@ -71,7 +72,7 @@ class Trace:
 def find_trace(play: Play, invariant: Invariant) -> Trace | None:
     """The trace of a violation; None if the search for it gave up.
 
-    Unfaithful if what the reduced system shows does not replay.
+    UnfaithfulError if what the reduced system shows does not replay.
     """
     theatre = Theatre([invariant])
     for movers in (True, False):  # as `Theatre.play`: they may rest on a discipline that is broken
@@ -84,10 +85,10 @@ def find_trace(play: Play, invariant: Invariant) -> Trace | None:
         if path.found:
             break
     else:
-        raise Unfaithful(f"'{invariant.name}' is not violated when {play.name} is searched again")
-    runner = Runner(
-        stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True)
-    )
+        raise UnfaithfulError(
+            f"'{invariant.name}' is not violated when {play.name} is searched again"
+        )
+    runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
     done = expand(runner, path.moves, invariant.name)
     return describe(play, invariant, runner, done, path.states)
 
@@ -101,7 +102,7 @@ def describe(
     rows = _without_begun(_rows(done, known), pending)
     last = done[-1].after if done else runner.start
     threads = [r.thread for r in rows if r.thread != RULE]
-    switches = sum(1 for a, b in zip(threads, threads[1:], strict=False) if a != b)
+    switches = sum(1 for a, b in itertools.pairwise(threads) if a != b)
     names = [t.name for t in runner.system.threads]
     held = [(cpu(n), held_by(last, n)) for n in names]
     stale = _stale(runner, done, rows) if invariant.group == "tlb" else []
@@ -114,7 +115,7 @@ def describe(
     )  # fmt: skip
 
 
-# -- rows ---------------------------------------------------------------------------------------------
+# -- rows --------------------------------------------------------------------------------------
 
 
 def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
@@ -146,9 +147,12 @@ def _without_begun(rows: list[Row], pending: Sequence[Row]) -> list[Row]:
     """Without statements that have only begun and done nothing yet: they are still to come."""
     for row in pending:
         mine = [n for n, r in enumerate(rows) if r.thread == row.thread]
-        if mine and rows[mine[-1]].site == row.site and row.text == rows[mine[-1]].text + LATER:
-            if all(c.text == UNCHANGED for c in rows[mine[-1]].changes):
-                rows = [r for n, r in enumerate(rows) if n != mine[-1]]
+        if not mine:
+            continue
+        begun = rows[mine[-1]]
+        idle = all(c.text == UNCHANGED for c in begun.changes)
+        if idle and begun.site == row.site and row.text == begun.text + LATER:
+            rows = [r for r in rows if r is not begun]
     return rows
 
 
@@ -210,7 +214,7 @@ def _arguments(step: Done, call: Call) -> list[str]:
     return found
 
 
-# -- below the rows -----------------------------------------------------------------------------------
+# -- below the rows ----------------------------------------------------------------------------
 
 
 def _pending(runner: Runner, done: Sequence[Done], invariant: Invariant) -> list[Row]:

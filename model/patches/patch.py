@@ -20,8 +20,8 @@ class Variant:
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
     says so.  `call` gives the routine and its arguments in a world; `swap` replaces functions
-    that it calls.  `file` is where the routines are, for traces.  `base` and `base_variant` are what
-    a user's own variant was made from.
+    that it calls.  `file` is where the routines are, for traces.  `base` and `base_variant` are
+    what a user's own variant was made from.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Observation:
 class Patch:
     """A patch and what is known of its versions.
 
-    `before` and `after` name the variants that a bare name compares.  `never` lists branches that no
-    cast takes ("file.py:function: the condition"), with the reason.
+    `before` and `after` name the variants that a bare name compares.  `never` lists branches that
+    no cast takes ("file.py:function:line:yes or no"), with the reason.
     """
 
     name: str

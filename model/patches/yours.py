@@ -67,6 +67,8 @@ def _is_defined_in(value: Any, module: str) -> bool:
 def _functions_of(patch: Patch, base: Variant) -> list[Function]:
     """The model functions of the patch's own modules."""
     package = f"model.patches.{patch.name}"
-    modules = [m for n, m in sorted(sys.modules.items()) if n == package or n.startswith(package + ".")]
+    modules = [
+        m for n, m in sorted(sys.modules.items()) if n == package or n.startswith(package + ".")
+    ]
     return [f for m in modules if isinstance(m, ModuleType) for f in vars(m).values()
             if isinstance(f, ModelFunction) and f.fn.__module__ == m.__name__]  # fmt: skip

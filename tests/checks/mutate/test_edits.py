@@ -13,7 +13,7 @@ from checks.mutate import mutant, mutants_of, role
 from model.lang.errors import ModelError
 from model.patches.uffd_move_batching import PATCH
 
-TEXT = '''\
+TEXT = """\
 def routine(a, b):
     lock(a)
     if not stable(a):
@@ -26,7 +26,7 @@ def routine(a, b):
         flush(a, b, kind=1)
     unlock(a)
     return 0
-'''
+"""
 
 
 def routine() -> ast.FunctionDef:

@@ -8,7 +8,6 @@ Every invariant has a mutant that breaks it; what has none is listed, with the r
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,9 +54,7 @@ def baseline(name: str, arch: str) -> frozenset[str]:
 
 def same_play(row: Mutant) -> str:
     """The first mutant of the same variant in the same cast."""
-    return next(
-        m.name for m in MUTANTS.values() if (m.cast, m.variant) == (row.cast, row.variant)
-    )
+    return next(m.name for m in MUTANTS.values() if (m.cast, m.variant) == (row.cast, row.variant))
 
 
 @pytest.mark.parametrize(("name", "arch"), ROWS)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Golden tests: a file holds a command on its first line, then exactly what it prints.
 
-    python -m tests.checks.render.test_golden      writes them anew; read the difference
+python -m tests.checks.render.test_golden      writes them anew; read the difference
 """
 
 from __future__ import annotations
