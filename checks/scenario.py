@@ -222,7 +222,7 @@ def _stores(cast: Cast) -> int:
     return sum(n.user_stores for n in cast.others)
 
 
-SPECIAL = frozenset({"user", "pt_reclaim", "gup_fast", "gup_fast_dst"})
+SPECIAL = frozenset({"user", "pt_reclaim", "pt_reclaim_src", "gup_fast", "gup_fast_dst"})
 """Neighbours that make steps conflict which otherwise would not: they have families apart."""
 
 

@@ -213,6 +213,8 @@ class Explorer:
         frontier = [start]
         try:
             while frontier and not search.why:
+                if self._out_of_bounds(limits, progress):
+                    break
                 search.levels += 1
                 frontier = self._level(frontier, limits, progress)
         except KeyboardInterrupt:

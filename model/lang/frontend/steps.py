@@ -50,9 +50,7 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
     return CompiledStep(op, _call(ctx, fn, args), body.result)
 
 
-def _kind(
-    fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: list[Cell]
-) -> Kind:
+def _kind(fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: list[Cell]) -> Kind:
     if fn.barrier:
         return Kind.BARRIER
     if written:

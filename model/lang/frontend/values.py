@@ -62,7 +62,8 @@ def lift(world: World, value: Value, like: Sort | None = None) -> Expr:
         sort = world.sort(type(value))
         return ex.const(world.encode(value, sort), sort)
     if isinstance(value, frozenset) and isinstance(like, Set):
-        parts = [ex.single(lift(world, v, like.elem), like) for v in value]
+        made = [ex.single(lift(world, v, like.elem), like) for v in value]
+        parts = sorted(made, key=ex.show)  # sets have no order, the text of a system has
         group: Expr = ex.const(0, like)
         for part in parts:
             group = ex.union(group, part)

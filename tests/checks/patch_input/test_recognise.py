@@ -70,9 +70,7 @@ def test_more_context_is_the_same() -> None:
 def changed(old: str, new: str, where: str = SHIFT) -> str:
     """The patch with a change in one hunk."""
     assert old in where
-    first, second = (
-        body.replace(old, new) if body == where else body for body in (SHIFT, WALK)
-    )
+    first, second = (body.replace(old, new) if body == where else body for body in (SHIFT, WALK))
     return diff(hunk(SHIFT_SECTION, first), hunk(WALK_SECTION, second, 90))
 
 
@@ -89,7 +87,10 @@ UNLOCK = " 	spin_unlock(from->ptl);\n"
         (changed("addr, end)", "addr, end - PAGE_SIZE)"), "shift_entry: 1 line"),
         (changed("-	return 0;\n", " 	return 0;\n"), "shift_entry: 1 line"),
         (changed(FLUSH, ""), "shift_entry: 2 lines"),
-        (changed("+		cond_resched();\n", "+		cpu_relax();\n", WALK), "shift_range: 1 line"),
+        (
+            changed("+		cond_resched();\n", "+		cpu_relax();\n", WALK),
+            "shift_range: 1 line",
+        ),
         (diff(hunk(SHIFT_SECTION, SHIFT)), "shift_range: not touched"),
         (
             PATCH + diff(hunk("int slide(void)", " a;\n+	b();\n c;\n"), path="mm/slide.c"),

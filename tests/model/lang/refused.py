@@ -14,8 +14,24 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from model.lang import (
-    Array, Bounded, Kobject, World, check, choose, current, effect, ghost, kernel, kfield, pure,
-    record, rule, static, step, unmodelled, wait_until,
+    Array,
+    Bounded,
+    Kobject,
+    World,
+    check,
+    choose,
+    current,
+    effect,
+    ghost,
+    kernel,
+    kfield,
+    pure,
+    record,
+    rule,
+    static,
+    step,
+    unmodelled,
+    wait_until,
 )
 from model.lang.sorts import Int
 

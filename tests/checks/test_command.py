@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line: bad input is one line and exit status 2, limits are UNKNOWN and 3, and what is
+printed does not depend on the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import run, write_late_flush
+
+SMALL = "move+gup_fast/1p/ptl=different/init=all_at_src"
+ROOT = Path(__file__).parents[2]
+SEEDS = Path(os.environ.get("CHECK_INVARIANTS_SEEDS", ROOT.parent / "shared" / "seeds"))
+
+
+def one_line(*args: str) -> str:
+    """The only line of a refusal."""
+    ran = run(*args)
+    assert ran.exit_code == 2
+    assert ran.stdout == ""
+    assert ran.stderr.count("\n") == 1
+    assert "Traceback" not in ran.stderr
+    return ran.stderr
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    (tmp_path / "empty.patch").write_bytes(b"")
+    (tmp_path / "binary.patch").write_bytes(bytes(range(256)) * 64)
+    (tmp_path / "cut.patch").write_text(
+        "--- a/mm/a.c\n+++ b/mm/a.c\n@@ -1,3 +1,4 @@ int f(void)\n one();\n+two();\n"
+    )
+    with (tmp_path / "huge.patch").open("wb") as huge:
+        huge.truncate(20 * 2**20 + 1)
+    for name in ("empty.patch", "binary.patch", "cut.patch", "huge.patch", "absent.patch"):
+        assert name in one_line(str(tmp_path / name))
+    one_line(str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path: Path) -> None:
+    path = tmp_path / "secret.patch"
+    path.write_text("x")
+    path.chmod(0)
+    one_line(str(path))
+
+
+def test_names_that_are_not_known() -> None:
+    assert "uffd_move_batching" in one_line("uffd_move_batchin")
+    assert "arm64" in one_line("uffd_move_batching", "--arch", "arm46")
+    assert "did you mean" in one_line("uffd_move_batching", "--invariant", "no_deadlok")
+    assert "did you mean" in one_line("uffd_move_batching", "--mutant", "no flsh")
+    assert "no scenario fits" in one_line("uffd_move_batching", "--scenario", "move+nobody")
+    assert "no_ack_wait" in one_line("example:shoot", "--variant", "no_ack")
+    assert "cpus" in one_line("example:shoot", "--param", "cpu=2")
+    one_line("example:shoot", "--param", "cpus=99")
+    one_line("replay", "nonsense")
+    one_line("uffd_move_batching", "--max-states", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("x = (\n", "not Python"),
+        ("x = 1 / 0\n", "ZeroDivisionError"),
+        ("x = 1\n", "neither VARIANT nor PATCH"),
+        (
+            "from model.patches.yours import variant_of\n"
+            'VARIANT = variant_of("uffd_move_batching", "v3", __name__)\n',
+            "replaces no function",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_used(tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    assert what in one_line(str(path))
+
+
+def test_a_model_that_is_refused_says_where(tmp_path: Path) -> None:
+    path = write_late_flush(tmp_path)
+    text = path.read_text()
+    line = text[: text.index("double_pt_unlock(dst_ptl")].count("\n") + 1
+    path.write_text(text.replace("double_pt_unlock(dst_ptl", "double_pt_unlck(dst_ptl", 1))
+    said = one_line(str(path), "--arch", "x86_64", "--scenario", SMALL)
+    assert f"my_v4.py:{line}:" in said
+    assert "double_pt_unlock" in said
+
+
+def test_limits_are_unknown() -> None:
+    few = run("uffd_move_batching", "--arch", "x86_64", "--scenario", SMALL, "--max-states", "5",
+              "--variant", "merged", "--format", "json")  # fmt: skip
+    assert few.exit_code == 3
+    results = json.loads(few.stdout)["patches"][0]["results"]
+    assert {r["verdict"] for r in results} == {"UNKNOWN"}
+    assert all("--max-states" in r["reason"] for r in results)
+    late = run("uffd_move_batching", "--arch", "x86_64", "--scenario", SMALL, "--timeout", "1e-9")
+    assert late.exit_code == 3
+    assert "--timeout" in late.stdout
+
+
+def test_same_output_from_run_to_run() -> None:
+    command = [sys.executable, "-m", "checks", "uffd_move_batching", "--variant", "merged",
+               "--arch", "x86_64,arm64", "--scenario", "move+[gu]*st/1p/ptl=different/init=h*",
+               "--mutant", "no flush"]  # fmt: skip
+    printed = set()
+    for seed, jobs in (("1", "1"), ("2", "2")):
+        ran = subprocess.run(
+            [*command, "--jobs", jobs], capture_output=True, text=True, check=False, cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )  # fmt: skip
+        assert ran.stderr == ""
+        printed.add(ran.stdout)
+    assert len(printed) == 1
+
+
+@pytest.mark.skipif(not SEEDS.is_dir(), reason="the seeds are not beside this checkout")
+def test_seeds() -> None:
+    few = ("--arch", "x86_64", "--scenario", SMALL)
+    ran = run(str(SEEDS / "000_7bfcd4afc51f22e2.txt"), *few)
+    assert "is uffd_move_batching v3" in ran.stdout
+    assert ran.exit_code in (0, 3)  # few casts do not reach every premise
+    for name, kind in (
+        ("001_be609a0e770fcb56.txt", "fragment"), ("002_38b7d060e5ca534e.txt", "diff"),
+        ("003_0cf1677b46667999.txt", "diff"), ("004_dcbfa4743ae69023.txt", "list of commits"),
+    ):  # fmt: skip
+        ran = run(str(SEEDS / name))
+        assert ran.exit_code == 3
+        assert ran.stdout.startswith("UNKNOWN")
+        assert f"kind      {kind}" in ran.stdout

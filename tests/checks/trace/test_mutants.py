@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each mutant that the flush, the locks and the checks of MOVE are shown with has a readable trace,
+which names what went wrong and can be carried out again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from checks.decide import Play
+from checks.mutate import cast_of, mutants_of, role
+from checks.render.columns import WIDTH
+from checks.render.tracetext import LINES, trace_lines
+from checks.replay import replay
+from checks.trace.trace import find_trace
+from invariants import REGISTRY
+from model.patches.uffd_move_batching import PATCH
+
+NAMED = {
+    "no flush": "spin_unlock(src.ptl)",
+    "flush one page short": "spin_unlock(src.ptl)",
+    "flush after the PTLs": "flush_tlb_range(src+0, end of src)  <- not reached yet",
+    "pin check before the PTE is cleared": "set_pte_at(dst+0",
+    "no re-check after the locks": "double_pt_lock()",
+    "PTLs in argument order": "spin_lock_nested(dst.ptl)  <- waits",
+    "sleeping folio lock under the PTL": "folio_lock(F0)",
+    "folio lock left held": "return_to_caller()",
+    "no folio trylock for the next page": "move_present_ptes()",
+    "index not updated": "folio_unlock(F0)",
+}
+"""What must be on the trace: where it fails, or the step that comes too late."""
+
+MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_trace_of_a_mutant(name: str) -> None:
+    mutant = MUTANTS[name]
+    play = Play(
+        cast_of(PATCH, mutant), replace(role(PATCH, mutant), source=PATCH.name), mutant.archs[0]
+    )
+    trace = find_trace(play, REGISTRY[mutant.breaks[0]])
+    assert trace is not None
+    lines = trace_lines(trace)
+    assert any(NAMED[name] in line for line in lines), "\n".join(lines)
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= WIDTH
+    assert all(r.site is not None or r.thread < 0 for r in trace.rows)
+    again = {t.invariant.name: t for t in replay(trace.schedule)}
+    assert again[trace.invariant.name].rows == trace.rows
