@@ -179,9 +179,13 @@ PT_RECLAIM = Neighbour(
     "pt_reclaim", "MADV_DONTNEED frees the destination's table",
     {"6.14": _on(zap_table, "dst_vma")}, needs=frozenset({"spare_table"}),
 )  # fmt: skip
+PT_RECLAIM_SRC = Neighbour(
+    "pt_reclaim_src", "MADV_DONTNEED frees the source's table",
+    {"6.14": _on(zap_table, "src_vma")}, needs=frozenset({"spare_table"}),
+)  # fmt: skip
 
 READERS = (
     USER, GUP_FAST, GUP_FAST_DST, FOLIO_REFERENCED, RECLAIM, SWAP_IN, MIGRATE, WRITE_FAULT, NUMA,
-    UFFD_WP, ZAP_SRC, ZAP_DST, FREE_SRC, FREE_DST, UFFD_COPY, PT_RECLAIM,
+    UFFD_WP, ZAP_SRC, ZAP_DST, FREE_SRC, FREE_DST, UFFD_COPY, PT_RECLAIM, PT_RECLAIM_SRC,
 )  # fmt: skip
 """Every neighbour that holds VMAs for reading, or no lock of the mm at all."""

@@ -20,6 +20,7 @@ from model.lang.declare import ModelFunction
 
 from ..patch import Observation, Patch, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
+from .never import NEVER
 
 # -- variants --------------------------------------------------------------------------------------
 
@@ -285,6 +286,7 @@ PATCH = Patch(
     before="per_page",
     after="merged",
     observations=OBSERVATIONS,
+    never=NEVER,
     casts=CastSet(
         "move", (*READERS, SECOND, BACK), INITIAL, assumed=ASSUMED, pair_initial=("all_at_src",),
         same_ptl_initial=("all_at_src", "one_at_dst"),
