@@ -9,6 +9,7 @@ from .edits import (
     drop_keyword,
     move_after,
     replace_argument,
+    replace_keyword,
 )
 from .mutant import mutant
 from .uffd_move import FLUSHING, IPTE
@@ -51,6 +52,12 @@ NEIGHBOURS = (
         drop_keyword("PteVal", "uffd_wp", in_="try_to_migrate_one"),
         breaks="userfaultfd_protection_stays",
         cast="move+migrate+uffd_wp/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "migration entries all writable", "the new page is mapped writable whatever its entry says",
+        replace_keyword("PteVal", "write", "True", in_="remove_migration_pte"),
+        breaks="no_permission_is_gained a_writable_page_is_exclusive",
+        cast="move+migrate/1p/ptl=different/init=shared",
     ),
     mutant(
         "new page mapped before its rmap is set", "UFFDIO_COPY sets the entry first",

@@ -16,6 +16,7 @@ movers, one step of any kind, left movers (Lipton).  Ghost updates have no time 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,9 @@ from .conflicts import DISCIPLINE, Classifier, Others
 
 _LARGEST = 150
 """A location is kept where joining would make more edges than this: only size is at stake."""
+
+_LONGEST = 3000
+"""So it is where an operation would be written with more nodes than this."""
 
 Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
@@ -124,15 +128,17 @@ class _Merger:
         )
 
     def _remove(self, at: int, ways_in: list[Edge], ways_out: list[Edge]) -> None:
+        made = [self._join(first, second) for first in ways_in for second in ways_out]
+        joined = [e for e in made if e is not None]
+        if any(size(e.op) > _LONGEST for e in joined):
+            return
         for edge in ways_out:
             self._entering[edge.target].remove(edge)
-        for first in ways_in:
-            self._leaving[first.source].remove(first)
-            for second in ways_out:
-                joined = self._join(first, second)
-                if joined is not None:
-                    self._leaving[first.source].append(joined)
-                    self._entering[joined.target].append(joined)
+        for edge in ways_in:
+            self._leaving[edge.source].remove(edge)
+        for edge in joined:
+            self._leaving[edge.source].append(edge)
+            self._entering[edge.target].append(edge)
         self._entering[at], self._leaving[at] = [], []
 
     def _join_entry(self) -> None:
@@ -201,6 +207,17 @@ def compose(first: Op, second: Op) -> Op:
     kind = first.kind if _is_nothing(second) else second.kind if _is_nothing(first) else Kind.MERGED
     new = tuple(Update(p, v) for p, v in updates.items() if p is not v)
     return Op(kind, guard, new, tuple(dict.fromkeys(checks)), first.access or second.access)
+
+
+def size(op: Op) -> int:
+    """How many nodes an operation is written with."""
+    parts = [op.guard, *(c.cond for c in op.checks), *(u.value for u in op.updates)]
+    return sum(_nodes(p) for p in parts)
+
+
+@functools.cache
+def _nodes(e: Expr) -> int:
+    return 1 + sum(_nodes(child) for child in ex.children(e))
 
 
 def _same_place(one: Cell, two: Cell) -> Expr:

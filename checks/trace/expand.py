@@ -130,9 +130,23 @@ class _Expander:
         """With each hardware step as late as it can be."""
         for n in reversed([n for n, t in enumerate(ticks) if t.rule]):
             rest = [*ticks[:n], *ticks[n + 1 :]]
-            for place in range(len(rest) - 1, n, -1):
-                later = [*rest[:place], ticks[n], *rest[place:]]
-                if self._shows(later):
-                    ticks = later
+            positions = self._positions(rest)
+            rule = self._runner.rule(ticks[n].rule)
+            for place in range(min(len(rest), len(positions)) - 1, n, -1):
+                if not self._runner.interpreter.can_fire(positions[place], rule):
+                    continue
+                done = self._runner.run([ticks[n], *rest[place:]], positions[place])
+                if done is not None and self._fails(done[-1]):
+                    ticks = [*rest[:place], ticks[n], *rest[place:]]
                     break
         return ticks
+
+    def _positions(self, ticks: Sequence[Tick]) -> list[Position]:
+        """Where each tick begins, as far as they can be carried out."""
+        found = [self._runner.start]
+        for tick in ticks:
+            done = self._runner.tick(found[-1], tick)
+            if done is None:
+                break
+            found.append(done.after)
+        return found
