@@ -30,7 +30,11 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
     "set_pte_at ptep_set_access_flags",
     "no permission is gained that the VMA does not give",
     relied_on="user space: mprotect",
-    mutants=("writable regardless of the VMA",),
+    witness=(
+        "set_pte_at ptep_set_access_flags",
+        "an entry is set; of the VMAs of a cast, that of a forked child is read-only",
+    ),
+    mutants=("migration entries all writable",),
 )
 def no_permission_is_gained(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
     return (

@@ -2,7 +2,8 @@
 """A small address space: two anonymous VMAs of one mm, their tables, folios and CPUs.
 
 The source VMA maps `pages` pages at first, the destination none.  What a cast does not need is
-not made: a spare page, a spare table, a forked child, the zero page, further anon_vmas.
+not made: a spare page, a spare table, a forked child, the zero page, further anon_vmas.  The child
+has made its VMA read-only; UFFDIO_MOVE takes no such VMA (mm/userfaultfd.c:validate_move_areas).
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class _Builder:
         shift = lo if region == "child" else 0
         return self.w.new(
             Vma, region, mm=mm, start=lo, end=hi, shift=shift, anon_vma=own, trees=trees,
-            lock=self.sem(f"{region}.vma_lock"),
+            lock=self.sem(f"{region}.vma_lock"), writable=region != "child",
         )  # fmt: skip
 
 
