@@ -46,6 +46,7 @@ class Attacher:
         self._ctx = ctx
         self._view = view(ctx.world)
         self.selected = tuple(selected)
+        self._conditions: dict[tuple[object, ...], Expr] = {}
         self._at_steps = [i for i in self.selected if i.kind == "step"]
         names = {i.name for i in self.selected}
         self._fields = "fields_change_under_their_locks" in names
@@ -80,9 +81,12 @@ class Attacher:
         missing = [p for p in params if p not in given]
         if missing:
             raise TypeError(f"{invariant.name} asks {edge.call.name} for '{missing[0]}'")
-        args = [self._static(given[p]) for p in params]
-        body = run_pure(self._ctx, invariant.fn, args, fields=True)
-        cond = body.truth(body.result, body.tree)
+        key = (invariant.name, *(given[p] for p in params))
+        if key not in self._conditions:
+            args = [self._static(given[p]) for p in params]
+            body = run_pure(self._ctx, invariant.fn, args, fields=True)
+            self._conditions[key] = body.truth(body.result, body.tree)
+        cond = self._conditions[key]
         return [] if cond is ex.TRUE else [Check(invariant.name, cond, bool(invariant.steady))]
 
     def _static(self, value: Any) -> Any:
