@@ -91,11 +91,12 @@ class Stage:
             self._fill = compose.rules(self._ctx, tlb.FILL)
             self._evict = compose.rules(self._ctx, tlb.EVICT)
             self._store = compose.rules(self._ctx, tlb.STORES)
+            self._resume = compose.rules(self._ctx, tlb.RESUME)
         self.variables = self.world.variables()
         self._empty = System("", self.variables, (), self._fill)
         self._checks = self._attacher.state_checks()
         self._finals = self._attacher.end_checks()
-        self._rules: dict[bool, tuple[Rule, ...]] = {}
+        self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
         self._families: dict[Any, tuple[Reduced, Press]] = {}
         self._initial: dict[Any, State] = {}
 
@@ -132,37 +133,44 @@ class Stage:
                 self._threads[key] = eager(order_accesses(alone)).threads[0]
         return self._threads[key]
 
-    def _hardware(self, user: bool) -> tuple[Rule, ...]:
-        if user not in self._rules:
-            found = (*self._fill, *(self._store if user else ()))
+    def _by_user(self, cast: Cast) -> tuple[Rule, ...]:
+        """What the user CPU does besides walking: store, and stop being lazy."""
+        stores, lazy = _stores(cast) > 0, _is_lazy(cast)
+        return (*(self._store if stores else ()), *(self._resume if lazy else ()))
+
+    def _hardware(self, cast: Cast) -> tuple[Rule, ...]:
+        key = (_stores(cast) > 0, _is_lazy(cast))
+        if key not in self._rules:
+            found = (*self._fill, *self._by_user(cast))
             if self.anytime:
                 found += self._evict
             else:
                 found = eager(System("", self.variables, (), found)).rules
-            self._rules[user] = found
-        return self._rules[user]
+            self._rules[key] = found
+        return self._rules[key]
 
     # -- systems --------------------------------------------------------------------------------
 
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""
         threads = tuple(self.raw(c, role) for c in self._calls(cast, role))
-        rules = (*self._fill, *self._evict, *(self._store if _stores(cast) else ()))
+        rules = (*self._fill, *self._evict, *self._by_user(cast))
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def system(self, cast: Cast, role: Role) -> System:
         """The system of a cast, before reductions."""
         threads = tuple(self._thread(c, role) for c in self._calls(cast, role))
-        rules = self._hardware(_stores(cast) > 0)
+        rules = self._hardware(cast)
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""
         as_is = self.anytime if anytime is None else anytime
-        key = (cast.initial.name, _stores(cast), as_is)
+        key = (cast.initial.name, _stores(cast), _is_lazy(cast), as_is)
         if key not in self._initial:
             self.world.restore(self._base)
             self.setup.user.stores = _stores(cast)
+            self.setup.user.lazy = _is_lazy(cast)
             cast.initial.set_up(self.setup)
             state = compose.initial_state(self._ctx)
             self.world.restore(self._base)
@@ -187,7 +195,7 @@ class Stage:
             for n, thread in enumerate(self.system(cast, role).threads):
                 seats[n][id(thread)] = thread
             initial.setdefault(cast.initial.name, self.initial(cast))
-        rules = self._hardware(_stores(plays[0][0]) > 0)
+        rules = self._hardware(plays[0][0])
         return Family(
             self.variables, [list(s.values()) for s in seats], rules, self._checks, self._finals,
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
@@ -218,11 +226,17 @@ class Stage:
         return explorer, explorer.run(self.initial(cast), limits, progress)
 
 
+def _is_lazy(cast: Cast) -> bool:
+    return any(n.user_lazy for n in cast.others)
+
+
 def _stores(cast: Cast) -> int:
     return sum(n.user_stores for n in cast.others)
 
 
-SPECIAL = frozenset({"user", "pt_reclaim", "pt_reclaim_src", "gup_fast", "gup_fast_dst"})
+SPECIAL = frozenset(
+    {"user", "lazy_user", "pt_reclaim", "pt_reclaim_src", "gup_fast", "gup_fast_dst"}
+)
 """Neighbours that make steps conflict which otherwise would not: they have families apart."""
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stale translations: what a TLB or a walk cache may still hold, and when it must not."""
+"""Stale translations: what a TLB or a walk cache may still hold, and when it must not.
+
+A lazy CPU may hold what it likes of translations: it uses none before it has caught up with the
+flushes that it was spared (hw.tlb.run_mm_again).  Its walk cache may not: it walks speculatively.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ def no_translation_to_a_free_page(s: View) -> bool:
     "nobody walks through a pointer to a free table",
     relied_on="mm/pgtable-generic.c: the page of a table is used for other data once it is freed",
     witness=("free-table", "a table is freed"),
-    mutants=("no flush of walk caches",),
+    mutants=("no flush of walk caches", "lazy CPU spared the flush of a freed table"),
 )
 def no_pointer_to_a_free_table(s: View) -> bool:
     return all(not table.freed for cpu in s.cpus for pmd in s.pmds for table in cpu.walk[pmd])
@@ -51,7 +55,8 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
         mm.tlb_flush_batched.pending != mm.tlb_flush_batched.flushed for mm in s.mms
     )
     return recorded or all(
-        pte.table.ptl != lock
+        cpu.lazy
+        or pte.table.ptl != lock
         or pte.table != pmd_at(cpu, pte.addr).table
         or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
         for cpu in s.cpus
@@ -69,7 +74,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     return all(
-        not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
+        cpu.lazy or not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes
         if pte.addr in translated(cpu)

@@ -29,6 +29,13 @@ NEIGHBOURS = (
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src", archs=FLUSHING,
     ),
     mutant(
+        "lazy CPU spared the flush of a freed table", "that flush leaves lazy CPUs alone",
+        replace_argument("flush_everywhere", 3, "True", nth=1, in_="tlb_flush_mmu"),
+        breaks="no_pointer_to_a_free_table",
+        cast="move+lazy_user+pt_reclaim/1p/ptl=different/init=all_at_src",
+        why_not={"arm64": "the invalidation is broadcast (arch/arm64/include/asm/tlbflush.h)"},
+    ),
+    mutant(
         "map count not dropped", "MADV_DONTNEED leaves the map count as it is",
         drop("folio_remove_rmap_pte", in_="zap_pte"),
         breaks="map_counts_balance freed_unlocked_and_unmapped",

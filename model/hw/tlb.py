@@ -169,7 +169,7 @@ def store(cpu: Cpu, addr: Addr, through: Translation) -> None:
 
 FILL = (remember_table, fill)
 EVICT = (forget, forget_table)
-STORES = (set_dirty, store)
+STORES = (set_accessed, set_dirty, store)
 
 
 # -- invalidation ----------------------------------------------------------------------------------
@@ -268,3 +268,6 @@ def run_mm_again(cpu: Cpu) -> None:
     wait_until(cpu.user and cpu.lazy)
     drop(cpu, 0, addresses_of(cpu))
     cpu.lazy = False
+
+
+RESUME = (run_mm_again,)

@@ -48,7 +48,8 @@ class Initial:
 class Neighbour:
     """A routine that may run beside the one under test.
 
-    `since` gives what it calls by the first kernel version with that text.
+    `since` gives what it calls by the first kernel version with that text.  `user_stores` and
+    `user_lazy` are about the user CPU: how often it stores, and whether it is lazy at first.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Neighbour:
     since: Mapping[str, Callable[[Setup], Routine | None]] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
     user_stores: int = 0
+    user_lazy: bool = False
     again: Callable[[Setup], tuple[Any, ...]] | None = None
     """The routine under test a second time, with these arguments, instead of `since`."""
 

@@ -125,6 +125,11 @@ def _nothing(_: Setup) -> Routine | None:
 SPARE = frozenset({"spare_page"})
 
 USER = Neighbour("user", "a user CPU stores once", {"6.12": _nothing}, user_stores=1)
+LAZY_USER = Neighbour(
+    "lazy_user",
+    "the user CPU is in a kernel thread at first, keeps its TLB, and runs the mm again some time",
+    {"6.12": _nothing}, user_lazy=True,
+)  # fmt: skip
 GUP_FAST = Neighbour(
     "gup_fast", "GUP-fast pins a source page", {"6.12": _on(gup_some_page, "src_vma")}
 )
@@ -185,7 +190,7 @@ PT_RECLAIM_SRC = Neighbour(
 )  # fmt: skip
 
 READERS = (
-    USER, GUP_FAST, GUP_FAST_DST, FOLIO_REFERENCED, RECLAIM, SWAP_IN, MIGRATE, WRITE_FAULT, NUMA,
+    USER, LAZY_USER, GUP_FAST, GUP_FAST_DST, FOLIO_REFERENCED, RECLAIM, SWAP_IN, MIGRATE, WRITE_FAULT, NUMA,
     UFFD_WP, ZAP_SRC, ZAP_DST, FREE_SRC, FREE_DST, UFFD_COPY, PT_RECLAIM, PT_RECLAIM_SRC,
 )  # fmt: skip
 """Every neighbour that holds VMAs for reading, or no lock of the mm at all."""
