@@ -12,7 +12,7 @@ from .registry import at_end, at_step, by_engine
 by_engine(
     "no_null_pointer_is_followed", "lifetime", "no null pointer is followed",
     "the processor", "model/lang/frontend/body.py",
-    ("read write", "a field is accessed"),
+    ("return", "a routine has run to its end"),
     ("entry not looked at before use",),
 )  # fmt: skip
 

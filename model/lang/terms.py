@@ -180,8 +180,10 @@ def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
 
 def _both_constant(e: Expr) -> bool:
     """Whether `e` is a choice between constants, which a test may be pushed into."""
-    return isinstance(e, Op) and e.name == "ite" and all(
-        isinstance(x, Const) or _both_constant(x) for x in e.args[1:]
+    return (
+        isinstance(e, Op)
+        and e.name == "ite"
+        and all(isinstance(x, Const) or _both_constant(x) for x in e.args[1:])
     )
 
 

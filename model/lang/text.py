@@ -262,9 +262,7 @@ class _SystemReader:
                 self._back()
                 break
         self._locals = {}
-        self._threads.append(
-            Thread(name, routine, tuple(own), tuple(edges), entry, end, locations)
-        )
+        self._threads.append(Thread(name, routine, tuple(own), tuple(edges), entry, end, locations))
 
     def _edge(self, line: Line, forms: list[Form]) -> Edge:
         _need(line, forms, 3, "an edge is a source, a target and an operation")

@@ -98,9 +98,7 @@ def system_of(here: Stage, calls: Sequence[Invocation], cast: Cast, variant: Var
     """The raw system.  Threads that no variant changes are made for one of them only."""
     subject, plain = Role(variant), Role(PATCH.variant(PATCH.after))
     alone = here.raw_system(replace(cast, others=cast.others and (USER,)), plain)
-    threads = [
-        here.raw(call, subject if call.fn is calls[0].fn else plain) for call in calls
-    ]
+    threads = [here.raw(call, subject if call.fn is calls[0].fn else plain) for call in calls]
     return replace(alone, threads=tuple(threads))
 
 

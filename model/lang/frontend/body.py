@@ -126,9 +126,7 @@ class Body(Evaluator):
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             self.assign(node.target, self.eval(node.value), node)
         elif isinstance(node, ast.AugAssign):
-            loaded = ast.copy_location(
-                ast.BinOp(_as_load(node.target), node.op, node.value), node
-            )
+            loaded = ast.copy_location(ast.BinOp(_as_load(node.target), node.op, node.value), node)
             self.assign(node.target, self.eval(loaded), node)
         elif isinstance(node, ast.If):
             self.branch(node)

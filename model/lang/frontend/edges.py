@@ -44,6 +44,7 @@ class Graph:
             unique = f"{name}'{n}"
         return self.locals.setdefault(unique, ex.local(unique, sort))
 
+
 class Edges(Evaluator):
     """Expressions of one function that is inlined into a thread's graph.
 
@@ -142,9 +143,7 @@ class Edges(Evaluator):
         if fn.kind == "effect":
             self.refuse(node, f"{fn.name} is part of a step", instead="call it from a @step")
         body = run_pure(self.ctx, fn, args, fields=False)
-        self.pending += [
-            replace(c, cond=ex.implies(self.path, c.cond)) for c in body.checks
-        ]
+        self.pending += [replace(c, cond=ex.implies(self.path, c.cond)) for c in body.checks]
         return body.result
 
     def call_model(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:

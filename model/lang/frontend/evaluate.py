@@ -320,9 +320,7 @@ class Expressions:
     def choice(self, cond: Expr, then: Value, other: Value, node: ast.AST) -> Value:
         """`then` if `cond` else `other`, tuples element by element."""
         if isinstance(then, tuple) and isinstance(other, tuple) and len(then) == len(other):
-            return tuple(
-                self.choice(cond, a, b, node) for a, b in zip(then, other, strict=True)
-            )
+            return tuple(self.choice(cond, a, b, node) for a, b in zip(then, other, strict=True))
         if then is other or (va.is_static(then) and va.is_static(other) and then == other):
             return then
         like = self.joint(then, other, node)

@@ -115,6 +115,12 @@ def _shared(s: Setup) -> None:
     share_with_child(s, _last(s))
 
 
+def _once_shared(s: Setup) -> None:
+    """After fork and the child's exit: nobody else maps the page, and nobody has said so yet."""
+    s.folio(_last(s)).anon_exclusive = False
+    s.src(_last(s)).val = replace(s.src(_last(s)).val, write=False)
+
+
 def _read_only(s: Setup) -> None:
     for page in range(s.pages):
         s.src(page).val = replace(s.src(page).val, write=False)
@@ -213,6 +219,8 @@ INITIAL = (
     Initial("hole", "the last source page is not there", _hole),
     Initial("shared", "the last page is shared with a forked child, read-only", _shared,
             _needs("child")),
+    Initial("once_shared", "the child that shared the last page is gone; not exclusive yet",
+            _once_shared),
     Initial("read_only", "exclusive pages mapped read-only", _read_only),
     Initial("clean", "pages that nobody has written to", _clean),
     Initial("pinned", "the last page is pinned", _pinned),
@@ -288,7 +296,11 @@ PATCH = Patch(
     observations=OBSERVATIONS,
     never=NEVER,
     casts=CastSet(
-        "move", (*READERS, SECOND, BACK), INITIAL, assumed=ASSUMED, pair_initial=("all_at_src",),
+        "move",
+        (*READERS, SECOND, BACK),
+        INITIAL,
+        assumed=ASSUMED,
+        pair_initial=("all_at_src",),
         same_ptl_initial=("all_at_src", "one_at_dst"),
     ),
 )
