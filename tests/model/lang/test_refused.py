@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +12,14 @@ from model.lang import World, compose, kernel, step, unmodelled
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError
-from model.lang.frontend.source import Context
+from model.lang.frontend.source import Context, shown_path
 from model.lang.frontend.steps import compile_step
 from model.lang.ir import Kind
 
-from . import refused
+from . import refused, refused_steps
 from .refused import CASES, Box, Case
 
-FILE = "tests/model/lang/refused.py"
-SOURCE = Path(refused.__file__).read_text().splitlines()
+assert refused_steps.CASES is CASES  # importing it adds the steps
 
 
 def compiled(world: World, fn: ModelFunction[..., Any]) -> None:
@@ -36,14 +34,17 @@ def compiled(world: World, fn: ModelFunction[..., Any]) -> None:
 
 
 def marked(fn: ModelFunction[..., Any]) -> str:
-    """``line:col`` of the mark in a function, or in what it calls."""
-    lines, start = inspect.getsourcelines(fn.fn)
+    """``file:line:col`` of the mark in a function, or in what it calls."""
+    at = fn.fn
+    lines, start = inspect.getsourcelines(at)
     if not any("# here: " in line for line in lines):
-        lines, start = inspect.getsourcelines(refused.reads_memory.fn)
+        at = refused.reads_memory.fn
+        lines, start = inspect.getsourcelines(at)
+    file = shown_path(inspect.getsourcefile(at) or "?")
     for number, line in enumerate(lines, start):
         code, mark, text = line.rstrip().partition("# here: ")
         if mark:
-            return f"{number}:{max(code.find(text), 0)}"
+            return f"{file}:{number}:{max(code.find(text), 0)}"
     raise AssertionError(f"{fn.name} has no mark")
 
 
@@ -52,7 +53,7 @@ def test_refusal(case: Case) -> None:
     assert isinstance(case.function, ModelFunction)
     with pytest.raises(ModelError) as error:
         compiled(refused.world(), case.function)
-    assert str(error.value) == f"{FILE}:{marked(case.function)}: {case.message}"
+    assert str(error.value) == f"{marked(case.function)}: {case.message}"
 
 
 # -- what a function in `refused` cannot show -----------------------------------------------------
