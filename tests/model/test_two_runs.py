@@ -2,9 +2,8 @@
 """Every routine of a cast does as plain Python what its IR does, step by step.
 
 Each variant of the built-in patch beside every neighbour, from every initial state, on every
-architecture, under random schedules with hardware in between.  Tried by hand besides what
-`test_a_broken_front_end_is_noticed` does: each difference there was once made in the front end
-itself, and found.
+architecture, under random schedules with hardware in between.  That a front end which is wrong is
+noticed is a test as well: `test_a_broken_front_end_is_noticed`.
 """
 
 from __future__ import annotations
