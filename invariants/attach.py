@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -162,9 +162,4 @@ def _follow(ctx: Context, owner: Expr, path: str) -> Expr:
     return value
 
 
-def fired_tokens(edges: Sequence[Edge]) -> frozenset[str]:
-    """The tokens of edges that were taken, for witnesses."""
-    return frozenset().union(*(tokens(e.call) for e in edges if e.call is not None))
-
-
-__all__ = ["Attacher", "View", "fired_tokens", "tokens"]
+__all__ = ["Attacher", "View", "tokens"]
