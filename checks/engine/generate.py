@@ -1,38 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The Python text of a thread: one function per location; of rules: one function for all.
 
-Each function appends the successors of a packed state `s` to `out`, marks the edges that fired
-in `fired`, and reports failed checks to `fail`.  The text depends on the layout only, so that it
-serves every initial state, and every cast in which the thread reduces to the same graph.
+Each function calls `step` with every operation that fires in a packed state `s`, by number, and
+the state after it, and `fail` with every check that fails, by operation and check.  The text
+depends on the layout only, so that it serves every initial state, and every cast in which the
+thread reduces to the same graph.
+
+A step depends on few bits of the state and writes few, its *footprint*; what the text did in one
+state is therefore known for every state that agrees in these (`known`).
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from model.lang.expr import Cell, Expr
-from model.lang.ir import Check, Op, Rule, StateCheck, Thread
+from model.lang.ir import Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
 from .pytext import Text, conjuncts
 
-Out = Callable[[int], None]
-Successors = Callable[[int, Out], None]
-Fail = Callable[[int, Check], None]
+Note = Callable[[tuple[int, int]], None]
+Run = Callable[[int, Note, Note], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What the operations at one place do in a state.
+
+    `taken`: the number of each that fires and the state after it; `failed`: checks that fail, by
+    number of operation and check.
+    """
+
+    taken: list[tuple[int, int]]
+    failed: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Moves in every state that agrees in the footprint: the bits that each of them flips."""
+
+    flips: list[int]
+    numbers: list[int]
+    failed: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, moves: Moves, state: int) -> Effect:
+        """What the moves in one state flip."""
+        flips = [new ^ state for _, new in moves.taken]
+        return cls(flips, [number for number, _ in moves.taken], moves.failed)
 
 
 class Code:
     """Operations of one thread or of rules, compiled as they are first needed.
 
-    `fired` has a mark for each operation, in order; `fail` is told of a failed check in a state.
+    `footprints` has one for each location; rules have one location.
     """
 
-    def __init__(self, ops: tuple[Op, ...]) -> None:
+    def __init__(self, ops: tuple[Op, ...], text: Text) -> None:
         self.ops = ops
-        self.fired = bytearray(len(ops))
-        self.names: dict[str, Any] = {"fired": self.fired, "fail": None}
+        self._text = text
+        self._runs: dict[int, Run] = {}
+        self.footprints: list[int] = []
+        self.known: dict[int, Effect] = {}
 
     @functools.cached_property
     def cells(self) -> frozenset[Cell]:
@@ -41,78 +74,81 @@ class Code:
         found |= {u.place for op in self.ops for u in op.updates if isinstance(u.place, Cell)}
         return frozenset(found)
 
-    def report_to(self, fail: Fail) -> None:
-        """Start afresh: nothing has fired, and failed checks go to `fail`."""
-        ops = self.ops
-        self.fired[:] = bytes(len(ops))
-        self.names["fail"] = lambda s, n, k: fail(s, ops[n].checks[k])
+    def moves(self, state: int, at: int = 0) -> Moves:
+        """What the operations at a location do in a state."""
+        run = self._runs.get(at)
+        if run is None:
+            lines = ["def run(s, step, fail):", *_indent(self._lines(at)), "    return"]
+            run = self._runs[at] = compiled(self._text, lines)["run"]
+        taken: list[tuple[int, int]] = []
+        failed: list[tuple[int, int]] = []
+        run(state, taken.append, failed.append)
+        return Moves(taken, failed)
 
-    def run(self, text: Text, lines: list[str], name: str) -> None:
-        """Compile definitions into `names`."""
-        constants = [f"{key} = {values}" for key, values in text.constants.items()]
-        source = "\n".join([*constants, *lines, ""])
-        exec(compile(source, f"<{name}>", "exec"), self.names)
+    def effect(self, state: int, at: int = 0) -> Effect:
+        """The moves in every state that agrees with this one in the footprint."""
+        key = state & self.footprints[at]
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = Effect.of(self.moves(state, at), state)
+        return found
+
+    def _lines(self, at: int) -> list[str]:
+        raise NotImplementedError
 
 
 class ThreadCode(Code):
-    """The successor function of each location of a thread."""
+    """The successors of each location of a thread."""
 
     def __init__(self, layout: Layout, seat: Seat, thread: Thread) -> None:
-        super().__init__(tuple(e.op for e in thread.edges))
+        super().__init__(tuple(e.op for e in thread.edges), Text(layout, seat))
         self.seat, self.thread = seat, thread
-        self._text = Text(layout, seat)
         self._leaving: dict[int, list[int]] = {}
         for n, edge in enumerate(thread.edges):
             self._leaving.setdefault(edge.source, []).append(n)
-        self.at: list[Successors | None] = [
-            self._later(at) if at in self._leaving else None for at in range(thread.locations)
-        ]
+        pc = seat.pc.mask << seat.pc.offset
+        self.footprints = [pc] * thread.locations
+        for n, op in enumerate(self.ops):
+            self.footprints[thread.edges[n].source] |= self._text.bits_of(op)
 
-    def _later(self, at: int) -> Successors:
-        def first_time(s: int, out: Out) -> None:
-            made = self.at[at] = self._make(at)
-            made(s, out)
-
-        return first_time
-
-    def _make(self, at: int) -> Successors:
+    def _lines(self, at: int) -> list[str]:
         items = []
-        for n in self._leaving[at]:
+        for n in self._leaving.get(at, []):
             edge = self.thread.edges[n]
             move = [] if edge.target == at else [(self.seat.pc, edge.target)]
             items.append((conjuncts(edge.op.guard), _action(self._text, edge.op, n, move)))
-        lines = [f"def at{at}(s, out):", *_indent(_decide(self._text, items))]
-        self.run(self._text, lines, self.thread.routine)
-        made: Successors = self.names[f"at{at}"]
-        return made
+        return _decide(self._text, items)
 
 
 class RulesCode(Code):
-    """One successor function for all rules."""
+    """The successors by rules, which are always at the same place."""
 
     def __init__(self, layout: Layout, rules: tuple[Rule, ...]) -> None:
-        super().__init__(tuple(r.op for r in rules))
+        super().__init__(tuple(r.op for r in rules), Text(layout))
+        self.footprints = [functools.reduce(int.__or__, map(self._text.bits_of, self.ops))]
+
+    def _lines(self, at: int) -> list[str]:
+        assert at == 0
+        text = self._text
+        items = [(conjuncts(op.guard), _action(text, op, n, [])) for n, op in enumerate(self.ops)]
+        return _decide(text, items)
+
+
+class Judge:
+    """A condition on states, true or false of a packed one; `footprint` is what it looks at."""
+
+    def __init__(self, layout: Layout, check: StateCheck) -> None:
         text = Text(layout)
-        items = [
-            (conjuncts(rule.op.guard), _action(text, rule.op, n, []))
-            for n, rule in enumerate(rules)
-        ]
-        lines = ["def rules(s, out):", *_indent(_decide(text, items)), "    return"]
-        self.run(text, lines, "rules")
-        self.all: Successors = self.names["rules"]
+        lines = ["def holds(s):", f"    return {text.test(check.cond)}"]
+        self.holds: Callable[[int], Any] = compiled(text, lines)["holds"]
+        self.footprint = text.bits(check.cond)
 
 
-def judges_code(layout: Layout, judges: Iterable[StateCheck]) -> list[Callable[[int], Any]]:
-    """A function for each condition, true or false of a packed state."""
-    text = Text(layout)
-    lines: list[str] = []
-    count = 0
-    for judge in judges:
-        lines += [f"def judge{count}(s):", f"    return {text.test(judge.cond)}"]
-        count += 1
-    code = Code(())
-    code.run(text, lines, "judges")
-    return [code.names[f"judge{n}"] for n in range(count)]
+def compiled(text: Text, lines: list[str]) -> dict[str, Any]:
+    """What the definitions define."""
+    names: dict[str, Any] = dict(text.constants)
+    exec(compile("\n".join([*lines, ""]), "<generated>", "exec"), names)
+    return names
 
 
 def _indent(lines: Iterable[str]) -> list[str]:
@@ -124,10 +160,10 @@ def _action(text: Text, op: Op, number: int, move: list[tuple[Slot, int]]) -> li
     lines: list[str] = []
     for k, check in enumerate(op.checks):
         lines.append(f"if not {text.test(check.cond)}:")
-        lines.append(f"    fail(s, {number}, {k})")
+        lines.append(f"    fail(({number}, {k}))")
         if check.invariant.startswith("model:"):
             lines.append("    return")
-    return [*lines, f"fired[{number}] = 1", f"out({text.successor(op.updates, move)})"]
+    return [*lines, f"step(({number}, {text.successor(op.updates, move)}))"]
 
 
 def _decide(text: Text, items: list[tuple[tuple[Expr, ...], list[str]]]) -> list[str]:

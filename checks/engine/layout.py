@@ -143,6 +143,24 @@ class Layout:
                 fixed += (index.value - first(dim)) * strides[n]
         return fixed, moving, Slot(0, var.sort.bits, var.sort.lowest)
 
+    def bits(self, place: Expr, seat: Seat | None = None) -> int:
+        """The bits of a place; of one with a computed index, those of all that it may be, the
+        field of None included."""
+        slot = self.slot(place, seat)
+        if slot is not None:
+            return slot.mask << slot.offset
+        assert isinstance(place, Cell)
+        fixed, moving, shape = self.array(place)
+        found = {fixed}
+        for index, low, stride in moving:
+            lowest = index.sort.lowest - low
+            numbers = range(lowest, lowest + (1 << index.sort.bits))
+            found = {at + n * stride for at in found for n in numbers}
+        mask = 0
+        for at in found:
+            mask |= shape.mask << at if at >= 0 else shape.mask >> -at
+        return mask
+
     # -- threads -----------------------------------------------------------------------------------
 
     def seat(self, number: int, thread: Thread, live: list[frozenset[Local]] | None) -> Seat:

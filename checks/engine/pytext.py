@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from model.lang.expr import Cell, Const, Expr, Local, Op, Ranges
+from model.lang import ir
+from model.lang.expr import Cell, Const, Expr, Local, Op, Ranges, children
 from model.lang.ir import Update
 from model.lang.sorts import Bool, Int, Rec
 
@@ -22,6 +23,7 @@ class Text:
         self.layout, self.seat = layout, seat
         self._values: dict[Expr, str] = {}
         self._tests: dict[Expr, str] = {}
+        self._bits: dict[Expr, int] = {}
         self.constants: dict[str, tuple[int, ...]] = {}
         self._names: dict[tuple[int, ...], str] = {}
 
@@ -196,6 +198,38 @@ class Text:
             if place is not None:
                 return f"s & {e.args[1].value << place[0]}"
         return None
+
+    def bits(self, e: Expr) -> int:
+        """The bits of the state that the text of an expression may look at."""
+        found = self._bits.get(e)
+        if found is None:
+            found = self._bits[e] = self._bits_of(e)
+        return found
+
+    def _bits_of(self, e: Expr) -> int:
+        place = self.fixed_place(e)
+        if place is not None:
+            offset, slot = place
+            return slot.mask << offset
+        if isinstance(e, Op) and e.name == "inter" and isinstance(e.args[1], Const):
+            place = self.fixed_place(e.args[0])
+            if place is not None:
+                return e.args[1].value << place[0]
+        found = self.layout.bits(e, self.seat) if isinstance(e, Cell) else 0
+        for child in children(e):
+            found |= self.bits(child)
+        return found
+
+    def bits_of(self, op: ir.Op) -> int:
+        """The bits that an operation may look at or write."""
+        found = self.bits(op.guard)
+        for check in op.checks:
+            found |= self.bits(check.cond)
+        for update in op.updates:
+            found |= self.layout.bits(update.place, self.seat) | self.bits(update.value)
+            for index in children(update.place):
+                found |= self.bits(index)
+        return found
 
     # -- updates -----------------------------------------------------------------------------------
 

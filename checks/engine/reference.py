@@ -14,9 +14,9 @@ from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
-from model.lang.ir import Check, Rule, State, StateCheck, System, Thread
+from model.lang.ir import Rule, State, StateCheck, System, Thread
 
-from .generate import Code, RulesCode, ThreadCode, judges_code
+from .generate import Code, Effect, Judge, RulesCode, ThreadCode
 from .layout import Layout
 
 DEADLOCK = "no_deadlock"
@@ -83,7 +83,7 @@ class Press:
         self._live = live
         self._threads: dict[tuple[int, int], ThreadCode] = {}
         self._rules: dict[int, RulesCode] = {}
-        self._judges: dict[Any, list[Callable[[int], Any]]] = {}
+        self._judges: dict[StateCheck, Judge] = {}
         self._watch: dict[Any, list[tuple[int, ...]]] = {}
         self._kept: list[object] = []
 
@@ -104,11 +104,12 @@ class Press:
             self._rules[id(rules)] = RulesCode(self.layout, rules)
         return self._rules[id(rules)]
 
-    def judges(self, judges: tuple[StateCheck, ...]) -> list[Callable[[int], Any]]:
-        """A function for each condition about states."""
-        if judges not in self._judges:
-            self._judges[judges] = judges_code(self.layout, judges)
-        return self._judges[judges]
+    def judges(self, checks: tuple[StateCheck, ...]) -> list[Judge]:
+        """The text of conditions about states."""
+        for check in checks:
+            if check not in self._judges:
+                self._judges[check] = Judge(self.layout, check)
+        return [self._judges[check] for check in checks]
 
     def watch(self, code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
         """For each location, the judges whose truth the edges that leave it may change."""
@@ -119,12 +120,22 @@ class Press:
 
 
 def _watched(code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
-    found: list[set[int]] = [set() for _ in code.at]
+    found: list[set[int]] = [set() for _ in code.footprints]
     support = [{leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)} for j in judges]
     for edge in code.thread.edges:
         written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
         found[edge.source] |= {k for k, read in enumerate(support) if read & written}
     return [tuple(sorted(group)) for group in found]
+
+
+class _Mark:
+    """What one search has found out of the operations of one thread, or of the rules."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self.fired = bytearray(len(code.ops))
+        self.flips: dict[int, list[int]] = {}
+        """What changes, by the bits of the footprint."""
 
 
 class Explorer:
@@ -138,21 +149,34 @@ class Explorer:
         self._judges = press.judges(system.checks)
         self._finals = press.judges(system.finals)
         self._relevant = [press.watch(code, system.checks) for code in self.codes]
+        self._marks = [_Mark(code) for code in self.all_codes()]
+        self._good: list[set[int]] = [set() for _ in self._judges]
         self._search = Search()
         self._stopped = False
-        for code in self.all_codes():
-            code.report_to(self._failed)
 
     def all_codes(self) -> list[Code]:
         """The generated text of every thread and of the rules."""
         return [*self.codes, *([self.rules] if self.rules else [])]
 
-    # -- reporting ------------------------------------------------------------------------------
+    # -- judging --------------------------------------------------------------------------------
 
-    def _failed(self, state: int, check: Check) -> None:
-        if check.invariant.startswith("model:"):
-            self._stopped = True
-        self._note(check.invariant, state, self._search.levels, at_step=True)
+    def _learn(self, mark: _Mark, state: int, at: int) -> list[int]:
+        """What a thread's steps, or the rules, flip here, which this search had not seen yet."""
+        if self.codes:
+            effect = mark.code.effect(state, at)
+        else:  # rules alone look at all of the state, and no state comes twice
+            effect = Effect.of(mark.code.moves(state, at), state)
+        for number in effect.numbers:
+            mark.fired[number] = 1
+        ended = False
+        for number, k in effect.failed:
+            invariant = mark.code.ops[number].checks[k].invariant
+            ended = ended or invariant.startswith("model:")
+            self._note(invariant, state, self._search.levels, at_step=True)
+        self._stopped = ended
+        if self.codes and not ended:
+            mark.flips[state & mark.code.footprints[at]] = effect.flips
+        return effect.flips
 
     def _note(self, invariant: str, state: int, depth: int, *, at_step: bool) -> None:
         if invariant not in self._search.violations:
@@ -160,9 +184,14 @@ class Explorer:
 
     def _judge(self, state: int, judges: tuple[int, ...], depth: int) -> None:
         for k in judges:
-            name = self.system.checks[k].invariant
-            if name not in self._search.violations and not self._judges[k](state):
-                self._note(name, state, depth, at_step=False)
+            judge, good = self._judges[k], self._good[k]
+            seen = state & judge.footprint
+            if seen in good:
+                continue
+            if judge.holds(state):
+                good.add(seen)
+            else:
+                self._note(self.system.checks[k].invariant, state, depth, at_step=False)
 
     def _end(self, state: int, depth: int) -> None:
         """Nothing moves any more: all have returned, or it is a deadlock."""
@@ -175,12 +204,12 @@ class Explorer:
     def failing_finals(self, state: int) -> list[str]:
         """What does not hold at the end, in a state in which every thread has returned."""
         finals = zip(self.system.finals, self._finals, strict=True)
-        return [final.invariant for final, judge in finals if not judge(state)]
+        return [final.invariant for final, judge in finals if not judge.holds(state)]
 
     def fails(self, state: int, invariant: str) -> bool:
         """Whether a state breaks an invariant about states."""
         checks = zip(self.system.checks, self._judges, strict=True)
-        return any(c.invariant == invariant and not judge(state) for c, judge in checks)
+        return any(c.invariant == invariant and not judge.holds(state) for c, judge in checks)
 
     # -- searching ------------------------------------------------------------------------------
 
@@ -220,7 +249,7 @@ class Explorer:
         except KeyboardInterrupt:
             search.why = "interrupted"
         search.states = len(search.parents)
-        search.fired = tuple(bytes(code.fired) for code in self.all_codes())
+        search.fired = tuple(bytes(mark.fired) for mark in self._marks)
         return search
 
     def _level(self, frontier: list[int], limits: Limits, progress: Progress | None) -> list[int]:
@@ -228,46 +257,46 @@ class Explorer:
         search, seen = self._search, self._search.parents
         depth = search.levels
         tables = [
-            (seat.pc.offset, seat.pc.mask, code.at, watch)
-            for seat, code, watch in zip(self.seats, self.codes, self._relevant, strict=True)
+            (seat.pc.offset, seat.pc.mask, mark.code.footprints, mark.flips, mark, watch)
+            for seat, mark, watch in zip(self.seats, self._marks, self._relevant, strict=False)
         ]
-        rules = self.rules.all if self.rules else None
+        rules = self._marks[-1] if self.rules else None
+        footprint = self.rules.footprints[0] if self.rules else 0
         software = self.system.rules and not all(r.hardware for r in self.system.rules)
         every = tuple(range(len(self._judges)))
         following: list[int] = []
-        out: list[int] = []
-        put, clear = out.append, out.clear
         for count, state in enumerate(frontier, 1):
             if not count & 0xFFF and self._out_of_bounds(limits, progress):
                 return following
             moved = self._stopped = False
-            for offset, mask, at, watch in tables:
+            for offset, mask, footprints, known, mark, watch in tables:
                 here = state >> offset & mask
-                fn = at[here]
-                if fn is None:
-                    continue
-                fn(state, put)
-                if out:
+                flips = known.get(state & footprints[here])
+                if flips is None:
+                    flips = self._learn(mark, state, here)
+                if flips:
                     moved = True
-                    search.transitions += len(out)
-                    for new in out:
+                    search.transitions += len(flips)
+                    for flip in flips:
+                        new = state ^ flip
                         if new not in seen:
                             seen[new] = state
                             following.append(new)
                             if watch[here]:
                                 self._judge(new, watch[here], depth)
-                    clear()
             if rules is not None:
-                rules(state, put)
-                if out:
+                flips = rules.flips.get(state & footprint)
+                if flips is None:
+                    flips = self._learn(rules, state, 0)
+                if flips:
                     moved = moved or bool(software)
-                    search.transitions += len(out)
-                    for new in out:
+                    search.transitions += len(flips)
+                    for flip in flips:
+                        new = state ^ flip
                         if new not in seen:
                             seen[new] = state
                             following.append(new)
                             self._judge(new, every, depth)
-                    clear()
             if not moved and not self._stopped:
                 self._end(state, depth - 1)
         return following

@@ -7,11 +7,10 @@ reference explorer; a merged step costs as many statements as it was made of.
 
 from __future__ import annotations
 
-import functools
 import heapq
 from dataclasses import dataclass, field
 
-from model.lang.ir import Edge, Op, State
+from model.lang.ir import Edge, State
 
 from ..engine.reference import DEADLOCK, Explorer
 from .visible import count
@@ -48,28 +47,13 @@ class Shortest:
 
     def __init__(self, explorer: Explorer, invariant: str) -> None:
         self._explorer, self._invariant = explorer, invariant
-        self._fired: list[int] = []
-        self._bad: list[int] = []
         self._weights = [
             [count(edge.origin()) for edge in code.thread.edges] for code in explorer.codes
         ]
 
     def find(self, initial: State, most: int) -> Path | None:
         """The path, or None if more than `most` states would have to be visited."""
-        marks = [(code, code.names["fired"]) for code in self._explorer.all_codes()]
-        for code, _ in marks:
-            code.names["fired"] = _Recorder(self._fired)
-            ops = code.ops
-            code.names["fail"] = functools.partial(self._fail, ops)
-        try:
-            return self._run(self._explorer.pack(initial), most)
-        finally:
-            for code, fired in marks:
-                code.names["fired"] = fired
-
-    def _fail(self, ops: tuple[Op, ...], _: int, number: int, check: int) -> None:
-        if ops[number].checks[check].invariant == self._invariant:
-            self._bad.append(number)
+        return self._run(self._explorer.pack(initial), most)
 
     def _run(self, start: int, most: int) -> Path | None:
         first: Node = (start, RULE)
@@ -115,27 +99,20 @@ class Shortest:
         found = []
         layout = self._explorer.layout
         for n, code in enumerate(self._explorer.codes):
-            successors = code.at[layout.value(state, code.seat.pc)]
-            if successors is None:
-                continue
-            out = self._step(successors, state)
-            bad = set(self._bad)
-            for number, new in out:
+            moves = code.moves(state, layout.value(state, code.seat.pc))
+            bad = {
+                number for number, k in moves.failed
+                if code.ops[number].checks[k].invariant == self._invariant
+            }  # fmt: skip
+            for number, new in moves.taken:
                 move = Move(n, code.thread.edges[number].origin())
                 found.append((move, self._weights[n][number], new, number in bad))
         rules = self._explorer.rules
         if rules is not None:
-            for number, new in self._step(rules.all, state):
+            for number, new in rules.moves(state).taken:
                 name = self._explorer.system.rules[number].name
                 found.append((Move(RULE, rule=name), 0, new, False))
         return found
-
-    def _step(self, successors: object, state: int) -> list[tuple[int, int]]:
-        self._fired.clear()
-        self._bad.clear()
-        out: list[int] = []
-        successors(state, out.append)  # type: ignore[operator]  # generated code
-        return list(zip(self._fired, out, strict=True))
 
     def _path(
         self, came: dict[Node, tuple[Node, Move]], node: Node, last: Move | None, states: int
@@ -147,25 +124,7 @@ class Shortest:
         return Path(moves[::-1], states)
 
 
-class _Recorder:
-    """Stands in for the marks of fired edges: remembers them in order."""
-
-    def __init__(self, into: list[int]) -> None:
-        self._into = into
-
-    def __setitem__(self, number: int, _: int) -> None:
-        self._into.append(number)
-
-
 def rule_between(explorer: Explorer, before: int, after: int) -> int:
     """The number of a rule that leads from one packed state to the next."""
     assert explorer.rules is not None
-    fired: list[int] = []
-    out: list[int] = []
-    marks = explorer.rules.names["fired"]
-    explorer.rules.names["fired"] = _Recorder(fired)
-    try:
-        explorer.rules.all(before, out.append)
-    finally:
-        explorer.rules.names["fired"] = marks
-    return fired[out.index(after)]
+    return next(n for n, new in explorer.rules.moves(before).taken if new == after)

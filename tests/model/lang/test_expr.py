@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks.engine.generate import RulesCode, ThreadCode, judges_code
+from checks.engine.generate import Judge, RulesCode, ThreadCode
 from checks.engine.interpret import Interpreter, Position
 from checks.engine.layout import Layout, Seat
 from checks.engine.pytext import Text
@@ -137,10 +137,10 @@ def test_generated_edges_do_what_the_interpreter_does(
     edge = Edge(0, 1, op, number=0)
     layout, seat, thread = laid_out(edge)
     code = ThreadCode(layout, seat, thread)
-    failed: list[str] = []
-    code.report_to(lambda _s, c: failed.append(c.invariant))
-    successors: list[int] = []
-    code.at[0](packed(layout, seat, env), successors.append)  # type: ignore[misc]
+    start = packed(layout, seat, env)
+    moves = code.moves(start)
+    successors = [new for _, new in moves.taken]
+    assert all((new ^ start) & ~code.footprints[0] == 0 for new in successors)
 
     it = Interpreter(System("s", VARIABLES, (thread,)))
     own = {v: env[v] for v in LOCALS}
@@ -148,10 +148,26 @@ def test_generated_edges_do_what_the_interpreter_does(
     enabled = it.enabled(pos, 0)
     assert bool(successors) == bool(enabled)
     if enabled:
-        assert failed == [c.invariant for c in it.failing(pos, op, 0)]
+        failed = [op.checks[k] for _, k in moves.failed]
+        assert failed == it.failing(pos, op, 0)
         after = it.take(pos, 0, edge)
         expected = packed(layout, seat, after.cells, after.locals[0])
         assert successors == [expected | 1 << seat.pc.offset]
+
+
+@some
+@given(samples(BOOL), samples(BOOL, 2), updates(local=True), seeds, seeds)
+def test_what_an_edge_does_depends_on_its_footprint_only(
+    guard: Sample, check: Sample, assigned: Any, seed: int, other: int
+) -> None:
+    op = Op(Kind.RMW, guard.expr, assigned, (Check("holds", check.expr),))
+    layout, seat, thread = laid_out(Edge(0, 1, op, number=0))
+    code = ThreadCode(layout, seat, thread)
+    one, two = (packed(layout, seat, environment(s)) for s in (seed, other))
+    two = two & ~code.footprints[0] | one & code.footprints[0]
+    first, second = code.moves(one), code.moves(two)
+    assert first.failed == second.failed
+    assert [n ^ one for _, n in first.taken] == [n ^ two for _, n in second.taken]
 
 
 def without_locals(sample: Sample, env: Env) -> Expr:
@@ -173,13 +189,11 @@ def test_generated_rules_and_judges_do_what_the_interpreter_does(
     rule = Rule("rule", op)
     check = StateCheck("judge", without_locals(judge, env))
     layout, seat, _ = laid_out()
-    successors: list[int] = []
     start = packed(layout, seat, env)
-    RulesCode(layout, (rule,)).all(start, successors.append)
+    successors = [new for _, new in RulesCode(layout, (rule,)).moves(start).taken]
     it = Interpreter(System("s", VARIABLES, (), (rule,), (check,)))
     pos = Position({c: env[c] for c in CELLS}, (), ())
     assert [s for s in successors if s != start] == [
         packed(layout, seat, it.fire(pos, r).cells, env) for r in it.rules(pos)
     ]
-    (judged,) = judges_code(layout, [check])
-    assert it.broken(pos) == ([] if judged(start) else ["judge"])
+    assert it.broken(pos) == ([] if Judge(layout, check).holds(start) else ["judge"])
