@@ -6,8 +6,8 @@ happen in the other order; then nobody can tell it from a part of the step befor
 one if no access of another thread conflicts with its own, where
 
 * accesses to a field under the lock that its declaration names do not conflict with each other,
-  for only one thread can be at such a step (that both hold it is checked as they run: a write by
-  the invariant "fields change under their locks", a read by `DISCIPLINE`);
+  for only one thread can be at such a step (that both hold it is checked as they run, by
+  `DISCIPLINE`); what an invariant looks at, it looks at without a lock;
 * releasing a lock conflicts with nothing but a trylock or a look at the lock word;
 * asking "is it mine?" of a lock word does not conflict with what others do to it;
 * writing to an object that nobody else can see (just allocated, or freed by this very step)
@@ -28,7 +28,7 @@ from model.lang.sorts import Set
 from .usage import Part, Region, Regions, cells_of
 
 DISCIPLINE = "model:lock discipline"
-"""The check that a field is read under its lock; if it fails, movers may not be used."""
+"""The check that a field is used under its lock; if it fails, movers may not be used."""
 
 LOCKLESS = frozenset({"lockless", "return", "new", "put", "alloc", "ghost", "tryget", "maybe-free"})
 """Steps that use fields without their lock, or objects that nobody else can see."""
@@ -104,7 +104,7 @@ class Classifier:
 
     def locked_cells(self, edge: Edge) -> list[Cell]:
         """The cells of fields with a declared lock that software reads at an edge."""
-        parts = [edge.op.guard, *(c.cond for c in edge.op.checks if not c.steady)]
+        parts = [edge.op.guard]
         for update in edge.op.updates:
             place = update.place
             if isinstance(place, Cell):
@@ -144,7 +144,7 @@ class Classifier:
             self._read(found, part, who, free, waiting=True)
         for check in op.checks:
             if not check.steady:
-                self._read(found, check.cond, who, free, waiting=False)
+                self._read(found, check.cond, who, True, waiting=False)  # from outside of any lock
         return found
 
     def _note(self, every: set[Region], free_ones: set[Region], cell: Cell, free: bool) -> None:

@@ -57,8 +57,7 @@ def merge_thread(
         at_once = _at_once(edge)
         left = at_once and not others.conflict(uses, roles)
         right = _right_mover(edge, number, kinds, others, roles)
-        if (left or right) and uses.reads - uses.free_reads:
-            edge = _disciplined(edge, number, kinds, holder)
+        edge = _disciplined(edge, number, kinds, others, holder)
         moves[id(edge)] = _Moves(left, right, at_once)
         edges.append(edge)
     return _Merger(replace(thread, edges=tuple(edges)), moves).run()
@@ -82,10 +81,18 @@ def _waits_at_all(op: Op) -> bool:
     return any(isinstance(leaf, Cell) for leaf in ex.leaves(op.guard))
 
 
-def _disciplined(edge: Edge, number: int, kinds: Classifier, holder: Holder) -> Edge:
-    """The edge with a check that it reads locked fields under their locks."""
+def _disciplined(
+    edge: Edge, number: int, kinds: Classifier, others: Others, holder: Holder
+) -> Edge:
+    """The edge with a check that it uses under their locks the fields that others use as well."""
+    uses = kinds.edge(edge, number + 1)
+    read = (uses.reads - uses.free_reads) & others.uses.writes
+    written = (uses.writes - uses.free_writes) & (others.uses.writes | others.uses.reads)
+    cells = [c for c in kinds.locked_cells(edge) if kinds.regions.of(c) in read]
+    places = (u.place for u in edge.op.updates if isinstance(u.place, Cell))
+    cells += [c for c in places if c.var in kinds.locked and kinds.regions.of(c) in written]
     checks = []
-    for cell in kinds.locked_cells(edge):
+    for cell in cells:
         word = holder(cell)
         mine = ex.const(number + 1, word.sort)
         checks.append(Check(DISCIPLINE, ex.eq(word, mine)))
