@@ -184,7 +184,7 @@ class Stage:
             groups.setdefault(features_of(cast), []).append((cast, role))
         for members in groups.values():
             reduced = Reduced(self._family(members), self._passes)
-            layout = Layout(self.variables, reduced.regions.whole)
+            layout = Layout(self.variables, reduced.regions.whole, len(self.setup.threads))
             made = reduced, Press(layout, live_locals if self._passes.merge else None)
             self._families.update({_key(cast, role): made for cast, role in members})
 

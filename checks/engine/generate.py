@@ -57,7 +57,8 @@ class Effect:
 class Code:
     """Operations of one thread or of rules, compiled as they are first needed.
 
-    `footprints` has one for each location; rules have one location.
+    `footprints` has one for each location, `leaving` the operations there by number, if there are
+    any; rules have one location.
     """
 
     def __init__(self, ops: tuple[Op, ...], text: Text) -> None:
@@ -65,6 +66,7 @@ class Code:
         self._text = text
         self._runs: dict[int, Run] = {}
         self.footprints: list[int] = []
+        self.leaving: dict[int, list[int]] = {}
         self.known: dict[int, Effect] = {}
 
     @functools.cached_property
@@ -79,7 +81,7 @@ class Code:
         run = self._runs.get(at)
         if run is None:
             lines = ["def run(s, step, fail):", *_indent(self._lines(at)), "    return"]
-            run = self._runs[at] = compiled(self._text, lines)["run"]
+            run = self._runs[at] = self._text.define("run", lines)
         taken: list[tuple[int, int]] = []
         failed: list[tuple[int, int]] = []
         run(state, taken.append, failed.append)
@@ -103,9 +105,8 @@ class ThreadCode(Code):
     def __init__(self, layout: Layout, seat: Seat, thread: Thread) -> None:
         super().__init__(tuple(e.op for e in thread.edges), Text(layout, seat))
         self.seat, self.thread = seat, thread
-        self._leaving: dict[int, list[int]] = {}
         for n, edge in enumerate(thread.edges):
-            self._leaving.setdefault(edge.source, []).append(n)
+            self.leaving.setdefault(edge.source, []).append(n)
         pc = seat.pc.mask << seat.pc.offset
         self.footprints = [pc] * thread.locations
         for n, op in enumerate(self.ops):
@@ -113,7 +114,7 @@ class ThreadCode(Code):
 
     def _lines(self, at: int) -> list[str]:
         items = []
-        for n in self._leaving.get(at, []):
+        for n in self.leaving.get(at, []):
             edge = self.thread.edges[n]
             move = [] if edge.target == at else [(self.seat.pc, edge.target)]
             items.append((conjuncts(edge.op.guard), _action(self._text, edge.op, n, move)))
@@ -125,6 +126,7 @@ class RulesCode(Code):
 
     def __init__(self, layout: Layout, rules: tuple[Rule, ...]) -> None:
         super().__init__(tuple(r.op for r in rules), Text(layout))
+        self.leaving = {0: list(range(len(rules)))}
         self.footprints = [functools.reduce(int.__or__, map(self._text.bits_of, self.ops))]
 
     def _lines(self, at: int) -> list[str]:
@@ -140,15 +142,8 @@ class Judge:
     def __init__(self, layout: Layout, check: StateCheck) -> None:
         text = Text(layout)
         lines = ["def holds(s):", f"    return {text.test(check.cond)}"]
-        self.holds: Callable[[int], Any] = compiled(text, lines)["holds"]
+        self.holds: Callable[[int], Any] = text.define("holds", lines)
         self.footprint = text.bits(check.cond)
-
-
-def compiled(text: Text, lines: list[str]) -> dict[str, Any]:
-    """What the definitions define."""
-    names: dict[str, Any] = dict(text.constants)
-    exec(compile("\n".join([*lines, ""]), "<generated>", "exec"), names)
-    return names
 
 
 def _indent(lines: Iterable[str]) -> list[str]:

@@ -62,16 +62,20 @@ class Layout:
     """Hands out bits for the variables of one world.
 
     An array is laid out row by row, a row being the elements with the same first index, unless
-    it is in `whole`: then all at once, because some thread computes the first index.
+    it is in `whole`: then all at once, because some thread computes the first index.  The program
+    counters of as many `threads` come first: the bits `pcs`.
     """
 
-    def __init__(self, variables: Iterable[Variable], whole: frozenset[str]) -> None:
+    def __init__(
+        self, variables: Iterable[Variable], whole: frozenset[str], threads: int = 0
+    ) -> None:
         self.width = 0
         self._variables = {v.name: v for v in variables}
         self._whole = whole
         self._rows: dict[tuple[str, int], int] = {}
         self._blocks: list[list[int]] = []
-        self._pcs: list[Slot] = []
+        self._pcs = [Slot(self._take(PC_BITS), PC_BITS) for _ in range(threads)]
+        self.pcs = (1 << self.width) - 1
 
     def _take(self, width: int) -> int:
         offset = self.width
@@ -166,8 +170,7 @@ class Layout:
     def seat(self, number: int, thread: Thread, live: list[frozenset[Local]] | None) -> Seat:
         """Places for a thread's locals; `live` gives those alive at each location, None if dead
         ones are not reset and so cannot share."""
-        while len(self._pcs) <= number:
-            self._pcs.append(Slot(self._take(PC_BITS), PC_BITS))
+        while len(self._blocks) <= number:
             self._blocks.append([])
         assert thread.locations <= 1 << PC_BITS
         clashes = _clashes(thread, live)

@@ -7,6 +7,7 @@ The only trick of the reference explorer: instead of interpreting the IR it runs
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from model.lang import ir
 from model.lang.expr import Cell, Const, Expr, Local, Op, Ranges, children
@@ -14,6 +15,9 @@ from model.lang.ir import Update
 from model.lang.sorts import Bool, Int, Rec
 
 from .layout import Layout, Seat, Slot
+
+LONG = 150
+"""An expression of more characters becomes a function, so that its text is there once."""
 
 
 class Text:
@@ -24,8 +28,10 @@ class Text:
         self._values: dict[Expr, str] = {}
         self._tests: dict[Expr, str] = {}
         self._bits: dict[Expr, int] = {}
-        self.constants: dict[str, tuple[int, ...]] = {}
-        self._names: dict[tuple[int, ...], str] = {}
+        self.names: dict[str, Any] = {}
+        self._constants: dict[tuple[int, ...], str] = {}
+        self._functions: list[str] = []
+        self._count = 0
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -33,7 +39,7 @@ class Text:
         """Python text for the value; a Bool is 0, 1, False or True."""
         text = self._values.get(e)
         if text is None:
-            text = self._values[e] = self._value(e)
+            text = self._values[e] = self._once(self._value(e))
         return text
 
     def _value(self, e: Expr) -> str:
@@ -125,11 +131,26 @@ class Text:
         return text
 
     def constant(self, values: tuple[int, ...]) -> str:
-        name = self._names.get(values)
+        name = self._constants.get(values)
         if name is None:
-            name = self._names[values] = f"K{len(self._names)}"
-            self.constants[name] = values
+            name = self._constants[values] = f"K{len(self._constants)}"
+            self.names[name] = values
         return name
+
+    def _once(self, text: str) -> str:
+        """The text, or the call of a function that has it."""
+        if len(text) <= LONG:
+            return text
+        self._count += 1
+        self._functions.append(f"def f{self._count}(s):\n    return {text}")
+        return f"f{self._count}(s)"
+
+    def define(self, name: str, lines: Iterable[str]) -> Any:
+        """Compile the definition of a function, with the functions that it needs."""
+        source = "\n".join([*self._functions, *lines, ""])
+        self._functions.clear()
+        exec(compile(source, "<generated>", "exec"), self.names)
+        return self.names[name]
 
     # -- conditions --------------------------------------------------------------------------------
 
@@ -137,7 +158,7 @@ class Text:
         """Python text that is true or false as the condition is."""
         text = self._tests.get(e)
         if text is None:
-            text = self._tests[e] = self._test(e)
+            text = self._tests[e] = self._once(self._test(e))
         return text
 
     def _test(self, e: Expr) -> str:

@@ -260,6 +260,7 @@ class Explorer:
             (seat.pc.offset, seat.pc.mask, mark.code.footprints, mark.flips, mark, watch)
             for seat, mark, watch in zip(self.seats, self._marks, self._relevant, strict=False)
         ]
+        pcs = self.layout.pcs
         rules = self._marks[-1] if self.rules else None
         footprint = self.rules.footprints[0] if self.rules else 0
         software = self.system.rules and not all(r.hardware for r in self.system.rules)
@@ -269,8 +270,9 @@ class Explorer:
             if not count & 0xFFF and self._out_of_bounds(limits, progress):
                 return following
             moved = self._stopped = False
+            at = state & pcs
             for offset, mask, footprints, known, mark, watch in tables:
-                here = state >> offset & mask
+                here = at >> offset & mask
                 flips = known.get(state & footprints[here])
                 if flips is None:
                     flips = self._learn(mark, state, here)

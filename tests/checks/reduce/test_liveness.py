@@ -51,7 +51,7 @@ def test_resetting_does_not_change_what_is_alive() -> None:
 
 def test_locals_that_share_bits_do_not_disturb_each_other() -> None:
     thread = reset_dead(SHARING)
-    press = Press(Layout((), frozenset()), live_locals)
+    press = Press(Layout((), frozenset(), 1), live_locals)
     explorer = Explorer(System("line", (), (thread,)), press)
     search = explorer.run({})
     assert search.violations == {}

@@ -108,7 +108,7 @@ def packed(layout: Layout, seat: Seat, *values: Mapping[Any, int]) -> int:
 
 
 def laid_out(*edges: Edge) -> tuple[Layout, Seat, Thread]:
-    layout = Layout(VARIABLES, frozenset(ROWS.values()))
+    layout = Layout(VARIABLES, frozenset(ROWS.values()), 1)
     thread = Thread("T0", "f", LOCALS, edges, 0, 1, 2)
     return layout, layout.seat(0, thread, None), thread
 
@@ -121,10 +121,11 @@ def test_python_text_means_what_the_expression_means(sample: Sample, seed: int) 
     text = Text(layout, seat)
     value = text.value(sample.expr)
     test = text.test(sample.expr) if sample.expr.sort == BOOL else None
-    names = {**text.constants, "s": packed(layout, seat, env)}
-    assert eval(value, names) == sample.value(env)
-    if test is not None:
-        assert bool(eval(test, names)) == bool(sample.value(env))
+    start = packed(layout, seat, env)
+    run = text.define("run", ["def run(s):", f"    return {value}, {test}"])
+    found, truth = run(start)
+    assert found == sample.value(env)
+    assert test is None or bool(truth) == bool(sample.value(env))
 
 
 @some
