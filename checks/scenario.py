@@ -29,7 +29,7 @@ from model.patches.patch import Variant
 from .engine.layout import Layout
 from .engine.reference import Explorer, Limits, Press, Progress, Search
 from .reduce.liveness import live_locals
-from .reduce.reducer import Family, Passes, Reduced
+from .reduce.reducer import Family, Passes, Reduced, Reducer
 
 ALWAYS = frozenset({"spare_page", "spare_table"})
 """Made in every world, so that casts share it."""
@@ -97,6 +97,7 @@ class Stage:
         self._checks = self._attacher.state_checks()
         self._finals = self._attacher.end_checks()
         self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
+        self._reducer = Reducer(self.variables, passes)
         self._families: dict[Any, tuple[Reduced, Press]] = {}
         self._initial: dict[Any, State] = {}
 
@@ -183,7 +184,7 @@ class Stage:
         for cast, role in plays:
             groups.setdefault(features_of(cast), []).append((cast, role))
         for members in groups.values():
-            reduced = Reduced(self._family(members), self._passes)
+            reduced = self._reducer.reduce(self._family(members))
             layout = Layout(self.variables, reduced.regions.whole, len(self.setup.threads))
             made = reduced, Press(layout, live_locals if self._passes.merge else None)
             self._families.update({_key(cast, role): made for cast, role in members})
@@ -197,7 +198,7 @@ class Stage:
             initial.setdefault(cast.initial.name, self.initial(cast))
         rules = self._hardware(plays[0][0])
         return Family(
-            self.variables, [list(s.values()) for s in seats], rules, self._checks, self._finals,
+            [list(s.values()) for s in seats], rules, self._checks, self._finals,
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
         )  # fmt: skip
 

@@ -72,7 +72,7 @@ class Code:
     @functools.cached_property
     def cells(self) -> frozenset[Cell]:
         """The cells that the operations read or write."""
-        found = {c for op in self.ops for c in op.reads() if isinstance(c, Cell)}
+        found = {c for op in self.ops for c in op.reads if isinstance(c, Cell)}
         found |= {u.place for op in self.ops for u in op.updates if isinstance(u.place, Cell)}
         return frozenset(found)
 

@@ -114,12 +114,18 @@ class Classifier:
         cells = dict.fromkeys(c for p in parts for c in cells_of(p))
         return [c for c in cells if c.var in self.locked]
 
-    def part(self, part: Part) -> Uses:
-        """What a whole part uses."""
+    def edges(self, part: Part) -> tuple[tuple[Uses, Uses], ...]:
+        """What each edge of a thread uses, with its checks and without."""
+        if part.thread is None:
+            return ()
+        who = part.number + 1
+        return tuple(
+            (self.edge(e, who), self.edge(e, who, checks=False)) for e in part.thread.edges
+        )
+
+    def rules(self, part: Part) -> Uses:
+        """What the rules of a part use."""
         found = Uses()
-        if part.thread is not None:
-            for edge in part.thread.edges:
-                found.add(self.edge(edge, part.number + 1))
         for rule in part.rules:
             found.add(self.rule(rule))
         return found

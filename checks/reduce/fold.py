@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from model.lang import expr as ex
@@ -29,12 +29,16 @@ def keeps(place: Cell, value: Expr, known: Known, tables: Tables) -> bool:
 class Folder:
     """Replaces known cells throughout operations."""
 
-    def __init__(self, known: Known, tables: Tables) -> None:
+    def __init__(self, known: Known, tables: Tables, cells: Iterable[Cell] | None = None) -> None:
+        """`cells`: all that occur in what is folded, if they are at hand."""
         self._known, self._tables = known, tables
         self._memo: dict[Expr, Expr] = {}
+        self._among = None
+        if cells is not None:
+            self._among = frozenset(c for c in cells if c in known or c.var in tables)
 
     def expr(self, e: Expr) -> Expr:
-        return ex.substitute(e, self._swap, self._memo)
+        return ex.substitute(e, self._swap, self._memo, self._among)
 
     def _swap(self, e: Expr) -> Expr | None:
         if not isinstance(e, Cell):
@@ -45,6 +49,8 @@ class Folder:
         return None if values is None else ex.table(values, e.index, e.sort)
 
     def op(self, op: Op) -> Op:
+        if self._among is not None and op.places.isdisjoint(self._among):
+            return op
         checks = tuple(
             replace(c, cond=cond) for c in op.checks if (cond := self.expr(c.cond)) is not ex.TRUE
         )
@@ -67,11 +73,11 @@ class Folder:
 
 def fold_part(part: Part, known: Known, tables: Tables) -> Part:
     """The part with known cells put in, without edges and rules that can never fire."""
-    folder = Folder(known, tables)
+    folder = Folder(known, tables, part.cells)
     if part.thread is None:
         rules = (replace(r, op=folder.op(r.op)) for r in part.rules)
         return Part(None, part.number, tuple(r for r in rules if _can_fire(r)))
-    edges = [replace(e, op=folder.op(e.op)) for e in part.thread.edges]
+    edges = [e.with_op(folder.op(e.op)) for e in part.thread.edges]
     kept = [e for e in edges if e.op.guard is not ex.FALSE]
     return Part(reachable(part.thread, kept), part.number)
 

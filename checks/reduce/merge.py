@@ -17,14 +17,14 @@ movers, one step of any kind, left movers (Lipton).  Ghost updates have no time 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Check, Edge, Kind, Op, Role, Thread, Update
+from model.lang.ir import Check, Edge, Kind, Op, Thread, Update
 
-from .conflicts import DISCIPLINE, Classifier, Others
+from .conflicts import DISCIPLINE, Classifier, Others, Uses
 
 _LARGEST = 150
 """A location is kept where joining would make more edges than this: only size is at stake."""
@@ -36,40 +36,41 @@ Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
 
 
-@dataclass
-class _Moves:
-    """What may be done with an edge; of edges by identity."""
+@dataclass(frozen=True)
+class Moves:
+    """What may be done with an edge, if `checks` hold there besides its own."""
 
     left: bool
     right: bool
     at_once: bool
+    checks: tuple[Check, ...] = ()
 
 
-def merge_thread(
-    thread: Thread, number: int, kinds: Classifier, others: Others, roles: Mapping[str, Role],
+def moves_of(
+    edge: Edge, number: int, uses: tuple[Uses, Uses], kinds: Classifier, others: Others,
     holder: Holder,
-) -> Thread:  # fmt: skip
-    """The thread with movers merged into the steps beside them."""
-    moves: dict[int, _Moves] = {}
-    edges = []
-    for edge in thread.edges:
-        uses = kinds.edge(edge, number + 1)
-        at_once = _at_once(edge)
-        left = at_once and not others.conflict(uses, roles)
-        right = _right_mover(edge, number, kinds, others, roles)
-        edge = _disciplined(edge, number, kinds, others, holder)
-        moves[id(edge)] = _Moves(left, right, at_once)
+) -> Moves:  # fmt: skip
+    """What may be done with an edge of thread `number`; `uses` are with and without its checks."""
+    every, bare = uses
+    at_once = _at_once(edge)
+    left = at_once and not others.conflict(every, kinds.roles)
+    right = (
+        edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED)
+        and not kinds.releases(edge.op, number + 1)
+        and not others.conflict(bare, kinds.roles, ghosts=True)
+    )
+    return Moves(left, right, at_once, _discipline(edge, number, every, kinds, others, holder))
+
+
+def merge_thread(thread: Thread, moves: Sequence[Moves]) -> Thread:
+    """The thread with movers merged into the steps beside them; `moves` has one for each edge."""
+    edges, known = [], {}
+    for edge, found in zip(thread.edges, moves, strict=True):
+        if found.checks:
+            edge = edge.with_op(replace(edge.op, checks=(*edge.op.checks, *found.checks)))
+        known[id(edge)] = found
         edges.append(edge)
-    return _Merger(replace(thread, edges=tuple(edges)), moves).run()
-
-
-def _right_mover(
-    edge: Edge, number: int, kinds: Classifier, others: Others, roles: Mapping[str, Role]
-) -> bool:
-    if edge.op.kind in (Kind.CHOICE, Kind.UNMODELLED) or kinds.releases(edge.op, number + 1):
-        return False
-    uses = kinds.edge(edge, number + 1, checks=False)
-    return not others.conflict(uses, roles, ghosts=True)
+    return _Merger(replace(thread, edges=tuple(edges)), known).run()
 
 
 def _at_once(edge: Edge) -> bool:
@@ -81,13 +82,14 @@ def _waits_at_all(op: Op) -> bool:
     return any(isinstance(leaf, Cell) for leaf in ex.leaves(op.guard))
 
 
-def _disciplined(
-    edge: Edge, number: int, kinds: Classifier, others: Others, holder: Holder
-) -> Edge:
-    """The edge with a check that it uses under their locks the fields that others use as well."""
-    uses = kinds.edge(edge, number + 1)
+def _discipline(
+    edge: Edge, number: int, uses: Uses, kinds: Classifier, others: Others, holder: Holder
+) -> tuple[Check, ...]:
+    """Checks that it uses under their locks the fields that others use as well."""
     read = (uses.reads - uses.free_reads) & others.uses.writes
     written = (uses.writes - uses.free_writes) & (others.uses.writes | others.uses.reads)
+    if not read and not written:
+        return ()
     cells = [c for c in kinds.locked_cells(edge) if kinds.regions.of(c) in read]
     places = (u.place for u in edge.op.updates if isinstance(u.place, Cell))
     cells += [c for c in places if c.var in kinds.locked and kinds.regions.of(c) in written]
@@ -96,11 +98,11 @@ def _disciplined(
         word = holder(cell)
         mine = ex.const(number + 1, word.sort)
         checks.append(Check(DISCIPLINE, ex.eq(word, mine)))
-    return replace(edge, op=replace(edge.op, checks=(*edge.op.checks, *dict.fromkeys(checks))))
+    return tuple(dict.fromkeys(checks))
 
 
 class _Merger:
-    def __init__(self, thread: Thread, moves: dict[int, _Moves]) -> None:
+    def __init__(self, thread: Thread, moves: dict[int, Moves]) -> None:
         self._thread, self._moves = thread, moves
         self._leaving: dict[int, list[Edge]] = {}
         self._entering: dict[int, list[Edge]] = {}
@@ -172,7 +174,7 @@ class _Merger:
             (*first.origin(), *second.origin()),
         )  # fmt: skip
         one, two = self._moves[id(first)], self._moves[id(second)]
-        self._moves[id(made)] = _Moves(
+        self._moves[id(made)] = Moves(
             one.left and two.left, one.right and two.right, one.at_once and two.at_once
         )
         return made
@@ -181,6 +183,7 @@ class _Merger:
 def compose(first: Op, second: Op) -> Op:
     """One operation that does the first and then the second."""
     written: dict[Cell | Local, Expr] = {u.place: u.value for u in first.updates}
+    arrays = {p.var for p in written if isinstance(p, Cell)}
 
     def after(e: Expr) -> Expr | None:
         """What a place holds after the first; an element at a computed index may be the same."""
@@ -197,7 +200,10 @@ def compose(first: Op, second: Op) -> Op:
     memo: dict[Expr, Expr] = {}
 
     def post(e: Expr) -> Expr:
-        return ex.substitute(e, after, memo)
+        among = [
+            p for p in ex.leaves(e) if p in written or (isinstance(p, Cell) and p.var in arrays)
+        ]
+        return ex.substitute(e, after, memo, frozenset(among)) if among else e
 
     guard = ex.and_(first.guard, post(second.guard))
     checks = (*first.checks, *(replace(c, cond=post(c.cond)) for c in second.checks))

@@ -42,7 +42,7 @@ def propagate(thread: Thread, own: Mapping[Cell, int]) -> Thread:
         view = _View(before)
         op = view.op(edge.op)
         if op.guard is not ex.FALSE:
-            edges.append(replace(edge, op=op))
+            edges.append(edge.with_op(op))
     return reachable(thread, edges)
 
 
@@ -88,6 +88,7 @@ class _View:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
+        self._singles = frozenset(p for p, values in facts.items() if len(values) == 1)
         self._memo: dict[Expr, Expr] = {}
         self._decided: dict[Expr, Expr] = {}
 
@@ -101,7 +102,7 @@ class _View:
         """With single values put in, and decided if the several ones all agree."""
         found = self._decided.get(e)
         if found is None:
-            found = ex.substitute(e, self._single, self._memo)
+            found = ex.substitute(e, self._single, self._memo, self._singles)
             if not isinstance(found, ex.Const):
                 found = self._by_cases(found)
             self._decided[e] = found
@@ -142,6 +143,8 @@ class _View:
         return [dict(zip(places, case, strict=True)) for case in itertools.product(*choices)]
 
     def op(self, op: Op) -> Op:
+        if op.reads.isdisjoint(self._facts):
+            return op
         checks = tuple(
             replace(c, cond=cond) for c in op.checks if (cond := self.simple(c.cond)) is not ex.TRUE
         )

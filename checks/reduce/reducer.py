@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
@@ -17,11 +19,13 @@ from model.lang.ir import Role, Rule, State, StateCheck, System, Thread, Variabl
 
 from .conflicts import Classifier, Others, Uses
 from .erase import erase_part, flow_of, live_regions
-from .fold import Folder, Known, changes, fold_part
+from .fold import Folder, Known, Tables, changes, fold_part
 from .liveness import reset_dead
-from .merge import merge_thread
+from .merge import Holder, merge_thread, moves_of
 from .propagate import propagate
 from .usage import Part, Region, Regions, judged_cells
+
+T = TypeVar("T")
 
 _SMALL = 16
 """Cells of more bits than this are not followed: sets of translations."""
@@ -41,7 +45,6 @@ class Passes:
 class Family:
     """Systems that are reduced together."""
 
-    variables: tuple[Variable, ...]
     seats: list[list[Thread]]
     rules: tuple[Rule, ...]
     checks: tuple[StateCheck, ...]
@@ -55,25 +58,13 @@ class Family:
 class Reduced:
     """A reduced family: gives the reduced form of each of its systems."""
 
-    def __init__(self, family: Family, passes: Passes = Passes()) -> None:
-        self._family = family
-        self._roles: dict[str, Role] = {v.name: v.role for v in family.variables}
-        sources = [(t, n) for n, seat in enumerate(family.seats) for t in seat]
-        parts = [Part(t, n) for t, n in sources] + [Part(None, -1, family.rules)]
-        self.regions = Regions.of_parts(parts)
-        judges = (*family.checks, *family.finals)
-        if passes.fold:
-            parts, judges = _fold(parts, judges, family.initial, self.regions)
-        if passes.erase:
-            parts = self._erase(parts, judges)
-        if passes.merge:
-            locked = family.locked if passes.movers else frozenset()
-            parts = self._merge(parts, judges, locked)
-        threads = [p.thread for p in parts if p.thread is not None]
-        self._threads = {id(t): r for (t, _), r in zip(sources, threads, strict=True)}
-        self._rules = parts[-1].rules
-        count = len(family.checks)
-        self._checks, self._finals = judges[:count], judges[count:]
+    def __init__(
+        self, regions: Regions, threads: Mapping[int, Thread], rules: tuple[Rule, ...],
+        checks: tuple[StateCheck, ...], finals: tuple[StateCheck, ...],
+    ) -> None:  # fmt: skip
+        self.regions = regions
+        self._threads, self._rules = threads, rules
+        self._checks, self._finals = checks, finals
 
     def of(self, system: System) -> System:
         """The reduced form of a system whose threads are in the family."""
@@ -82,89 +73,182 @@ class Reduced:
             system, threads=threads, rules=self._rules, checks=self._checks, finals=self._finals
         )
 
-    def _erase(self, parts: list[Part], judges: Iterable[StateCheck]) -> list[Part]:
-        judged = (self.regions.of(c) for c in judged_cells(judges))
-        live = live_regions([flow_of(p, self.regions) for p in parts], judged)
-        return [erase_part(p, live, self.regions) for p in parts]
 
-    def _merge(
-        self, parts: list[Part], judges: Iterable[StateCheck], locked: frozenset[str]
+class Reducer:
+    """Reduces families of one world.
+
+    What a pass makes of a part depends on little of the family: it is kept with that, and used
+    again in families that agree in it.
+    """
+
+    def __init__(self, variables: Iterable[Variable], passes: Passes = Passes()) -> None:
+        self._passes = passes
+        self._roles: dict[str, Role] = {v.name: v.role for v in variables}
+        self._kept: dict[Any, Any] = {}
+
+    def reduce(self, family: Family) -> Reduced:
+        """The family with the passes made."""
+        passes = self._passes
+        sources = [(t, n) for n, seat in enumerate(family.seats) for t in seat]
+        parts = [self._part(t, n) for t, n in sources]
+        parts.append(self._once(("rules", id(family.rules)), lambda: Part(None, -1, family.rules)))
+        regions = Regions.of_parts(parts)
+        judges = (*family.checks, *family.finals)
+        if passes.fold:
+            parts, judges = self._fold(parts, judges, family.initial, regions)
+        if passes.erase:
+            parts = self._erase(parts, judges, regions)
+        if passes.merge:
+            parts = self._merge(parts, judges, regions, family)
+        threads = [p.thread for p in parts if p.thread is not None]
+        count = len(family.checks)
+        return Reduced(
+            regions, {id(t): r for (t, _), r in zip(sources, threads, strict=True)},
+            parts[-1].rules, judges[:count], judges[count:],
+        )  # fmt: skip
+
+    def _once(self, key: Any, make: Callable[[], T]) -> T:
+        found: T | None = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+        return found
+
+    def _part(self, thread: Thread, number: int) -> Part:
+        part = self._once(("part", id(thread), number), lambda: Part(thread, number))
+        assert part.thread is thread
+        return part
+
+    # -- folding and propagating, until nothing more changes --------------------------------------
+
+    def _fold(
+        self, parts: list[Part], judges: tuple[StateCheck, ...], initial: Sequence[State],
+        regions: Regions,
+    ) -> tuple[list[Part], tuple[StateCheck, ...]]:  # fmt: skip
+        """Start from "nothing changes" and give up what turns out to, until nothing more does."""
+        first = initial[0]
+        known: dict[Cell, int] = {
+            c: v for c, v in first.items()
+            if isinstance(c, Cell) and all(other[c] == v for other in initial[1:])
+        }  # fmt: skip
+        agreed = frozenset(known)
+        while True:
+            tables = _tables(known, first)
+            folded = [self._folded(p, known, tables) for p in parts]
+            folded = self._propagated(folded, first, agreed, regions)
+            lost: set[Cell] = set()
+            for part in folded:
+                cells, arrays = changes(part, known, tables)
+                lost |= cells
+                lost |= {c for c in known if c.var in arrays}
+            if not lost:
+                break
+            known = {c: v for c, v in known.items() if c not in lost}
+        folder = Folder(known, tables)
+        return folded, tuple(folder.judge(j) for j in judges)
+
+    def _folded(self, part: Part, known: Known, tables: Tables) -> Part:
+        cells = frozenset((c, known[c]) for c in part.cells if c in known)
+        arrays = frozenset((var, tables[var]) for var in part.arrays if var in tables)
+        return self._once(("fold", part, cells, arrays), lambda: fold_part(part, known, tables))
+
+    def _propagated(
+        self, parts: list[Part], first: State, agreed: frozenset[Cell], regions: Regions
     ) -> list[Part]:
-        kinds = Classifier(self.regions, self._roles, locked)
-        uses = [kinds.part(p) for p in parts]
-        judged = frozenset(self.regions.of(c) for c in judged_cells(judges))
-        by_seat: dict[int, Uses] = {}
-        for part, used in zip(parts, uses, strict=True):
-            by_seat.setdefault(part.number, Uses()).add(used)
-        return [self._merge_part(p, kinds, by_seat, judged) for p in parts]
+        """Follow each thread's locals, and the cells that only threads of its seat write."""
+        writers: dict[Region, set[int]] = {}
+        for part in parts:
+            key = ("writes", part, regions.seen_by(part))
+            for region in self._once(key, partial(_regions_written, part, regions)):
+                writers.setdefault(region, set()).add(part.number)
+        return [self._followed(p, first, agreed, regions, writers) for p in parts]
 
-    def _merge_part(
-        self, part: Part, kinds: Classifier, by_seat: Mapping[int, Uses],
-        judged: frozenset[Region],
+    def _followed(
+        self, part: Part, first: State, agreed: frozenset[Cell], regions: Regions,
+        writers: Mapping[Region, set[int]],
     ) -> Part:  # fmt: skip
         if part.thread is None:
             return part
-        theirs = Uses()
-        for seat, used in by_seat.items():
-            if seat != part.number:
-                theirs.add(used)
-        merged = merge_thread(
-            part.thread, part.number, kinds, Others(theirs, judged), self._roles,
-            self._family.holder,
-        )  # fmt: skip
-        return Part(reset_dead(merged), part.number)
-
-
-# -- folding and propagating, until nothing more changes -------------------------------------------
-
-
-def _fold(
-    parts: list[Part], judges: tuple[StateCheck, ...], initial: Sequence[State], regions: Regions
-) -> tuple[list[Part], tuple[StateCheck, ...]]:
-    """Start from "nothing changes" and give up what turns out to, until nothing more does."""
-    first = initial[0]
-    known: dict[Cell, int] = {
-        c: v for c, v in first.items()
-        if isinstance(c, Cell) and all(other[c] == v for other in initial[1:])
-    }  # fmt: skip
-    agreed = frozenset(known)
-    while True:
-        tables = _tables(known, first)
-        folded = [fold_part(p, known, tables) for p in parts]
-        folded = _propagate(folded, first, agreed, regions)
-        lost: set[Cell] = set()
-        for part in folded:
-            cells, arrays = changes(part, known, tables)
-            lost |= cells
-            lost |= {c for c in known if c.var in arrays}
-        if not lost:
-            break
-        known = {c: v for c, v in known.items() if c not in lost}
-    folder = Folder(known, tables)
-    return folded, tuple(folder.judge(j) for j in judges)
-
-
-def _propagate(
-    parts: list[Part], first: State, agreed: frozenset[Cell], regions: Regions
-) -> list[Part]:
-    """Follow each thread's locals, and the cells that only threads of its seat write."""
-    writers: dict[Region, set[int]] = {}
-    for part in parts:
-        for place, _ in part.written:
-            writers.setdefault(regions.of(place), set()).add(part.number)
-    done = []
-    for part in parts:
-        if part.thread is None:
-            done.append(part)
-            continue
+        thread = part.thread
         read = {regions.of(c) for c in part.cells}
+        mine = {part.number}
+        alone = {region for region in read if writers.get(region) == mine}
         own = {
             c: first[c] for c in agreed
-            if c.sort.bits <= _SMALL and (region := regions.of(c)) in read
-            and writers.get(region) == {part.number}
+            if c.sort.bits <= _SMALL and regions.of(c) in alone
         }  # fmt: skip
-        done.append(Part(propagate(part.thread, own), part.number))
-    return done
+        key = ("propagate", part, frozenset(own.items()))
+        return self._once(key, lambda: Part(propagate(thread, own), part.number))
+
+    # -- the other passes --------------------------------------------------------------------------
+
+    def _erase(
+        self, parts: list[Part], judges: Iterable[StateCheck], regions: Regions
+    ) -> list[Part]:
+        judged = (regions.of(c) for c in judged_cells(judges))
+        seen = [regions.seen_by(p) for p in parts]
+        flows = [
+            self._once(("flow", p, key), partial(flow_of, p, regions))
+            for p, key in zip(parts, seen, strict=True)
+        ]
+        live = live_regions(flows, judged)
+        done = []
+        for part, flow, key in zip(parts, flows, seen, strict=True):
+            kept = live.intersection(flow.feeds)
+            made = partial(erase_part, part, live, regions)
+            done.append(self._once(("erase", part, key, kept), made))
+        return done
+
+    def _merge(
+        self, parts: list[Part], judges: Iterable[StateCheck], regions: Regions, family: Family
+    ) -> list[Part]:
+        locked = family.locked if self._passes.movers else frozenset()
+        kinds = Classifier(regions, self._roles, locked)
+        judged = frozenset(regions.of(c) for c in judged_cells(judges))
+        uses: dict[Part, tuple[tuple[Uses, Uses], ...]] = {}
+        by_seat: dict[int, Uses] = {}
+        for part in parts:
+            key = ("uses", part, regions.seen_by(part))
+            uses[part] = self._once(key, partial(kinds.edges, part))
+            total = self._once((*key, "all"), partial(_total, part, uses[part], kinds))
+            by_seat.setdefault(part.number, Uses()).add(total)
+        others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
+        return [self._merged(p, uses[p], kinds, others[p.number], family.holder) for p in parts]
+
+    def _merged(
+        self, part: Part, uses: tuple[tuple[Uses, Uses], ...], kinds: Classifier, others: Others,
+        holder: Holder,
+    ) -> Part:  # fmt: skip
+        if part.thread is None:
+            return part
+        thread = part.thread
+        moves = tuple(
+            moves_of(edge, part.number, used, kinds, others, holder)
+            for edge, used in zip(thread.edges, uses, strict=True)
+        )
+        return self._once(
+            ("merge", part, moves),
+            lambda: Part(reset_dead(merge_thread(thread, moves)), part.number),
+        )
+
+
+def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:
+    return frozenset(regions.of(place) for place, _ in part.written)
+
+
+def _total(part: Part, edges: Iterable[tuple[Uses, Uses]], kinds: Classifier) -> Uses:
+    found = Uses()
+    found.add(kinds.rules(part))
+    for every, _ in edges:
+        found.add(every)
+    return found
+
+
+def _without(by_seat: Mapping[int, Uses], number: int) -> Uses:
+    found = Uses()
+    for seat, used in by_seat.items():
+        if seat != number:
+            found.add(used)
+    return found
 
 
 def _tables(known: Known, first: State) -> dict[str, tuple[int, ...]]:

@@ -39,7 +39,7 @@ def constant_index(cell: Cell) -> Index | None:
 
 def op_cells(op: Op) -> Iterator[Cell]:
     """Every cell that an operation reads or writes."""
-    yield from (c for c in op.reads() if isinstance(c, Cell))
+    yield from (c for c in op.reads if isinstance(c, Cell))
     yield from (u.place for u in op.updates if isinstance(u.place, Cell))
 
 
@@ -61,6 +61,11 @@ class Part:
     def cells(self) -> frozenset[Cell]:
         """Every cell that is read or written."""
         return frozenset(c for op in self.ops for c in op_cells(op))
+
+    @cached_property
+    def arrays(self) -> frozenset[str]:
+        """The variables that they are elements of."""
+        return frozenset(c.var for c in self.cells)
 
     @cached_property
     def written(self) -> tuple[tuple[Cell, Expr], ...]:
@@ -95,6 +100,10 @@ class Regions:
     def whole(self) -> frozenset[str]:
         """Arrays whose first index is computed somewhere."""
         return frozenset(var for var, depth in self.depth.items() if depth == 0)
+
+    def seen_by(self, part: Part) -> frozenset[tuple[str, int]]:
+        """What of the regions matters to a part."""
+        return frozenset((var, self.depth[var]) for var in part.arrays if var in self.depth)
 
     def of(self, cell: Cell) -> Region:
         index = cell.index

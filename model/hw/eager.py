@@ -150,7 +150,7 @@ def _same(one: Cell, two: Cell) -> Expr:
 
 
 def _cells(op: Operation) -> frozenset[Cell]:
-    return frozenset(c for c in op.reads() if isinstance(c, Cell))
+    return frozenset(c for c in op.reads if isinstance(c, Cell))
 
 
 # -- conditions -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ A value is a natural number (the code of `sorts`), except that an Int is the num
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from .sorts import Int, Rec, Set
 from .terms import (
@@ -92,16 +93,25 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
 
 
 def substitute(
-    e: Expr, swap: Callable[[Expr], Expr | None], memo: dict[Expr, Expr] | None = None
-) -> Expr:
-    """Replace the nodes for which `swap` answers, from the leaves up; one memo per `swap`."""
+    e: Expr, swap: Callable[[Expr], Expr | None], memo: dict[Expr, Expr] | None = None,
+    among: AbstractSet[Expr] | None = None,
+) -> Expr:  # fmt: skip
+    """Replace the places for which `swap` answers, from the leaves up; one memo per `swap`.
+
+    What has no leaf in `among`, if that is given, stays as it is.
+    """
+    if among is not None and leaves(e).isdisjoint(among):
+        return e
     memo = {} if memo is None else memo
     done = memo.get(e)
     if done is None:
         old = children(e)
-        new = tuple(substitute(arg, swap, memo) for arg in old)
-        fresh = e if all(x is y for x, y in zip(old, new, strict=True)) else rebuild(e, new)
-        done = memo[e] = swap(fresh) or fresh
+        new = tuple([substitute(arg, swap, memo, among) for arg in old])
+        fresh = e if old == new else rebuild(e, new)
+        done = fresh
+        if isinstance(fresh, Local | Cell):
+            done = swap(fresh) or fresh
+        memo[e] = done
     return done
 
 

@@ -13,8 +13,9 @@ Nothing here is callable or knows Python's objects: `text` writes it out and rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from .expr import TRUE, Cell, Expr, Local, leaves
 from .sorts import Sort
@@ -100,6 +101,7 @@ class Op:
     access: Access | None = None
     note: str = ""
 
+    @cached_property
     def reads(self) -> frozenset[Expr]:
         """Locals and cells that the operation depends on, checks included."""
         parts = [self.guard, *(c.cond for c in self.checks)]
@@ -108,6 +110,11 @@ class Op:
             if isinstance(u.place, Cell):
                 parts.extend(u.place.index)
         return frozenset().union(*(leaves(p) for p in parts))
+
+    @cached_property
+    def places(self) -> frozenset[Expr]:
+        """Locals and cells that it reads or writes."""
+        return self.reads.union(u.place for u in self.updates)
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,10 @@ class Edge:
     """`choice` is the option of a choice, or yes or no of a branch; `number` is the position in
     the thread as the front end made it, which passes keep; `parts` are the edges that a pass
     merged into this one, in order."""
+
+    def with_op(self, op: Op) -> Edge:
+        """The edge with another operation; itself if it is the same."""
+        return self if op is self.op else replace(self, op=op)
 
     def origin(self) -> tuple[Edge, ...]:
         """The edges of the unmerged thread that this one stands for."""
