@@ -118,6 +118,8 @@ class Theatre:
         self._chosen = tuple(chosen)
         self._stages: dict[tuple[Setting, str, bool], Stage] = {}
         self._searches: dict[object, Search] = {}
+        self._contents: dict[object, int] = {}
+        self._numbers: dict[int, tuple[int, Thread]] = {}
 
     def stage(self, play: Play, *, movers: bool = True) -> Stage:
         """The stage that a play is played on."""
@@ -129,10 +131,11 @@ class Theatre:
 
     def prepare(self, plays: Sequence[Play]) -> None:
         """Reduce what plays of one family need together."""
-        archs: dict[str, list[Play]] = {}
+        groups: dict[tuple[str, str, str], list[Play]] = {}
         for play in plays:
-            archs.setdefault(play.arch, []).append(play)
-        for members in archs.values():
+            role = play.role
+            groups.setdefault((play.arch, role.variant.name, role.mutant), []).append(play)
+        for members in groups.values():
             self.stage(members[0]).prepare([(p.cast, p.role) for p in members])
 
     def forget(self, plays: Sequence[Play]) -> None:
@@ -140,6 +143,8 @@ class Theatre:
         for play in plays:
             self.stage(play).forget(play.cast, play.role)
         self._searches.clear()
+        self._numbers.clear()
+        self._contents.clear()
 
     def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
@@ -150,7 +155,7 @@ class Theatre:
         """
         stage = self.stage(play)
         reduced = stage.reduced(play.cast, play.role)
-        key = _content(reduced, stage.initial(play.cast))
+        key = self._content(reduced, stage.initial(play.cast))
         search = self._searches.get(key)
         if search is None:
             _, search = stage.search(play.cast, play.role, limits, progress)
@@ -162,16 +167,26 @@ class Theatre:
             _, search = stage.search(play.cast, play.role, limits, progress)
         return _finding(stage.raw_system(play.cast, play.role), reduced, search)
 
+    def _content(self, system: System, initial: State) -> object:
+        """What decides a search."""
+        threads = tuple(self._number(t) for t in system.threads)
+        rules = tuple((r.hardware, _bare(r.op)) for r in system.rules)
+        return threads, rules, system.checks, system.finals, frozenset(initial.items())
 
-def _content(system: System, initial: State) -> object:
-    """What decides a search: operations, and where they lead; not their places in the source, nor
-    the memory order of their accesses."""
-    threads = tuple(
-        (t.entry, t.end, t.locals, tuple((e.source, e.target, _bare(e.op)) for e in t.edges))
-        for t in system.threads
-    )
-    rules = tuple((r.hardware, _bare(r.op)) for r in system.rules)
-    return threads, rules, system.checks, system.finals, frozenset(initial.items())
+    def _number(self, thread: Thread) -> int:
+        """The same number for threads of the same content."""
+        known = self._numbers.get(id(thread))
+        if known is None:
+            number = self._contents.setdefault(_content(thread), len(self._contents))
+            known = self._numbers[id(thread)] = number, thread
+        return known[0]
+
+
+def _content(thread: Thread) -> object:
+    """What of a thread decides a search: operations, and where they lead; not their places in the
+    source, nor the memory order of their accesses."""
+    edges = tuple((e.source, e.target, _bare(e.op)) for e in thread.edges)
+    return thread.entry, thread.end, thread.locals, edges
 
 
 def _bare(op: Op) -> object:
@@ -179,15 +194,10 @@ def _bare(op: Op) -> object:
 
 
 def families(plays: Iterable[Play]) -> list[list[Play]]:
-    """The plays that are reduced together, in order, those of all architectures beside them."""
+    """The plays that much is made for in common, in order: on all architectures, of all sides."""
     groups: dict[object, list[Play]] = {}
     for play in plays:
-        key = (
-            play.role.variant.name,
-            play.role.mutant,
-            Setting.of(play.cast),
-            features_of(play.cast),
-        )
+        key = Setting.of(play.cast), features_of(play.cast)
         groups.setdefault(key, []).append(play)
     return list(groups.values())
 

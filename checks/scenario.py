@@ -235,18 +235,28 @@ def _stores(cast: Cast) -> int:
     return sum(n.user_stores for n in cast.others)
 
 
-SPECIAL = frozenset(
-    {"user", "lazy_user", "pt_reclaim", "pt_reclaim_src", "gup_fast", "gup_fast_dst"}
-)
-"""Neighbours that make steps conflict which otherwise would not: they have families apart."""
+BY_USER = frozenset({"user", "lazy_user"})
+"""Neighbours that come with rules of their own."""
+
+SPECIAL = {
+    "user": "user", "lazy_user": "lazy_user", "gup_fast": "lockless", "gup_fast_dst": "lockless",
+    "pt_reclaim": "dst table", "pt_reclaim_src": "src table",
+}  # fmt: skip
+"""Neighbours that make steps conflict which otherwise would not, and in what way."""
 
 
-def features_of(cast: Cast) -> tuple[bool, frozenset[str]]:
-    """What decides with which other casts a cast is reduced.
+def features_of(cast: Cast) -> tuple[bool, frozenset[str], frozenset[str]]:
+    """What decides with which other casts a cast is reduced: the larger a family, the less work
+    it is, but the more states each of its casts has.
 
-    Pairs begin in few states, so that more is known of them.
+    Pairs begin in few states, so that more is known of them; those of two special neighbours are
+    few and small.
     """
-    return len(cast.others) > 1, frozenset(n.name for n in cast.others) & SPECIAL
+    names = [n.name for n in cast.others]
+    special = frozenset(SPECIAL[name] for name in names if name in SPECIAL)
+    if len(special) > 1:
+        special = frozenset({"several"})
+    return len(names) > 1, special, BY_USER.intersection(names)
 
 
 def _key(cast: Cast, role: Role) -> Any:

@@ -73,6 +73,7 @@ class Layout:
         self._variables = {v.name: v for v in variables}
         self._whole = whole
         self._rows: dict[tuple[str, int], int] = {}
+        self._cells: dict[Cell, Slot | None] = {}
         self._blocks: list[list[int]] = []
         self._pcs = [Slot(self._take(PC_BITS), PC_BITS) for _ in range(threads)]
         self.pcs = (1 << self.width) - 1
@@ -90,6 +91,11 @@ class Layout:
             assert seat is not None
             return seat.locals[place.name]
         assert isinstance(place, Cell)
+        if place not in self._cells:
+            self._cells[place] = self._cell_slot(place)
+        return self._cells[place]
+
+    def _cell_slot(self, place: Cell) -> Slot | None:
         if not all(isinstance(i, Const) for i in place.index):
             return None
         var = self._variables[place.var]
