@@ -240,7 +240,7 @@ BY_USER = frozenset({"user", "lazy_user"})
 
 SPECIAL = {
     "user": "user", "lazy_user": "lazy_user", "gup_fast": "lockless", "gup_fast_dst": "lockless",
-    "pt_reclaim": "dst table", "pt_reclaim_src": "src table",
+    "pt_reclaim": "dst table", "pt_reclaim_src": "src table", "reclaim": "flush put off",
 }  # fmt: skip
 """Neighbours that make steps conflict which otherwise would not, and in what way."""
 

@@ -178,12 +178,12 @@ def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
     return _op("ite", (cond, then, other), sort)
 
 
-def _both_constant(e: Expr) -> bool:
-    """Whether `e` is a choice between constants, which a test may be pushed into."""
+def _between_constants(e: Expr) -> bool:
+    """Whether `e` is a choice between constants, into which operations may be pushed."""
     return (
         isinstance(e, Op)
         and e.name == "ite"
-        and all(isinstance(x, Const) or _both_constant(x) for x in e.args[1:])
+        and all(isinstance(x, Const) or _between_constants(x) for x in e.args[1:])
     )
 
 
@@ -201,7 +201,7 @@ def eq(a: Expr, b: Expr) -> Expr:
             return FALSE
         if isinstance(a.sort, Ref) and not b.value and not a.sort.nullable:
             return FALSE
-        if _both_constant(a):
+        if _between_constants(a):
             assert isinstance(a, Op)
             return ite(a.args[0], eq(a.args[1], b), eq(a.args[2], b))
         if b.sort != a.sort:
@@ -330,7 +330,17 @@ def _bitwise(name: str, a: Expr, b: Expr, fold: Callable[[int, int], int]) -> Ex
         return b if name == "inter" else a
     if isinstance(a, Const) and a.value == 0:
         return b if name == "union" else a  # nothing is left of an empty set
+    if isinstance(b, Const) and _between_constants(a):
+        return _each(a, lambda c: const(fold(c.value, b.value), a.sort))
     return _op(name, (a, b), a.sort)
+
+
+def _each(e: Expr, change: Callable[[Const], Const]) -> Expr:
+    """The choice with each of its constants changed."""
+    if isinstance(e, Const):
+        return change(e)
+    assert isinstance(e, Op)
+    return ite(e.args[0], _each(e.args[1], change), _each(e.args[2], change))
 
 
 def has(group: Expr, elem: Expr) -> Expr:
