@@ -255,7 +255,7 @@ def features_of(cast: Cast) -> tuple[bool, frozenset[str], frozenset[str]]:
     names = [n.name for n in cast.others]
     special = frozenset(SPECIAL[name] for name in names if name in SPECIAL)
     if len(special) > 1:
-        special = frozenset({"several"})
+        special = special & {"lockless", "flush put off"} | {"several"}
     return len(names) > 1, special, BY_USER.intersection(names)
 
 

@@ -242,11 +242,21 @@ def _is_nothing(op: Op) -> bool:
 
 
 def _renumber(thread: Thread) -> Thread:
-    """Number the locations that are left, in order."""
-    used = sorted({thread.entry, thread.end, *(e.source for e in thread.edges)}
-                  | {e.target for e in thread.edges})  # fmt: skip
-    new = {at: n for n, at in enumerate(used)}
-    edges = tuple(replace(e, source=new[e.source], target=new[e.target]) for e in thread.edges)
-    return replace(
-        thread, edges=edges, entry=new[thread.entry], end=new[thread.end], locations=len(used)
-    )
+    """Number the locations that are left as control flows, so that threads that do the same are
+    the same."""
+    leaving: dict[int, list[Edge]] = {}
+    for e in thread.edges:
+        leaving.setdefault(e.source, []).append(e)
+    for ways in leaving.values():
+        ways.sort(key=lambda e: ex.show(e.op.guard))
+    new = {thread.entry: 0}
+    todo = [thread.entry]
+    edges: list[Edge] = []
+    for at in todo:
+        for e in leaving.get(at, []):
+            if e.target not in new:
+                new[e.target] = len(new)
+                todo.append(e.target)
+            edges.append(replace(e, source=new[at], target=new[e.target]))
+    end = new.setdefault(thread.end, len(new))
+    return replace(thread, edges=tuple(edges), entry=0, end=end, locations=len(new))
