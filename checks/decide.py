@@ -165,7 +165,7 @@ class Theatre:
             stage = self.stage(play, movers=False)
             reduced = stage.reduced(play.cast, play.role)
             _, search = stage.search(play.cast, play.role, limits, progress)
-        return _finding(stage.raw_system(play.cast, play.role), reduced, search)
+        return _finding(stage.raw_threads(play.cast, play.role), reduced, search)
 
     def _content(self, system: System, initial: State) -> object:
         """What decides a search."""
@@ -202,25 +202,25 @@ def families(plays: Iterable[Play]) -> list[list[Play]]:
     return list(groups.values())
 
 
-def _finding(raw: System, reduced: System, search: Search) -> Finding:
+def _finding(raw: tuple[Thread, ...], reduced: System, search: Search) -> Finding:
     violated = {n: v.depth for n, v in search.violations.items() if not n.startswith("model:")}
     broken = tuple(sorted(n for n in search.violations if n.startswith("model:")))
     seen: set[str] = set()
     stuck = []
     fired: frozenset[Branch] = frozenset()
     for n, thread in enumerate(reduced.threads):
-        taken = _taken(raw.threads[n], thread, search.fired[n])
+        taken = _taken(raw[n], thread, search.fired[n])
         here = frozenset().union(*(tokens(e.call) for e in taken if e.call is not None))
         seen |= here
         if "return" not in here:
             stuck.append(thread.routine)
         if n == 0:
             fired = _branches(taken)
-    everything = [e for t in raw.threads for e in t.edges if e.call is not None]
+    everything = [e for t in raw for e in t.edges if e.call is not None]
     present = frozenset().union(*(tokens(e.call) for e in everything if e.call is not None))
     return Finding(
         search.states, search.transitions, violated, search.why, broken, present,
-        frozenset(seen), tuple(stuck), _branches(raw.threads[0].edges), fired,
+        frozenset(seen), tuple(stuck), _branches(raw[0].edges), fired,
     )  # fmt: skip
 
 

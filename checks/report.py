@@ -14,6 +14,7 @@ from model.lang.errors import ModelError, near
 
 from .decide import Branch, Cell, Outcome, Play, Verdict, model_errors, never_fired, verdict
 from .engine.reference import Limits
+from .mutate import require_edited
 from .pool import Watch, play_all
 from .subject import Side, Subject
 from .trace.trace import Trace, find_trace
@@ -111,6 +112,8 @@ def plays_of(question: Question) -> list[Play]:
         casts = chosen_casts(
             question.subject.patch.casts, kernel, question.scenarios, full=question.full
         )
+        if side.role.edits:
+            require_edited(side.role, casts)
         found += [Play(c, side.role, a) for a in question.archs for c in casts]
     return found
 

@@ -22,6 +22,7 @@ from model.kernel.setup import Setup, two_vmas
 from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang.compose import Invocation
+from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
 from model.patches.patch import Variant
@@ -88,12 +89,9 @@ class Stage:
         self._raw: dict[Any, Thread] = {}
         with selected(arch) as table:
             self._ctx.family = table.family
-            self._fill = compose.rules(self._ctx, tlb.FILL)
-            self._evict = compose.rules(self._ctx, tlb.EVICT)
-            self._store = compose.rules(self._ctx, tlb.STORES)
-            self._resume = compose.rules(self._ctx, tlb.RESUME)
+        self._by_itself: dict[Any, tuple[Rule, ...]] = {}
         self.variables = self.world.variables()
-        self._empty = System("", self.variables, (), self._fill)
+        self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
         self._checks = self._attacher.state_checks()
         self._finals = self._attacher.end_checks()
         self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
@@ -134,17 +132,24 @@ class Stage:
                 self._threads[key] = eager(order_accesses(alone)).threads[0]
         return self._threads[key]
 
+    def _compiled(self, rules: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:
+        """What hardware does by itself, as rules of this world."""
+        if rules not in self._by_itself:
+            with selected(self.arch):
+                self._by_itself[rules] = compose.rules(self._ctx, rules)
+        return self._by_itself[rules]
+
     def _by_user(self, cast: Cast) -> tuple[Rule, ...]:
         """What the user CPU does besides walking: store, and stop being lazy."""
-        stores, lazy = _stores(cast) > 0, _is_lazy(cast)
-        return (*(self._store if stores else ()), *(self._resume if lazy else ()))
+        stores = self._compiled(tlb.STORES) if _stores(cast) else ()
+        return (*stores, *(self._compiled(tlb.RESUME) if _is_lazy(cast) else ()))
 
     def _hardware(self, cast: Cast) -> tuple[Rule, ...]:
         key = (_stores(cast) > 0, _is_lazy(cast))
         if key not in self._rules:
-            found = (*self._fill, *self._by_user(cast))
+            found = (*self._compiled(tlb.FILL), *self._by_user(cast))
             if self.anytime:
-                found += self._evict
+                found += self._compiled(tlb.EVICT)
             else:
                 found = eager(System("", self.variables, (), found)).rules
             self._rules[key] = found
@@ -152,10 +157,14 @@ class Stage:
 
     # -- systems --------------------------------------------------------------------------------
 
+    def raw_threads(self, cast: Cast, role: Role) -> tuple[Thread, ...]:
+        """The threads of a cast as the front end makes them."""
+        return tuple(self.raw(c, role) for c in self._calls(cast, role))
+
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""
-        threads = tuple(self.raw(c, role) for c in self._calls(cast, role))
-        rules = (*self._fill, *self._evict, *self._by_user(cast))
+        threads = self.raw_threads(cast, role)
+        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._by_user(cast))
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def system(self, cast: Cast, role: Role) -> System:
@@ -249,14 +258,16 @@ def features_of(cast: Cast) -> tuple[bool, frozenset[str], frozenset[str]]:
     """What decides with which other casts a cast is reduced: the larger a family, the less work
     it is, but the more states each of its casts has.
 
-    Pairs begin in few states, so that more is known of them; those of two special neighbours are
-    few and small.
+    Pairs begin in few states, so that more is known of them, and have most states.
     """
     names = [n.name for n in cast.others]
+    own = BY_USER.intersection(names)
     special = frozenset(SPECIAL[name] for name in names if name in SPECIAL)
-    if len(special) > 1:
+    if len(names) < 2:
+        special = frozenset({"special"}) if special - own and not cast.same_ptl else frozenset()
+    elif len(special) > 1:
         special = special & {"lockless", "flush put off"} | {"several"}
-    return len(names) > 1, special, BY_USER.intersection(names)
+    return len(names) > 1, special, own
 
 
 def _key(cast: Cast, role: Role) -> Any:

@@ -3,7 +3,7 @@
 
 from model.patches.patch import Patch
 
-from .mutant import SHOWN, Mutant, cast_of, mutant, role
+from .mutant import SHOWN, Mutant, cast_of, mutant, require_edited, role
 from .table import MUTANTS
 
 
@@ -12,4 +12,6 @@ def mutants_of(patch: Patch) -> tuple[Mutant, ...]:
     return MUTANTS.get(patch.name, ())
 
 
-__all__ = ["SHOWN", "Mutant", "cast_of", "mutant", "mutants_of", "role"]
+__all__ = [
+    "SHOWN", "Mutant", "cast_of", "mutant", "mutants_of", "require_edited", "role",
+]  # fmt: skip

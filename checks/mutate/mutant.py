@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from checks.scenario import Role
 from model.kernel.casts import Cast, invocations
-from model.kernel.setup import two_vmas
+from model.kernel.setup import Setup, two_vmas
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 from model.lang.frontend.source import Context, Edit
@@ -72,10 +72,8 @@ def role(patch: Patch, mutant: Mutant) -> Role:
     """
     variant = patch.variant(mutant.variant)
     cast = cast_of(patch, mutant)
-    setup = two_vmas(cast.pages, threads=3, needs=cast.needs)
-    subject = variant.call(setup)
-    calls = invocations(setup, subject, cast.others, variant.neighbours_from)
-    called = _called((c.fn for c in calls), variant)
+    setup = _world(cast)
+    called = _called_in(cast, variant, setup)
     ctx = Context(setup.world, swap=variant.swap, edits=dict(mutant.edits))
     for name, _ in mutant.edits:
         if name not in called:
@@ -86,6 +84,36 @@ def role(patch: Patch, mutant: Mutant) -> Role:
         for function in called[name]:
             ctx.tree(function)
     return Role(variant, mutant.edits, mutant.name)
+
+
+def require_edited(role: Role, casts: Iterable[Cast]) -> None:
+    """ModelError if no cast runs every function that a mutant edits: it would be no mutant."""
+    missing: dict[str, None] = {}
+    for cast in casts:
+        called = _called_in(cast, role.variant, _world(cast))
+        absent = [name for name, _ in role.edits if name not in called]
+        if not absent:
+            return
+        missing.update(dict.fromkeys(absent))
+    if missing:
+        raise ModelError(
+            f"mutant '{role.mutant}' changes {', '.join(missing)}, which no chosen cast calls",
+            why="so this would be the variant without the mutation",
+            instead="choose a scenario with a neighbour that calls it",
+        )
+
+
+def _world(cast: Cast) -> Setup:
+    return two_vmas(cast.pages, threads=3, needs=cast.needs)
+
+
+def _called_in(
+    cast: Cast, variant: Variant, setup: Setup
+) -> dict[str, list[ModelFunction[..., object]]]:
+    """What the routines of a cast call, by name."""
+    subject = variant.call(setup)
+    calls = invocations(setup, subject, cast.others, variant.neighbours_from)
+    return _called((c.fn for c in calls), variant)
 
 
 def _called(

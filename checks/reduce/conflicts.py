@@ -168,6 +168,10 @@ class Classifier:
 
     def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
         """The cells whose value matters, apart from asking whether a lock word is mine."""
+        cells = list(cells_of(e))
+        if not any(self.roles[c.var] is Role.LOCK for c in cells):
+            yield from cells
+            return
         if isinstance(e, Cell):
             yield e
             for index in e.index:

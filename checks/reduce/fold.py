@@ -52,7 +52,7 @@ class Folder:
         if self._among is not None and op.places.isdisjoint(self._among):
             return op
         checks = tuple(
-            replace(c, cond=cond) for c in op.checks if (cond := self.expr(c.cond)) is not ex.TRUE
+            c.with_cond(cond) for c in op.checks if (cond := self.expr(c.cond)) is not ex.TRUE
         )
         updates = []
         for u in op.updates:

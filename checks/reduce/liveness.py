@@ -51,7 +51,6 @@ def live_locals(thread: Thread) -> list[frozenset[Local]]:
 
 def _needed(op: Op, after: frozenset[Local]) -> frozenset[Local]:
     """The locals that an operation needs, or leaves alone, if `after` are alive after it."""
-    kept = tuple(u for u in op.updates if not isinstance(u.place, Local) or u.place in after)
-    read = replace(op, updates=kept).reads
-    written = {u.place for u in kept}
-    return frozenset(v for v in read if isinstance(v, Local)) | (after - written)
+    always, assigned = op.local_flow
+    kept = [(place, sources) for place, sources in assigned if place in after]
+    return (after - {place for place, _ in kept}).union(always, *(sources for _, sources in kept))

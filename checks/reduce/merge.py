@@ -206,7 +206,7 @@ def compose(first: Op, second: Op) -> Op:
         return ex.substitute(e, after, memo, frozenset(among)) if among else e
 
     guard = ex.and_(first.guard, post(second.guard))
-    checks = (*first.checks, *(replace(c, cond=post(c.cond)) for c in second.checks))
+    checks = (*first.checks, *(c.with_cond(post(c.cond)) for c in second.checks))
     checks = tuple(c for c in checks if c.cond is not ex.TRUE)
     updates = dict(written)
     for u in second.updates:

@@ -146,7 +146,7 @@ class _View:
         if op.reads.isdisjoint(self._facts):
             return op
         checks = tuple(
-            replace(c, cond=cond) for c in op.checks if (cond := self.simple(c.cond)) is not ex.TRUE
+            c.with_cond(cond) for c in op.checks if (cond := self.simple(c.cond)) is not ex.TRUE
         )
         updates = []
         for u in op.updates:

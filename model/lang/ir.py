@@ -83,6 +83,10 @@ class Check:
     cond: Expr
     steady: bool = False
 
+    def with_cond(self, cond: Expr) -> Check:
+        """The check of another condition; itself if it is the same."""
+        return self if cond is self.cond else replace(self, cond=cond)
+
 
 @dataclass(frozen=True)
 class Update:
@@ -112,9 +116,23 @@ class Op:
         return frozenset().union(*(leaves(p) for p in parts))
 
     @cached_property
+    def local_flow(
+        self,
+    ) -> tuple[frozenset[Local], tuple[tuple[Local, frozenset[Local]], ...]]:
+        """The locals that it needs whatever comes after, and for each local that it assigns, those
+        that the value is made from."""
+        own = tuple((u.place, _locals(u.value)) for u in self.updates if isinstance(u.place, Local))
+        shared = replace(self, updates=tuple(u for u in self.updates if isinstance(u.place, Cell)))
+        return frozenset(v for v in shared.reads if isinstance(v, Local)), own
+
+    @cached_property
     def places(self) -> frozenset[Expr]:
         """Locals and cells that it reads or writes."""
         return self.reads.union(u.place for u in self.updates)
+
+
+def _locals(e: Expr) -> frozenset[Local]:
+    return frozenset(v for v in leaves(e) if isinstance(v, Local))
 
 
 @dataclass(frozen=True)

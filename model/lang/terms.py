@@ -132,7 +132,7 @@ def _junction(name: str, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
                 return zero
             if item is not unit:
                 flat[item] = None
-    if any(not_(item) in flat for item in flat):
+    if any(isinstance(i, Op) and i.name == "not" and i.args[0] in flat for i in flat):
         return zero
     if not flat:
         return unit

@@ -55,6 +55,9 @@ def test_names_that_are_not_known() -> None:
     assert "arm64" in one_line("uffd_move_batching", "--arch", "arm46")
     assert "did you mean" in one_line("uffd_move_batching", "--invariant", "no_deadlok")
     assert "did you mean" in one_line("uffd_move_batching", "--mutant", "no flsh")
+    unmoved = one_line("uffd_move_batching", "--mutant", "no flush of walk caches", "--arch",
+                       "x86_64", "--scenario", SMALL)  # fmt: skip
+    assert "zap_table" in unmoved
     assert "no scenario fits" in one_line("uffd_move_batching", "--scenario", "move+nobody")
     assert "no_ack_wait" in one_line("example:shoot", "--variant", "no_ack")
     assert "cpus" in one_line("example:shoot", "--param", "cpu=2")
