@@ -130,13 +130,8 @@ class Theatre:
         return self._stages[key]
 
     def prepare(self, plays: Sequence[Play]) -> None:
-        """Reduce what plays of one family need together."""
-        groups: dict[tuple[str, str, str], list[Play]] = {}
-        for play in plays:
-            role = play.role
-            groups.setdefault((play.arch, role.variant.name, role.mutant), []).append(play)
-        for members in groups.values():
-            self.stage(members[0]).prepare([(p.cast, p.role) for p in members])
+        """Reduce what plays of one family, side and architecture need together."""
+        self.stage(plays[0]).prepare([(p.cast, p.role) for p in plays])
 
     def forget(self, plays: Sequence[Play]) -> None:
         """Let go of what was made for these plays; stages stay."""
@@ -197,8 +192,16 @@ def families(plays: Iterable[Play]) -> list[list[Play]]:
     """The plays that much is made for in common, in order: on all architectures, of all sides."""
     groups: dict[object, list[Play]] = {}
     for play in plays:
-        key = Setting.of(play.cast), features_of(play.cast)
-        groups.setdefault(key, []).append(play)
+        groups.setdefault((Setting.of(play.cast), features_of(play.cast)), []).append(play)
+    return list(groups.values())
+
+
+def side_by_side(plays: Iterable[Play]) -> list[list[Play]]:
+    """The plays of a family, one side and architecture after the other."""
+    groups: dict[tuple[str, str, str], list[Play]] = {}
+    for play in plays:
+        role = play.role
+        groups.setdefault((play.arch, role.variant.name, role.mutant), []).append(play)
     return list(groups.values())
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from invariants.registry import Invariant
 
-from .decide import Finding, Outcome, Play, Theatre, families, unfinished
+from .decide import Finding, Outcome, Play, Theatre, families, side_by_side, unfinished
 from .engine.reference import Limits
 
 Watch = Callable[[int, int, int], None]
@@ -124,29 +124,34 @@ def _ignore_interrupts() -> None:
 
 def _play_group(number: int, tell: Callable[[], None] = lambda: None) -> list[Finding]:
     assert _work is not None
-    group, limits, states = _work.groups[number], _work.limits, _work.states
+    group, theatre = _work.groups[number], _work.theatre
+    found: dict[int, Finding] = {}
+    for plays in side_by_side(group):
+        if time.monotonic() < _work.limits.until:
+            theatre.prepare(plays)
+        for play in plays:
+            found[id(play)] = _play(play, tell)
+    theatre.forget(group)
+    return [found[id(play)] for play in group]
+
+
+def _play(play: Play, tell: Callable[[], None]) -> Finding:
+    assert _work is not None
+    limits, states = _work.limits, _work.states
     if time.monotonic() >= limits.until:
-        return [unfinished("stopped at --timeout") for _ in group]
-    _work.theatre.prepare(group)
-    found = []
-    for play in group:
-        if time.monotonic() >= limits.until:
-            found.append(unfinished("stopped at --timeout"))
-            continue
-        counted = 0
+        return unfinished("stopped at --timeout")
+    counted = 0
 
-        def progress(count: int) -> None:
-            nonlocal counted
-            with states.get_lock():
-                states.value += count - counted
-            counted = count
-            tell()
+    def progress(count: int) -> None:
+        nonlocal counted
+        with states.get_lock():
+            states.value += count - counted
+        counted = count
+        tell()
 
-        finding = _work.theatre.play(play, limits, progress)
-        progress(finding.states)
-        found.append(finding)
-    _work.theatre.forget(group)
-    return found
+    finding = _work.theatre.play(play, limits, progress)
+    progress(finding.states)
+    return finding
 
 
 def _tell(watch: Watch | None, done: int, every: int, states: Any) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From expressions and operations to Python text over a packed state `s`.
 
-The only trick of the reference explorer: instead of interpreting the IR it runs this text.
+Instead of interpreting the IR the reference explorer runs this text, and remembers what it did by
+the bits that it may look at (`Text.bits`).
 """
 
 from __future__ import annotations

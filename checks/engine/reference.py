@@ -3,6 +3,9 @@
 
 It gives a system its meaning: the states that can be reached, the checks that fail, the
 deadlocks.  The path it keeps to a state is a shortest one, in edges of the system it is given.
+
+Its two tricks are in `generate`: it runs text made from the IR, and what a location's steps did is
+not worked out again in a state that agrees in all they look at and write.
 """
 
 from __future__ import annotations
