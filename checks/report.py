@@ -94,11 +94,11 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
     default = casts.full(kernel) if full else casts.default(kernel)
     if not scenarios:
         return default
-    every = {c.name: c for c in [*casts.full(kernel), *casts.counterfactual(kernel)]}
-    if scenarios in every:
-        return [every[scenarios]]
     found = [c for c in default if fnmatch.fnmatchcase(c.name, scenarios)]
-    found = found or [c for n, c in every.items() if fnmatch.fnmatchcase(n, scenarios)]
+    if found:
+        return found
+    every = {c.name: c for c in [*casts.full(kernel), *casts.counterfactual(kernel)]}
+    found = [c for n, c in every.items() if fnmatch.fnmatchcase(n, scenarios)]
     if not found:
         raise ModelError(f"no scenario fits '{scenarios}'", instead=near(scenarios, every))
     return found
