@@ -150,7 +150,7 @@ class Theatre:
         """
         stage = self.stage(play)
         reduced = stage.reduced(play.cast, play.role)
-        key = self._content(reduced, stage.initial(play.cast))
+        key = self._identity(reduced, stage.initial(play.cast))
         search = self._searches.get(key)
         if search is None:
             _, search = stage.search(play.cast, play.role, limits, progress)
@@ -162,7 +162,7 @@ class Theatre:
             _, search = stage.search(play.cast, play.role, limits, progress)
         return _finding(stage.raw_threads(play.cast, play.role), reduced, search)
 
-    def _content(self, system: System, initial: State) -> object:
+    def _identity(self, system: System, initial: State) -> object:
         """What decides a search."""
         threads = tuple(self._number(t) for t in system.threads)
         rules = tuple((r.hardware, _bare(r.op)) for r in system.rules)

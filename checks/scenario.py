@@ -139,15 +139,15 @@ class Stage:
                 self._by_itself[rules] = compose.rules(self._ctx, rules)
         return self._by_itself[rules]
 
-    def _by_user(self, cast: Cast) -> tuple[Rule, ...]:
+    def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:
         """What the user CPU does besides walking: store, and stop being lazy."""
         stores = self._compiled(tlb.STORES) if _stores(cast) else ()
         return (*stores, *(self._compiled(tlb.RESUME) if _is_lazy(cast) else ()))
 
     def _hardware(self, cast: Cast) -> tuple[Rule, ...]:
-        key = (_stores(cast) > 0, _is_lazy(cast))
+        key = _by_user(cast)
         if key not in self._rules:
-            found = (*self._compiled(tlb.FILL), *self._by_user(cast))
+            found = (*self._compiled(tlb.FILL), *self._user_rules(cast))
             if self.anytime:
                 found += self._compiled(tlb.EVICT)
             else:
@@ -164,7 +164,7 @@ class Stage:
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""
         threads = self.raw_threads(cast, role)
-        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._by_user(cast))
+        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._user_rules(cast))
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def system(self, cast: Cast, role: Role) -> System:
@@ -244,30 +244,31 @@ def _stores(cast: Cast) -> int:
     return sum(n.user_stores for n in cast.others)
 
 
-BY_USER = frozenset({"user", "lazy_user"})
-"""Neighbours that come with rules of their own."""
+def _by_user(cast: Cast) -> tuple[bool, bool]:
+    """Whether the user CPU stores, and whether it stops being lazy: it has rules for either."""
+    return _stores(cast) > 0, _is_lazy(cast)
+
 
 SPECIAL = {
-    "user": "user", "lazy_user": "lazy_user", "gup_fast": "lockless", "gup_fast_dst": "lockless",
+    "gup_fast": "lockless", "gup_fast_dst": "lockless",
     "pt_reclaim": "dst table", "pt_reclaim_src": "src table", "reclaim": "flush put off",
 }  # fmt: skip
 """Neighbours that make steps conflict which otherwise would not, and in what way."""
 
 
-def features_of(cast: Cast) -> tuple[bool, frozenset[str], frozenset[str]]:
+def features_of(cast: Cast) -> tuple[bool, frozenset[str], tuple[bool, bool]]:
     """What decides with which other casts a cast is reduced: the larger a family, the less work
     it is, but the more states each of its casts has.
 
     Pairs begin in few states, so that more is known of them, and have most states.
     """
-    names = [n.name for n in cast.others]
-    own = BY_USER.intersection(names)
-    special = frozenset(SPECIAL[name] for name in names if name in SPECIAL)
-    if len(names) < 2:
-        special = frozenset({"special"}) if special - own and not cast.same_ptl else frozenset()
-    elif len(special) > 1:
+    pair, user = len(cast.others) > 1, _by_user(cast)
+    special = frozenset(SPECIAL[n.name] for n in cast.others if n.name in SPECIAL)
+    if not pair:
+        special = frozenset({"special"}) if special and not cast.same_ptl else frozenset()
+    elif len(special) + sum(user) > 1:
         special = special & {"lockless", "flush put off"} | {"several"}
-    return len(names) > 1, special, own
+    return pair, special, user
 
 
 def _key(cast: Cast, role: Role) -> Any:

@@ -57,8 +57,7 @@ class Effect:
 class Code:
     """Operations of one thread or of rules, compiled as they are first needed.
 
-    `footprints` has one for each location, `leaving` the operations there by number, if there are
-    any; rules have one location.
+    `footprints` has one for each location; rules have one location.
     """
 
     def __init__(self, ops: tuple[Op, ...], text: Text) -> None:
@@ -66,15 +65,12 @@ class Code:
         self._text = text
         self._runs: dict[int, Run] = {}
         self.footprints: list[int] = []
-        self.leaving: dict[int, list[int]] = {}
         self.known: dict[int, Effect] = {}
 
     @functools.cached_property
     def cells(self) -> frozenset[Cell]:
         """The cells that the operations read or write."""
-        found = {c for op in self.ops for c in op.reads if isinstance(c, Cell)}
-        found |= {u.place for op in self.ops for u in op.updates if isinstance(u.place, Cell)}
-        return frozenset(found)
+        return frozenset().union(*(op.cells for op in self.ops))
 
     def moves(self, state: int, at: int = 0) -> Moves:
         """What the operations at a location do in a state."""
@@ -105,16 +101,17 @@ class ThreadCode(Code):
     def __init__(self, layout: Layout, seat: Seat, thread: Thread) -> None:
         super().__init__(tuple(e.op for e in thread.edges), Text(layout, seat))
         self.seat, self.thread = seat, thread
+        self._leaving: dict[int, list[int]] = {}
         for n, edge in enumerate(thread.edges):
-            self.leaving.setdefault(edge.source, []).append(n)
+            self._leaving.setdefault(edge.source, []).append(n)
         pc = seat.pc.mask << seat.pc.offset
         self.footprints = [pc] * thread.locations
         for n, op in enumerate(self.ops):
-            self.footprints[thread.edges[n].source] |= self._text.bits_of(op)
+            self.footprints[thread.edges[n].source] |= self._text.footprint(op)
 
     def _lines(self, at: int) -> list[str]:
         items = []
-        for n in self.leaving.get(at, []):
+        for n in self._leaving.get(at, []):
             edge = self.thread.edges[n]
             move = [] if edge.target == at else [(self.seat.pc, edge.target)]
             items.append((conjuncts(edge.op.guard), _action(self._text, edge.op, n, move)))
@@ -126,8 +123,7 @@ class RulesCode(Code):
 
     def __init__(self, layout: Layout, rules: tuple[Rule, ...]) -> None:
         super().__init__(tuple(r.op for r in rules), Text(layout))
-        self.leaving = {0: list(range(len(rules)))}
-        self.footprints = [functools.reduce(int.__or__, map(self._text.bits_of, self.ops))]
+        self.footprints = [functools.reduce(int.__or__, map(self._text.footprint, self.ops))]
 
     def _lines(self, at: int) -> list[str]:
         assert at == 0

@@ -196,7 +196,7 @@ class Text:
                 return f"(s & {slot.mask << offset} {sign} {code << offset})"
             masked = self.masked(left)
             if masked is not None and right.value == 0:
-                return f"({masked} {sign} 0)"
+                return f"(s & {masked} {sign} 0)"
         return f"({self.value(left)} {sign} {self.value(right)})"
 
     def fixed_place(self, e: Expr) -> tuple[int, Slot] | None:
@@ -213,12 +213,12 @@ class Text:
                 return slot.offset + shift, Slot(0, inner.bits, inner.lowest)
         return None
 
-    def masked(self, e: Expr) -> str | None:
-        """A set at a fixed place, intersected with a constant, without a shift."""
+    def masked(self, e: Expr) -> int | None:
+        """The bits that decide whether a set at a fixed place has elements of a constant one."""
         if isinstance(e, Op) and e.name == "inter" and isinstance(e.args[1], Const):
             place = self.fixed_place(e.args[0])
             if place is not None:
-                return f"s & {e.args[1].value << place[0]}"
+                return e.args[1].value << place[0]
         return None
 
     def bits(self, e: Expr) -> int:
@@ -233,16 +233,15 @@ class Text:
         if place is not None:
             offset, slot = place
             return slot.mask << offset
-        if isinstance(e, Op) and e.name == "inter" and isinstance(e.args[1], Const):
-            place = self.fixed_place(e.args[0])
-            if place is not None:
-                return e.args[1].value << place[0]
+        masked = self.masked(e)
+        if masked is not None:
+            return masked
         found = self.layout.bits(e, self.seat) if isinstance(e, Cell) else 0
         for child in children(e):
             found |= self.bits(child)
         return found
 
-    def bits_of(self, op: ir.Op) -> int:
+    def footprint(self, op: ir.Op) -> int:
         """The bits that an operation may look at or write."""
         found = self.bits(op.guard)
         for check in op.checks:

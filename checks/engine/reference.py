@@ -153,7 +153,7 @@ class Explorer:
         self._finals = press.judges(system.finals)
         self._relevant = [press.watch(code, system.checks) for code in self.codes]
         self._marks = [_Mark(code) for code in self.all_codes()]
-        self._good: list[set[int]] = [set() for _ in self._judges]
+        self._judged: list[set[int]] = [set() for _ in self._judges]
         self._search = Search()
         self._stopped = False
 
@@ -171,13 +171,13 @@ class Explorer:
             effect = Effect.of(mark.code.moves(state, at), state)
         for number in effect.numbers:
             mark.fired[number] = 1
-        ended = False
+        stopped = False
         for number, k in effect.failed:
             invariant = mark.code.ops[number].checks[k].invariant
-            ended = ended or invariant.startswith("model:")
+            stopped = stopped or invariant.startswith("model:")
             self._note(invariant, state, self._search.levels, at_step=True)
-        self._stopped = ended
-        if self.codes and not ended:
+        self._stopped = self._stopped or stopped
+        if self.codes and not stopped:
             mark.flips[state & mark.code.footprints[at]] = effect.flips
         return effect.flips
 
@@ -187,13 +187,12 @@ class Explorer:
 
     def _judge(self, state: int, judges: tuple[int, ...], depth: int) -> None:
         for k in judges:
-            judge, good = self._judges[k], self._good[k]
+            judge, judged = self._judges[k], self._judged[k]
             seen = state & judge.footprint
-            if seen in good:
+            if seen in judged:
                 continue
-            if judge.holds(state):
-                good.add(seen)
-            else:
+            judged.add(seen)
+            if not judge.holds(state):
                 self._note(self.system.checks[k].invariant, state, depth, at_step=False)
 
     def _end(self, state: int, depth: int) -> None:
@@ -261,7 +260,9 @@ class Explorer:
         depth = search.levels
         tables = [
             (seat.pc.offset, seat.pc.mask, mark.code.footprints, mark.flips, mark, watch)
-            for seat, mark, watch in zip(self.seats, self._marks, self._relevant, strict=False)
+            for seat, mark, watch in zip(
+                self.seats, self._marks[: len(self.seats)], self._relevant, strict=True
+            )
         ]
         pcs = self.layout.pcs
         rules = self._marks[-1] if self.rules else None

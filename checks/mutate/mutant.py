@@ -88,19 +88,15 @@ def role(patch: Patch, mutant: Mutant) -> Role:
 
 def require_edited(role: Role, casts: Iterable[Cast]) -> None:
     """ModelError if no cast runs every function that a mutant edits: it would be no mutant."""
-    missing: dict[str, None] = {}
+    names = [name for name, _ in role.edits]
     for cast in casts:
-        called = _called_in(cast, role.variant, _world(cast))
-        absent = [name for name, _ in role.edits if name not in called]
-        if not absent:
+        if set(names) <= set(_called_in(cast, role.variant, _world(cast))):
             return
-        missing.update(dict.fromkeys(absent))
-    if missing:
-        raise ModelError(
-            f"mutant '{role.mutant}' changes {', '.join(missing)}, which no chosen cast calls",
-            why="so this would be the variant without the mutation",
-            instead="choose a scenario with a neighbour that calls it",
-        )
+    raise ModelError(
+        f"mutant '{role.mutant}': no chosen cast calls {' and '.join(names)}",
+        why="so this would be the variant without the mutation",
+        instead="choose a scenario with a neighbour that calls it",
+    )
 
 
 def _world(cast: Cast) -> Setup:

@@ -49,7 +49,7 @@ class Folder:
         return None if values is None else ex.table(values, e.index, e.sort)
 
     def op(self, op: Op) -> Op:
-        if self._among is not None and op.places.isdisjoint(self._among):
+        if self._among is not None and op.cells.isdisjoint(self._among):
             return op
         checks = tuple(
             c.with_cond(cond) for c in op.checks if (cond := self.expr(c.cond)) is not ex.TRUE

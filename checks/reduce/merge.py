@@ -59,7 +59,7 @@ def moves_of(
         and not kinds.releases(edge.op, number + 1)
         and not others.conflict(bare, kinds.roles, ghosts=True)
     )
-    return Moves(left, right, at_once, _discipline(edge, number, every, kinds, others, holder))
+    return Moves(left, right, at_once, _discipline(edge, number, bare, kinds, others, holder))
 
 
 def merge_thread(thread: Thread, moves: Sequence[Moves]) -> Thread:
@@ -85,7 +85,8 @@ def _waits_at_all(op: Op) -> bool:
 def _discipline(
     edge: Edge, number: int, uses: Uses, kinds: Classifier, others: Others, holder: Holder
 ) -> tuple[Check, ...]:
-    """Checks that it uses under their locks the fields that others use as well."""
+    """Checks that it uses under their locks the fields that others use as well; `uses` without
+    what its own checks look at, which is without a lock."""
     read = (uses.reads - uses.free_reads) & others.uses.writes
     written = (uses.writes - uses.free_writes) & (others.uses.writes | others.uses.reads)
     if not read and not written:

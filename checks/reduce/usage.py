@@ -37,12 +37,6 @@ def constant_index(cell: Cell) -> Index | None:
     return tuple(values)
 
 
-def op_cells(op: Op) -> Iterator[Cell]:
-    """Every cell that an operation reads or writes."""
-    yield from (c for c in op.reads if isinstance(c, Cell))
-    yield from (u.place for u in op.updates if isinstance(u.place, Cell))
-
-
 @dataclass(frozen=True, eq=False)
 class Part:
     """A thread with its number in the system, or rules; compared by identity."""
@@ -60,7 +54,7 @@ class Part:
     @cached_property
     def cells(self) -> frozenset[Cell]:
         """Every cell that is read or written."""
-        return frozenset(c for op in self.ops for c in op_cells(op))
+        return frozenset().union(*(op.cells for op in self.ops))
 
     @cached_property
     def arrays(self) -> frozenset[str]:

@@ -126,9 +126,10 @@ class Op:
         return frozenset(v for v in shared.reads if isinstance(v, Local)), own
 
     @cached_property
-    def places(self) -> frozenset[Expr]:
-        """Locals and cells that it reads or writes."""
-        return self.reads.union(u.place for u in self.updates)
+    def cells(self) -> frozenset[Cell]:
+        """Cells that it reads or writes."""
+        places = self.reads.union(u.place for u in self.updates)
+        return frozenset(p for p in places if isinstance(p, Cell))
 
 
 def _locals(e: Expr) -> frozenset[Local]:
