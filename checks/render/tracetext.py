@@ -38,7 +38,7 @@ def _head(trace: Trace) -> list[str]:
         f"scenario  {play.name}",
         f"          {variant.file} {variant.name}{mutant}, {kernel or 'kernel ' + variant.kernel}",
         f"trace     {_count(trace.statements, 'statement')}, {_count(trace.switches, 'switch')}"
-        f" (fewest); {trace.states} states visited",
+        + (f" (fewest); {trace.states} states visited" if trace.states else "; replayed"),
         "",
     ]
     return [line[:WIDTH] for line in lines]

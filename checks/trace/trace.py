@@ -47,10 +47,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Trace:
-    """The shortest run that breaks an invariant.
+    """The shortest run that breaks an invariant, or one that was carried out again.
 
     `rows` end with the one that does.  `pending` says where the other threads stand, `stale` what
-    caches hold that no entry permits, `held` who holds what at the end.
+    caches hold that no entry permits, `held` who holds what at the end.  `states` were visited to
+    know that it is the shortest; 0 if it was carried out again.
     """
 
     invariant: Invariant

@@ -48,4 +48,7 @@ def test_trace_of_a_mutant(name: str) -> None:
     assert max(map(len, lines)) <= WIDTH
     assert all(r.site is not None or r.thread < 0 for r in trace.rows)
     again = {t.invariant.name: t for t in replay(trace.schedule)}
-    assert again[trace.invariant.name].rows == trace.rows
+    repeated = again[trace.invariant.name]
+    assert repeated.rows == trace.rows
+    assert any("(fewest)" in line for line in lines)
+    assert not any("(fewest)" in line for line in trace_lines(repeated))
