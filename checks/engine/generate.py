@@ -13,15 +13,16 @@ state is therefore known for every state that agrees in these (`known`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.lang.expr import Cell, Expr
-from model.lang.ir import Op, Rule, StateCheck, Thread
+from model.lang.expr import Cell
+from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
-from .pytext import Text, conjuncts
+from .pytext import PyText
+from .text import If, conjuncts, decided
 
 Note = Callable[[tuple[int, int]], None]
 Run = Callable[[int, Note, Note], None]
@@ -60,8 +61,9 @@ class Code:
     `footprints` has one for each location; rules have one location.
     """
 
-    def __init__(self, ops: tuple[Op, ...], text: Text) -> None:
+    def __init__(self, ops: tuple[Op, ...], text: PyText) -> None:
         self.ops = ops
+        self.layout = text.layout
         self._text = text
         self._runs: dict[int, Run] = {}
         self.footprints: list[int] = []
@@ -99,7 +101,7 @@ class ThreadCode(Code):
     """The successors of each location of a thread."""
 
     def __init__(self, layout: Layout, seat: Seat, thread: Thread) -> None:
-        super().__init__(tuple(e.op for e in thread.edges), Text(layout, seat))
+        super().__init__(tuple(e.op for e in thread.edges), PyText(layout, seat))
         self.seat, self.thread = seat, thread
         self._leaving: dict[int, list[int]] = {}
         for n, edge in enumerate(thread.edges):
@@ -109,34 +111,37 @@ class ThreadCode(Code):
         for n, op in enumerate(self.ops):
             self.footprints[thread.edges[n].source] |= self._text.footprint(op)
 
+    def leaving(self, at: int) -> dict[int, Edge]:
+        """The edges that leave a location, by number."""
+        return {n: self.thread.edges[n] for n in self._leaving.get(at, [])}
+
+    def move(self, edge: Edge) -> list[tuple[Slot, int]]:
+        """What an edge does to the program counter."""
+        return [(self.seat.pc, edge.target)] if edge.target != edge.source else []
+
     def _lines(self, at: int) -> list[str]:
-        items = []
-        for n in self._leaving.get(at, []):
-            edge = self.thread.edges[n]
-            move = [] if edge.target == at else [(self.seat.pc, edge.target)]
-            items.append((conjuncts(edge.op.guard), _action(self._text, edge.op, n, move)))
-        return _decide(self._text, items)
+        leaving = self.leaving(at)
+        moves = {n: self.move(e) for n, e in leaving.items()}
+        return _carried_out(self._text, {n: e.op for n, e in leaving.items()}, moves)
 
 
 class RulesCode(Code):
     """The successors by rules, which are always at the same place."""
 
     def __init__(self, layout: Layout, rules: tuple[Rule, ...]) -> None:
-        super().__init__(tuple(r.op for r in rules), Text(layout))
+        super().__init__(tuple(r.op for r in rules), PyText(layout))
         self.footprints = [functools.reduce(int.__or__, map(self._text.footprint, self.ops))]
 
     def _lines(self, at: int) -> list[str]:
         assert at == 0
-        text = self._text
-        items = [(conjuncts(op.guard), _action(text, op, n, [])) for n, op in enumerate(self.ops)]
-        return _decide(text, items)
+        return _carried_out(self._text, dict(enumerate(self.ops)), {})
 
 
 class Judge:
     """A condition on states, true or false of a packed one; `footprint` is what it looks at."""
 
     def __init__(self, layout: Layout, check: StateCheck) -> None:
-        text = Text(layout)
+        text = PyText(layout)
         lines = ["def holds(s):", f"    return {text.test(check.cond)}"]
         self.holds: Callable[[int], Any] = text.define("holds", lines)
         self.footprint = text.bits(check.cond)
@@ -146,7 +151,7 @@ def _indent(lines: Iterable[str]) -> list[str]:
     return ["    " + line for line in lines]
 
 
-def _action(text: Text, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
+def _action(text: PyText, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
     """Lines for one operation whose guard holds: judge the checks, give the successor."""
     lines: list[str] = []
     for k, check in enumerate(op.checks):
@@ -157,22 +162,19 @@ def _action(text: Text, op: Op, number: int, move: list[tuple[Slot, int]]) -> li
     return [*lines, f"step(({number}, {text.successor(op.updates, move)}))"]
 
 
-def _decide(text: Text, items: list[tuple[tuple[Expr, ...], list[str]]]) -> list[str]:
-    """Nested ifs over guards that share conditions: the commonest condition is tested first."""
-    lines: list[str] = []
-    rest = list(items)
-    while rest:
-        counts: dict[Expr, int] = {}
-        for conditions, _ in rest:
-            for cond in conditions:
-                counts[cond] = counts.get(cond, 0) + 1
-        best = max(counts, key=lambda c: counts[c], default=None)
-        if best is None:
-            for _, action in rest:
-                lines += action
-            break
-        with_best = [(tuple(c for c in cs if c is not best), a) for cs, a in rest if best in cs]
-        rest = [(cs, a) for cs, a in rest if best not in cs]
-        lines.append(f"if {text.test(best)}:")
-        lines += _indent(_decide(text, with_best))
-    return lines
+def _carried_out(
+    text: PyText, ops: Mapping[int, Op], moves: Mapping[int, list[tuple[Slot, int]]]
+) -> list[str]:
+    """Lines for operations by number, each carried out where its guard holds."""
+    actions = [_action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
+
+    def lines(parts: Iterable[If | int]) -> list[str]:
+        found: list[str] = []
+        for part in parts:
+            if isinstance(part, int):
+                found += actions[part]
+            else:
+                found += [f"if {text.test(part.cond)}:", *_indent(lines(part.then))]
+        return found
+
+    return lines(decided([conjuncts(op.guard) for op in ops.values()]))

@@ -29,11 +29,13 @@ DEADLOCK = "no_deadlock"
 class Limits:
     """Where a search stops with less than everything.
 
-    `states` is a number of them; `until` a reading of `time.monotonic`.
+    `states` is a number of them; `until` a reading of `time.monotonic`; `bytes` are of memory for
+    states, which only the compiled explorer counts.
     """
 
     states: int = 50_000_000
     until: float = float("inf")
+    bytes: int = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Violation:
 
 @dataclass
 class Search:
-    """What a search found.  `why` is empty when every reachable state was visited."""
+    """What a search found.  `why` is empty when every reachable state was visited; `bytes` is the
+    memory that its states took, if it was counted."""
 
     states: int = 0
     transitions: int = 0
@@ -58,6 +61,7 @@ class Search:
     violations: dict[str, Violation] = field(default_factory=dict)
     fired: tuple[bytes, ...] = ()
     parents: dict[int, int] = field(default_factory=dict, repr=False)
+    bytes: int = 0
 
     def path(self, state: int) -> list[int]:
         """The states from an initial one to this one."""
@@ -142,7 +146,10 @@ class _Mark:
 
 
 class Explorer:
-    """Searches one system.  Make a new one for each search: text is shared, marks are not."""
+    """Searches one system.  Make a new one for each search: text is shared, marks are not.
+
+    `watch` has for each thread and location the checks of states that its edges may change.
+    """
 
     def __init__(self, system: System, press: Press) -> None:
         self.system, self.layout = system, press.layout
@@ -151,7 +158,7 @@ class Explorer:
         self.rules = press.rules(system.rules) if system.rules else None
         self._judges = press.judges(system.checks)
         self._finals = press.judges(system.finals)
-        self._relevant = [press.watch(code, system.checks) for code in self.codes]
+        self.watch = [press.watch(code, system.checks) for code in self.codes]
         self._marks = [_Mark(code) for code in self.all_codes()]
         self._judged: list[set[int]] = [set() for _ in self._judges]
         self._search = Search()
@@ -261,7 +268,7 @@ class Explorer:
         tables = [
             (seat.pc.offset, seat.pc.mask, mark.code.footprints, mark.flips, mark, watch)
             for seat, mark, watch in zip(
-                self.seats, self._marks[: len(self.seats)], self._relevant, strict=True
+                self.seats, self._marks[: len(self.seats)], self.watch, strict=True
             )
         ]
         pcs = self.layout.pcs

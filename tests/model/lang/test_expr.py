@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from checks.engine.generate import Judge, RulesCode, ThreadCode
 from checks.engine.interpret import Interpreter, Position
 from checks.engine.layout import Layout, Seat
-from checks.engine.pytext import Text
+from checks.engine.pytext import PyText
 from model.lang import expr as ex
 from model.lang.expr import Expr, Local, evaluate
 from model.lang.ir import Check, Edge, Kind, Op, Rule, StateCheck, System, Thread, Update
@@ -118,7 +118,7 @@ def laid_out(*edges: Edge) -> tuple[Layout, Seat, Thread]:
 def test_python_text_means_what_the_expression_means(sample: Sample, seed: int) -> None:
     env = environment(seed)
     layout, seat, _ = laid_out()
-    text = Text(layout, seat)
+    text = PyText(layout, seat)
     value = text.value(sample.expr)
     test = text.test(sample.expr) if sample.expr.sort == BOOL else None
     start = packed(layout, seat, env)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The C text of systems, for `explore.c`: a function for each location, and tables of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from model.lang.ir import Op, StateCheck
+
+from .ctext import CText, Definitions
+from .generate import RulesCode, ThreadCode
+from .layout import Layout, Slot
+from .reference import DEADLOCK, Explorer
+from .text import If, conjuncts, decided
+
+
+class Source:
+    """One C file for several systems; threads that are the same are there once."""
+
+    def __init__(self) -> None:
+        self.invariants = {DEADLOCK: 0}
+        self._definitions = Definitions()
+        self._lines: list[str] = []
+        self._systems: list[str] = []
+        self._names: dict[int, str] = {}
+        self._kept: list[object] = []
+        self._layouts: list[Layout] = []
+
+    def add(self, explorer: Explorer) -> int:
+        """Add the system of an explorer; gives its number."""
+        number = len(self._systems)
+        system, layout = explorer.system, explorer.layout
+        self._layouts.append(layout)
+        threads = [self._thread(c, w) for c, w in zip(explorer.codes, explorer.watch, strict=True)]
+        rule = self._rules(explorer.rules) if explorer.rules else "NULL"
+        rules = len(explorer.rules.ops) if explorer.rules else 0
+        checks = self._judges(layout, system.checks)
+        finals = self._judges(layout, system.finals)
+        software = int(any(not r.hardware for r in system.rules))
+        table = ", ".join(f"&{name}" for name in threads)
+        self._lines += [
+            f"static const struct thread *const threads{number}[] = {{{table or 'NULL'}}};",
+            f"static const struct judge checks{number}[] = {{{_entries(checks)}}};",
+            f"static const struct judge finals{number}[] = {{{_entries(finals)}}};",
+        ]
+        self._systems.append(
+            f"{{{len(threads)}, {rules}, {len(checks)}, {len(finals)}, {software}, "
+            f"threads{number}, {rule}, checks{number}, finals{number}}}"
+        )
+        return number
+
+    @property
+    def words(self) -> int:
+        """64-bit words of a state, so far."""
+        return max(1, *(-(-layout.width // 64) for layout in self._layouts))
+
+    def text(self) -> str:
+        """The text of the file."""
+        return "\n".join([
+            f"#define WORDS {self.words}",
+            f"#define INVARIANTS {len(self.invariants)}",
+            *self._definitions.lines,
+            *self._lines,
+            "static const struct system systems[] = {",
+            *(f"\t{s}," for s in self._systems),
+            "};",
+            "",
+        ])  # fmt: skip
+
+    def _once(self, thing: object, letter: str) -> tuple[str, bool]:
+        """A name for something, and whether it is new."""
+        name = self._names.get(id(thing))
+        if name is not None:
+            return name, False
+        self._kept.append(thing)
+        name = self._names[id(thing)] = f"{letter}{len(self._names)}"
+        return name, True
+
+    def _thread(self, code: ThreadCode, watch: Sequence[tuple[int, ...]]) -> str:
+        name, new = self._once(code, "t")
+        if not new:
+            return name
+        text = CText(self._definitions, code.layout, code.seat)
+        places = []
+        for at in range(code.thread.locations):
+            leaving = code.leaving(at)
+            if not leaving:
+                places.append("NULL")
+                continue
+            moves = {n: code.move(e) for n, e in leaving.items()}
+            self._function(f"{name}_{at}", text, {n: e.op for n, e in leaving.items()}, moves)
+            places.append(f"{name}_{at}")
+        pc, end = code.seat.pc, code.thread.end
+        masks = ", ".join(f"{sum(1 << k for k in group if k < 64)}u" for group in watch)
+        self._lines += [
+            f"static const steps {name}_at[] = {{{', '.join(places)}}};",
+            f"static const W {name}_watch[] = {{{masks}}};",
+            f"static const struct thread {name} = {{{pc.offset}, {pc.width}, {end}, "
+            f"{len(code.thread.edges)}, {name}_at, {name}_watch}};",
+        ]
+        return name
+
+    def _rules(self, code: RulesCode) -> str:
+        name, new = self._once(code, "r")
+        if new:
+            text = CText(self._definitions, code.layout)
+            self._function(name, text, dict(enumerate(code.ops)), {})
+        return name
+
+    def _judges(self, layout: Layout, checks: Iterable[StateCheck]) -> list[str]:
+        text = CText(self._definitions, layout)
+        return [
+            f"{{{self._invariant(check.invariant)}, "
+            f"{self._definitions.function(text.test(check.cond))}}}"
+            for check in checks
+        ]
+
+    def _invariant(self, name: str) -> int:
+        return self.invariants.setdefault(name, len(self.invariants))
+
+    def _function(
+        self, name: str, text: CText, ops: Mapping[int, Op],
+        moves: Mapping[int, list[tuple[Slot, int]]],
+    ) -> None:  # fmt: skip
+        actions = [self._action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
+
+        def lines(parts: Iterable[If | int]) -> list[str]:
+            found: list[str] = []
+            for part in parts:
+                if isinstance(part, int):
+                    found += actions[part]
+                else:
+                    found += [f"if ({text.test(part.cond)}) {{", *lines(part.then), "}"]
+            return found
+
+        body = lines(decided([conjuncts(op.guard) for op in ops.values()]))
+        self._lines += [f"static void {name}(const W *s, struct explorer *x)", "{", *body, "}"]
+
+    def _action(self, text: CText, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
+        lines = []
+        for check in op.checks:
+            stop = check.invariant.startswith("model:")
+            invariant = self._invariant(check.invariant)
+            judged = self._definitions.check(text.test(check.cond), invariant, stop)
+            lines.append(f"if ({judged}) return;" if stop else f"{judged};")
+        made = text.successor(op.updates, move)
+        start = f"next(x, s, {number});"
+        return [*lines, "{", f"W *t = {start}", *made, "}"] if made else [*lines, start]
+
+
+def _entries(items: Sequence[str]) -> str:
+    return ", ".join(items) or "{0, NULL}"

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The compiled explorer: the search of `reference`, in C made from the IR (`explore.c`).
+
+It finds the same states, violations and counts, in the same order.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from model.lang.ir import State
+
+from .ccode import Source
+from .compiler import load
+from .reference import Explorer, Limits, Progress, Search, Violation
+
+_BUDGET = 50_000
+"""States that are expanded between two looks at the clock."""
+
+_WORD = 64
+
+
+class OverflowedError(Exception):
+    """A value did not fit into its field: an error of the model or of the tool."""
+
+
+class Program:
+    """Systems compiled together."""
+
+    def __init__(self, explorers: Sequence[Explorer], initial: Sequence[State]) -> None:
+        self._explorers = explorers
+        self._starts = [e.pack(s) for e, s in zip(explorers, initial, strict=True)]
+        source = Source()
+        for explorer in explorers:
+            source.add(explorer)
+        self._words = source.words
+        self._names = list(source.invariants)
+        self._lib = load(source.text())
+        _declare(self._lib)
+
+    def run(
+        self, number: int = 0, limits: Limits = Limits(), progress: Progress | None = None
+    ) -> Search:
+        """Visit every state of a system that can be reached.
+
+        Of the parents that are found those on the way to a violation are given.
+        """
+        start = self._packed(self._starts[number])
+        x = self._lib.explore_open(number, start, limits.states, limits.bytes)
+        if not x:
+            return Search(why=f"stopped at --max-memory {limits.bytes}")
+        try:
+            why = self._searched(x, limits, progress)
+            return self._result(x, number, why)
+        finally:
+            self._lib.explore_close(x)
+
+    def _searched(self, x: Any, limits: Limits, progress: Progress | None) -> str:
+        """Search until it is done; gives why it stopped before."""
+        try:
+            while True:
+                status = self._lib.explore_run(x, _BUDGET)
+                if progress is not None:
+                    progress(self._counts(x)[0])
+                if status:
+                    break
+                if time.monotonic() >= limits.until:
+                    return "stopped at --timeout"
+        except KeyboardInterrupt:
+            return "interrupted"
+        if status == 5:
+            raise OverflowedError("a value does not fit into its field")
+        return {
+            1: "",
+            2: f"stopped at --max-states {limits.states}",
+            3: f"stopped at --max-memory {limits.bytes}",
+            4: "stopped: states are numbered with 32 bits",
+        }[status]
+
+    def _result(self, x: Any, number: int, why: str) -> Search:
+        states, transitions, levels, size, _ = self._counts(x)
+        found = Search(states, transitions, levels, why, bytes=size)
+        for n, name in enumerate(self._names):
+            where = (ctypes.c_uint32 * 3)()
+            if self._lib.explore_violation(x, n, where):
+                state = self._path(x, where[0], found.parents)
+                found.violations[name] = Violation(name, state, where[1], bool(where[2]))
+        explorer = self._explorers[number]
+        edges = [len(code.ops) for code in explorer.all_codes()]
+        found.fired = tuple(
+            ctypes.string_at(self._lib.explore_fired(x, n), count) for n, count in enumerate(edges)
+        )
+        return found
+
+    def _path(self, x: Any, number: int, parents: dict[int, int]) -> int:
+        """Note the parents of the states that lead to one; gives the state."""
+        words = (ctypes.c_uint64 * self._words)()
+        before = self._lib.explore_state(x, number, words)
+        state = last = self._unpacked(words)
+        while number:
+            number = before
+            before = self._lib.explore_state(x, number, words)
+            parents[state] = self._unpacked(words)
+            state = parents[state]
+        parents[state] = state
+        return last
+
+    def _counts(self, x: Any) -> list[int]:
+        counts = (ctypes.c_uint64 * 5)()
+        self._lib.explore_counts(x, counts)
+        return list(counts)
+
+    def _packed(self, state: int) -> Any:
+        raw = state.to_bytes(self._words * 8, "little")
+        return (ctypes.c_uint64 * self._words).from_buffer_copy(raw)
+
+    def _unpacked(self, words: Any) -> int:
+        return int.from_bytes(bytes(words), "little")
+
+
+def _declare(lib: ctypes.CDLL) -> None:
+    word, handle = ctypes.c_uint64, ctypes.c_void_p
+    lib.explore_open.restype = handle
+    lib.explore_open.argtypes = [ctypes.c_uint, ctypes.POINTER(word), word, word]
+    lib.explore_close.argtypes = [handle]
+    lib.explore_close.restype = None
+    lib.explore_run.argtypes = [handle, word]
+    lib.explore_counts.argtypes = [handle, ctypes.POINTER(word)]
+    lib.explore_counts.restype = None
+    lib.explore_violation.argtypes = [handle, ctypes.c_uint, ctypes.POINTER(ctypes.c_uint32)]
+    lib.explore_fired.argtypes = [handle, ctypes.c_uint]
+    lib.explore_fired.restype = handle
+    lib.explore_state.argtypes = [handle, ctypes.c_uint32, ctypes.POINTER(word)]
+    lib.explore_state.restype = ctypes.c_uint32
