@@ -21,6 +21,8 @@ from model.lang.errors import ModelError
 from model.patches import PATCHES
 
 from .drift import drift as drift_of
+from .engine.engines import Engine
+from .engine.memory import memory_limit
 from .engine.reference import Limits
 from .example import check_shoot
 from .inputs import subjects_of
@@ -76,6 +78,7 @@ class _Options:
     form: str
     limits: Limits
     jobs: int
+    engine: Engine
     stats: bool
 
 
@@ -91,23 +94,43 @@ class _Options:
 @click.option("--full", is_flag=True, help="1 to 3 pages, every initial state for every cast.")
 @click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True,
               help="Give up a cast at so many states.")  # fmt: skip
+@click.option("--max-memory", default="", metavar="SIZE",
+              help="Give up a cast at so much memory, as 500M or 4G; by default half of what is "
+                   "free, shared by all processes.")  # fmt: skip
+@click.option(
+    "--engine",
+    type=click.Choice([e.value for e in Engine]),
+    default="auto",
+    show_default=True,
+    help="What explores: auto compiles for what is large.",
+)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Stop after SECONDS.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
-    param: tuple[str, ...], form: str, full: bool, max_states: int, timeout: float | None,
-    jobs: int, stats: bool,
+    param: tuple[str, ...], form: str, full: bool, max_states: int, max_memory: str, engine: str,
+    timeout: float | None, jobs: int, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
-    limits = Limits(max_states, until)
+    limits = Limits(max_states, until, memory_limit(max_memory, jobs))
     if patch in EXAMPLES:
-        _example(param, variant, limits)
+        _example(param, variant, limits, Engine(engine))
     if param:
         raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
     options = _Options(
-        variant, mutant, known_archs(arch), scenario, invariant, full, form, limits, jobs, stats
+        variant,
+        mutant,
+        known_archs(arch),
+        scenario,
+        invariant,
+        full,
+        form,
+        limits,
+        jobs,
+        Engine(engine),
+        stats,
     )
     found = subjects_of(patch, variant)
     if mutant:
@@ -142,7 +165,7 @@ def _answered(subject: Subject, options: _Options) -> Report:
     chosen = [i for name in options.invariant for i in find(name)] or list(REGISTRY.values())
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
-        options.limits, options.jobs,
+        options.limits, options.jobs, options.engine,
     )  # fmt: skip
     began = time.monotonic()
     with Watcher() as watch:
@@ -168,7 +191,7 @@ def _shown(report: Report, form: str) -> list[str]:
     return lines
 
 
-def _example(param: tuple[str, ...], variant: str, limits: Limits) -> None:
+def _example(param: tuple[str, ...], variant: str, limits: Limits, engine: Engine) -> None:
     params = {}
     for text in param:
         key, equals, value = text.partition("=")
@@ -176,7 +199,7 @@ def _example(param: tuple[str, ...], variant: str, limits: Limits) -> None:
             raise ModelError(f"--param {text}", why="it has no '='", instead="write --param cpus=3")
         params[key] = value
     with Watcher() as watch:
-        result = check_shoot(params, variant, limits, lambda states: watch(0, 1, states))
+        result = check_shoot(params, variant, limits, engine, lambda states: watch(0, 1, states))
     _say(example_lines(result))
     sys.exit(1 if result.steps else UNKNOWN if result.search.why else 0)
 

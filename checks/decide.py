@@ -17,6 +17,7 @@ from invariants.registry import Invariant
 from model.kernel.casts import Cast
 from model.lang.ir import Edge, Kind, Op, State, System, Thread
 
+from .engine.engines import Engine
 from .engine.reference import Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
 from .reduce.reducer import Passes
@@ -114,8 +115,8 @@ class Cell:
 class Theatre:
     """Plays casts; keeps the stages, so that what casts share is made once."""
 
-    def __init__(self, chosen: Sequence[Invariant]) -> None:
-        self._chosen = tuple(chosen)
+    def __init__(self, chosen: Sequence[Invariant], engine: Engine = Engine.AUTO) -> None:
+        self._chosen, self._engine = tuple(chosen), engine
         self._stages: dict[tuple[Setting, str, bool], Stage] = {}
         self._searches: dict[object, Search] = {}
         self._contents: dict[object, int] = {}
@@ -153,13 +154,13 @@ class Theatre:
         key = self._identity(reduced, stage.initial(play.cast))
         search = self._searches.get(key)
         if search is None:
-            _, search = stage.search(play.cast, play.role, limits, progress)
+            _, search = stage.search(play.cast, play.role, limits, progress, self._engine)
             search = replace(search, parents={})
             self._searches[key] = search
         if DISCIPLINE in search.violations:
             stage = self.stage(play, movers=False)
             reduced = stage.reduced(play.cast, play.role)
-            _, search = stage.search(play.cast, play.role, limits, progress)
+            _, search = stage.search(play.cast, play.role, limits, progress, self._engine)
         return _finding(stage.raw_threads(play.cast, play.role), reduced, search)
 
     def _identity(self, system: System, initial: State) -> object:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from model.examples import shoot
 from model.lang import compose
@@ -14,6 +15,7 @@ from model.lang.frontend.body import run_pure
 from model.lang.frontend.source import Context
 from model.lang.ir import State, StateCheck, System
 
+from .engine.engines import Engine, search
 from .engine.interpret import Interpreter
 from .engine.layout import Layout
 from .engine.reference import Explorer, Limits, Press, Progress, Search
@@ -35,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class ExampleResult:
-    """What the reference explorer found; `steps` lead to the violation, if there is one."""
+    """What was found; `steps` lead to the violation, if there is one."""
 
     name: str
     sentence: str
@@ -44,8 +46,9 @@ class ExampleResult:
 
 
 def check_shoot(
-    params: Mapping[str, str], variant: str, limits: Limits, progress: Progress | None = None
-) -> ExampleResult:
+    params: Mapping[str, str], variant: str, limits: Limits, engine: Engine = Engine.AUTO,
+    progress: Progress | None = None,
+) -> ExampleResult:  # fmt: skip
     """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
     if variant not in VARIANTS:
         raise ModelError(f"shoot has no variant '{variant}'", instead=near(variant, VARIANTS[1:]))
@@ -54,16 +57,14 @@ def check_shoot(
     if unknown:
         raise ModelError(f"shoot has no parameter '{unknown[0]}'", instead=near(unknown[0], PARAMS))
     system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
-    computed = {c.var for c in judged_cells(system.checks) if constant_index(c) is None}
-    whole = Regions.of_parts([Part(None, rules=system.rules)]).whole | computed
-    explorer = Explorer(system, Press(Layout(system.variables, whole)))
-    search = explorer.run(initial, limits, progress)
+    make = partial(explorer_of, system)
+    explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
-    for found in search.violations.values():
-        steps = tuple(_steps(explorer, initial, search.path(found.state)))
+    for found in done.violations.values():
+        steps = tuple(_steps(explorer, initial, done.path(found.state)))
     size = ",".join(str(sizes[n]) for n in PARAMS)
     doc = shoot.no_free_frame_is_named.fn.__doc__ or ""
-    return ExampleResult(f"shoot({size}){' ' + variant if variant else ''}", doc, search, steps)
+    return ExampleResult(f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps)
 
 
 _DEFAULT = {"cpus": 3, "pages": 2, "frames": 3}
@@ -86,6 +87,13 @@ def system_of(cpus: int, pages: int, frames: int, *, acked: bool = True) -> tupl
     check = StateCheck("no_free_frame_is_named", judged.truth(judged.result, judged.tree))
     system = System("shoot", world.variables(), (), rules, (check,))
     return system, compose.initial_state(ctx)
+
+
+def explorer_of(system: System) -> Explorer:
+    """The reference explorer of a system of rules."""
+    computed = {c.var for c in judged_cells(system.checks) if constant_index(c) is None}
+    whole = Regions.of_parts([Part(None, rules=system.rules)]).whole | computed
+    return Explorer(system, Press(Layout(system.variables, whole)))
 
 
 def _steps(explorer: Explorer, initial: State, path: list[int]) -> list[Step]:

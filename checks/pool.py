@@ -20,6 +20,7 @@ from typing import Any
 from invariants.registry import Invariant
 
 from .decide import Finding, Outcome, Play, Theatre, families, side_by_side, unfinished
+from .engine.engines import Engine
 from .engine.reference import Limits
 
 Watch = Callable[[int, int, int], None]
@@ -42,7 +43,7 @@ _work: _Work | None = None
 
 def play_all(
     plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, *, jobs: int = 0,
-    watch: Watch | None = None,
+    engine: Engine = Engine.AUTO, watch: Watch | None = None,
 ) -> list[Outcome]:  # fmt: skip
     """Decide every play; outcomes in the order of the plays.
 
@@ -52,7 +53,7 @@ def play_all(
     groups = families(plays)
     jobs = min(jobs or len(os.sched_getaffinity(0)), len(groups))
     states = multiprocessing.Value("q", 0)
-    _work = _Work(groups, tuple(chosen), limits, states, Theatre(chosen))
+    _work = _Work(groups, tuple(chosen), limits, states, Theatre(chosen, engine))
     collecting = gc.isenabled()
     gc.disable()  # much is made and kept, all of it trees: looking for cycles takes a third longer
     try:

@@ -13,6 +13,7 @@ from model.kernel.casts import Cast, CastSet
 from model.lang.errors import ModelError, near
 
 from .decide import Branch, Cell, Outcome, Play, Verdict, model_errors, never_fired, verdict
+from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate import require_edited
 from .pool import Watch, play_all
@@ -25,7 +26,7 @@ class Question:
     """What is asked about a subject.
 
     `scenarios` is a glob over names of casts ("" for the default set, or, with `full`, the whole
-    product); an exact name also finds casts of the assumed states.
+    product); an exact name also finds casts of the assumed states, and any number of neighbours.
     """
 
     subject: Subject
@@ -35,6 +36,7 @@ class Question:
     full: bool = False
     limits: Limits = field(default_factory=Limits)
     jobs: int = 0
+    engine: Engine = Engine.AUTO
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
     found = [c for c in default if fnmatch.fnmatchcase(c.name, scenarios)]
     if found:
         return found
+    one = casts.named(scenarios, kernel)
+    if one is not None:
+        return [one]
     every = {c.name: c for c in [*casts.full(kernel), *casts.counterfactual(kernel)]}
     found = [c for n, c in every.items() if fnmatch.fnmatchcase(n, scenarios)]
     if not found:
@@ -121,7 +126,10 @@ def plays_of(question: Question) -> list[Play]:
 def answer(question: Question, watch: Watch | None = None) -> Report:
     """Decide a question."""
     plays = plays_of(question)
-    outcomes = play_all(plays, question.chosen, question.limits, jobs=question.jobs, watch=watch)
+    outcomes = play_all(
+        plays, question.chosen, question.limits, jobs=question.jobs, engine=question.engine,
+        watch=watch,
+    )  # fmt: skip
     columns = []
     for side in question.subject.sides:
         for arch in question.archs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from invariants.attach import Attacher
@@ -27,6 +28,7 @@ from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
 from model.patches.patch import Variant
 
+from .engine.engines import Engine, search
 from .engine.layout import Layout
 from .engine.reference import Explorer, Limits, Press, Progress, Search
 from .reduce.liveness import live_locals
@@ -46,11 +48,12 @@ class Setting:
     pages: int
     same_ptl: bool
     needs: frozenset[str]
+    threads: int
 
     @classmethod
     def of(cls, cast: Cast) -> Setting:
         shared = ALWAYS if len(cast.others) > 1 else ALWAYS | ALONE
-        return cls(cast.pages, cast.same_ptl, cast.needs | shared)
+        return cls(cast.pages, cast.same_ptl, cast.needs | shared, max(3, len(cast.others) + 1))
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Stage:
         self.setting, self.arch, self.anytime = setting, arch, anytime
         self._passes = passes
         self.setup: Setup = two_vmas(
-            setting.pages, same_ptl=setting.same_ptl, threads=3, needs=setting.needs
+            setting.pages, same_ptl=setting.same_ptl, threads=setting.threads, needs=setting.needs
         )
         self.world = self.setup.world
         self._base = self.world.snapshot()
@@ -229,11 +232,12 @@ class Stage:
         return Explorer(self.reduced(cast, role), self._prepared(cast, role)[1])
 
     def search(
-        self, cast: Cast, role: Role, limits: Limits = Limits(), progress: Progress | None = None
-    ) -> tuple[Explorer, Search]:
+        self, cast: Cast, role: Role, limits: Limits = Limits(), progress: Progress | None = None,
+        engine: Engine = Engine.AUTO,
+    ) -> tuple[Explorer, Search]:  # fmt: skip
         """Decide one cast."""
-        explorer = self.explorer(cast, role)
-        return explorer, explorer.run(self.initial(cast), limits, progress)
+        make = partial(self.explorer, cast, role)
+        return search(make, self.initial(cast), limits, engine, progress)
 
 
 def _is_lazy(cast: Cast) -> bool:

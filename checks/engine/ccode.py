@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from model.lang.ir import Op, StateCheck
@@ -58,6 +60,7 @@ class Source:
         """The text of the file."""
         return "\n".join([
             f"#define WORDS {self.words}",
+            *_leaves(self.words, self._layouts),
             f"#define INVARIANTS {len(self.invariants)}",
             *self._definitions.lines,
             *self._lines,
@@ -134,7 +137,12 @@ class Source:
             return found
 
         body = lines(decided([conjuncts(op.guard) for op in ops.values()]))
-        self._lines += [f"static void {name}(const W *s, struct explorer *x)", "{", *body, "}"]
+        self._lines += [
+            f"static void {name}(const W *s, W *t, struct explorer *x)",
+            "{",
+            *body,
+            "}",
+        ]
 
     def _action(self, text: CText, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
         lines = []
@@ -143,9 +151,26 @@ class Source:
             invariant = self._invariant(check.invariant)
             judged = self._definitions.check(text.test(check.cond), invariant, stop)
             lines.append(f"if ({judged}) return;" if stop else f"{judged};")
-        made = text.successor(op.updates, move)
-        start = f"next(x, s, {number});"
-        return [*lines, "{", f"W *t = {start}", *made, "}"] if made else [*lines, start]
+        made, words = text.successor(op.updates, move)
+        return [*lines, *made, f"done(x, {number}, {words});"]
+
+
+def _leaves(words: int, layouts: Iterable[Layout]) -> list[str]:
+    """Where the words of a state are cut: at each half, and at each program counter."""
+    ends = {0, *range(0, 64 * words + 1, 32)}
+    for layout in layouts:
+        ends |= {slot.offset + slot.width for slot in layout.counters}
+    cuts = sorted(ends)
+    leaves = [(low // 64, low % 64, high - low) for low, high in itertools.pairwise(cuts)]
+    first = [bisect.bisect_left(cuts, 64 * n) for n in range(words + 1)]
+    return [
+        f"#define LEAVES {len(leaves)}",
+        f"#define KEY_WORDS {-(-len(leaves) // 2) + 1}",  # 32 bits for each, and gaps
+        "static const struct leaf leaf_at[] = {",
+        *(f"\t{{{word}, {bit}, {width}}}," for word, bit, width in leaves),
+        "};",
+        f"static const unsigned first_leaf[] = {{{', '.join(map(str, first))}}};",
+    ]
 
 
 def _entries(items: Sequence[str]) -> str:

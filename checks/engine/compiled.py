@@ -51,7 +51,7 @@ class Program:
         start = self._packed(self._starts[number])
         x = self._lib.explore_open(number, start, limits.states, limits.bytes)
         if not x:
-            return Search(why=f"stopped at --max-memory {limits.bytes}")
+            return Search(why=limits.too_many_bytes())
         try:
             why = self._searched(x, limits, progress)
             return self._result(x, number, why)
@@ -75,13 +75,13 @@ class Program:
             raise OverflowedError("a value does not fit into its field")
         return {
             1: "",
-            2: f"stopped at --max-states {limits.states}",
-            3: f"stopped at --max-memory {limits.bytes}",
+            2: limits.too_many_states(),
+            3: limits.too_many_bytes(),
             4: "stopped: states are numbered with 32 bits",
         }[status]
 
     def _result(self, x: Any, number: int, why: str) -> Search:
-        states, transitions, levels, size, _ = self._counts(x)
+        states, transitions, levels, size = self._counts(x)
         found = Search(states, transitions, levels, why, bytes=size)
         for n, name in enumerate(self._names):
             where = (ctypes.c_uint32 * 3)()
@@ -109,7 +109,7 @@ class Program:
         return last
 
     def _counts(self, x: Any) -> list[int]:
-        counts = (ctypes.c_uint64 * 5)()
+        counts = (ctypes.c_uint64 * 4)()
         self._lib.explore_counts(x, counts)
         return list(counts)
 

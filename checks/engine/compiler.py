@@ -18,19 +18,30 @@ import tempfile
 from pathlib import Path
 
 RUNTIME = Path(__file__).with_name("explore.c")
-FLAGS = ("-O2", "-std=gnu11", "-fPIC", "-shared", "-fwrapv", "-w")
+FLAGS = ("-O1", "-std=gnu11", "-fPIC", "-shared", "-fwrapv", "-w")
 
 
 class NoCompilerError(Exception):
     """There is no C compiler, or it does not do what is asked of it; the text says which."""
 
 
+def present() -> bool:
+    """Whether there is a C compiler."""
+    return shutil.which(_called()[0]) is not None
+
+
 def command() -> list[str]:
-    """How the compiler is called: `CC`, or cc.  NoCompilerError if there is none."""
-    words = shlex.split(os.environ.get("CC", "")) or ["cc"]
-    if shutil.which(words[0]) is None:
-        raise NoCompilerError(f"there is no C compiler '{words[0]}'")
-    return words
+    """How the compiler is called, with its flags.  NoCompilerError if there is none.
+
+    `CC` and `CFLAGS` of the environment are honoured.
+    """
+    if not present():
+        raise NoCompilerError(f"there is no C compiler '{_called()[0]}'")
+    return [*_called(), *FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))]
+
+
+def _called() -> list[str]:
+    return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
 def cache_directory() -> Path:
@@ -44,7 +55,7 @@ def load(text: str) -> ctypes.CDLL:
     """The runtime with this generated text, built if it has to be; NoCompilerError if it fails."""
     cc = command()
     runtime = RUNTIME.read_bytes()
-    key = hashlib.sha256("\0".join([*cc, *FLAGS, _machine(), text]).encode() + runtime).hexdigest()
+    key = hashlib.sha256("\0".join([*cc, _machine(), text]).encode() + runtime).hexdigest()
     known = _kept(key)
     if known is not None:
         return ctypes.CDLL(str(known))
@@ -52,7 +63,7 @@ def load(text: str) -> ctypes.CDLL:
         made = Path(name, "explore.so")
         generated = Path(name, "generated.h")
         generated.write_text(text)
-        call = [*cc, *FLAGS, f'-DGENERATED="{generated}"', "-o", str(made), str(RUNTIME)]
+        call = [*cc, f'-DGENERATED="{generated}"', "-o", str(made), str(RUNTIME)]
         done = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode or not made.exists():
             said = done.stderr.strip().splitlines() or ["nothing was said"]

@@ -14,6 +14,7 @@ from .text import LONG, Text
 WORD = 64
 WIDEST = 63
 SHORT = 60
+ALL = (1 << WORD) - 1
 """Bits of a field that C can compute with: a value is a signed word."""
 
 
@@ -52,6 +53,11 @@ class Definitions:
         body = f"if ({test}) return 0; fail(x, {invariant}, {int(stop)}); return {int(stop)};"
         name = self._named("static ONCE int", f"(const W *s, struct explorer *x) {{ {body} }}")
         return f"{name}(s, x)"
+
+    def words(self, bits: int) -> str:
+        """The name of the list of the words that some bits of a state are in."""
+        found = [str(n) for n in range(-(-bits.bit_length() // WORD)) if bits >> n * WORD & ALL]
+        return self._named("static const uint16_t", f"[] = {{{', '.join([*found, 'END'])}}};")
 
     def _named(self, before: str, after: str) -> str:
         name = self._names.get(before + after)
@@ -116,9 +122,11 @@ class CText(Text):
             return f"({self.fixed(offset, slot)} {sign} {code})"
         return f"((s[{at}] & {slot.mask << bit:#x}ull) {sign} {code << bit:#x}ull)"
 
-    def successor(self, updates: Iterable[Update], extra: Iterable[tuple[Slot, int]]) -> list[str]:
-        """Statements that make of `t`, a copy of the state, the state after the updates; `extra`
-        are fields set to constants.
+    def successor(
+        self, updates: Iterable[Update], extra: Iterable[tuple[Slot, int]]
+    ) -> tuple[list[str], str]:
+        """Statements that make of `t`, a copy of the state, the state after the updates, and the
+        name of the list of the words that they change; `extra` are fields set to constants.
 
         Of locals that share bits at most one is set to something else than 0, so that zeros are
         written first.  Fields at computed places are written last.
@@ -141,28 +149,32 @@ class CText(Text):
             else:
                 parts.setdefault(at, []).append(f"fit({code}, {slot.width}) << {bit}")
 
+        changed = 0
         for slot, number in extra:
+            changed |= slot.mask << slot.offset
             word(slot, number)
         for update in updates:
             place, value = update.place, update.value
-            slot = self.layout.slot(place, self.seat)
-            if slot is None:
+            changed |= self.layout.bits(place, self.seat)
+            where = self.layout.slot(place, self.seat)
+            if where is None:
                 assert isinstance(place, Cell)
                 offset, shape = self.computed(place)
                 code = self.stored(value, shape)
                 last.append(f"put(t, {offset}, {_width(shape)}, {code});")
             elif isinstance(value, Const):
-                word(slot, value.value - slot.lowest)
+                word(where, value.value - where.lowest)
             else:
-                _width(slot)
-                word(slot, self.stored(value, slot))
+                _width(where)
+                word(where, self.stored(value, where))
         lines = first
         for at in sorted(clear):
             terms = [f"(t[{at}] & ~{clear[at]:#x}ull)", *parts.get(at, [])]
             if fixed.get(at):
                 terms.append(f"{fixed[at]:#x}ull")
             lines.append(f"t[{at}] = {' | '.join(terms)};")
-        return [self.definitions.change(line) for line in lines + last]
+        changes = [self.definitions.change(line) for line in lines + last]
+        return changes, self.definitions.words(changed)
 
 
 def _width(slot: Slot) -> int:

@@ -2,16 +2,17 @@
 /*
  * The compiled explorer: breadth first over packed states, as `reference` does it.
  *
- * GENERATED is the text made from the systems.  It sees get(), put(), next() and fail(), and gives
- * WORDS (64-bit words of a state), INVARIANTS (how many names there are) and systems[].
+ * GENERATED is the text made from the systems.  It sees get(), put(), done() and fail(), and gives
+ * WORDS (64-bit words of a state), KEY_WORDS (those of a key at most), LEAVES with leaf_at[] and
+ * first_leaf[] (by word), INVARIANTS (how many names there are) and systems[].
  *
  * States, violations and counts are those of the reference explorer, in the same order.
  *
- * A state is kept as a binary tree over its halves of words: a node is a pair of numbers, each
- * half of a word or a node below, and equal nodes are one.  States differ in little, so that there
- * are few nodes, and a state costs the eight bytes of its root, wherever it is: once in the queue,
- * which has the states in the order in which they were found, once in a hash table; and four bytes
- * for the state that it was reached from.
+ * A state is kept as a key.  Its words are cut into leaves, most of which take few values: a leaf has
+ * a dictionary of those that were met, and the key has the numbers of them, in as many bits as that
+ * takes.  Where a number does not fit any more, all keys are made again with more room.  The queue has
+ * the keys in the order in which the states were found, with the number of the state that each was
+ * reached from; the hash table has numbers of states.  A state of one word is its own key.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -66,13 +67,16 @@ static inline V within(V value, V low, V high)
 	return low <= value && value <= high ? value : low;
 }
 
-/* A copy of state `s`, to be changed to that after the operation of this number. */
-static W *next(struct explorer *x, const W *s, unsigned number);
+/* The operation of this number was carried out on `t`, in these words, up to the END. */
+static void done(struct explorer *x, unsigned number, const uint16_t *words);
+
+#define END 0xffff
 
 /* A check about an invariant fails as an operation is about to be carried out. */
 static void fail(struct explorer *x, unsigned invariant, int stop);
 
-typedef void (*steps)(const W *s, struct explorer *x);
+/* What may be done in state `s`; `t` is a copy of it, and so again after done(). */
+typedef void (*steps)(const W *s, W *t, struct explorer *x);
 typedef V (*condition)(const W *s);
 
 struct thread {
@@ -100,18 +104,26 @@ struct system {
 #define ONCE __attribute__((noinline))
 #define DEADLOCK 0             /* the number of the invariant that there is none */
 
+/* Where a leaf is in the words of a state. */
+struct leaf {
+	unsigned word, bit, width;
+};
+
 #include GENERATED
 
 /* -- what is kept ----------------------------------------------------------------------------- */
 
-#define LEAVES (2 * WORDS)
-#define NODES (LEAVES - 1)     /* the last is the root */
+/* The values that a leaf took, by number, and where its number is in a key. */
+struct dictionary {
+	uint32_t *value, *table; /* the table has numbers plus 1 */
+	uint32_t values, room;   /* `room` is of the table; there is half of it for values */
+	unsigned word, bit, width;
+};
 
 struct successor {
-	W root;
 	uint32_t parent;
-	W watch;
-	W state[WORDS];
+	W watch, hash;         /* which checks to judge; the hash of the key */
+	W key[KEY_WORDS];
 };
 
 struct violation {
@@ -122,59 +134,35 @@ struct explorer {
 	const struct system *system;
 	W max_states, max_bytes;
 
-	/* states in the order in which they were found */
+	/* states in the order in which they were found: keys and parents */
 	W *queue;
 	uint32_t *parent;
 	W states, queue_room;
-	/* the same by hash; a root is kept as its inverse, so that 0 is nothing */
-	W *table;
+	unsigned words;        /* of a key */
+	/* their numbers plus 1, by hash */
+	uint32_t *table;
 	W table_room;
-	int has_ones;          /* whether the root of ones only, which would be nothing, was found */
-	/* nodes below roots */
-	W *node;
-	uint32_t *node_table;
-	W nodes, node_room, node_table_room;
+	struct dictionary leaf[LEAVES];
+	uint16_t order[LEAVES + 1]; /* leaves that are in the key, by word; then END */
+	W leaf_bytes;
 
 	/* the search */
 	W done, level_end, in_level, transitions, levels;
+	W watch;               /* the checks that what is carried out may change */
 	int status, moved, stopped, ran_out;
-	const struct thread *thread;
 	unsigned char **fired, *firing;
 	struct violation violation[INVARIANTS];
 	/* successors that are not yet looked up, those before `mark` of earlier steps */
 	struct successor *successor;
-	unsigned successors, successor_room, mark, keyed;
-	/* the state that is expanded, as a tree: leaves, then nodes from the bottom */
-	uint32_t tree[LEAVES + NODES];
-	W state[WORDS];
+	unsigned successors, successor_room, mark;
+	/* the state that is expanded, and one to change */
+	W key[KEY_WORDS];
+	W state[WORDS], changed[WORDS];
 };
-
-static uint16_t left_of[NODES], right_of[NODES];
-
-static void plan(void)
-{
-	uint16_t row[LEAVES];
-	unsigned length = LEAVES, made = 0;
-
-	for (unsigned i = 0; i < LEAVES; i++)
-		row[i] = (uint16_t)i;
-	while (length > 1) {
-		unsigned kept = 0;
-
-		for (unsigned i = 0; i + 1 < length; i += 2) {
-			left_of[made] = row[i];
-			right_of[made] = row[i + 1];
-			row[kept++] = (uint16_t)(LEAVES + made++);
-		}
-		if (length & 1)
-			row[kept++] = row[length - 1];
-		length = kept;
-	}
-}
 
 static W used_bytes(const struct explorer *x)
 {
-	return x->queue_room * 12 + x->table_room * 8 + x->node_room * 8 + x->node_table_room * 4;
+	return x->queue_room * (8 * x->words + 4) + x->table_room * 4 + x->leaf_bytes;
 }
 
 /* Whether `more` bytes may be taken; if not, the search stops. */
@@ -195,111 +183,27 @@ static inline W mixed(W key)
 	return key ^ key >> 32;
 }
 
-/* -- nodes ------------------------------------------------------------------------------------ */
-
-static int grow_nodes(struct explorer *x)
+static inline W hash_of(const W *key, unsigned words)
 {
-	W room = x->node_table_room ? x->node_table_room * 2 : 1 << 10;
-	W kept = room / 2 + room / 8;
-	W *node;
-	uint32_t *table;
+	W hash = mixed(key[0]);
 
-	if (kept > UINT32_MAX) {
-		x->ran_out = STOPPED_INDEX;
-		return 0;
-	}
-	if (!may_grow(x, (room - x->node_table_room) * 4 + (kept - x->node_room) * 8))
-		return 0;
-	node = realloc(x->node, kept * sizeof(*node));
-	if (node)
-		x->node = node, x->node_room = kept;
-	table = calloc(room, sizeof(*table));
-	if (!node || !table) {
-		free(table);
-		x->ran_out = STOPPED_MEMORY;
-		return 0;
-	}
-	free(x->node_table);
-	x->node_table = table;
-	x->node_table_room = room;
-	for (W i = 0; i < x->nodes; i++) {
-		W at = mixed(x->node[i]) & (room - 1);
-
-		while (table[at])
-			at = (at + 1) & (room - 1);
-		table[at] = (uint32_t)(i + 1);
-	}
-	return 1;
+	for (unsigned i = 1; i < words; i++)
+		hash = mixed(hash ^ key[i]);
+	return hash;
 }
 
-static inline uint32_t node_of(struct explorer *x, uint32_t left, uint32_t right)
+static inline int same(const W *one, const W *two, unsigned words)
 {
-	W key = (W)left << 32 | right, at;
+	W differs = 0;
 
-	if (x->nodes == x->node_room && !grow_nodes(x))
-		return 0;
-	for (at = mixed(key) & (x->node_table_room - 1); x->node_table[at];
-	     at = (at + 1) & (x->node_table_room - 1))
-		if (x->node[x->node_table[at] - 1] == key)
-			return x->node_table[at] - 1;
-	x->node[x->nodes] = key;
-	x->node_table[at] = (uint32_t)++x->nodes;
-	return (uint32_t)(x->nodes - 1);
+	for (unsigned i = 0; i < words; i++)
+		differs |= one[i] ^ two[i];
+	return !differs;
 }
 
-/* The root of a successor of the state that is expanded. */
-static W root_of(struct explorer *x, const W *state)
+static int grow_table(struct explorer *x, W room)
 {
-	uint32_t tree[LEAVES + NODES];
-	const uint32_t *old = x->tree;
-
-	for (unsigned i = 0; i < WORDS; i++) {
-		tree[2 * i] = (uint32_t)state[i];
-		tree[2 * i + 1] = (uint32_t)(state[i] >> 32);
-	}
-	for (unsigned k = 0; k < NODES - 1; k++) {
-		unsigned l = left_of[k], r = right_of[k];
-
-		if (tree[l] == old[l] && tree[r] == old[r])
-			tree[LEAVES + k] = old[LEAVES + k];
-		else
-			tree[LEAVES + k] = node_of(x, tree[l], tree[r]);
-	}
-	return (W)tree[left_of[NODES - 1]] << 32 | tree[right_of[NODES - 1]];
-}
-
-/* Make `tree` and `state` those of a root; what they are not to change in is not looked up. */
-static void unfold(const struct explorer *x, W root, uint32_t *tree, W *state)
-{
-	unsigned char changed[LEAVES + NODES];
-	W pair = root;
-
-	changed[LEAVES + NODES - 1] = 1;
-	for (unsigned k = NODES; k-- > 0;) {
-		unsigned l = left_of[k], r = right_of[k];
-
-		if (!changed[LEAVES + k]) {
-			changed[l] = changed[r] = 0;
-			continue;
-		}
-		if (k < NODES - 1)
-			pair = x->node[tree[LEAVES + k]];
-		changed[l] = tree[l] != (uint32_t)(pair >> 32);
-		changed[r] = tree[r] != (uint32_t)pair;
-		tree[l] = (uint32_t)(pair >> 32);
-		tree[r] = (uint32_t)pair;
-	}
-	for (unsigned i = 0; i < WORDS; i++)
-		state[i] = (W)tree[2 * i + 1] << 32 | tree[2 * i];
-}
-
-/* -- states ----------------------------------------------------------------------------------- */
-
-static int grow_table(struct explorer *x)
-{
-	W room = x->table_room ? x->table_room * 2 : 1 << 12;
-
-	if (!may_grow(x, (room - x->table_room) * 8))
+	if (room > x->table_room && !may_grow(x, (room - x->table_room) * 4))
 		return 0;
 	free(x->table); /* the queue has all that is in it */
 	x->table = calloc(room, sizeof(*x->table));
@@ -309,30 +213,27 @@ static int grow_table(struct explorer *x)
 		return 0;
 	}
 	for (W i = 0; i < x->states; i++) {
-		W at = mixed(x->queue[i]) & (room - 1);
+		W at = hash_of(x->queue + i * x->words, x->words) & (room - 1);
 
-		if (!~x->queue[i])
-			continue;
 		while (x->table[at])
 			at = (at + 1) & (room - 1);
-		x->table[at] = ~x->queue[i];
+		x->table[at] = (uint32_t)(i + 1);
 	}
 	return 1;
 }
 
-static int grow_queue(struct explorer *x)
+static int grow_queue(struct explorer *x, W room, unsigned words)
 {
-	W room = x->queue_room ? x->queue_room + x->queue_room / 2 : 1 << 12;
 	W *queue;
 	uint32_t *parent;
 
-	if (x->states >= UINT32_MAX) {
+	if (x->states >= UINT32_MAX - 1) {
 		x->ran_out = STOPPED_INDEX;
 		return 0;
 	}
-	if (!may_grow(x, (room - x->queue_room) * 12))
+	if (!may_grow(x, room * (8 * words + 4) - x->queue_room * (8 * x->words + 4)))
 		return 0;
-	queue = realloc(x->queue, room * sizeof(*queue));
+	queue = realloc(x->queue, room * words * sizeof(*queue));
 	if (queue)
 		x->queue = queue;
 	parent = realloc(x->parent, room * sizeof(*parent));
@@ -346,33 +247,269 @@ static int grow_queue(struct explorer *x)
 	return 1;
 }
 
-/* Note a state; gives whether it is new. */
-static int found(struct explorer *x, W root, uint32_t parent)
-{
-	if (!~root) {
-		if (x->has_ones)
-			return 0;
-	} else {
-		W at = mixed(root) & (x->table_room - 1);
+/* -- keys ------------------------------------------------------------------------------------- */
 
-		while (x->table[at]) {
-			if (x->table[at] == ~root)
-				return 0;
-			at = (at + 1) & (x->table_room - 1);
+#if WORDS > 1
+
+static unsigned bits_for(uint32_t values)
+{
+	unsigned bits = 0;
+
+	while (bits < 32 && (W)1 << bits < values)
+		bits++;
+	return bits;
+}
+
+/* Place leaves of these widths, the widest first, for fewest gaps; gives the words that it takes. */
+static unsigned place(struct dictionary *leaf, const unsigned *bits)
+{
+	unsigned room[KEY_WORDS] = {0}, words = 1;
+
+	for (unsigned wide = 32; wide > 0; wide--)
+		for (unsigned k = 0; k < LEAVES; k++) {
+			unsigned word = 0;
+
+			if (bits[k] != wide)
+				continue;
+			while (room[word] + wide > 64)
+				word++;
+			leaf[k].word = word;
+			leaf[k].bit = room[word];
+			room[word] += wide;
+			if (word >= words)
+				words = word + 1;
 		}
-		if (x->states < x->queue_room)
-			x->table[at] = ~root;
+	for (unsigned k = 0; k < LEAVES; k++)
+		leaf[k].width = bits[k];
+	return words;
+}
+
+/* Give each leaf the bits that it needs, and more where it is likely to need that; then what is left
+ * in the words, first to those that took several values, for making all keys again is slow. */
+static unsigned place_leaves(struct dictionary *leaf)
+{
+	unsigned bits[LEAVES], more[LEAVES], words, used = 0;
+
+	for (unsigned k = 0; k < LEAVES; k++) {
+		bits[k] = bits_for(leaf[k].values);
+		bits[k] += bits[k] ? 1 + (leaf[k].values > 64) : 0;
+		if (bits[k] > leaf_at[k].width)
+			bits[k] = leaf_at[k].width;
+		used += bits[k];
 	}
-	if (x->states == x->queue_room) {
-		if (!grow_queue(x))
+	words = place(leaf, bits);
+	for (int several = 1; several >= 0; several--)
+		for (unsigned k = 0; k < LEAVES && used + 4 * words < 64 * words; k++)
+			if ((bits[k] > 0) == several && bits[k] < leaf_at[k].width) {
+				memcpy(more, bits, sizeof(more));
+				more[k]++;
+				if (place(leaf, more) > words)
+					continue;
+				bits[k]++;
+				used++;
+			}
+	return place(leaf, bits);
+}
+
+static void set_order(struct explorer *x)
+{
+	uint16_t *next = x->order;
+
+	for (unsigned word = 0; word < x->words; word++)
+		for (unsigned k = 0; k < LEAVES; k++)
+			if (x->leaf[k].width && x->leaf[k].word == word)
+				*next++ = (uint16_t)k;
+	*next = END;
+}
+
+/* Make a key again; `order` is of the leaves that are in the old one. */
+static void move_key(const uint16_t *order, const struct dictionary *old, const struct dictionary *new,
+		     W *key)
+{
+	W made[KEY_WORDS] = {0};
+
+	for (; *order != END; order++) {
+		const struct dictionary *o = &old[*order], *n = &new[*order];
+
+		made[n->word] |= (key[o->word] >> o->bit & mask_of(o->width)) << n->bit;
+	}
+	memcpy(key, made, sizeof(made));
+}
+
+/* Make all keys again, with more room for numbers. */
+static int widen(struct explorer *x)
+{
+	struct dictionary old[LEAVES];
+	unsigned words, before = x->words;
+	uint16_t order[LEAVES + 1];
+	W key[KEY_WORDS];
+
+	memcpy(old, x->leaf, sizeof(old));
+	memcpy(order, x->order, sizeof(order));
+	words = place_leaves(x->leaf);
+	if (words < before)
+		words = before;
+	if (words > before && !grow_queue(x, x->queue_room, words)) {
+		memcpy(x->leaf, old, sizeof(old));
+		return 0;
+	}
+	x->words = words;
+	for (W i = x->states; i-- > 0;) { /* from the end, as keys may grow */
+		memset(key, 0, sizeof(key));
+		memcpy(key, x->queue + i * before, before * sizeof(W));
+		move_key(order, old, x->leaf, key);
+		memcpy(x->queue + i * words, key, words * sizeof(W));
+	}
+	for (unsigned i = 0; i < x->successors; i++)
+		move_key(order, old, x->leaf, x->successor[i].key);
+	for (unsigned i = 0; i < x->successors; i++)
+		x->successor[i].hash = hash_of(x->successor[i].key, words);
+	move_key(order, old, x->leaf, x->key);
+	set_order(x);
+	return grow_table(x, x->table_room);
+}
+
+static int grow_dictionary(struct explorer *x, struct dictionary *d)
+{
+	uint32_t room = d->room ? d->room * 2 : 8;
+	uint32_t *value, *table;
+
+	if (d->room >> 31) {
+		x->ran_out = STOPPED_INDEX;
+		return 0;
+	}
+	if (!may_grow(x, (W)(room - d->room) * 6))
+		return 0;
+	value = realloc(d->value, room / 2 * sizeof(*value));
+	if (value)
+		d->value = value;
+	table = calloc(room, sizeof(*table));
+	if (!value || !table) {
+		free(table);
+		x->ran_out = STOPPED_MEMORY;
+		return 0;
+	}
+	x->leaf_bytes += (W)(room - d->room) * 6;
+	free(d->table);
+	d->table = table;
+	d->room = room;
+	for (uint32_t i = 0; i < d->values; i++) {
+		uint32_t at = (uint32_t)(mixed(d->value[i])) & (room - 1);
+
+		while (table[at])
+			at = (at + 1) & (room - 1);
+		table[at] = i + 1;
+	}
+	return 1;
+}
+
+/* The number of a value of a leaf; 0 if there is no room for one more, and the search stops. */
+static inline uint32_t number_of(struct explorer *x, struct dictionary *d, uint32_t value)
+{
+	uint32_t at = (uint32_t)mixed(value) & (d->room - 1);
+
+	for (; d->table[at]; at = (at + 1) & (d->room - 1))
+		if (d->value[d->table[at] - 1] == value)
+			return d->table[at] - 1;
+	if (d->values == d->room / 2) {
+		if (!grow_dictionary(x, d))
 			return 0;
-		return found(x, root, parent);
+		return number_of(x, d, value);
 	}
-	x->has_ones |= !~root;
-	x->queue[x->states] = root;
+	d->value[d->values] = value;
+	d->table[at] = ++d->values;
+	if (d->values - 1 > mask_of(d->width) && !widen(x))
+		return 0;
+	return d->values - 1;
+}
+
+/* Make the key of what the state that is expanded was changed into, in one word. */
+static inline void change_key(struct explorer *x, struct successor *n, unsigned word)
+{
+	W differs = x->changed[word] ^ x->state[word];
+
+	for (unsigned k = first_leaf[word]; differs; k++) {
+		W mask = mask_of(leaf_at[k].width) << leaf_at[k].bit;
+		struct dictionary *d = &x->leaf[k];
+		uint32_t number;
+
+		if (!(differs & mask))
+			continue;
+		differs &= ~mask;
+		number = number_of(x, d, (uint32_t)((x->changed[word] & mask) >> leaf_at[k].bit));
+		n->key[d->word] &= ~(mask_of(d->width) << d->bit);
+		n->key[d->word] |= (W)number << d->bit;
+	}
+}
+
+/* Make `state`, whose key is `key`, that of another key. */
+static void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
+{
+	for (const uint16_t *k = x->order; *k != END; k++) {
+		const struct dictionary *d = &x->leaf[*k];
+		W mask = mask_of(d->width) << d->bit, at = leaf_at[*k].bit;
+		W *word = &state[leaf_at[*k].word];
+
+		if ((wanted[d->word] ^ key[d->word]) & mask)
+			*word = (*word & ~(mask_of(leaf_at[*k].width) << at)) |
+				(W)d->value[(wanted[d->word] & mask) >> d->bit] << at;
+	}
+	memcpy(key, wanted, x->words * sizeof(W));
+}
+
+/* Make the first state the one that is expanded. */
+static int begin(struct explorer *x, const W *initial)
+{
+	memcpy(x->state, initial, sizeof(x->state));
+	x->order[0] = END;
+	for (unsigned k = 0; k < LEAVES; k++) {
+		W word = initial[leaf_at[k].word] >> leaf_at[k].bit;
+
+		if (!grow_dictionary(x, &x->leaf[k]))
+			return 0;
+		number_of(x, &x->leaf[k], (uint32_t)(word & mask_of(leaf_at[k].width)));
+	}
+	return 1;
+}
+
+#else
+
+static inline void change_key(struct explorer *x, struct successor *n, unsigned word)
+{
+	n->key[word] = x->changed[word];
+}
+
+static void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
+{
+	(void)x;
+	state[0] = key[0] = wanted[0];
+}
+
+static int begin(struct explorer *x, const W *initial)
+{
+	x->state[0] = x->key[0] = initial[0];
+	return 1;
+}
+
+#endif
+
+/* -- states ----------------------------------------------------------------------------------- */
+
+/* Note a state; gives whether it is new. */
+static int found(struct explorer *x, const W *key, W hash, uint32_t parent)
+{
+	W at = hash & (x->table_room - 1);
+
+	for (; x->table[at]; at = (at + 1) & (x->table_room - 1))
+		if (same(x->queue + (W)(x->table[at] - 1) * x->words, key, x->words))
+			return 0;
+	if (x->states == x->queue_room && !grow_queue(x, x->queue_room + x->queue_room / 2, x->words))
+		return 0;
+	memcpy(x->queue + x->states * x->words, key, x->words * sizeof(W));
 	x->parent[x->states++] = parent;
+	x->table[at] = (uint32_t)x->states;
 	if (x->states > x->table_room / 4 * 3)
-		grow_table(x);
+		grow_table(x, x->table_room * 2);
 	return 1;
 }
 
@@ -394,44 +531,63 @@ static void judge(struct explorer *x, const W *state, W which, W number, W depth
 			note(x, y->check[k].invariant, number, depth, 0);
 }
 
+/* The state that is likely to be compared soon is fetched meanwhile. */
+static inline void expect(const struct explorer *x, W hash)
+{
+	W at = x->table[hash & (x->table_room - 1)];
+
+	if (at)
+		__builtin_prefetch(x->queue + (at - 1) * x->words);
+}
+
 /* Look up the first successors. */
 static void look_up(struct explorer *x, unsigned count)
 {
 	for (unsigned i = 0; i < count && !x->ran_out; i++) {
 		struct successor *n = &x->successor[i];
 
-		if (found(x, n->root, n->parent) && n->watch)
-			judge(x, n->state, n->watch, x->states - 1, x->levels);
+		if (i + 8 < count)
+			expect(x, n[8].hash);
+		if (found(x, n->key, n->hash, n->parent) && n->watch) {
+			W key[KEY_WORDS], state[WORDS];
+
+			memcpy(key, x->key, sizeof(key));
+			memcpy(state, x->state, sizeof(state));
+			unfold(x, n->key, key, state);
+			judge(x, state, n->watch, x->states - 1, x->levels);
+		}
 	}
 	x->successors -= count;
 	memmove(x->successor, x->successor + count, x->successors * sizeof(*x->successor));
-	x->keyed -= count;
 	x->mark -= count;
 }
 
 /* -- steps ------------------------------------------------------------------------------------ */
 
-static struct successor spare;
-
-static W *next(struct explorer *x, const W *s, unsigned number)
+static void done(struct explorer *x, unsigned number, const uint16_t *words)
 {
 	struct successor *n;
 
 	if (x->successors == x->successor_room) {
-		unsigned room = x->successor_room * 2;
-
-		n = realloc(x->successor, room * sizeof(*n));
+		n = realloc(x->successor, 2 * x->successor_room * sizeof(*n));
 		if (!n) {
 			x->ran_out = STOPPED_MEMORY;
-			return spare.state;
+			return;
 		}
 		x->successor = n;
-		x->successor_room = room;
+		x->successor_room *= 2;
 	}
-	n = &x->successor[x->successors++];
-	memcpy(n->state, s, sizeof(n->state));
 	x->firing[number] = 1;
-	return n->state;
+	n = &x->successor[x->successors++];
+	memcpy(n->key, x->key, sizeof(W) * x->words);
+	n->parent = (uint32_t)x->done;
+	n->watch = x->watch;
+	for (; *words != END; words++) {
+		change_key(x, n, *words);
+		x->changed[*words] = x->state[*words];
+	}
+	n->hash = hash_of(n->key, x->words);
+	__builtin_prefetch(&x->table[n->hash & (x->table_room - 1)]);
 }
 
 static void fail(struct explorer *x, unsigned invariant, int stop)
@@ -448,16 +604,8 @@ static void fail(struct explorer *x, unsigned invariant, int stop)
 static unsigned carry_out(struct explorer *x, steps at, W watch)
 {
 	x->mark = x->successors;
-	at(x->state, x);
-	for (unsigned i = x->keyed; i < x->successors; i++) {
-		struct successor *n = &x->successor[i];
-
-		n->root = root_of(x, n->state);
-		n->parent = (uint32_t)x->done;
-		n->watch = watch;
-		__builtin_prefetch(&x->table[mixed(n->root) & (x->table_room - 1)]);
-	}
-	x->keyed = x->successors;
+	x->watch = watch;
+	at(x->state, x->changed, x);
 	x->transitions += x->successors - x->mark;
 	return x->successors - x->mark;
 }
@@ -484,7 +632,8 @@ static void expand(struct explorer *x)
 {
 	const struct system *y = x->system;
 
-	unfold(x, x->queue[x->done], x->tree, x->state);
+	unfold(x, x->queue + x->done * x->words, x->key, x->state);
+	memcpy(x->changed, x->state, sizeof(x->changed));
 	x->moved = x->stopped = 0;
 	for (unsigned i = 0; i < y->threads; i++) {
 		const struct thread *t = y->thread[i];
@@ -518,9 +667,11 @@ void explore_close(struct explorer *x)
 	free(x->queue);
 	free(x->parent);
 	free(x->table);
-	free(x->node);
-	free(x->node_table);
 	free(x->successor);
+	for (unsigned k = 0; k < LEAVES; k++) {
+		free(x->leaf[k].value);
+		free(x->leaf[k].table);
+	}
 	free(x);
 }
 
@@ -533,11 +684,11 @@ struct explorer *explore_open(unsigned number, const W *initial, W max_states, W
 
 	if (!x)
 		return NULL;
-	plan();
 	overflow = 0;
 	x->system = y;
 	x->max_states = max_states;
 	x->max_bytes = max_bytes;
+	x->words = 1;
 	x->successor_room = 1024;
 	x->successor = malloc(x->successor_room * sizeof(*x->successor));
 	x->fired = calloc(y->threads + 1, sizeof(*x->fired));
@@ -548,14 +699,12 @@ struct explorer *explore_open(unsigned number, const W *initial, W max_states, W
 		ok &= x->fired[i] != NULL;
 	}
 	ok = ok && x->fired && x->successor;
-	ok = ok && grow_nodes(x) && grow_table(x) && grow_queue(x);
+	ok = ok && grow_queue(x, 1 << 12, 1) && grow_table(x, 1 << 13) && begin(x, initial);
 	if (!ok) {
 		explore_close(x);
 		return NULL;
 	}
-	for (unsigned k = 0; k < NODES - 1; k++) /* so that the tree of zeros is what it says */
-		x->tree[LEAVES + k] = node_of(x, x->tree[left_of[k]], x->tree[right_of[k]]);
-	found(x, root_of(x, initial), 0);
+	found(x, x->key, hash_of(x->key, x->words), 0);
 	judge(x, initial, ~(W)0, 0, 0);
 	x->done = x->level_end = 0;
 	return x;
@@ -593,14 +742,13 @@ int explore_run(struct explorer *x, W budget)
 	return x->status;
 }
 
-/* states, transitions, levels, bytes, nodes */
+/* states, transitions, levels, bytes */
 void explore_counts(const struct explorer *x, W *counts)
 {
 	counts[0] = x->states;
 	counts[1] = x->transitions;
 	counts[2] = x->levels;
 	counts[3] = used_bytes(x);
-	counts[4] = x->nodes;
 }
 
 /* Whether an invariant is violated; then the state, the depth, and whether at a step. */
@@ -622,9 +770,10 @@ const unsigned char *explore_fired(const struct explorer *x, unsigned thread)
 /* The words of a state by number, and the number of the state that it was reached from. */
 uint32_t explore_state(const struct explorer *x, uint32_t number, W *state)
 {
-	uint32_t tree[LEAVES + NODES];
+	W key[KEY_WORDS];
 
-	memcpy(tree, x->tree, sizeof(tree));
-	unfold(x, x->queue[number], tree, state);
+	memcpy(key, x->key, sizeof(key));
+	memcpy(state, x->state, sizeof(x->state));
+	unfold(x, x->queue + (W)number * x->words, key, state);
 	return x->parent[number];
 }

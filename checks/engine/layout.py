@@ -63,7 +63,7 @@ class Layout:
 
     An array is laid out row by row, a row being the elements with the same first index, unless
     it is in `whole`: then all at once, because some thread computes the first index.  The program
-    counters of as many `threads` come first: the bits `pcs`.
+    counters of as many `threads` come first: `counters`, the bits `pcs`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Layout:
         self._rows: dict[tuple[str, int], int] = {}
         self._cells: dict[Cell, Slot | None] = {}
         self._blocks: list[list[int]] = []
-        self._pcs = [Slot(self._take(PC_BITS), PC_BITS) for _ in range(threads)]
+        self.counters = [Slot(self._take(PC_BITS), PC_BITS) for _ in range(threads)]
         self.pcs = (1 << self.width) - 1
 
     def _take(self, width: int) -> int:
@@ -188,7 +188,7 @@ class Layout:
             at = _first_gap(busy, width)
             taken[var.name] = (at, width)
             places[var.name] = Slot(self._bit(number, at, width), width, var.sort.lowest)
-        return Seat(number, self._pcs[number], places)
+        return Seat(number, self.counters[number], places)
 
     def _bit(self, number: int, at: int, width: int) -> int:
         """The offset of a thread's bit number `at`; a local never crosses a block."""

@@ -10,6 +10,7 @@ not worked out again in a state that agrees in all they look at and write.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,12 +31,20 @@ class Limits:
     """Where a search stops with less than everything.
 
     `states` is a number of them; `until` a reading of `time.monotonic`; `bytes` are of memory for
-    states, which only the compiled explorer counts.
+    states, which the reference explorer estimates.
     """
 
     states: int = 50_000_000
     until: float = float("inf")
     bytes: int = 1 << 40
+
+    def too_many_states(self) -> str:
+        """What is said of a search that stopped for it."""
+        return f"stopped at --max-states {self.states}"
+
+    def too_many_bytes(self) -> str:
+        """The same of memory."""
+        return f"stopped at --max-memory {self.bytes >> 20}M"
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Violation:
 @dataclass
 class Search:
     """What a search found.  `why` is empty when every reachable state was visited; `bytes` is the
-    memory that its states took, if it was counted."""
+    memory that its states took."""
 
     states: int = 0
     transitions: int = 0
@@ -70,6 +79,9 @@ class Search:
             found.append(self.parents[found[-1]])
         return found[::-1]
 
+
+_ENTRY = 100
+"""Bytes of an entry of a dictionary, and of the frontier, about."""
 
 Progress = Callable[[int], None]
 """Told the number of states so far, now and then."""
@@ -163,6 +175,7 @@ class Explorer:
         self._judged: list[set[int]] = [set() for _ in self._judges]
         self._search = Search()
         self._stopped = False
+        self._state_bytes = 0
 
     def all_codes(self) -> list[Code]:
         """The generated text of every thread and of the rules."""
@@ -247,6 +260,7 @@ class Explorer:
         search = self._search = Search()
         start = self.pack(initial)
         search.parents[start] = start
+        self._state_bytes = _ENTRY + sys.getsizeof(1 << self.layout.width)
         self._judge(start, tuple(range(len(self._judges))), 0)
         frontier = [start]
         try:
@@ -258,6 +272,7 @@ class Explorer:
         except KeyboardInterrupt:
             search.why = "interrupted"
         search.states = len(search.parents)
+        search.bytes = search.states * self._state_bytes
         search.fired = tuple(bytes(mark.fired) for mark in self._marks)
         return search
 
@@ -320,7 +335,9 @@ class Explorer:
         if progress is not None:
             progress(count)
         if count >= limits.states:
-            search.why = f"stopped at --max-states {limits.states}"
+            search.why = limits.too_many_states()
+        elif count * self._state_bytes >= limits.bytes:
+            search.why = limits.too_many_bytes()
         elif time.monotonic() >= limits.until:
             search.why = "stopped at --timeout"
         return bool(search.why)

@@ -152,7 +152,8 @@ class _Merger:
         self._entering[at], self._leaving[at] = [], []
 
     def _join_entry(self) -> None:
-        """Quiet steps at the entry happen together with the step after them."""
+        """Quiet steps at the entry happen together with the step after them; if that may have to
+        wait, only those without checks, for it may have to wait for ever."""
         thread, leaving, entering = self._thread, self._leaving, self._entering
         first = leaving.get(thread.entry, [])
         targets = {e.target for e in first}
@@ -161,6 +162,11 @@ class _Merger:
         alone = all(e.source == thread.entry for at in targets for e in entering[at])
         if not first or not alone or not all(self._moves[id(e)].left for e in first):
             return
+        for edge in first:
+            then = leaving.get(edge.target, [])
+            at_once = edge.target in self._total and all(self._moves[id(e)].at_once for e in then)
+            if not then or (edge.op.checks and not at_once):
+                return
         joined = [self._join(e, after) for e in first for after in leaving[e.target]]
         for at in targets:
             leaving[at] = []

@@ -143,6 +143,19 @@ class CastSet:
         product = itertools.product(groups, self.ptl, self.assumed)
         return _real(self._cast(g, self.default_pages, p, i) for g, p, i in product)
 
+    def named(self, name: str, kernel: str) -> Cast | None:
+        """The cast of a name, which may have more neighbours than the product; None if a part of
+        the name is not known."""
+        who, _, where = name.partition("/")
+        here = {n.name: n for n in self._present(kernel)}
+        others = who.split("+")[1:]
+        if not here.keys() >= set(others):
+            return None
+        group = [here[n] for n in others]
+        product = itertools.product(self.pages, self.ptl, (*self.initial, *self.assumed))
+        casts = _real(self._cast(group, p, ptl, i) for p, ptl, i in product)
+        return next((c for c in casts if c.name == name), None)
+
     def _present(self, kernel: str) -> list[Neighbour]:
         return [n for n in self.neighbours if n.exists_in(kernel)]
 

@@ -46,7 +46,7 @@ STATES = (*PATCH.casts.initial, *PATCH.casts.assumed)
 def stage(arch: str) -> Stage:
     """A world with everything that any initial state needs; PTLs same on every other one."""
     same_ptl = list(ARCHS).index(arch) % 2 == 1
-    return Stage(Setting(PAGES, same_ptl, frozenset(NEEDS)), arch, [], anytime=True)
+    return Stage(Setting(PAGES, same_ptl, frozenset(NEEDS), 3), arch, [], anytime=True)
 
 
 @functools.cache
@@ -223,7 +223,7 @@ def test_a_broken_front_end_is_noticed(
     monkeypatch: pytest.MonkeyPatch, cls: type, method: str, wrong: Callable[[Any], Any]
 ) -> None:
     monkeypatch.setattr(cls, method, wrong(getattr(cls, method)))
-    here = Stage(Setting(PAGES, False, frozenset(NEEDS)), "x86_64", [], anytime=True)
+    here = Stage(Setting(PAGES, False, frozenset(NEEDS), 3), "x86_64", [], anytime=True)
     variant = PATCH.variant("merged")
     with pytest.raises(Difference):  # noqa: PT012 - any of these runs may find it
         for seed, neighbour in enumerate(present(variant) * 2):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The reference explorer counts what other checkers count on `shoot`.
+"""The explorers count what other checkers count on `shoot`.
 
 SPIN, TLC, rumur and a plain Python program gave these numbers, without symmetry.  A rule that is
 translated wrongly, a state that is packed wrongly or a transition that is lost changes them.
@@ -9,54 +9,61 @@ from __future__ import annotations
 
 import pytest
 
-from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Limits, Press, Search
-from checks.reduce.usage import Part, Regions, constant_index, judged_cells
-from model.examples import shoot
-from model.lang import World, compose
-from model.lang.frontend.body import run_pure
-from model.lang.frontend.source import Context
-from model.lang.ir import StateCheck, System
+from checks.engine import compiler
+from checks.engine.engines import Engine, search
+from checks.engine.reference import Limits, Search
+from checks.example import explorer_of, system_of
 
 INVARIANT = "no_free_frame_is_named"
 
+SIZES = [
+    (2, 1, 2, 189, 442),
+    (2, 2, 2, 1_389, 4_044),
+    (2, 2, 3, 8_565, 28_740),
+    (3, 1, 2, 2_705, 9_369),
+    (3, 2, 2, 22_853, 92_634),
+    (3, 2, 3, 472_687, 2_317_014),
+]
+MORE = [(4, 2, 2, 369_769, 1_987_288), (3, 3, 3, 2_781_040, 14_814_603)]
+"""SPIN and TLC count the initial state as one more transition."""
 
-def searched(world: World, limits: Limits = Limits()) -> Search:
-    """The states of a world of `shoot`, with its invariant."""
-    ctx = Context(world)
-    rules = compose.rules(ctx, shoot.RULES)
-    (machine,) = world.all(shoot.Machine)
-    body = run_pure(ctx, shoot.no_free_frame_is_named, [machine], fields=True)
-    checks = (StateCheck(INVARIANT, body.truth(body.result, body.tree)),)
-    computed = {c.var for c in judged_cells(checks) if constant_index(c) is None}
-    whole = Regions.of_parts([Part(None, rules=rules)]).whole | computed
-    system = System("shoot", world.variables(), (), rules, checks)
-    explorer = Explorer(system, Press(Layout(system.variables, whole)))
-    return explorer.run(compose.initial_state(ctx), limits)
-
-
-@pytest.mark.parametrize(
-    ("cpus", "pages", "frames", "states", "transitions"),
-    [
-        (2, 1, 2, 189, 442),
-        (2, 2, 2, 1_389, 4_044),
-        (2, 2, 3, 8_565, 28_740),
-        (3, 1, 2, 2_705, 9_369),
-        (3, 2, 2, 22_853, 92_634),
-        (3, 2, 3, 472_687, 2_317_014),
-    ],
-)
-def test_counts(cpus: int, pages: int, frames: int, states: int, transitions: int) -> None:
-    search = searched(shoot.world(cpus, pages, frames))
-    assert search.why == ""
-    assert search.violations == {}
-    assert (search.states, search.transitions) == (states, transitions)
+needs_cc = pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
 
 
-@pytest.mark.parametrize(("cpus", "pages", "frames"), [(2, 1, 2), (2, 2, 3), (3, 2, 3)])
-def test_frame_freed_before_the_acknowledgements(cpus: int, pages: int, frames: int) -> None:
-    world = shoot.world(cpus, pages, frames, acked=False)
-    search = searched(world, Limits(states=20_000))  # level by level: the first is a nearest one
-    found = search.violations[INVARIANT]
-    assert found.depth == 7
-    assert len(search.path(found.state)) == 8
+def searched(
+    size: tuple[int, int, int], engine: Engine, limits: Limits = Limits(), *, acked: bool = True
+) -> Search:
+    """The states of a size of `shoot`, with its invariant."""
+    system, initial = system_of(*size, acked=acked)
+    return search(lambda: explorer_of(system), initial, limits, engine)[1]
+
+
+def check_counts(size: tuple[int, int, int, int, int], engine: Engine) -> None:
+    *sizes, states, transitions = size
+    found = searched((sizes[0], sizes[1], sizes[2]), engine)
+    assert found.why == ""
+    assert found.violations == {}
+    assert (found.states, found.transitions) == (states, transitions)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_counts(size: tuple[int, int, int, int, int]) -> None:
+    check_counts(size, Engine.REFERENCE)
+
+
+@needs_cc
+@pytest.mark.parametrize("size", SIZES + MORE)
+def test_counts_compiled(size: tuple[int, int, int, int, int]) -> None:
+    check_counts(size, Engine.COMPILED)
+
+
+@pytest.mark.parametrize("engine", [Engine.REFERENCE, Engine.AUTO])
+@pytest.mark.parametrize("size", [(2, 1, 2), (2, 2, 3), (3, 2, 3)])
+def test_frame_freed_before_the_acknowledgements(
+    size: tuple[int, int, int], engine: Engine
+) -> None:
+    limits = Limits(states=20_000)  # level by level: the first is a nearest one
+    found = searched(size, engine, limits, acked=False)
+    violation = found.violations[INVARIANT]
+    assert violation.depth == 7
+    assert len(found.path(violation.state)) == 8

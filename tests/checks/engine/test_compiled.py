@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The compiled explorer finds what the reference explorer finds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from checks.engine import compiler, engines
+from checks.engine.ccode import Source
+from checks.engine.compiled import OverflowedError, Program
+from checks.engine.engines import Engine
+from checks.engine.layout import Layout
+from checks.engine.reference import Explorer, Limits, Press, Search
+from checks.example import explorer_of as shoot_explorer
+from checks.example import system_of as system_of_shoot
+from checks.reduce.conflicts import DISCIPLINE
+from checks.reduce.liveness import live_locals
+from checks.reduce.reducer import Passes
+from checks.reduce.usage import Part, Regions
+from checks.scenario import Role, Setting, Stage
+from model.lang import expr as ex
+from model.lang.ir import Edge, Kind, Op, System, Thread, Update, Variable
+from model.lang.sorts import Int
+
+from ..reduce.playing import EVERY, cast, variant
+from .programs import INITIAL, Statement, programs, reduced, system_of
+
+AT_ONCE = 25
+"""Programs in one C file."""
+
+PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "300"))
+
+REDUCTIONS = {
+    "none": Passes(fold=False, erase=False, merge=False, movers=False),
+    "fold": Passes(fold=True, erase=False, merge=False, movers=False),
+    "erase": Passes(fold=False, erase=True, merge=False, movers=False),
+    "merge": Passes(fold=False, erase=False, merge=True, movers=False),
+    "movers": Passes(fold=False, erase=False, merge=True, movers=True),
+    "all": Passes(),
+}
+
+needs_cc = pytest.mark.skipif(
+    not compiler.present(), reason="there is no C compiler, so nothing to compare with"
+)
+
+
+def explorer(system: System, passes: Passes) -> Explorer:
+    """The reference explorer on a system with these passes made."""
+    if not (passes.fold or passes.erase or passes.merge):
+        parts = [Part(t, n) for n, t in enumerate(system.threads)]
+        layout = Layout(system.variables, Regions.of_parts(parts).whole, len(system.threads))
+        return Explorer(system, Press(layout))
+    done, small = reduced(system, passes)
+    layout = Layout(small.variables, done.regions.whole, len(small.threads))
+    return Explorer(small, Press(layout, live_locals if passes.merge else None))
+
+
+def shoot_text() -> str:
+    """C text to compile."""
+    system, initial = system_of_shoot(2, 1, 2)
+    one = shoot_explorer(system)
+    one.pack(initial)
+    source = Source()
+    source.add(one)
+    return source.text()
+
+
+def findings(found: Search) -> object:
+    """All that two explorers of one system have to agree in."""
+    paths = {name: found.path(v.state) for name, v in found.violations.items()}
+    counts = (found.states, found.transitions, found.levels)
+    return counts, found.why, found.violations, paths, found.fired
+
+
+@pytest.mark.slow
+@settings(max_examples=PROGRAMS, deadline=None, suppress_health_check=list(HealthCheck))
+@given(programs)
+def test_reductions_of_random_programs(program: list[tuple[Statement, ...]]) -> None:
+    """The same fails with every reduction; movers do not count where a field is not locked."""
+    system = system_of(program)
+    failing = {
+        name: frozenset(explorer(system, passes).run(INITIAL).violations)
+        for name, passes in REDUCTIONS.items()
+    }
+    ruled_out = {n for n in ("movers", "all") if DISCIPLINE in failing["movers"] | failing["all"]}
+    for name in failing.keys() - ruled_out:
+        assert failing[name] == failing["none"], name
+
+
+@needs_cc
+@pytest.mark.slow
+@settings(
+    max_examples=max(1, PROGRAMS // AT_ONCE), deadline=None, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(st.lists(programs, min_size=AT_ONCE, max_size=AT_ONCE))
+def test_engines_on_random_programs(batch: list[list[tuple[Statement, ...]]]) -> None:
+    """Both explorers find the same of each program, whichever reductions are made."""
+    explorers = [
+        explorer(system_of(program), passes)
+        for program in batch for passes in REDUCTIONS.values()
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CFLAGS", "-O0")
+        program = Program(explorers, [INITIAL] * len(explorers))
+    for number, one in enumerate(explorers):
+        found = program.run(number)
+        assert findings(found) == findings(one.run(INITIAL)), batch[number // len(REDUCTIONS)]
+
+
+@needs_cc
+@pytest.mark.parametrize("engine", [Engine.COMPILED, Engine.AUTO])
+@pytest.mark.parametrize("name", ["merged", "merged, no flush"])
+def test_engines_on_casts(name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """States of many words, violations and traces; `AUTO` compiles what is larger than a bound."""
+    monkeypatch.setattr(engines, "LARGE", 100)
+    of = variant(name)
+    one = cast(of, "move+zap_dst/2p/ptl=different/init=all_at_src")
+    stage = Stage(Setting.of(one), "x86_64", EVERY)
+    _, expected = stage.search(one, Role(of), engine=Engine.REFERENCE)
+    _, found = stage.search(one, Role(of), engine=engine)
+    assert findings(found) == findings(expected)
+    assert found.states > 100
+    assert bool(found.violations) == (name != "merged")
+
+
+@needs_cc
+@pytest.mark.parametrize("states", [1, 10_000, 20_000])
+def test_a_bound_stops_both_at_the_same_state(states: int) -> None:
+    system, initial = system_of_shoot(3, 2, 2)
+    limits = Limits(states)
+    both = [shoot_explorer(system) for _ in range(2)]
+    found = Program(both[:1], [initial]).run(0, limits)
+    assert findings(found) == findings(both[1].run(initial, limits))
+    assert found.why == f"stopped at --max-states {states}"
+
+
+@needs_cc
+def test_memory_is_bounded() -> None:
+    system, initial = system_of_shoot(3, 2, 2)
+    program = Program([shoot_explorer(system)], [initial])
+    found = program.run(0, Limits(bytes=1 << 18))
+    assert found.why == "stopped at --max-memory 0M"
+    assert 0 < found.states < 22_853
+    assert found.bytes <= 1 << 18
+    assert program.run().states == 22_853
+
+
+@needs_cc
+def test_a_value_too_large_for_its_field_is_an_error() -> None:
+    """The front end narrows; IR that does not must not change the field beside it."""
+    number = Int(0, 3)
+    place = ex.cell("n", (), number)
+    op = Op(Kind.STORE, updates=(Update(place, ex.add(place, ex.number(1))),))
+    thread = Thread("cpu0", "f", (), (Edge(0, 0, op),), 0, 1, 2)
+    system = System("counts", (Variable("n", (), number),), (thread,))
+    layout = Layout(system.variables, frozenset(), 1)
+    program = Program([Explorer(system, Press(layout))], [{place: 0}])
+    with pytest.raises(OverflowedError, match="does not fit"):
+        program.run()
+
+
+class TestCache:
+    """What was compiled is kept, unless it cannot be."""
+
+    TEXT = shoot_text()
+
+    @pytest.fixture(autouse=True)
+    def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = tmp_path
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def kept(self) -> list[Path]:
+        return sorted(self.root.glob("check-invariants/*"))
+
+    @needs_cc
+    def test_a_second_load_does_not_compile(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compiler.load(self.TEXT)
+        assert [p.suffix for p in self.kept()] == [".so"]
+        monkeypatch.setattr(subprocess, "run", None)
+        compiler.load(self.TEXT)
+
+    @needs_cc
+    def test_damaged_files_are_made_again(self) -> None:
+        compiler.load(self.TEXT)
+        (path,) = self.kept()
+        whole = path.read_bytes()
+        path.unlink()  # not in place: what is loaded is mapped
+        path.write_bytes(whole[: len(whole) // 2])
+        compiler.load(self.TEXT)
+        assert path.read_bytes() == whole
+
+    @needs_cc
+    def test_a_cache_that_is_no_directory(self) -> None:
+        (self.root / "check-invariants").write_text("in the way")
+        compiler.load(self.TEXT)
+        assert (self.root / "check-invariants").read_text() == "in the way"
+
+    def test_no_compiler(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CC", "no-such-compiler")
+        with pytest.raises(compiler.NoCompilerError, match="no-such-compiler"):
+            compiler.load(self.TEXT)
+
+    def test_a_compiler_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CC", "false")
+        with pytest.raises(compiler.NoCompilerError, match="'false' fails"):
+            compiler.load(self.TEXT)
