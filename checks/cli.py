@@ -79,6 +79,7 @@ class _Options:
     limits: Limits
     jobs: int
     engine: Engine
+    cache: bool
     stats: bool
 
 
@@ -106,11 +107,12 @@ class _Options:
 )
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Stop after SECONDS.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
     param: tuple[str, ...], form: str, full: bool, max_states: int, max_memory: str, engine: str,
-    timeout: float | None, jobs: int, stats: bool,
+    timeout: float | None, jobs: int, no_cache: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
@@ -130,6 +132,7 @@ def check(
         limits,
         jobs,
         Engine(engine),
+        not no_cache,
         stats,
     )
     found = subjects_of(patch, variant)
@@ -165,7 +168,7 @@ def _answered(subject: Subject, options: _Options) -> Report:
     chosen = [i for name in options.invariant for i in find(name)] or list(REGISTRY.values())
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
-        options.limits, options.jobs, options.engine,
+        options.limits, options.jobs, options.engine, options.cache and not subject.own,
     )  # fmt: skip
     began = time.monotonic()
     with Watcher() as watch:

@@ -22,6 +22,7 @@ from invariants.registry import Invariant
 from .decide import Finding, Outcome, Play, Theatre, families, side_by_side, unfinished
 from .engine.engines import Engine
 from .engine.reference import Limits
+from .verdicts import Verdicts
 
 Watch = Callable[[int, int, int], None]
 """Told of progress: plays done, plays in all, states so far."""
@@ -43,12 +44,33 @@ _work: _Work | None = None
 
 def play_all(
     plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, *, jobs: int = 0,
-    engine: Engine = Engine.AUTO, watch: Watch | None = None,
+    engine: Engine = Engine.AUTO, watch: Watch | None = None, verdicts: Verdicts | None = None,
 ) -> list[Outcome]:  # fmt: skip
     """Decide every play; outcomes in the order of the plays.
 
-    `jobs` processes, as many as there are processors if 0.
+    `jobs` processes, as many as there are processors if 0.  What `verdicts` has is not decided
+    again; what is found is kept there, group by group.
     """
+    verdicts = verdicts or Verdicts(use=False)
+    known = verdicts.findings(plays, chosen, limits)
+    left = [n for n in range(len(plays)) if n not in known]
+
+    def keep(group: list[Play], findings: list[Finding]) -> None:
+        verdicts.keep(zip(group, findings, strict=True), chosen, limits)
+
+    found = _decided([plays[n] for n in left], chosen, limits, jobs, engine, watch, keep)
+    known.update(zip(left, found, strict=True))
+    return [Outcome(play, known[n]) for n, play in enumerate(plays)]
+
+
+Keep = Callable[[list[Play], list[Finding]], None]
+"""Told of a group of plays as soon as it is decided."""
+
+
+def _decided(
+    plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, jobs: int, engine: Engine,
+    watch: Watch | None, keep: Keep,
+) -> list[Finding]:  # fmt: skip
     global _work
     groups = families(plays)
     jobs = min(jobs or len(os.sched_getaffinity(0)), len(groups))
@@ -58,9 +80,9 @@ def play_all(
     gc.disable()  # much is made and kept, all of it trees: looking for cycles takes a third longer
     try:
         if jobs <= 1 or "fork" not in multiprocessing.get_all_start_methods():
-            found = _alone(groups, states, watch)
+            found = _alone(groups, states, watch, keep)
         else:
-            found = _together(groups, states, watch, jobs)
+            found = _together(groups, states, watch, keep, jobs)
     finally:
         _work = None
         if collecting:
@@ -70,10 +92,12 @@ def play_all(
         for group, findings in zip(groups, found, strict=True)
         for play, finding in zip(group, findings, strict=True)
     }
-    return [Outcome(play, by_play[id(play)]) for play in plays]
+    return [by_play[id(play)] for play in plays]
 
 
-def _alone(groups: list[list[Play]], states: Any, watch: Watch | None) -> list[list[Finding]]:
+def _alone(
+    groups: list[list[Play]], states: Any, watch: Watch | None, keep: Keep
+) -> list[list[Finding]]:
     every = sum(len(g) for g in groups)
     found: list[list[Finding]] = []
     done = 0
@@ -82,13 +106,14 @@ def _alone(groups: list[list[Play]], states: Any, watch: Watch | None) -> list[l
             found.append(_play_group(n, functools.partial(_tell, watch, done, every, states)))
         except KeyboardInterrupt:
             break
+        keep(groups[n], found[n])
         done += len(groups[n])
         _tell(watch, done, every, states)
     return found + [[unfinished("interrupted") for _ in g] for g in groups[len(found) :]]
 
 
 def _together(
-    groups: list[list[Play]], states: Any, watch: Watch | None, jobs: int
+    groups: list[list[Play]], states: Any, watch: Watch | None, keep: Keep, jobs: int
 ) -> list[list[Finding]]:
     found: list[list[Finding]] = [[unfinished("interrupted") for _ in g] for g in groups]
     every, done = sum(len(g) for g in groups), 0
@@ -102,6 +127,7 @@ def _together(
             for future in finished:
                 n = waiting.pop(future)
                 found[n] = future.result()
+                keep(groups[n], found[n])
                 done += len(groups[n])
             _tell(watch, done, every, states)
     except KeyboardInterrupt:

@@ -18,7 +18,9 @@ from .engine.reference import Limits
 from .mutate import require_edited
 from .pool import Watch, play_all
 from .subject import Side, Subject
-from .trace.trace import Trace, find_trace
+from .trace.schedule import read_schedule
+from .trace.trace import Trace, carried_out, find_trace
+from .verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Question:
     limits: Limits = field(default_factory=Limits)
     jobs: int = 0
     engine: Engine = Engine.AUTO
+    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,10 @@ def plays_of(question: Question) -> list[Play]:
 def answer(question: Question, watch: Watch | None = None) -> Report:
     """Decide a question."""
     plays = plays_of(question)
+    verdicts = Verdicts(use=question.cache)
     outcomes = play_all(
         plays, question.chosen, question.limits, jobs=question.jobs, engine=question.engine,
-        watch=watch,
+        watch=watch, verdicts=verdicts,
     )  # fmt: skip
     columns = []
     for side in question.subject.sides:
@@ -136,11 +140,12 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
             here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
             cells = tuple(verdict(i, here) for i in question.chosen)
             columns.append(Column(side, arch, here, cells))
-    traces, missing = _traces([c for c in columns if c.side is question.subject.selected])
+    selected = [c for c in columns if c.side is question.subject.selected]
+    traces, missing = _traces(selected, verdicts)
     return Report(question, tuple(columns), tuple(traces), tuple(missing))
 
 
-def _traces(columns: Sequence[Column]) -> tuple[list[Trace], list[Missing]]:
+def _traces(columns: Sequence[Column], verdicts: Verdicts) -> tuple[list[Trace], list[Missing]]:
     """One trace for each invariant that the selected side violates, on the first architecture."""
     traces: list[Trace] = []
     missing: list[Missing] = []
@@ -151,12 +156,25 @@ def _traces(columns: Sequence[Column]) -> tuple[list[Trace], list[Missing]]:
             if cell.verdict is not Verdict.VIOLATED or name in told:
                 continue
             told.add(name)
-            trace = find_trace(cell.worst[0].play, cell.invariant)
+            trace = _trace(cell.worst[0].play, cell.invariant, verdicts)
             if trace is None:
                 missing.append(Missing(cell, "the search for the shortest one was given up"))
             else:
                 traces.append(trace)
     return traces, missing
+
+
+def _trace(play: Play, invariant: Invariant, verdicts: Verdicts) -> Trace | None:
+    """The trace of a violation, carried out again if its schedule is known."""
+    known = verdicts.schedule(play, invariant)
+    if known is not None:
+        again = carried_out(play, invariant, read_schedule(known[0]).ticks, known[1])
+        if again is not None:
+            return again
+    trace = find_trace(play, invariant)
+    if trace is not None:
+        verdicts.keep_schedule(play, invariant, trace.schedule, trace.states)
+    return trace
 
 
 def known_archs(names: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from model.patches.patch import Patch, Variant
 from .mutate import mutants_of
 from .scenario import Role
 
+OWN = "a model of your own"
 EXAMPLES = ("example:shoot",)
 
 
@@ -30,11 +31,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is decided: a patch, the sides that are compared, the last being the one selected."""
+    """What is decided: a patch, the sides that are compared, the last being the one selected.
+
+    `own`: a user's file was read for it.
+    """
 
     patch: Patch
     sides: tuple[Side, ...]
     recognised: str
+    own: bool = False
 
     @property
     def selected(self) -> Side:
@@ -77,10 +82,14 @@ def own_model(path: str) -> Subject:
         base = find_patch(variant.base)
         old = Role(base.variant(variant.base_variant), source=base.name)
         mine = Role(variant, source=path)
-        return Subject(base, (Side("before", old), Side("after", mine)), "a model of your own")
+        return Subject(
+            base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
+        )
     if isinstance(patch, Patch):
         before, after = (Role(patch.variant(v), source=path) for v in (patch.before, patch.after))
-        return Subject(patch, (Side("before", before), Side("after", after)), "a model of your own")
+        return Subject(
+            patch, (Side("before", before), Side("after", after)), "a model of your own", own=True
+        )
     raise ModelError(
         f"{path} has neither VARIANT nor PATCH", why="one of them says what is to be decided",
         instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`',

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from ..userdirs import cache_directory
+
 RUNTIME = Path(__file__).with_name("explore.c")
 FLAGS = ("-O1", "-std=gnu11", "-fPIC", "-shared", "-fwrapv", "-w")
 
@@ -42,13 +44,6 @@ def command() -> list[str]:
 
 def _called() -> list[str]:
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
-
-
-def cache_directory() -> Path:
-    """Where what was built is kept (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-    return root / "check-invariants"
 
 
 def load(text: str) -> ctypes.CDLL:

@@ -94,6 +94,18 @@ def find_trace(play: Play, invariant: Invariant) -> Trace | None:
     return describe(play, invariant, runner, done, path.states)
 
 
+def carried_out(
+    play: Play, invariant: Invariant, ticks: Sequence[Tick], states: int
+) -> Trace | None:
+    """The trace of a violation whose ticks are known; None if they do not lead to it."""
+    stage = Theatre([invariant]).stage(play)
+    runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
+    done = runner.run(ticks)
+    if not done or invariant.name not in runner.failures(done[-1]):
+        return None
+    return describe(play, invariant, runner, done, states)
+
+
 def describe(
     play: Play, invariant: Invariant, runner: Runner, done: Sequence[Done], states: int
 ) -> Trace:

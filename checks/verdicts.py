@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What was found before, by content, so that nothing is decided twice.
+
+A finding depends on the text of this tool (models, invariants and engines included) and on what
+was asked: both are in its key.  What a search that was cut short by time, memory or the user found
+is not kept, nor is anything where a user's own file has been read.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from invariants.registry import Invariant
+from model.patches import PATCHES
+
+from .decide import Finding, Play
+from .engine.reference import Limits
+from .userdirs import cache_directory
+
+T = TypeVar("T")
+
+PACKAGES = ("model", "invariants", "checks")
+
+_TABLE = "CREATE TABLE IF NOT EXISTS found (tool TEXT, key TEXT PRIMARY KEY, value BLOB)"
+_AT_ONCE = 500
+"""Keys in one question to the database."""
+
+
+class Verdicts:
+    """A database of findings and of schedules; where it cannot be used, one that is empty.
+
+    `why` says so then.
+    """
+
+    def __init__(self, *, use: bool = True) -> None:
+        self.why = "" if use else "not asked for"
+        self._tool = _tool() if use else ""
+
+    def findings(
+        self, plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits
+    ) -> dict[int, Finding]:
+        """What is known of plays, by their position."""
+        keys = {self._key(p, chosen, limits): n for n, p in enumerate(plays) if _can_keep(p)}
+        return {keys[key]: _read(text) for key, text in self._look_up(list(keys)).items()}
+
+    def keep(
+        self, found: Iterable[tuple[Play, Finding]], chosen: Sequence[Invariant], limits: Limits
+    ) -> None:
+        """Keep findings, those that every run would make."""
+        self._write({
+            self._key(play, chosen, limits): _written(finding)
+            for play, finding in found
+            if _can_keep(play) and finding.why in ("", limits.too_many_states())
+        })  # fmt: skip
+
+    def schedule(self, play: Play, invariant: Invariant) -> tuple[str, int] | None:
+        """The line of the trace of a violation, and how many states were visited to find it."""
+        if not _can_keep(play):
+            return None
+        text = self._look_up([self._trace_key(play, invariant)])
+        for line in text.values():
+            schedule, states = json.loads(line)
+            return str(schedule), int(states)
+        return None
+
+    def keep_schedule(self, play: Play, invariant: Invariant, line: str, states: int) -> None:
+        """Keep the line of a trace."""
+        if _can_keep(play):
+            self._write({self._trace_key(play, invariant): json.dumps([line, states])})
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def _key(self, play: Play, chosen: Sequence[Invariant], limits: Limits) -> str:
+        names = sorted(i.name for i in chosen)
+        return self._digest(["finding", *_asked(play), names, limits.states])
+
+    def _trace_key(self, play: Play, invariant: Invariant) -> str:
+        return self._digest(["trace", *_asked(play), invariant.name])
+
+    def _digest(self, parts: list[Any]) -> str:
+        return hashlib.sha256(json.dumps([self._tool, *parts]).encode()).hexdigest()
+
+    # -- the database --------------------------------------------------------------------------
+
+    def _look_up(self, keys: list[str]) -> dict[str, str]:
+        def ask(database: sqlite3.Connection) -> dict[str, str]:
+            found = {}
+            for at in range(0, len(keys), _AT_ONCE):
+                some = keys[at : at + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                rows = database.execute(
+                    f"SELECT key, value FROM found WHERE key IN ({marks})", some
+                )
+                for key, value in rows:
+                    found[key] = zlib.decompress(value).decode()
+            return found
+
+        return self._with(ask) or {}
+
+    def _write(self, values: dict[str, str]) -> None:
+        def put(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM found WHERE tool != ?", [self._tool])
+            database.executemany(
+                "INSERT OR REPLACE INTO found VALUES (?, ?, ?)",
+                [(self._tool, k, zlib.compress(v.encode())) for k, v in values.items()],
+            )
+
+        if values:
+            self._with(put)
+
+    def _with(self, job: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Do something with the database.  One that is damaged is put aside, once."""
+        for again in (True, False):
+            if self.why:
+                return None
+            path = cache_directory() / "verdicts.sqlite"
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with closing(sqlite3.connect(path)) as database, database:
+                    database.execute(_TABLE)
+                    return job(database)
+            except sqlite3.OperationalError as error:
+                self.why = str(error)
+            except (sqlite3.Error, zlib.error) as error:
+                if not again or not _removed(path):
+                    self.why = str(error)
+            except OSError as error:
+                self.why = error.strerror or str(error)
+        return None
+
+
+def _removed(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _can_keep(play: Play) -> bool:
+    return play.role.source in PATCHES
+
+
+def _asked(play: Play) -> list[str]:
+    role = play.role
+    return [role.source, role.variant.name, role.mutant, play.name]
+
+
+@functools.cache
+def _tool() -> str:
+    """A digest of the text of this tool."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*")):
+            if path.suffix in (".py", ".c", ".json"):
+                digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _written(finding: Finding) -> str:
+    return json.dumps([
+        finding.states, finding.transitions, finding.violated, finding.why, finding.broken,
+        sorted(finding.present), sorted(finding.seen), finding.stuck,
+        sorted(finding.branches), sorted(finding.fired),
+    ])  # fmt: skip
+
+
+def _read(text: str) -> Finding:
+    states, transitions, violated, why, broken, present, seen, stuck, branches, fired = json.loads(
+        text
+    )
+    return Finding(
+        states, transitions, violated, why, tuple(broken), frozenset(present), frozenset(seen),
+        tuple(stuck), frozenset(map(tuple, branches)), frozenset(map(tuple, fired)),
+    )  # fmt: skip
