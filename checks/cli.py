@@ -26,21 +26,24 @@ from .engine.memory import memory_limit
 from .engine.reference import Limits
 from .example import check_shoot
 from .inputs import subjects_of
+from .necessity import Asked, Need, chosen_steps, ledger
 from .patch_input import Submission
 from .render import catalogue
 from .render.commitform import commit_lines
 from .render.drifttext import drift_lines
 from .render.exampletext import example_lines
 from .render.jsonform import json_text, undecided_json
+from .render.ledgertext import ledger_lines
 from .render.progress import Watcher, stats_lines
 from .render.steps import python_source, step_lines
 from .render.table import table_lines
 from .render.tracetext import replay_line, trace_lines
 from .render.undecided import undecided_lines
 from .replay import replay as replay_schedule
-from .report import Question, Report, answer, known_archs
+from .report import Question, Report, answer, chosen_casts, known_archs, trace_of
 from .scenario import Setting, Stage
 from .subject import EXAMPLES, Subject, as_mutant, by_name, no_such_patch
+from .verdicts import Verdicts
 
 UNKNOWN = 3
 BAD = 2
@@ -262,6 +265,46 @@ def replay(schedule: str) -> None:
     if not traces:
         click.echo("the schedule can be carried out and breaks no invariant at its last step")
     sys.exit(1 if traces else 0)
+
+
+@commands.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="x86_64", show_default=True, help="Architectures, with commas.")
+@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
+@click.option("--step", default="", help="A glob over what is done to steps, as it is printed.")
+@click.option("--trace", is_flag=True, help="The trace of each step that is needed.")
+@click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True)
+@click.option("--max-memory", default="", metavar="SIZE", help="As for `check`.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
+def necessity(
+    patch: str, variant: str, arch: str, scenario: str, step: str, trace: bool, max_states: int,
+    max_memory: str, jobs: int, no_cache: bool,
+) -> None:  # fmt: skip
+    """Each lock, unlock, flush, barrier, reference and check: what breaks without it.
+
+    An interrupt prints what is known so far; the next run goes on from there.
+    """
+    if patch not in PATCHES:
+        raise no_such_patch(patch)
+    subject = by_name(patch, variant)
+    role = subject.selected.role
+    casts = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)
+    steps = chosen_steps(role, casts, step)
+    limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
+    chosen = tuple(REGISTRY.values())
+    asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
+    verdicts = Verdicts(use=not no_cache)
+    with Watcher() as watch:
+        rows = ledger(asked, steps, verdicts, watch)
+    _say(ledger_lines(subject, asked, rows))
+    for row in rows if trace else ():
+        if row.play is not None:
+            found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts)
+            if found is not None:
+                _say(["", row.step.name, *trace_lines(found), replay_line(found)])
+    sys.exit(UNKNOWN if any(r.need is Need.UNDECIDED for r in rows) else 0)
 
 
 @commands.command()

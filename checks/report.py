@@ -156,7 +156,7 @@ def _traces(columns: Sequence[Column], verdicts: Verdicts) -> tuple[list[Trace],
             if cell.verdict is not Verdict.VIOLATED or name in told:
                 continue
             told.add(name)
-            trace = _trace(cell.worst[0].play, cell.invariant, verdicts)
+            trace = trace_of(cell.worst[0].play, cell.invariant, verdicts)
             if trace is None:
                 missing.append(Missing(cell, "the search for the shortest one was given up"))
             else:
@@ -164,7 +164,7 @@ def _traces(columns: Sequence[Column], verdicts: Verdicts) -> tuple[list[Trace],
     return traces, missing
 
 
-def _trace(play: Play, invariant: Invariant, verdicts: Verdicts) -> Trace | None:
+def trace_of(play: Play, invariant: Invariant, verdicts: Verdicts) -> Trace | None:
     """The trace of a violation, carried out again if its schedule is known."""
     known = verdicts.schedule(play, invariant)
     if known is not None:

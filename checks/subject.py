@@ -15,6 +15,7 @@ from model.patches import PATCHES, find_patch
 from model.patches.patch import Patch, Variant
 
 from .mutate import mutants_of
+from .mutate.steps import steps_of
 from .scenario import Role
 
 OWN = "a model of your own"
@@ -65,12 +66,16 @@ def as_posted(name: str, variant: str, how: str) -> Subject:
 
 
 def as_mutant(subject: Subject, name: str) -> Subject:
-    """The selected side with a mutation, beside the side without it; ModelError lists mutants."""
-    found = {m.name: m for m in mutants_of(subject.patch)}
+    """The selected side with a mutation, of the table or of one step, beside the side without it;
+    ModelError lists mutants."""
+    side = subject.selected
+    found = {m.name: m.edits for m in mutants_of(subject.patch)}
+    if name not in found:
+        cast = subject.patch.casts.default(side.role.variant.neighbours_from)[0]
+        found |= {s.name: s.edits for s in steps_of(side.role.variant, cast)}
     if name not in found:
         raise ModelError(f"no mutant '{name}'", instead=near(name, found))
-    side = subject.selected
-    edited = replace(side.role, edits=found[name].edits, mutant=name)
+    edited = replace(side.role, edits=found[name], mutant=name)
     return replace(subject, sides=(side, Side("mutant", edited)))
 
 

@@ -67,15 +67,15 @@ def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
             yield block
 
 
-def _places(node: ast.AST) -> Iterator[_Place]:
+def places(node: ast.AST) -> Iterator[_Place]:
     """Every statement of a function, in the order of the text."""
     for block in _blocks(node):
         for statement in block:
             yield block, statement
-            yield from _places(statement)
+            yield from places(statement)
 
 
-def _own(statement: ast.stmt) -> Iterator[ast.AST]:
+def expressions(statement: ast.stmt) -> Iterator[ast.AST]:
     """The expressions of a statement itself, not those of the blocks in it."""
     for _, value in ast.iter_fields(statement):
         for part in value if isinstance(value, list) else [value]:
@@ -88,7 +88,7 @@ def _is_call(node: ast.AST, name: str) -> bool:
 
 
 def _calls(statement: ast.stmt, name: str) -> bool:
-    return any(_is_call(part, name) for part in _own(statement))
+    return any(_is_call(part, name) for part in expressions(statement))
 
 
 def _missing(tree: ast.FunctionDef, what: str, why: str = "") -> ModelError:
@@ -113,24 +113,32 @@ def _one(tree: ast.FunctionDef, found: list[_Place], what: str, nth: int) -> _Pl
 
 def _statement(tree: ast.FunctionDef, call: str, nth: int = 0) -> _Place:
     """The statement that makes a call."""
-    found = [p for p in _places(tree) if _calls(p[1], call)]
+    found = [p for p in places(tree) if _calls(p[1], call)]
     return _one(tree, found, f"call of {call}", nth)
 
 
 def _guarded(tree: ast.FunctionDef, call: str, nth: int = 0) -> _Place:
     """The same, or the `if` around it that guards nothing else."""
     block, statement = _statement(tree, call, nth)
-    for outer, holder in _places(tree):
+    for outer, holder in places(tree):
         if isinstance(holder, ast.If) and holder.body is block and block == [statement]:
             return (outer, holder) if not holder.orelse else (block, statement)
     return block, statement
+
+
+def siblings(tree: ast.FunctionDef, call: str, nth: int, later: str, later_nth: int) -> bool:
+    """Whether a call comes before another one in the same block, each with the `if` that guards
+    nothing else, so that it may be moved after that one."""
+    block, one = _guarded(tree, call, nth)
+    other_block, two = _guarded(tree, later, later_nth)
+    return block is other_block and one is not two and block.index(one) < block.index(two)
 
 
 def _branch(tree: ast.FunctionDef, test: str, nth: int) -> tuple[list[ast.stmt], ast.If]:
     """The `if` whose condition makes a call, or reads like `test`."""
     found = [
         (block, s)
-        for block, s in _places(tree)
+        for block, s in places(tree)
         if isinstance(s, ast.If) and (_calls(s, test) or ast.unparse(s.test) == test)
     ]
     block, statement = _one(tree, [*found], f"`if` on {test}", nth)
@@ -147,7 +155,7 @@ def _remove(block: list[ast.stmt], statement: ast.stmt) -> None:
 
 def _expression(tree: ast.FunctionDef, call: str, nth: int) -> tuple[ast.stmt, ast.Call]:
     _, statement = _statement(tree, call, nth)
-    found = [p for p in _own(statement) if _is_call(p, call)]
+    found = [p for p in expressions(statement) if _is_call(p, call)]
     first = found[0]
     assert isinstance(first, ast.Call)
     return statement, first
@@ -227,8 +235,8 @@ def drop_condition(part: str, *, in_: str, nth: int = 0) -> FunctionEdit:
     def change(tree: ast.FunctionDef) -> None:
         found = [
             (node, value)
-            for _, s in _places(tree)
-            for node in _own(s)
+            for _, s in places(tree)
+            for node in expressions(s)
             if isinstance(node, ast.BoolOp)
             for value in node.values
             if ast.unparse(value) == part or any(_is_call(p, part) for p in ast.walk(value))
@@ -237,6 +245,34 @@ def drop_condition(part: str, *, in_: str, nth: int = 0) -> FunctionEdit:
             raise _missing(tree, f"part {part} of a condition", f"{len(found)} found")
         node, value = found[max(nth - 1, 0)]
         node.values.remove(value)
+
+    return _edit(in_, change)
+
+
+def never(line: int, col: int, *, in_: str) -> FunctionEdit:
+    """The check at a place, an `if` or a part of its condition, never finds anything; one that is
+    returned always says yes."""
+
+    def change(tree: ast.FunctionDef) -> None:
+        def here(node: ast.stmt | ast.expr) -> bool:
+            return (node.lineno, node.col_offset) == (line, col)
+
+        for block, statement in places(tree):
+            if isinstance(statement, ast.Return) and statement.value and here(statement.value):
+                statement.value = _located(ast.Constant(True), statement.value)
+                return
+            if not isinstance(statement, ast.If):
+                continue
+            if here(statement):
+                at = block.index(statement)
+                block[at : at + 1] = [ast.copy_location(ast.Pass(), statement)]
+                return
+            for part in statement.test.values if isinstance(statement.test, ast.BoolOp) else ():
+                if here(part):
+                    assert isinstance(statement.test, ast.BoolOp)
+                    statement.test.values.remove(part)
+                    return
+        raise _missing(tree, f"check on line {line}")
 
     return _edit(in_, change)
 

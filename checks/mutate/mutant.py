@@ -72,7 +72,7 @@ def role(patch: Patch, mutant: Mutant) -> Role:
     """
     variant = patch.variant(mutant.variant)
     cast = cast_of(patch, mutant)
-    setup = _world(cast)
+    setup = world_of(cast)
     called = _called_in(cast, variant, setup)
     ctx = Context(setup.world, swap=variant.swap, edits=dict(mutant.edits))
     for name, _ in mutant.edits:
@@ -90,7 +90,7 @@ def require_edited(role: Role, casts: Iterable[Cast]) -> None:
     """ModelError if no cast runs every function that a mutant edits: it would be no mutant."""
     names = [name for name, _ in role.edits]
     for cast in casts:
-        if set(names) <= set(_called_in(cast, role.variant, _world(cast))):
+        if set(names) <= set(_called_in(cast, role.variant, world_of(cast))):
             return
     raise ModelError(
         f"mutant '{role.mutant}': no chosen cast calls {' and '.join(names)}",
@@ -99,7 +99,7 @@ def require_edited(role: Role, casts: Iterable[Cast]) -> None:
     )
 
 
-def _world(cast: Cast) -> Setup:
+def world_of(cast: Cast) -> Setup:
     return two_vmas(cast.pages, threads=3, needs=cast.needs)
 
 
@@ -109,10 +109,10 @@ def _called_in(
     """What the routines of a cast call, by name."""
     subject = variant.call(setup)
     calls = invocations(setup, subject, cast.others, variant.neighbours_from)
-    return _called((c.fn for c in calls), variant)
+    return called_by((c.fn for c in calls), variant)
 
 
-def _called(
+def called_by(
     first: Iterable[ModelFunction[..., object]], variant: Variant
 ) -> dict[str, list[ModelFunction[..., object]]]:
     """What some routines call, themselves included, by name."""

@@ -28,7 +28,7 @@ class Frame:
 
     @classmethod
     def of(cls, columns: int) -> Frame:
-        step = {1: 44, 2: 29, 3: 19}[columns]
+        step = {1: 44, 2: 29, 3: 19, 4: 15}.get(columns, 12)
         return cls(tuple(LINE + n * step for n in range(columns)), LINE + columns * step)
 
 

@@ -53,7 +53,8 @@ class Patch:
     """A patch and what is known of its versions.
 
     `before` and `after` name the variants that a bare name compares.  `never` lists branches that
-    no cast takes ("file.py:function:line:yes or no"), with the reason.
+    no cast takes ("file.py:function:line:yes or no"), with the reason.  `not_modelled` are calls of
+    the kernel's functions that the models do not make, with the reason.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Patch:
     casts: CastSet
     observations: tuple[Observation, ...] = ()
     never: Mapping[str, str] = field(default_factory=dict)
+    not_modelled: Mapping[str, str] = field(default_factory=dict)
 
     def variant(self, name: str) -> Variant:
         """The variant of a name; ModelError lists the known ones."""

@@ -295,6 +295,13 @@ PATCH = Patch(
     after="merged",
     observations=OBSERVATIONS,
     never=NEVER,
+    not_modelled={
+        "flush_cache_range": "no architecture that is modelled has an aliasing cache",
+        "arch_enter_lazy_mmu_mode": "no write to a page table is put off in the models",
+        "arch_leave_lazy_mmu_mode": "as arch_enter_lazy_mmu_mode",
+        "mmu_notifier_invalidate_range_start": "no cast has a secondary MMU",
+        "mmu_notifier_invalidate_range_end": "no cast has a secondary MMU",
+    },
     casts=CastSet(
         "move",
         (*READERS, SECOND, BACK),
