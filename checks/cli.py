@@ -23,8 +23,10 @@ from model.patches import PATCHES
 from .drift import drift as drift_of
 from .engine.engines import Engine
 from .engine.memory import memory_limit
+from .engine.promela import promela
 from .engine.reference import Limits
-from .example import check_shoot
+from .engine.text import TooWideError
+from .example import check_shoot, shoot_as_promela
 from .inputs import subjects_of
 from .necessity import Asked, Need, chosen_steps, ledger
 from .patch_input import Submission
@@ -197,13 +199,18 @@ def _shown(report: Report, form: str) -> list[str]:
     return lines
 
 
-def _example(param: tuple[str, ...], variant: str, limits: Limits, engine: Engine) -> None:
+def _params(given: tuple[str, ...]) -> dict[str, str]:
     params = {}
-    for text in param:
+    for text in given:
         key, equals, value = text.partition("=")
         if not equals:
             raise ModelError(f"--param {text}", why="it has no '='", instead="write --param cpus=3")
         params[key] = value
+    return params
+
+
+def _example(param: tuple[str, ...], variant: str, limits: Limits, engine: Engine) -> None:
+    params = _params(param)
     with Watcher() as watch:
         result = check_shoot(params, variant, limits, engine, lambda states: watch(0, 1, states))
     _say(example_lines(result))
@@ -305,6 +312,33 @@ def necessity(
             if found is not None:
                 _say(["", row.step.name, *trace_lines(found), replay_line(found)])
     sys.exit(UNKNOWN if any(r.need is Need.UNDECIDED for r in rows) else 0)
+
+
+@commands.command()
+@click.argument("patch")
+@click.option("--format", "form", type=click.Choice(["promela"]), default="promela")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="x86_64", show_default=True)
+@click.option("--scenario", default="", help="A scenario's name; by default the first.")
+@click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
+def export(
+    patch: str, form: str, variant: str, arch: str, scenario: str, param: tuple[str, ...]
+) -> None:
+    """One scenario for another checker, reduced as it is decided here."""
+    if patch in EXAMPLES:
+        click.echo(shoot_as_promela(_params(param), variant), nl=False)
+        return
+    if patch not in PATCHES:
+        raise no_such_patch(patch)
+    subject = by_name(patch, variant)
+    role = subject.selected.role
+    cast = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)[0]
+    stage = Stage(Setting.of(cast), known_archs(arch)[0], REGISTRY.values())
+    try:
+        text = promela(stage.reduced(cast, role), stage.initial(cast))
+    except TooWideError as error:
+        raise ModelError(f"{cast.name} cannot be written as {form}", why=str(error)) from error
+    click.echo(text, nl=False)
 
 
 @commands.command()

@@ -18,6 +18,7 @@ from model.lang.ir import State, StateCheck, System
 from .engine.engines import Engine, search
 from .engine.interpret import Interpreter
 from .engine.layout import Layout
+from .engine.promela import promela
 from .engine.reference import Explorer, Limits, Press, Progress, Search
 from .reduce.usage import Part, Regions, constant_index, judged_cells
 from .trace.changes import changes
@@ -50,12 +51,7 @@ def check_shoot(
     progress: Progress | None = None,
 ) -> ExampleResult:  # fmt: skip
     """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
-    if variant not in VARIANTS:
-        raise ModelError(f"shoot has no variant '{variant}'", instead=near(variant, VARIANTS[1:]))
-    sizes = {name: _number(name, params) for name in PARAMS}
-    unknown = sorted(set(params) - set(PARAMS))
-    if unknown:
-        raise ModelError(f"shoot has no parameter '{unknown[0]}'", instead=near(unknown[0], PARAMS))
+    sizes = _sizes(params, variant)
     system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
     make = partial(explorer_of, system)
     explorer, done = search(make, initial, limits, engine, progress)
@@ -65,6 +61,21 @@ def check_shoot(
     size = ",".join(str(sizes[n]) for n in PARAMS)
     doc = shoot.no_free_frame_is_named.fn.__doc__ or ""
     return ExampleResult(f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps)
+
+
+def shoot_as_promela(params: Mapping[str, str], variant: str) -> str:
+    """`shoot` at a size as Promela; ModelError as `check_shoot`."""
+    sizes = _sizes(params, variant)
+    return promela(*system_of(**sizes, acked=variant != "no_ack_wait"))
+
+
+def _sizes(params: Mapping[str, str], variant: str) -> dict[str, int]:
+    if variant not in VARIANTS:
+        raise ModelError(f"shoot has no variant '{variant}'", instead=near(variant, VARIANTS[1:]))
+    unknown = sorted(set(params) - set(PARAMS))
+    if unknown:
+        raise ModelError(f"shoot has no parameter '{unknown[0]}'", instead=near(unknown[0], PARAMS))
+    return {name: _number(name, params) for name in PARAMS}
 
 
 _DEFAULT = {"cpus": 3, "pages": 2, "frames": 3}

@@ -9,17 +9,13 @@ from model.lang.expr import Cell, Const
 from model.lang.ir import Update
 
 from .layout import Layout, Seat, Slot
-from .text import LONG, Text
+from .text import LONG, Text, TooWideError
 
 WORD = 64
 WIDEST = 63
 SHORT = 60
 ALL = (1 << WORD) - 1
 """Bits of a field that C can compute with: a value is a signed word."""
-
-
-class TooWideError(Exception):
-    """A field is wider than the compiled explorer can compute with."""
 
 
 class Definitions:

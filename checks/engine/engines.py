@@ -17,8 +17,8 @@ from model.lang.ir import State
 
 from .compiled import Program
 from .compiler import NoCompilerError
-from .ctext import TooWideError
 from .reference import Explorer, Limits, Progress, Search
+from .text import TooWideError
 
 LARGE = 200_000
 """States after which `AUTO` compiles: about a second of the reference explorer."""

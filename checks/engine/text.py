@@ -22,6 +22,10 @@ Place = tuple[int, Slot]
 """Offset and shape of a bit field that is always at the same place."""
 
 
+class TooWideError(Exception):
+    """A variable is wider than a language can compute with."""
+
+
 class Text(ABC):
     """Writes expressions for one thread of a layout."""
 
@@ -94,7 +98,7 @@ class Text(ABC):
         if isinstance(e, Const):
             return str(e.value)
         if isinstance(e, Local | Cell):
-            return self._load(e)
+            return self.load(e)
         assert isinstance(e, Op)
         if isinstance(e.sort, Bool) and e.name != "ite" and e.name != "get":
             return self.number(self.test(e))
@@ -126,7 +130,8 @@ class Text(ABC):
         """Text for the code of a value."""
         return _lowered(self.value(e), -e.sort.lowest) if e.sort.lowest else self.value(e)
 
-    def _load(self, place: Local | Cell) -> str:
+    def load(self, place: Local | Cell) -> str:
+        """Text for the value of a place."""
         slot = self.layout.slot(place, self.seat)
         if slot is not None:
             return _lowered(self.fixed(slot.offset, slot), slot.lowest)
@@ -192,8 +197,8 @@ class Text(ABC):
         if isinstance(e, Const):
             return self.truth(bool(e.value))
         if isinstance(e, Local | Cell):
-            slot = self.layout.slot(e, self.seat)
-            return self.holds(slot.offset, slot, 1) if slot else self._load(e)
+            place = self.fixed_place(e)
+            return self.holds(*place, 1) if place else self.load(e)
         assert isinstance(e, Op)
         if e.name == "not":
             return self._negation(e.args[0])
