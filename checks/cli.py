@@ -112,18 +112,24 @@ class _Options:
 )
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Stop after SECONDS.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
     param: tuple[str, ...], form: str, full: bool, max_states: int, max_memory: str, engine: str,
-    timeout: float | None, jobs: int, no_cache: bool, stats: bool,
+    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
     limits = Limits(max_states, until, memory_limit(max_memory, jobs))
     if patch in EXAMPLES:
-        _example(param, variant, limits, Engine(engine))
+        _example(param, variant, limits, Engine(engine), symmetry=symmetry)
+    if symmetry:
+        raise ModelError(
+            "--symmetry is for examples", why="threads of a patch are not exchanged yet",
+            instead=f"known: {', '.join(EXAMPLES)}",
+        )  # fmt: skip
     if param:
         raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
     options = _Options(
@@ -209,10 +215,19 @@ def _params(given: tuple[str, ...]) -> dict[str, str]:
     return params
 
 
-def _example(param: tuple[str, ...], variant: str, limits: Limits, engine: Engine) -> None:
+def _example(
+    param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *, symmetry: bool
+) -> None:
     params = _params(param)
     with Watcher() as watch:
-        result = check_shoot(params, variant, limits, engine, lambda states: watch(0, 1, states))
+        result = check_shoot(
+            params,
+            variant,
+            limits,
+            engine,
+            lambda states: watch(0, 1, states),
+            symmetry=symmetry,
+        )
     _say(example_lines(result))
     sys.exit(1 if result.steps else UNKNOWN if result.search.why else 0)
 

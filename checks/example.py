@@ -19,10 +19,11 @@ from .engine.engines import Engine, search
 from .engine.interpret import Interpreter
 from .engine.layout import Layout
 from .engine.promela import promela
-from .engine.reference import Explorer, Limits, Press, Progress, Search
+from .engine.reference import NONE, Explorer, Limits, Press, Progress, Search
+from .reduce.symmetry import symmetric_classes
 from .reduce.usage import Part, Regions, constant_index, judged_cells
 from .trace.changes import changes
-from .trace.shortest import rule_between
+from .trace.shortest import concrete, rule_between
 
 PARAMS = {"cpus": (1, 4), "pages": (1, 4), "frames": (1, 6)}
 VARIANTS = ("", "no_ack_wait")
@@ -38,29 +39,37 @@ class Step:
 
 @dataclass(frozen=True)
 class ExampleResult:
-    """What was found; `steps` lead to the violation, if there is one."""
+    """What was found; `steps` lead to the violation, if there is one.
+
+    `classes` of objects, with their sizes, were exchanged: states are orbits then.
+    """
 
     name: str
     sentence: str
     search: Search
     steps: tuple[Step, ...]
+    classes: Mapping[str, int]
 
 
 def check_shoot(
     params: Mapping[str, str], variant: str, limits: Limits, engine: Engine = Engine.AUTO,
-    progress: Progress | None = None,
+    progress: Progress | None = None, *, symmetry: bool = False,
 ) -> ExampleResult:  # fmt: skip
     """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
     sizes = _sizes(params, variant)
     system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
-    make = partial(explorer_of, system)
+    classes = symmetric_classes(system, initial)[0] if symmetry else {}
+    make = partial(explorer_of, system, classes)
     explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
     for found in done.violations.values():
-        steps = tuple(_steps(explorer, initial, done.path(found.state)))
+        path = concrete(explorer, initial, done.path(found.state))
+        steps = tuple(_steps(explorer, initial, path))
     size = ",".join(str(sizes[n]) for n in PARAMS)
     doc = shoot.no_free_frame_is_named.fn.__doc__ or ""
-    return ExampleResult(f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps)
+    return ExampleResult(
+        f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps, classes
+    )
 
 
 def shoot_as_promela(params: Mapping[str, str], variant: str) -> str:
@@ -100,11 +109,11 @@ def system_of(cpus: int, pages: int, frames: int, *, acked: bool = True) -> tupl
     return system, compose.initial_state(ctx)
 
 
-def explorer_of(system: System) -> Explorer:
-    """The reference explorer of a system of rules."""
+def explorer_of(system: System, classes: Mapping[str, int] = NONE) -> Explorer:
+    """The reference explorer of a system of rules; `classes` of objects are exchanged."""
     computed = {c.var for c in judged_cells(system.checks) if constant_index(c) is None}
     whole = Regions.of_parts([Part(None, rules=system.rules)]).whole | computed
-    return Explorer(system, Press(Layout(system.variables, whole)))
+    return Explorer(system, Press(Layout(system.variables, whole)), classes)
 
 
 def _steps(explorer: Explorer, initial: State, path: list[int]) -> list[Step]:

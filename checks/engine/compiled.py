@@ -15,7 +15,9 @@ from model.lang.ir import State
 
 from .ccode import Source
 from .compiler import load
+from .orbits import Orbits
 from .reference import Explorer, Limits, Progress, Search, Violation
+from .text import TooWideError
 
 _BUDGET = 50_000
 """States that are expanded between two looks at the clock."""
@@ -32,7 +34,8 @@ class Program:
 
     def __init__(self, explorers: Sequence[Explorer], initial: Sequence[State]) -> None:
         self._explorers = explorers
-        self._starts = [e.pack(s) for e, s in zip(explorers, initial, strict=True)]
+        self._starts = [e.start(s) for e, s in zip(explorers, initial, strict=True)]
+        self._orbits = [_orbits(e.orbits(s)) for e, s in zip(explorers, initial, strict=True)]
         source = Source()
         for explorer in explorers:
             source.add(explorer)
@@ -49,7 +52,8 @@ class Program:
         Of the parents that are found those on the way to a violation are given.
         """
         start = self._packed(self._starts[number])
-        x = self._lib.explore_open(number, start, limits.states, limits.bytes)
+        orbits = self._orbits[number]
+        x = self._lib.explore_open(number, start, limits.states, limits.bytes, orbits)
         if not x:
             return Search(why=limits.too_many_bytes())
         try:
@@ -121,10 +125,68 @@ class Program:
         return int.from_bytes(bytes(words), "little")
 
 
+_OWNERS, _CLASSES, _OBJECTS = 4, 8, 8
+"""Bounds of `explore.c`."""
+
+
+class _Field(ctypes.Structure):
+    _fields_ = (
+        ("offset", ctypes.c_uint32), ("width", ctypes.c_uint32), ("holds", ctypes.c_int32),
+        ("owners", ctypes.c_uint32), ("class_of", ctypes.c_uint32 * _OWNERS),
+        ("code_of", ctypes.c_uint32 * _OWNERS), ("own", ctypes.c_uint32 * _OWNERS),
+        ("ref", ctypes.c_uint64),
+    )  # fmt: skip
+
+
+class _Orbits(ctypes.Structure):
+    _fields_ = (
+        ("classes", ctypes.c_uint32), ("fields", ctypes.c_uint32),
+        ("size", ctypes.c_uint32 * _CLASSES), ("orders", ctypes.c_uint32 * _CLASSES),
+        ("order", ctypes.POINTER(ctypes.c_uint8) * _CLASSES),
+        ("places", ctypes.POINTER(ctypes.c_uint16)), ("field", ctypes.POINTER(_Field)),
+        ("weight", ctypes.POINTER(ctypes.c_uint64)),
+    )  # fmt: skip
+
+
+def _orbits(orbits: Orbits | None) -> Any:
+    """The tables of orbits as `explore.c` has them; None if there are none."""
+    if orbits is None:
+        return None
+    if max(orbits.sizes) > _OBJECTS or len(orbits.sizes) > _CLASSES:
+        raise TooWideError(f"classes of {orbits.sizes} objects are exchanged")
+    weights: list[int] = []
+    fields = (_Field * len(orbits.fields))()
+    for made, field in zip(fields, orbits.fields, strict=True):
+        if len(field.owners) > _OWNERS:
+            raise TooWideError(f"an array has {len(field.owners)} indices")
+        made.offset, made.width, made.holds = field.offset, field.width, field.holds
+        made.owners, made.ref = len(field.owners), field.ref
+        for n, (owner, own) in enumerate(zip(field.owners, field.own, strict=True)):
+            made.class_of[n], made.code_of[n] = owner
+            made.own[n] = len(weights)
+            weights.extend(own)
+    found = _Orbits(len(orbits.sizes), len(orbits.fields))
+    for n, orders in enumerate(orbits.orders):
+        found.size[n], found.orders[n] = orbits.sizes[n], len(orders)
+        codes = [code for o in orders for code in (*o, *([0] * (_OBJECTS + 1 - len(o))))]
+        found.order[n] = (ctypes.c_uint8 * len(codes))(*codes)
+    places = [there for row in orbits.places for there in row]
+    found.places = (ctypes.c_uint16 * len(places))(*places)
+    found.field = fields
+    found.weight = (ctypes.c_uint64 * len(weights))(*weights)
+    return found
+
+
 def _declare(lib: ctypes.CDLL) -> None:
     word, handle = ctypes.c_uint64, ctypes.c_void_p
     lib.explore_open.restype = handle
-    lib.explore_open.argtypes = [ctypes.c_uint, ctypes.POINTER(word), word, word]
+    lib.explore_open.argtypes = [
+        ctypes.c_uint,
+        ctypes.POINTER(word),
+        word,
+        word,
+        ctypes.POINTER(_Orbits),
+    ]
     lib.explore_close.argtypes = [handle]
     lib.explore_close.restype = None
     lib.explore_run.argtypes = [handle, word]

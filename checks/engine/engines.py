@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
+from math import factorial, prod
 
 from model.lang.errors import ModelError
 from model.lang.ir import State
@@ -21,7 +22,8 @@ from .reference import Explorer, Limits, Progress, Search
 from .text import TooWideError
 
 LARGE = 200_000
-"""States after which `AUTO` compiles: about a second of the reference explorer."""
+"""States after which `AUTO` compiles: about a second of the reference explorer.  With orbits it is
+fewer, as each of them takes the longer the more orders there are."""
 
 
 class Engine(StrEnum):
@@ -48,9 +50,10 @@ def search(
             raise ModelError(
                 f"--engine compiled: {error}", instead="leave it out, or set CC"
             ) from error
-    if engine is Engine.REFERENCE or limits.states <= LARGE:
+    large = LARGE // prod(factorial(size) for size in explorer.classes.values()) ** 2
+    if engine is Engine.REFERENCE or limits.states <= large:
         return explorer, explorer.run(initial, limits, progress)
-    small = replace(limits, states=LARGE)
+    small = replace(limits, states=large)
     found = explorer.run(initial, small, progress)
     if found.why != small.too_many_states():
         return explorer, found

@@ -8,8 +8,9 @@ would not see it where hardware still moves, and a run that has returned is none
     spin -o1 -o2 -o3 -a X.pml
     gcc -O2 -DNOREDUCE -DSAFETY -DNOBOUNDCHECK -o pan pan.c && ./pan -E -c0 -m1000000
 
-(fields of None are read here and there, and what is read is not used) finds as many states as `--engine reference` does.  A check of the model itself that fails ends a
-search here and not there: such a system is not to be compared.
+(fields of None are read here and there, and what is read is not used) finds as many states as
+`--engine reference` does.  A check of the model itself that fails ends a search here and not
+there: such a system is not to be compared.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from model.lang.sorts import Sort
 
 from .layout import Layout, Slot, extent, first
 from .text import Place, Text, TooWideError
-
 
 _SHORT = 60
 """A longer expression is worked out once."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from model.lang import expr as ex
@@ -21,9 +22,11 @@ from model.lang.expr import Cell, Local
 from model.lang.ir import Rule, State, StateCheck, System, Thread
 
 from .generate import Code, Effect, Judge, RulesCode, ThreadCode
-from .layout import Layout
+from .layout import Layout, Slot
+from .orbits import Orbits
 
 DEADLOCK = "no_deadlock"
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -161,10 +164,11 @@ class Explorer:
     """Searches one system.  Make a new one for each search: text is shared, marks are not.
 
     `watch` has for each thread and location the checks of states that its edges may change.
+    `classes` are of objects that may be exchanged, with their sizes: then orbits are visited.
     """
 
-    def __init__(self, system: System, press: Press) -> None:
-        self.system, self.layout = system, press.layout
+    def __init__(self, system: System, press: Press, classes: Mapping[str, int] = NONE) -> None:
+        self.system, self.layout, self.classes = system, press.layout, classes
         self.codes = [press.thread(n, t) for n, t in enumerate(system.threads)]
         self.seats = [code.seat for code in self.codes]
         self.rules = press.rules(system.rules) if system.rules else None
@@ -237,14 +241,17 @@ class Explorer:
 
     def pack(self, initial: State) -> int:
         """A state given by cell, with all threads at their entry."""
+        seats = list(zip(self.seats, self.system.threads, strict=True))
+        return self.layout.pack(initial, seats, self.cells(initial))
+
+    def cells(self, initial: State) -> set[Cell]:
+        """The cells that matter, with constant indices."""
         cells: set[Cell] = set().union(*(code.cells for code in self.all_codes()))
         for judge in (*self.system.checks, *self.system.finals):
             cells |= {c for c in ex.leaves(judge.cond) if isinstance(c, Cell)}
         arrays = {c.var for c in cells if not _is_fixed(c)}
         used = {c for c in cells if _is_fixed(c)}
-        used |= {c for c in initial if isinstance(c, Cell) and c.var in arrays}
-        seats = list(zip(self.seats, self.system.threads, strict=True))
-        return self.layout.pack(initial, seats, used)
+        return used | {c for c in initial if isinstance(c, Cell) and c.var in arrays}
 
     def ended(self, state: int) -> bool:
         """Whether every thread has returned."""
@@ -258,7 +265,7 @@ class Explorer:
     ) -> Search:
         """Visit every state that can be reached."""
         search = self._search = Search()
-        start = self.pack(initial)
+        start, orbits = self.start(initial), self.orbits(initial)
         search.parents[start] = start
         self._state_bytes = _ENTRY + sys.getsizeof(1 << self.layout.width)
         self._judge(start, tuple(range(len(self._judges))), 0)
@@ -268,7 +275,7 @@ class Explorer:
                 if self._out_of_bounds(limits, progress):
                     break
                 search.levels += 1
-                frontier = self._level(frontier, limits, progress)
+                frontier = self._level(frontier, limits, progress, orbits)
         except KeyboardInterrupt:
             search.why = "interrupted"
         search.states = len(search.parents)
@@ -276,7 +283,26 @@ class Explorer:
         search.fired = tuple(bytes(mark.fired) for mark in self._marks)
         return search
 
-    def _level(self, frontier: list[int], limits: Limits, progress: Progress | None) -> list[int]:
+    def start(self, initial: State) -> int:
+        """The packed state that a search begins with."""
+        packed, orbits = self.pack(initial), self.orbits(initial)
+        return packed if orbits is None else orbits.stands_for(packed)
+
+    def orbits(self, initial: State) -> Orbits | None:
+        """What takes states to the one that stands for their orbit, if any are exchanged."""
+        if not self.classes:
+            return None
+        return Orbits(self.classes, self.cells(initial), self._slot)
+
+    def _slot(self, cell: Cell) -> Slot:
+        slot = self.layout.slot(cell)
+        assert slot is not None
+        return slot
+
+    def _level(
+        self, frontier: list[int], limits: Limits, progress: Progress | None,
+        orbits: Orbits | None,
+    ) -> list[int]:  # fmt: skip
         """Expand one level; gives the next."""
         search, seen = self._search, self._search.parents
         depth = search.levels
@@ -321,6 +347,8 @@ class Explorer:
                     search.transitions += len(flips)
                     for flip in flips:
                         new = state ^ flip
+                        if orbits is not None:
+                            new = orbits.stands_for(new)
                         if new not in seen:
                             seen[new] = state
                             following.append(new)

@@ -10,7 +10,8 @@ from .columns import WIDTH
 def example_lines(result: ExampleResult) -> list[str]:
     """Counts, verdict, and the steps to a violation."""
     search = result.search
-    counts = f"{search.states} states, {search.transitions} transitions, {search.levels - 1} levels"
+    what = "orbits" if result.classes else "states"
+    counts = f"{search.states} {what}, {search.transitions} transitions, {search.levels - 1} levels"
     if result.steps:
         length = f"{len(result.steps)} steps (shortest)"
         lines = [f"VIOLATED  {result.sentence}", f"example   {result.name}"]
@@ -19,4 +20,8 @@ def example_lines(result: ExampleResult) -> list[str]:
             lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[:WIDTH].rstrip())
         return lines
     word, why = ("UNKNOWN", f" ({search.why})") if search.why else ("HOLDS", "")
-    return [f"{word:<10}{result.sentence}{why}", f"example   {result.name}", f"states    {counts}"]
+    lines = [f"{word:<10}{result.sentence}{why}", f"example   {result.name}"]
+    if result.classes:
+        exchanged = ", ".join(f"{count} of {name}" for name, count in result.classes.items())
+        lines.append(f"symmetry  {exchanged} are exchanged")
+    return [*lines, f"{what:<10}{counts}"]

@@ -128,3 +128,16 @@ def rule_between(explorer: Explorer, before: int, after: int) -> int:
     """The number of a rule that leads from one packed state to the next."""
     assert explorer.rules is not None
     return next(n for n, new in explorer.rules.moves(before).taken if new == after)
+
+
+def concrete(explorer: Explorer, initial: State, path: list[int]) -> list[int]:
+    """A path of states that are really reached, from one of states that stand for their orbits."""
+    orbits = explorer.orbits(initial)
+    if orbits is None:
+        return path
+    assert explorer.rules is not None
+    found = [explorer.pack(initial)]
+    for wanted in path[1:]:
+        after = (new for _, new in explorer.rules.moves(found[-1]).taken)
+        found.append(next(new for new in after if orbits.stands_for(new) == wanted))
+    return found
