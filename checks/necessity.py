@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import fnmatch
 import gc
+import itertools
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing.connection import Connection, wait
+from typing import Any
 
 from invariants.registry import Invariant
 from model.kernel.casts import Cast
@@ -28,9 +30,6 @@ from .mutate.steps import StepMutant, steps_of
 from .pool import play_all
 from .scenario import Role
 from .verdicts import Verdicts
-
-_STEPS_A_THEATRE = 8
-"""Steps after which a process forgets what it made for them: memory."""
 
 
 class Need(StrEnum):
@@ -76,7 +75,6 @@ class _Work:
     steps: Sequence[StepMutant]
     verdicts: Verdicts
     theatre: Theatre
-    done: int = 0
 
 
 _work: _Work | None = None
@@ -92,30 +90,60 @@ def ledger(
     decided."""
     global _work
     base = _base(asked, verdicts, watch)
-    _work = _Work(asked, base, steps, verdicts, Theatre(asked.chosen, asked.engine))
+    theatre = Theatre(asked.chosen, asked.engine)
+    for play in (Play(c, asked.role, a) for a in asked.archs for c in asked.casts):
+        theatre.stage(play).system(play.cast, play.role)  # what all steps have in common, once
+    _work = _Work(asked, base, steps, verdicts, theatre)
     rows = [Row(s, Need.UNDECIDED, why="interrupted") for s in steps]
-    jobs = min(asked.jobs or len(os.sched_getaffinity(0)), max(1, len(steps)))
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("fork"), initializer=_begin
-    )
+    jobs = asked.jobs or len(os.sched_getaffinity(0))
     try:
-        waiting: dict[Future[_Answer], int] = {pool.submit(_row, n): n for n in range(len(steps))}
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in finished:
-                n = waiting.pop(future)
-                need, names, at, why = future.result()
-                play = _plays(asked, steps[n])[at] if at >= 0 else None
-                rows[n] = Row(steps[n], need, names, play, why)
+        for done, (n, answer) in enumerate(_answers(len(steps), jobs), 1):
+            need, names, at, why = answer
+            where = _plays(asked, steps[n])[at] if at >= 0 else None
+            rows[n] = Row(steps[n], need, names, where, why)
             if watch is not None:
-                watch(len(steps) - len(waiting), len(steps), 0)
+                watch(done, len(steps), 0)
     except KeyboardInterrupt:
-        for process in list(pool._processes.values()):  # there is no public way to stop at once
-            process.terminate()
+        pass  # the rest is not decided
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         _work = None
     return rows
+
+
+def _answers(count: int, jobs: int) -> Iterator[tuple[int, _Answer]]:
+    """What is found of each step, as it is found; each in a process of its own, for expressions
+    are kept as long as a process lives."""
+    context = multiprocessing.get_context("fork")
+    running: dict[Connection, tuple[int, Any]] = {}
+    left = iter(range(count))
+    try:
+        while True:
+            for n in itertools.islice(left, jobs - len(running)):
+                here, there = context.Pipe(duplex=False)
+                process = context.Process(target=_answer, args=(n, there), daemon=True)
+                process.start()
+                there.close()
+                running[here] = n, process
+            if not running:
+                return
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                n, process = running.pop(ready)
+                try:
+                    yield n, ready.recv()
+                except EOFError:
+                    yield n, (Need.UNDECIDED, (), -1, "the process was ended: out of memory?")
+                process.join()
+                ready.close()
+    finally:
+        for _, process in running.values():
+            process.terminate()
+
+
+def _answer(number: int, there: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # as in `pool`
+    there.send(_row(number))
 
 
 def chosen_steps(role: Role, casts: Sequence[Cast], names: str = "") -> list[StepMutant]:
@@ -143,11 +171,6 @@ def _base(asked: Asked, verdicts: Verdicts, watch: Watch | None) -> dict[str, Fi
     return {o.play.name: o.found for o in outcomes}
 
 
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()  # as in `pool`
-
-
 def _plays(asked: Asked, step: StepMutant) -> list[Play]:
     """Where a step is looked for to be needed, the simplest first."""
     role = step.of(asked.role)
@@ -158,10 +181,6 @@ def _plays(asked: Asked, step: StepMutant) -> list[Play]:
 def _row(number: int) -> _Answer:
     """What is found of a step: which invariants fail, in the play of which position."""
     assert _work is not None
-    if _work.done == _STEPS_A_THEATRE:
-        _work.theatre = Theatre(_work.asked.chosen, _work.asked.engine)
-        _work.done = 0
-    _work.done += 1
     plays = _plays(_work.asked, _work.steps[number])
     unsure = stuck = ""
     try:

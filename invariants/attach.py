@@ -15,7 +15,7 @@ from model.lang.expr import Cell, Expr
 from model.lang.frontend import values as va
 from model.lang.frontend.body import NULL, Body, run_pure
 from model.lang.frontend.source import Context
-from model.lang.ir import Call, Check, Edge, StateCheck, Thread
+from model.lang.ir import NULL_POINTER, Call, Check, Edge, StateCheck, Thread
 from model.lang.objects import Kobject
 from model.lang.sorts import Bool, Int
 
@@ -50,7 +50,7 @@ class Attacher:
         self._at_steps = [i for i in self.selected if i.kind == "step"]
         names = {i.name for i in self.selected}
         self._fields = "fields_change_under_their_locks" in names
-        self._null = "no_null_pointer_is_followed" in names
+        self._null = NULL_POINTER in names
 
     def thread(self, thread: Thread, who: Kobject) -> Thread:
         """The thread with a check at each step that an invariant is about."""
@@ -70,7 +70,7 @@ class Attacher:
     def _own(self, check: Check) -> Check:
         """A pointer that is NULL is a violation when that is asked about, else a model error."""
         if check.invariant == NULL and self._null:
-            return replace(check, invariant="no_null_pointer_is_followed")
+            return replace(check, invariant=NULL_POINTER)
         return check
 
     def _judge(self, invariant: Invariant, edge: Edge, who: Kobject) -> list[Check]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from model.hw.machine import Pte, PteKind, Thread
 from model.kernel.objects import GUP_PIN, Folio
 from model.kernel.view import View
+from model.lang.ir import NULL_POINTER
 
 from .registry import at_end, at_step, by_engine
 
 by_engine(
-    "no_null_pointer_is_followed", "lifetime", "no null pointer is followed",
+    NULL_POINTER, "lifetime", "no null pointer is followed",
     "the processor", "model/lang/frontend/body.py",
     ("return", "a routine has run to its end"),
     ("entry not looked at before use",),

@@ -147,10 +147,9 @@ class Source:
     def _action(self, text: CText, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
         lines = []
         for check in op.checks:
-            stop = check.invariant.startswith("model:")
             invariant = self._invariant(check.invariant)
-            judged = self._definitions.check(text.test(check.cond), invariant, stop)
-            lines.append(f"if ({judged}) return;" if stop else f"{judged};")
+            judged = self._definitions.check(text.test(check.cond), invariant, check.halts)
+            lines.append(f"if ({judged}) return;" if check.halts else f"{judged};")
         made, words = text.successor(op.updates, move)
         return [*lines, *made, f"done(x, {number}, {words});"]
 

@@ -104,7 +104,7 @@ class CText(Text):
         return f"(V)(s[{at}] >> {bit} & {slot.mask:#x})"
 
     def moving(self, offset: str, slot: Slot) -> str:
-        return f"get(s, {offset}, {_width(slot)})"
+        return f"get_at(s, {offset}, {_width(slot)})"
 
     def holds(self, offset: int, slot: Slot, mask: int) -> str:
         at, bit = divmod(offset, WORD)
@@ -157,7 +157,7 @@ class CText(Text):
                 assert isinstance(place, Cell)
                 offset, shape = self.computed(place)
                 code = self.stored(value, shape)
-                last.append(f"put(t, {offset}, {_width(shape)}, {code});")
+                last.append(f"put_at(t, {offset}, {_width(shape)}, {code});")
             elif isinstance(value, Const):
                 word(where, value.value - where.lowest)
             else:

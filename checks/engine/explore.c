@@ -52,6 +52,15 @@ static inline W fit(V code, unsigned width)
 	return (W)code;
 }
 
+/* The same at a computed offset, which is outside of the state where an object is None: no step
+ * that is carried out uses what is read there, or writes there. */
+static inline V get_within(const W *s, V offset, unsigned width, V bits)
+{
+	return offset < 0 || offset + width > bits ? 0 : get(s, (unsigned)offset, width);
+}
+
+#define get_at(s, offset, width) get_within(s, offset, width, 64 * WORDS)
+
 static inline void put(W *t, unsigned offset, unsigned width, V code)
 {
 	unsigned word = offset >> 6, bit = offset & 63;
@@ -61,6 +70,16 @@ static inline void put(W *t, unsigned offset, unsigned width, V code)
 	if (bit + width > 64)
 		t[word + 1] = (t[word + 1] & ~(mask >> (64 - bit))) | value >> (64 - bit);
 }
+
+static inline void put_within(W *t, V offset, unsigned width, V code, V bits)
+{
+	if (offset < 0 || offset + width > bits)
+		overflow |= 1;
+	else
+		put(t, (unsigned)offset, width, code);
+}
+
+#define put_at(t, offset, width, code) put_within(t, offset, width, code, 64 * WORDS)
 
 static inline V within(V value, V low, V high)
 {

@@ -157,7 +157,7 @@ def _action(text: PyText, op: Op, number: int, move: list[tuple[Slot, int]]) -> 
     for k, check in enumerate(op.checks):
         lines.append(f"if not {text.test(check.cond)}:")
         lines.append(f"    fail(({number}, {k}))")
-        if check.invariant.startswith("model:"):
+        if check.halts:
             lines.append("    return")
     return [*lines, f"step(({number}, {text.successor(op.updates, move)}))"]
 

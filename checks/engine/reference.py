@@ -197,9 +197,9 @@ class Explorer:
             mark.fired[number] = 1
         stopped = False
         for number, k in effect.failed:
-            invariant = mark.code.ops[number].checks[k].invariant
-            stopped = stopped or invariant.startswith("model:")
-            self._note(invariant, state, self._search.levels, at_step=True)
+            check = mark.code.ops[number].checks[k]
+            stopped = stopped or check.halts
+            self._note(check.invariant, state, self._search.levels, at_step=True)
         self._stopped = self._stopped or stopped
         if self.codes and not stopped:
             mark.flips[state & mark.code.footprints[at]] = effect.flips

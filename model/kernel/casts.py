@@ -146,7 +146,7 @@ class CastSet:
     def named(self, name: str, kernel: str) -> Cast | None:
         """The cast of a name, which may have more neighbours than the product; None if a part of
         the name is not known."""
-        who, _, where = name.partition("/")
+        who = name.partition("/")[0]
         here = {n.name: n for n in self._present(kernel)}
         others = who.split("+")[1:]
         if not here.keys() >= set(others):

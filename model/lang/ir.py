@@ -71,6 +71,10 @@ class Access:
     used: bool = True
 
 
+NULL_POINTER = "no_null_pointer_is_followed"
+"""The invariant after which there is no kernel any more to say anything of."""
+
+
 @dataclass(frozen=True)
 class Check:
     """What must hold when an operation is carried out (in the state before it).
@@ -82,6 +86,12 @@ class Check:
     invariant: str
     cond: Expr
     steady: bool = False
+
+    @property
+    def halts(self) -> bool:
+        """Whether nothing comes after it fails: the model has no meaning there, or the kernel has
+        died."""
+        return self.invariant.startswith("model:") or self.invariant == NULL_POINTER
 
     def with_cond(self, cond: Expr) -> Check:
         """The check of another condition; itself if it is the same."""
