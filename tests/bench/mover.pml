@@ -26,7 +26,8 @@ init { d_step {
 
 proctype mover() {
 	byte p, first;
-again:	if
+again:	skip;
+	if
 	:: d_step { p < PAGES && src[p] == 0 -> p++ }; goto again
 	:: d_step { p < PAGES && src[p] != 0 && locked[p] == 0 -> locked[p] = 1; ref[p]++ }
 	:: d_step { p >= PAGES -> p = 0 }; goto over
@@ -53,6 +54,7 @@ flush:	do
 	:: d_step { first < PAGES && first < p && src[first] != 0 -> first++ }
 	:: d_step { else -> first = 0 }; break
 	od;
+	skip;
 	d_step { ptl_src = 0 };
 	d_step { ptl_dst = 0 };
 	d_step { anon = 0 };
@@ -64,9 +66,14 @@ proctype gup() {
 	byte p, seen;
 again:	atomic { p = 0; seen = 0 };
 	if
-	:: d_step { src[0] != 0 -> seen = 1 }
-	:: d_step { PAGES > 1 && src[PAGES - 1] != 0 -> p = PAGES - 1; seen = 1 }
-	:: d_step { dst[0] != 0 -> seen = 2 }
+	:: d_step { PAGES > 0 && src[0 % PAGES] != 0 -> p = 0; seen = 1 }
+	:: d_step { PAGES > 0 && dst[0 % PAGES] != 0 -> p = 0; seen = 2 }
+	:: d_step { PAGES > 1 && src[1 % PAGES] != 0 -> p = 1; seen = 1 }
+	:: d_step { PAGES > 1 && dst[1 % PAGES] != 0 -> p = 1; seen = 2 }
+	:: d_step { PAGES > 2 && src[2 % PAGES] != 0 -> p = 2; seen = 1 }
+	:: d_step { PAGES > 2 && dst[2 % PAGES] != 0 -> p = 2; seen = 2 }
+	:: d_step { PAGES > 3 && src[3 % PAGES] != 0 -> p = 3; seen = 1 }
+	:: d_step { PAGES > 3 && dst[3 % PAGES] != 0 -> p = 3; seen = 2 }
 	fi;
 	if
 	:: d_step { ref[p] > 0 -> ref[p]++; pins[p]++ }
@@ -84,8 +91,10 @@ proctype walk() {
 	byte p, where;
 again:	atomic { p = 0; where = 0 };
 	if
-	:: d_step { locked[0] == 0 && !freed[0] -> locked[0] = 3 }
-	:: d_step { PAGES > 1 && locked[PAGES - 1] == 0 && !freed[PAGES - 1] -> p = PAGES - 1; locked[PAGES - 1] = 3 }
+	:: d_step { PAGES > 0 && locked[0 % PAGES] == 0 && !freed[0 % PAGES] -> p = 0; locked[p] = 3 }
+	:: d_step { PAGES > 1 && locked[1 % PAGES] == 0 && !freed[1 % PAGES] -> p = 1; locked[p] = 3 }
+	:: d_step { PAGES > 2 && locked[2 % PAGES] == 0 && !freed[2 % PAGES] -> p = 2; locked[p] = 3 }
+	:: d_step { PAGES > 3 && locked[3 % PAGES] == 0 && !freed[3 % PAGES] -> p = 3; locked[p] = 3 }
 	fi;
 	d_step { where = side[p] };
 	d_step { anon == 0 -> anon = 3 };
@@ -108,8 +117,10 @@ proctype zap() {
 	byte p;
 again:	p = 0;
 	if
-	:: d_step { dst[0] != 0 -> skip }
-	:: d_step { PAGES > 1 && dst[PAGES - 1] != 0 -> p = PAGES - 1 }
+	:: d_step { PAGES > 0 && dst[0 % PAGES] != 0 -> p = 0 }
+	:: d_step { PAGES > 1 && dst[1 % PAGES] != 0 -> p = 1 }
+	:: d_step { PAGES > 2 && dst[2 % PAGES] != 0 -> p = 2 }
+	:: d_step { PAGES > 3 && dst[3 % PAGES] != 0 -> p = 3 }
 	fi;
 	d_step { ptl_dst == 0 -> ptl_dst = 4 };
 	if
