@@ -29,6 +29,7 @@ from .engine.text import TooWideError
 from .example import check_shoot, shoot_as_promela
 from .inputs import subjects_of
 from .necessity import Asked, Need, chosen_steps, ledger
+from .ordering import default_casts, ordered
 from .patch_input import Submission
 from .render import catalogue
 from .render.commitform import commit_lines
@@ -36,6 +37,7 @@ from .render.drifttext import drift_lines
 from .render.exampletext import example_lines
 from .render.jsonform import json_text, undecided_json
 from .render.ledgertext import ledger_lines
+from .render.orderingtext import ordering_lines
 from .render.progress import Watcher, stats_lines
 from .render.steps import python_source, step_lines
 from .render.table import table_lines
@@ -354,6 +356,26 @@ def export(
     except TooWideError as error:
         raise ModelError(f"{cast.name} cannot be written as {form}", why=str(error)) from error
     click.echo(text, nl=False)
+
+
+@commands.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="", help="Architectures, with commas; all by default.")
+@click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
+def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
+    """Where memory ordering is not decided: accesses that may be taken in another order."""
+    if patch not in PATCHES:
+        raise no_such_patch(patch)
+    subject = by_name(patch, variant)
+    role = subject.selected.role
+    kernel = role.variant.neighbours_from
+    casts = default_casts(subject.patch, kernel)
+    if scenario:
+        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
+    answers = list(ordered(role, casts, known_archs(arch)))
+    _say(ordering_lines(role, answers))
+    sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)
 
 
 @commands.command()

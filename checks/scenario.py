@@ -32,6 +32,7 @@ from .engine.engines import Engine, search
 from .engine.layout import Layout
 from .engine.reference import Explorer, Limits, Press, Progress, Search
 from .reduce.liveness import live_locals
+from .reduce.ordering import Ordering
 from .reduce.reducer import Family, Passes, Reduced, Reducer
 
 ALWAYS = frozenset({"spare_page", "spare_table"})
@@ -175,6 +176,12 @@ class Stage:
         threads = tuple(self._thread(c, role) for c in self._calls(cast, role))
         rules = self._hardware(cast)
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
+
+    def ordering(self, cast: Cast, role: Role) -> Ordering:
+        """The accesses to memory of a cast, and which of them may be taken in another order."""
+        roles = {v.name: v.role for v in self.variables}
+        locked = self._attacher.locked_variables()
+        return Ordering(self.raw_threads(cast, role), roles, locked, self._ctx.family)
 
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""
