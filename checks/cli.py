@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command line.  Answers go to standard output, progress and notices to standard error.
+"""The command line: verdicts on a patch.
+
+Answers go to standard output, progress and notices to standard error.
 
 Exit status: 2 bad input or a model error, else 1 a violation on the selected side, else 3
 something unknown or vacuous, else 0.
@@ -11,45 +13,30 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
 from invariants import REGISTRY, find
 from model.lang.errors import ModelError
-from model.patches import PATCHES
 
-from .drift import drift as drift_of
 from .engine.engines import Engine
 from .engine.memory import memory_limit
-from .engine.promela import promela
 from .engine.reference import Limits
-from .engine.text import TooWideError
-from .example import check_shoot, shoot_as_promela
+from .example import check_shoot
 from .inputs import subjects_of
-from .necessity import Asked, Need, chosen_steps, ledger
-from .ordering import default_casts, ordered
 from .patch_input import Submission
-from .render import catalogue
 from .render.commitform import commit_lines
-from .render.drifttext import drift_lines
 from .render.exampletext import example_lines
 from .render.jsonform import json_text, undecided_json
-from .render.ledgertext import ledger_lines
-from .render.orderingtext import ordering_lines
 from .render.progress import Watcher, stats_lines
-from .render.steps import python_source, step_lines
 from .render.table import table_lines
 from .render.tracetext import replay_line, trace_lines
 from .render.undecided import undecided_lines
-from .replay import replay as replay_schedule
-from .report import Question, Report, answer, chosen_casts, known_archs, trace_of
-from .scenario import Setting, Stage
-from .subject import EXAMPLES, Subject, as_mutant, by_name, no_such_patch
-from .verdicts import Verdicts
+from .report import Question, Report, answer, known_archs
+from .subcommands import SUBCOMMANDS, UNKNOWN, params_of, say
+from .subject import EXAMPLES, Subject, as_mutant
 
-UNKNOWN = 3
 BAD = 2
 
 
@@ -157,7 +144,7 @@ def check(
         if isinstance(item, Submission):
             codes.append(UNKNOWN)
             if form != "json":
-                _say(undecided_lines(item))
+                say(undecided_lines(item))
             continue
         report = _answered(item, options)
         reports.append(report)
@@ -165,7 +152,7 @@ def check(
         if form != "json":
             if number:
                 click.echo()
-            _say(_shown(report, form))
+            say(_shown(report, form))
     code = _worst(codes)
     if form == "json":
         others = [undecided_json(i) for i in found if isinstance(i, Submission)]
@@ -187,7 +174,7 @@ def _answered(subject: Subject, options: _Options) -> Report:
     with Watcher() as watch:
         report = answer(question, watch)
     if options.stats:
-        _say(stats_lines(report, time.monotonic() - began), err=True)
+        say(stats_lines(report, time.monotonic() - began), err=True)
     return report
 
 
@@ -207,20 +194,10 @@ def _shown(report: Report, form: str) -> list[str]:
     return lines
 
 
-def _params(given: tuple[str, ...]) -> dict[str, str]:
-    params = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ModelError(f"--param {text}", why="it has no '='", instead="write --param cpus=3")
-        params[key] = value
-    return params
-
-
 def _example(
     param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *, symmetry: bool
 ) -> None:
-    params = _params(param)
+    params = params_of(param)
     with Watcher() as watch:
         result = check_shoot(
             params,
@@ -230,166 +207,12 @@ def _example(
             lambda states: watch(0, 1, states),
             symmetry=symmetry,
         )
-    _say(example_lines(result))
+    say(example_lines(result))
     sys.exit(1 if result.steps else UNKNOWN if result.search.why else 0)
 
 
-@commands.command("list")
-@click.argument("kind", type=click.Choice(catalogue.KINDS), required=False)
-def list_(kind: str | None) -> None:
-    """What there is: patches, variants, invariants, archs, scenarios, mutants."""
-    kinds = [kind] if kind else [k for k in catalogue.KINDS if k != "scenarios"]
-    for n, each in enumerate(kinds):
-        if not kind:
-            click.echo(("\n" if n else "") + each)
-        _say(catalogue.listed(each))
-
-
-@commands.command()
-@click.argument("patch")
-@click.option("--variant", default="", help="The version; by default the after side.")
-@click.option("--arch", default="x86_64", show_default=True)
-@click.option("--format", "form", type=click.Choice(["steps", "python"]), default="steps")
-def show(patch: str, variant: str, arch: str, form: str) -> None:
-    """The steps that a model compiles to, beside its source; or its source to start from."""
-    if patch not in PATCHES:
-        raise no_such_patch(patch)
-    subject = by_name(patch, variant)
-    role = subject.selected.role
-    if form == "python":
-        click.echo(python_source(subject.patch, role.variant))
-        return
-    cast = subject.patch.casts.full(role.variant.kernel)[0]
-    stage = Stage(Setting.of(cast), known_archs(arch)[0], ())
-    _say(step_lines(stage.raw_system(cast, role).threads[0]))
-
-
-@commands.command()
-@click.argument("name")
-def explain(name: str) -> None:
-    """An invariant, a group or a patch: the sentence, who relies on it, witness and mutants."""
-    if name in PATCHES:
-        _say(catalogue.explained_patch(PATCHES[name]))
-        return
-    for n, invariant in enumerate(find(name)):
-        if n:
-            click.echo()
-        _say(catalogue.explained_invariant(invariant))
-
-
-@commands.command()
-@click.argument("schedule")
-def replay(schedule: str) -> None:
-    """Carry a trace out again, step by step, as its last line says."""
-    traces = replay_schedule(schedule)
-    for n, trace in enumerate(traces):
-        if n:
-            click.echo()
-        _say([*trace_lines(trace), replay_line(trace)])
-    if not traces:
-        click.echo("the schedule can be carried out and breaks no invariant at its last step")
-    sys.exit(1 if traces else 0)
-
-
-@commands.command()
-@click.argument("patch")
-@click.option("--variant", default="", help="The version; by default the after side.")
-@click.option("--arch", default="x86_64", show_default=True, help="Architectures, with commas.")
-@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
-@click.option("--step", default="", help="A glob over what is done to steps, as it is printed.")
-@click.option("--trace", is_flag=True, help="The trace of each step that is needed.")
-@click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True)
-@click.option("--max-memory", default="", metavar="SIZE", help="As for `check`.")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
-@click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
-def necessity(
-    patch: str, variant: str, arch: str, scenario: str, step: str, trace: bool, max_states: int,
-    max_memory: str, jobs: int, no_cache: bool,
-) -> None:  # fmt: skip
-    """Each lock, unlock, flush, barrier, reference and check: what breaks without it.
-
-    An interrupt prints what is known so far; the next run goes on from there.
-    """
-    if patch not in PATCHES:
-        raise no_such_patch(patch)
-    subject = by_name(patch, variant)
-    role = subject.selected.role
-    casts = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)
-    steps = chosen_steps(role, casts, step)
-    limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
-    chosen = tuple(REGISTRY.values())
-    asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
-    verdicts = Verdicts(use=not no_cache)
-    with Watcher() as watch:
-        rows = ledger(asked, steps, verdicts, watch)
-    _say(ledger_lines(subject, asked, rows))
-    for row in rows if trace else ():
-        if row.play is not None:
-            found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts)
-            if found is not None:
-                _say(["", row.step.name, *trace_lines(found), replay_line(found)])
-    sys.exit(UNKNOWN if any(r.need is Need.UNDECIDED for r in rows) else 0)
-
-
-@commands.command()
-@click.argument("patch")
-@click.option("--format", "form", type=click.Choice(["promela"]), default="promela")
-@click.option("--variant", default="", help="The version; by default the after side.")
-@click.option("--arch", default="x86_64", show_default=True)
-@click.option("--scenario", default="", help="A scenario's name; by default the first.")
-@click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
-def export(
-    patch: str, form: str, variant: str, arch: str, scenario: str, param: tuple[str, ...]
-) -> None:
-    """One scenario for another checker, reduced as it is decided here."""
-    if patch in EXAMPLES:
-        click.echo(shoot_as_promela(_params(param), variant), nl=False)
-        return
-    if patch not in PATCHES:
-        raise no_such_patch(patch)
-    subject = by_name(patch, variant)
-    role = subject.selected.role
-    cast = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)[0]
-    stage = Stage(Setting.of(cast), known_archs(arch)[0], REGISTRY.values())
-    try:
-        text = promela(stage.reduced(cast, role), stage.initial(cast))
-    except TooWideError as error:
-        raise ModelError(f"{cast.name} cannot be written as {form}", why=str(error)) from error
-    click.echo(text, nl=False)
-
-
-@commands.command()
-@click.argument("patch")
-@click.option("--variant", default="", help="The version; by default the after side.")
-@click.option("--arch", default="", help="Architectures, with commas; all by default.")
-@click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
-def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
-    """Where memory ordering is not decided: accesses that may be taken in another order."""
-    if patch not in PATCHES:
-        raise no_such_patch(patch)
-    subject = by_name(patch, variant)
-    role = subject.selected.role
-    kernel = role.variant.neighbours_from
-    casts = default_casts(subject.patch, kernel)
-    if scenario:
-        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
-    answers = list(ordered(role, casts, known_archs(arch)))
-    _say(ordering_lines(role, answers))
-    sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)
-
-
-@commands.command()
-@click.argument("tree", type=click.Path(path_type=Path))
-def drift(tree: Path) -> None:
-    """Which modelled functions differ in a kernel TREE from the version that was modelled."""
-    report = drift_of(tree)
-    _say(drift_lines(report))
-    sys.exit(UNKNOWN if report.differing else 0)
-
-
-def _say(lines: Sequence[str], *, err: bool = False) -> None:
-    for line in lines:
-        click.echo(line, err=err)
+for subcommand in SUBCOMMANDS:
+    commands.add_command(subcommand)
 
 
 def main(args: Sequence[str] | None = None) -> Any:

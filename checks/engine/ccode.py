@@ -13,7 +13,7 @@ from .ctext import CText, Definitions
 from .generate import RulesCode, ThreadCode
 from .layout import Layout, Slot
 from .reference import DEADLOCK, Explorer
-from .text import If, conjuncts, decided
+from .text import conjuncts, decided, laid_out
 
 
 class Source:
@@ -127,16 +127,10 @@ class Source:
     ) -> None:  # fmt: skip
         actions = [self._action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
 
-        def lines(parts: Iterable[If | int]) -> list[str]:
-            found: list[str] = []
-            for part in parts:
-                if isinstance(part, int):
-                    found += actions[part]
-                else:
-                    found += [f"if ({text.test(part.cond)}) {{", *lines(part.then), "}"]
-            return found
-
-        body = lines(decided([conjuncts(op.guard) for op in ops.values()]))
+        body = laid_out(
+            decided([conjuncts(op.guard) for op in ops.values()]), actions,
+            lambda cond, inner: [f"if ({text.test(cond)}) {{", *inner, "}"],
+        )  # fmt: skip
         self._lines += [
             f"static void {name}(const W *s, W *t, struct explorer *x)",
             "{",

@@ -22,7 +22,7 @@ from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
 from .pytext import PyText
-from .text import If, conjuncts, decided
+from .text import conjuncts, decided, laid_out
 
 Note = Callable[[tuple[int, int]], None]
 Run = Callable[[int, Note, Note], None]
@@ -167,14 +167,7 @@ def _carried_out(
 ) -> list[str]:
     """Lines for operations by number, each carried out where its guard holds."""
     actions = [_action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
-
-    def lines(parts: Iterable[If | int]) -> list[str]:
-        found: list[str] = []
-        for part in parts:
-            if isinstance(part, int):
-                found += actions[part]
-            else:
-                found += [f"if {text.test(part.cond)}:", *_indent(lines(part.then))]
-        return found
-
-    return lines(decided([conjuncts(op.guard) for op in ops.values()]))
+    return laid_out(
+        decided([conjuncts(op.guard) for op in ops.values()]), actions,
+        lambda cond, inner: [f"if {text.test(cond)}:", *_indent(inner)],
+    )  # fmt: skip

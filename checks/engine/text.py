@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from model.lang.expr import Cell, Const, Expr, Local, Op, Ranges
@@ -293,6 +293,20 @@ def _decided(rest: list[tuple[tuple[Expr, ...], int]]) -> tuple[If | int, ...]:
         found.append(If(best, _decided(with_best)))
         rest = [(cs, n) for cs, n in rest if best not in cs]
     return tuple(found)
+
+
+def laid_out(
+    parts: Iterable[If | int], actions: Sequence[list[str]],
+    block: Callable[[Expr, list[str]], list[str]],
+) -> list[str]:  # fmt: skip
+    """The lines of decided operations; `block` gives those of a condition and what is in it."""
+    found: list[str] = []
+    for part in parts:
+        if isinstance(part, int):
+            found += actions[part]
+        else:
+            found += block(part.cond, laid_out(part.then, actions, block))
+    return found
 
 
 def conjuncts(guard: Expr) -> tuple[Expr, ...]:

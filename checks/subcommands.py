@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What may be asked besides the verdicts on a patch: a subcommand each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from invariants import REGISTRY, find
+from model.lang.errors import ModelError
+from model.patches import PATCHES
+
+from .drift import drift as drift_of
+from .engine.memory import memory_limit
+from .engine.promela import promela
+from .engine.reference import Limits
+from .engine.text import TooWideError
+from .example import shoot_as_promela
+from .necessity import Asked, Need, chosen_steps, ledger
+from .ordering import default_casts, ordered
+from .render import catalogue
+from .render.drifttext import drift_lines
+from .render.ledgertext import ledger_lines
+from .render.orderingtext import ordering_lines
+from .render.progress import Watcher
+from .render.steps import python_source, step_lines
+from .render.tracetext import replay_line, trace_lines
+from .replay import replay as replay_schedule
+from .report import chosen_casts, known_archs, trace_of
+from .scenario import Setting, Stage
+from .subject import EXAMPLES, Subject, by_name, no_such_patch
+from .verdicts import Verdicts
+
+UNKNOWN = 3
+"""The exit status for what is not known."""
+
+
+def say(lines: Sequence[str], *, err: bool = False) -> None:
+    for line in lines:
+        click.echo(line, err=err)
+
+
+def params_of(given: tuple[str, ...]) -> dict[str, str]:
+    params = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ModelError(f"--param {text}", why="it has no '='", instead="write --param cpus=3")
+        params[key] = value
+    return params
+
+
+def _stored(patch: str, variant: str) -> Subject:
+    """A stored patch: its before and after side, or one variant."""
+    if patch not in PATCHES:
+        raise no_such_patch(patch)
+    return by_name(patch, variant)
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(catalogue.KINDS), required=False)
+def list_(kind: str | None) -> None:
+    """What there is: patches, variants, invariants, archs, scenarios, mutants."""
+    kinds = [kind] if kind else [k for k in catalogue.KINDS if k != "scenarios"]
+    for n, each in enumerate(kinds):
+        if not kind:
+            click.echo(("\n" if n else "") + each)
+        say(catalogue.listed(each))
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="x86_64", show_default=True)
+@click.option("--format", "form", type=click.Choice(["steps", "python"]), default="steps")
+def show(patch: str, variant: str, arch: str, form: str) -> None:
+    """The steps that a model compiles to, beside its source; or its source to start from."""
+    subject = _stored(patch, variant)
+    role = subject.selected.role
+    if form == "python":
+        click.echo(python_source(subject.patch, role.variant))
+        return
+    cast = subject.patch.casts.full(role.variant.kernel)[0]
+    stage = Stage(Setting.of(cast), known_archs(arch)[0], ())
+    say(step_lines(stage.raw_system(cast, role).threads[0]))
+
+
+@click.command()
+@click.argument("name")
+def explain(name: str) -> None:
+    """An invariant, a group or a patch: the sentence, who relies on it, witness and mutants."""
+    if name in PATCHES:
+        say(catalogue.explained_patch(PATCHES[name]))
+        return
+    for n, invariant in enumerate(find(name)):
+        if n:
+            click.echo()
+        say(catalogue.explained_invariant(invariant))
+
+
+@click.command()
+@click.argument("schedule")
+def replay(schedule: str) -> None:
+    """Carry a trace out again, step by step, as its last line says."""
+    traces = replay_schedule(schedule)
+    for n, trace in enumerate(traces):
+        if n:
+            click.echo()
+        say([*trace_lines(trace), replay_line(trace)])
+    if not traces:
+        click.echo("the schedule can be carried out and breaks no invariant at its last step")
+    sys.exit(1 if traces else 0)
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="x86_64", show_default=True, help="Architectures, with commas.")
+@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
+@click.option("--step", default="", help="A glob over what is done to steps, as it is printed.")
+@click.option("--trace", is_flag=True, help="The trace of each step that is needed.")
+@click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True)
+@click.option("--max-memory", default="", metavar="SIZE", help="As for `check`.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
+def necessity(
+    patch: str, variant: str, arch: str, scenario: str, step: str, trace: bool, max_states: int,
+    max_memory: str, jobs: int, no_cache: bool,
+) -> None:  # fmt: skip
+    """Each lock, unlock, flush, barrier, reference and check: what breaks without it.
+
+    An interrupt prints what is known so far; the next run goes on from there.
+    """
+    subject = _stored(patch, variant)
+    role = subject.selected.role
+    casts = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)
+    steps = chosen_steps(role, casts, step)
+    limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
+    chosen = tuple(REGISTRY.values())
+    asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
+    verdicts = Verdicts(use=not no_cache)
+    with Watcher() as watch:
+        rows = ledger(asked, steps, verdicts, watch)
+    say(ledger_lines(subject, asked, rows))
+    for row in rows if trace else ():
+        if row.play is not None:
+            found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts)
+            if found is not None:
+                say(["", row.step.name, *trace_lines(found), replay_line(found)])
+    sys.exit(UNKNOWN if any(r.need is Need.UNDECIDED for r in rows) else 0)
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--format", "form", type=click.Choice(["promela"]), default="promela")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="x86_64", show_default=True)
+@click.option("--scenario", default="", help="A scenario's name; by default the first.")
+@click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
+def export(
+    patch: str, form: str, variant: str, arch: str, scenario: str, param: tuple[str, ...]
+) -> None:
+    """One scenario for another checker, reduced as it is decided here."""
+    if patch in EXAMPLES:
+        click.echo(shoot_as_promela(params_of(param), variant), nl=False)
+        return
+    subject = _stored(patch, variant)
+    role = subject.selected.role
+    cast = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)[0]
+    stage = Stage(Setting.of(cast), known_archs(arch)[0], REGISTRY.values())
+    try:
+        text = promela(stage.reduced(cast, role), stage.initial(cast))
+    except TooWideError as error:
+        raise ModelError(f"{cast.name} cannot be written as {form}", why=str(error)) from error
+    click.echo(text, nl=False)
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="", help="Architectures, with commas; all by default.")
+@click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
+def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
+    """Where memory ordering is not decided: accesses that may be taken in another order."""
+    subject = _stored(patch, variant)
+    role = subject.selected.role
+    kernel = role.variant.neighbours_from
+    casts = default_casts(subject.patch, kernel)
+    if scenario:
+        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
+    answers = list(ordered(role, casts, known_archs(arch)))
+    say(ordering_lines(role, answers))
+    sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)
+
+
+@click.command()
+@click.argument("tree", type=click.Path(path_type=Path))
+def drift(tree: Path) -> None:
+    """Which modelled functions differ in a kernel TREE from the version that was modelled."""
+    report = drift_of(tree)
+    say(drift_lines(report))
+    sys.exit(UNKNOWN if report.differing else 0)
+
+
+SUBCOMMANDS = (list_, show, explain, replay, necessity, export, ordering, drift)
