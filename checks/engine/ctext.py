@@ -170,6 +170,7 @@ class CText(Text):
                 terms.append(f"{fixed[at]:#x}ull")
             lines.append(f"t[{at}] = {' | '.join(terms)};")
         changes = [self.definitions.change(line) for line in lines + last]
+        changed &= (1 << self.layout.width) - 1  # an index that no object has is past the end
         return changes, self.definitions.words(changed)
 
 

@@ -25,8 +25,8 @@ from checks.reduce.reducer import Passes
 from checks.reduce.usage import Part, Regions
 from checks.scenario import Role, Setting, Stage
 from model.lang import expr as ex
-from model.lang.ir import Edge, Kind, Op, System, Thread, Update, Variable
-from model.lang.sorts import Int
+from model.lang.ir import Edge, Kind, Op, State, System, Thread, Update, Variable
+from model.lang.sorts import Int, Ref, Set
 
 from ..reduce.playing import EVERY, cast, variant
 from .programs import INITIAL, Statement, programs, reduced, system_of
@@ -164,6 +164,31 @@ def test_a_value_too_large_for_its_field_is_an_error() -> None:
     program = Program([Explorer(system, Press(layout))], [{place: 0}])
     with pytest.raises(OverflowedError, match="does not fit"):
         program.run()
+
+
+@needs_cc
+def test_an_index_that_no_object_has_is_past_the_end() -> None:
+    """Three bits number five objects: with the last codes, an array would go on past the state."""
+    things = Ref("Thing", ("a", "b", "c", "d", "e"))
+    marks = Set(Int(0, 15))
+    which = ex.local("f.which", things)
+    place = ex.cell("marks", (which,), marks)
+    one = ex.single(ex.number(3), marks)
+    pick = [
+        Edge(0, 1, Op(Kind.CHOICE, updates=(Update(which, ex.const(n, things)),)), choice=str(n))
+        for n in things.codes()
+    ]  # fmt: skip
+    mark = Edge(1, 2, Op(Kind.STORE, updates=(Update(place, ex.union(place, one)),)))
+    thread = Thread("cpu0", "f", (which,), (*pick, mark), 0, 2, 3)
+    system = System("marks", (Variable("marks", (things,), marks),), (thread,))
+    layout = Layout(system.variables, frozenset({"marks"}), 1)
+    explorer = Explorer(system, Press(layout))
+    initial: State = {ex.cell("marks", (ex.const(n, things),), marks): 0 for n in things.codes()}
+    found = Program([explorer], [initial]).run()
+    reached = layout.bits(place, explorer.seats[0]).bit_length()
+    assert reached > -(-layout.width // 64) * 64  # so it is what it is about
+    assert found.states == 11
+    assert findings(found) == findings(explorer.run(initial))
 
 
 class TestCache:
