@@ -10,12 +10,16 @@ Two accesses of one location are never taken in the other order.  What orders tw
 thread, on its way from one to the other: a full barrier; a barrier of loads or of stores; an
 acquire at the first, a release at the second; a release and then an acquire (both are RCsc on
 arm64); and on arm64 a dependency, of an address or of a value, or of a store behind a branch.  x86
-and s390 only let a store be overtaken by a later load.  A trylock orders nothing here, for it may
-have failed.  A way that no run takes counts as well.
+and s390 only let a store be overtaken by a later load.  An atomic or a trylock that may fail orders
+only on the way on which it has not.  What depends on a plain load is not kept after it, for a
+compiler may break that.  A way that no run takes counts as well.
 
 Conflicts of fields that both sides use under the lock that their declaration names do not count,
-for the lock orders them; nor do lock words.  Hardware is left out: an entry is ordered with its
-invalidation by the flush itself.
+for what is in a critical section stays in it; nor do lock words, unless somebody looks at one
+without asking for the lock; nor the words of RCU, whose guarantee is the order; nor what a step
+does to an object that nobody else can see, which the check that nobody uses what is freed makes
+sure of.  That a trylock failed is not seen as a look.  Hardware is left out: an entry is ordered
+with its invalidation by the flush itself.
 """
 
 from __future__ import annotations
@@ -27,13 +31,18 @@ from functools import cached_property
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Edge, Kind, Op, Role, Thread
+from model.lang.sorts import BOOL
 
-from .conflicts import LOCKLESS
+from .conflicts import COUNTED, LOCKLESS, UNSEEN
 from .usage import Part, Region, Regions
 
 TSO = frozenset({"x86", "s390"})
 """Families of architectures on which only a store and a later load are not kept in order."""
 
+RCU = frozenset({"rcu", "grace-period"})
+"""Steps that begin or end a read section, or wait for all of them."""
+
+_TAKES = frozenset({"acquire", "full"})
 _FULL = frozenset({"mb", "after atomic", "dsb", "tlbi and dsb"})
 
 
@@ -81,8 +90,11 @@ class Ordering:
         self._tso = family in TSO
         self._regions = Regions.of_parts(Part(t, n) for n, t in enumerate(threads))
         self._leaving = [t.leaving() for t in threads]
+        self._looked_at = {
+            region for thread in threads for edge in thread.edges for region in self._looks(edge)
+        }  # fmt: skip
         self._accesses = [
-            {id(e): a for e in t.edges if (a := self._access(n, e)) is not None}
+            {id(e): tuple(self._accesses_of(n, e)) for e in t.edges if e.op.access is not None}
             for n, t in enumerate(threads)
         ]
         self._later: dict[int, list[Access]] = {}
@@ -90,39 +102,69 @@ class Ordering:
     def pairs(self) -> list[Pair]:
         """Every pair whose order is not decided, by thread and place in the text."""
         found = []
-        for accesses in self._accesses:
-            for first in accesses.values():
-                if not self._shared(first):
-                    continue
-                for second in self._overtaking(first):
-                    if self._shared(second):
-                        cycle = self._cycle(first, second)
-                        if cycle is not None:
-                            found.append(Pair(first, second, *cycle))
+        for first in self._every():
+            if not self._shared(first):
+                continue
+            for second in self._overtaking(first):
+                if self._shared(second):
+                    cycle = self._cycle(first, second)
+                    if cycle is not None:
+                        found.append(Pair(first, second, *cycle))
         return found
 
     # -- accesses ------------------------------------------------------------------------------
 
-    def _access(self, thread: int, edge: Edge) -> Access | None:
+    def _every(self) -> Iterator[Access]:
+        for thread in self._accesses:
+            for accesses in thread.values():
+                yield from accesses
+
+    def _looks(self, edge: Edge) -> Iterator[Region]:
+        """The lock words that an edge looks at without asking for the lock.
+
+        To wait until nobody has it, and with the order of one who takes it, is to ask.
+        """
+        if edge.op.kind is Kind.LOAD and edge.op.access is not None:
+            if edge.op.access.order in _TAKES and not edge.op.updates:
+                return
+            for part in (edge.op.guard, *(u.value for u in edge.op.updates)):
+                for cell in _cells(part):
+                    if self._roles[cell.var] is Role.LOCK:
+                        yield self._regions.of(cell)
+
+    def _accesses_of(self, thread: int, edge: Edge) -> Iterator[Access]:
+        """What an edge does to each place in memory: several at once, if it is declared so."""
         made = edge.op.access
-        if made is None or self._roles[made.place.var] is not Role.MEMORY:
-            return None
+        assert made is not None
         traits = edge.call.traits if edge.call is not None else frozenset({"lockless"})
-        reads = edge.op.kind is Kind.LOAD or (edge.op.kind is Kind.RMW and made.used)
-        writes = any(
-            isinstance(u.place, Cell) and u.place.var == made.place.var for u in edge.op.updates
+        if traits & RCU:
+            return
+        reads = set(_cells(edge.op.guard))
+        for update in edge.op.updates:
+            if isinstance(update.place, Local):
+                reads |= _cells(update.value)
+            elif self._is_memory(update.place):
+                reads |= {c for c in _cells(update.value) if c.var != update.place.var}
+        writes = {u.place for u in edge.op.updates if isinstance(u.place, Cell)}
+        for place in sorted(reads | writes, key=ex.show):
+            if self._is_memory(place) and not (traits & UNSEEN and place.var not in COUNTED):
+                locked = place.var in self._locked and not traits & LOCKLESS
+                region = self._regions.of(place)
+                yield Access(
+                    thread, edge, place, region, place in reads, place in writes, made.order, locked
+                )
+
+    def _is_memory(self, place: Cell) -> bool:
+        role = self._roles[place.var]
+        return role is Role.MEMORY or (
+            role is Role.LOCK and self._regions.of(place) in self._looked_at
         )
-        order = "plain" if "trylock" in traits else made.order
-        locked = made.place.var in self._locked and not traits & LOCKLESS
-        region = self._regions.of(made.place)
-        return Access(thread, edge, made.place, region, reads, writes, order, locked)
 
     @cached_property
     def _by_region(self) -> dict[Region, list[Access]]:
         found: dict[Region, list[Access]] = {}
-        for accesses in self._accesses:
-            for access in accesses.values():
-                found.setdefault(access.region, []).append(access)
+        for access in self._every():
+            found.setdefault(access.region, []).append(access)
         return found
 
     def _conflicting(self, access: Access) -> Iterator[Access]:
@@ -137,12 +179,16 @@ class Ordering:
 
     def _overtaking(self, first: Access) -> list[Access]:
         """The accesses that may be carried out before one that comes earlier in its thread."""
-        if first.order == "full" or (self._tso and not first.writes):
+        succeeded = None
+        if first.order == "full" or (first.order == "acquire" and first.reads):
+            succeeded = _success(first.edge.op)
+            if succeeded is None:
+                return []
+        if self._tso and not first.writes:
             return []
-        if not self._tso and first.order == "acquire" and first.reads:
-            return []
-        tainted = _assigned(first.edge) if first.reads else frozenset()
-        start = _Way(first.edge.target, tainted, _fixed(first.place))
+        depends = first.reads and first.order != "plain"
+        tainted = _assigned(first.edge) if depends else frozenset()
+        start = _Way(first.edge.target, tainted, _fixed(first.place), succeeded=succeeded)
         found: dict[int, Access] = {}
         seen = {start}
         todo = [start]
@@ -160,46 +206,56 @@ class Ordering:
         op = edge.op
         if op.kind is Kind.BARRIER and op.note in _FULL:
             return None
-        loads = way.loads or (op.kind is Kind.BARRIER and op.note == "rmb" and first.reads)
-        stores = way.stores or (op.kind is Kind.BARRIER and op.note == "wmb" and first.writes)
-        branch = way.branch or bool(way.tainted & _locals_of(op.guard))
-        released = way.released
+        if way.succeeded is not None and _says(op.guard, way.succeeded):
+            return None
+        way = replace(
+            way,
+            loads=way.loads or (op.kind is Kind.BARRIER and op.note == "rmb" and first.reads),
+            stores=way.stores or (op.kind is Kind.BARRIER and op.note == "wmb" and first.writes),
+            branch=way.branch or bool(way.tainted & _locals_of(op.guard)),
+        )
         tainted = _flowing(op, way.tainted)
-        same = way.same and not any(u.place in ex.leaves(first.place) for u in op.updates)
-        made = op.access
-        if made is not None:
-            order = made.order
-            if edge.call is not None and "trylock" in edge.call.traits:
-                order = "plain"
-            if order == "full" or (order == "acquire" and way.released):
+        released, succeeded = way.released, _followed(op, way.succeeded)
+        if op.access is not None:
+            order = op.access.order
+            barrier = order == "full" or (order == "acquire" and released)
+            if barrier and _success(op) is None:
                 return None
             released = released or order == "release"
-            here = self._accesses[first.thread].get(id(edge))
-            if here is not None and not (way.same and here.place is first.place):
-                if not self._kept(here, way, branch, loads, stores):
+            for here in self._accesses[first.thread][id(edge)]:
+                if way.same and here.place is first.place:
+                    continue
+                if not self._kept(here, way):
                     # a branch keeps the store of an atomic, but not what that looks at
-                    kept = branch and here.writes
+                    kept = way.branch and here.writes
                     found[id(here)] = replace(here, writes=False) if kept else here
                 elif here.reads and order == "acquire":
-                    return None
-                elif here.reads:
+                    barrier = True
+                elif here.reads and order != "plain":
                     tainted |= _assigned(edge)
-        return _Way(edge.target, tainted, same, branch, released, loads, stores)
+            if barrier:
+                succeeded = _success(op)
+                if succeeded is None:
+                    return None
+        same = way.same and not any(u.place in ex.leaves(first.place) for u in op.updates)
+        return replace(
+            way, at=edge.target, tainted=tainted, same=same, released=released, succeeded=succeeded
+        )
 
-    def _kept(self, here: Access, way: _Way, branch: bool, loads: bool, stores: bool) -> bool:
+    def _kept(self, here: Access, way: _Way) -> bool:
         """Whether an access is kept after the first one."""
         if self._tso:
-            return here.writes or not here.reads
+            return not here.reads
         if here.order == "release" and here.writes:
             return True
-        if (loads and here.reads and not here.writes) or (
-            stores and here.writes and not here.reads
-        ):
+        if way.loads and not here.writes:
+            return True
+        if way.stores and not here.reads:
             return True
         used = frozenset().union(*(_locals_of(i) for i in here.place.index))
         if here.writes:
             used |= frozenset().union(*(_locals_of(u.value) for u in here.edge.op.updates))
-        return bool(used & way.tainted) or (here.writes and not here.reads and branch)
+        return bool(used & way.tainted) or (here.writes and not here.reads and way.branch)
 
     # -- cycles ----------------------------------------------------------------------------------
 
@@ -238,9 +294,7 @@ class Ordering:
             known = []
             while todo:
                 for edge in thread[todo.pop()]:
-                    here = self._accesses[access.thread].get(id(edge))
-                    if here is not None:
-                        known.append(here)
+                    known.extend(self._accesses[access.thread].get(id(edge), ()))
                     if edge.target not in seen:
                         seen.add(edge.target)
                         todo.append(edge.target)
@@ -252,7 +306,7 @@ class Ordering:
 class _Way:
     """How far a way has come from an access: the locals that depend on it, whether its place would
     still be the same one, whether a branch depended on it, whether a release came, and a barrier of
-    loads or of stores."""
+    loads or of stores; and the local that says whether a full barrier came."""
 
     at: int
     tainted: frozenset[Local]
@@ -261,10 +315,39 @@ class _Way:
     released: bool = False
     loads: bool = False
     stores: bool = False
+    succeeded: Local | None = None
 
 
 def _locals_of(e: Expr) -> frozenset[Local]:
     return frozenset(v for v in ex.leaves(e) if isinstance(v, Local))
+
+
+def _cells(e: Expr) -> set[Cell]:
+    return {v for v in ex.leaves(e) if isinstance(v, Cell)}
+
+
+def _success(op: Op) -> Local | None:
+    """The local that says whether an atomic has not failed; None for one that cannot fail."""
+    assert op.access is not None
+    if op.access.otherwise == "full":
+        return None
+    said = [u.place for u in op.updates if isinstance(u.place, Local)]
+    return next((place for place in said if place.sort == BOOL), None)
+
+
+def _followed(op: Op, local: Local | None) -> Local | None:
+    """The local that has after an operation what this one had before it."""
+    moved = next((u.place for u in op.updates if u.value is local), None)
+    if isinstance(moved, Local):
+        return moved
+    return None if any(u.place is local for u in op.updates) else local
+
+
+def _says(guard: Expr, local: Local) -> bool:
+    """Whether a branch is taken only where a local is true."""
+    return guard is local or (
+        isinstance(guard, ex.Op) and guard.name == "and" and local in guard.args
+    )
 
 
 def _assigned(edge: Edge) -> frozenset[Local]:

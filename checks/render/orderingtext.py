@@ -4,34 +4,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..ordering import Answer, Place, Undecided
 from ..scenario import Role
 
 
+@dataclass(frozen=True)
+class _Seen:
+    pair: Undecided
+    plays: list[str]
+
+
 def ordering_lines(role: Role, answers: Sequence[Answer]) -> list[str]:
-    """One line for each scenario and architecture, then the pairs, each once with where it is."""
+    """One line for each scenario and architecture, then the pairs, each once with where it is.
+
+    Who can tell is said of the first play that has it.
+    """
     lines = [
         f"ordering   {role.source}, {role.variant.name}: {role.variant.doc}",
         "           HOLDS: sequential consistency is enough.  UNKNOWN: there are accesses that the",
         "           architecture may take in another order, and others that could tell",
         "",
     ]
-    where: dict[Undecided, list[str]] = {}
+    blocks: dict[tuple[str, Place], dict[Place, _Seen]] = {}
     for answer in answers:
         count = len(answer.pairs)
-        verdict = f"UNKNOWN, {count} pairs" if count else "HOLDS"
-        who = answer.play.cast.name.partition("/")[0]
-        lines.append(f"{who + '@' + answer.play.arch:<52} {verdict}")
+        pairs = "1 pair" if count == 1 else f"{count} pairs"
+        where = f"{answer.play.cast.name.partition('/')[0]}@{answer.play.arch}"
+        lines.append(f"{where:<52} {f'UNKNOWN, {pairs}' if count else 'HOLDS'}")
         for pair in answer.pairs:
-            where.setdefault(pair, []).append(f"{who}@{answer.play.arch}")
-    for pair, plays in where.items():
-        lines += ["", f"{pair.routine}(): order not decided"]
-        lines += [
-            f"  {'first':8}{_place(pair.first)}", f"  {'then':8}{_place(pair.second)}",
-            f"  {'seen':8}after {_place(pair.after)}", f"  {'':8}before {_place(pair.before)}",
-            f"  {'in':8}{plays[0]}" + (f" and {len(plays) - 1} more" if len(plays) > 1 else ""),
-        ]  # fmt: skip
+            block = blocks.setdefault((pair.routine, pair.first), {})
+            block.setdefault(pair.second, _Seen(pair, [])).plays.append(where)
+    for (routine, first), block in blocks.items():
+        lines += ["", f"{routine}(): order not decided", f"  first   {_place(first)}"]
+        for second, seen in block.items():
+            more = f" and {len(seen.plays) - 1} more" if len(seen.plays) > 1 else ""
+            lines += [
+                f"  then    {_place(second)}",
+                f"          seen after   {_place(seen.pair.after)}",
+                f"               before  {_place(seen.pair.before)}",
+                f"               in      {seen.plays[0]}{more}",
+            ]
     return lines
 
 

@@ -59,7 +59,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Access:
-    """The one access to memory of an operation, for the ordering pass.
+    """The one access to memory of an operation, for the ordering pass; or, of one that is declared
+    to be several accesses at once, the first place, and how all of them are ordered.
 
     `order` is plain, once, relaxed, acquire, release or full on this architecture; `otherwise`
     is the order when the guard of a compare-and-exchange or trylock fails.

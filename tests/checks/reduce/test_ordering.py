@@ -15,15 +15,17 @@ from invariants import REGISTRY
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Access, Call, Edge, Kind, Op, Role, Thread, Update
-from model.lang.sorts import Int
+from model.lang.sorts import BOOL, Int
 
 from ...command import run
 
 NUMBER = Int(0, 3)
 X, Y = (ex.cell(n, (), NUMBER) for n in "xy")
 R, Q = (ex.local(f"f.{n}", NUMBER) for n in "rq")
+Z = ex.cell("z", (), NUMBER)
+DONE = ex.local("f.done", BOOL)
 ONE = ex.number(1)
-ROLES = {"x": Role.MEMORY, "y": Role.MEMORY}
+ROLES = {"x": Role.MEMORY, "y": Role.MEMORY, "z": Role.MEMORY}
 
 
 def store(place: Cell, value: Expr = ONE, order: str = "once") -> Op:
@@ -42,10 +44,23 @@ def branch(local: Local) -> Op:
     return Op(Kind.ASSUME, ex.eq(local, ONE))
 
 
+def atomic(place: Cell, order: str = "full") -> Op:
+    """Adds one and says whether it did: only then it is a barrier."""
+    more = ex.narrow(ex.add(place, ONE), NUMBER)
+    said = Update(DONE, ex.not_(ex.eq(place, ex.number(3))))
+    return Op(Kind.RMW, updates=(Update(place, more), said), access=Access(place, order))
+
+
+def both_at_once(order: str = "plain") -> Op:
+    """Declared to be several accesses: of x and of y."""
+    updates = (Update(X, ONE), Update(Y, ONE))
+    return Op(Kind.STORE, updates=updates, access=Access(X, order))
+
+
 def pairs(one: list[Op], two: list[Op], family: str, locked: str = "") -> list[Pair]:
     threads = [
         Thread(
-            f"cpu{k}", "f", (R, Q), tuple(Edge(n, n + 1, op) for n, op in enumerate(ops)),
+            f"cpu{k}", "f", (R, Q, DONE), tuple(Edge(n, n + 1, op) for n, op in enumerate(ops)),
             0, len(ops), len(ops) + 1,
         )
         for k, ops in enumerate((one, two))
@@ -80,6 +95,21 @@ def where(found: list[Pair]) -> set[tuple[int, int]]:
         # no cycle: nobody can tell
         ([store(X), store(Y)], [load(Q, Y)], set(), set()),
         ([store(X), load(R, Y)], [load(R, Y), load(Q, X)], set(), set()),
+        # an atomic that may fail is a barrier where it has not
+        ([store(X), atomic(Z), Op(Kind.ASSUME, DONE), load(R, Y)],
+         [store(Y), barrier("mb"), load(R, X)], set(), set()),
+        ([store(X), atomic(Z), Op(Kind.ASSUME, ex.not_(DONE)), load(R, Y)],
+         [store(Y), barrier("mb"), load(R, X)], {(0, 0)}, {(0, 0)}),
+        # a trylock orders what follows where it was got
+        ([atomic(Z, "acquire"), Op(Kind.ASSUME, DONE), load(R, Y)],
+         [store(Y), barrier("mb"), load(R, Z)], set(), set()),
+        ([atomic(Z, "acquire"), Op(Kind.ASSUME, ex.not_(DONE)), load(R, Y)],
+         [store(Y), barrier("mb"), load(R, Z)], {(0, 0)}, {(0, 0)}),
+        # what depends on a plain load: a compiler may break that
+        ([load(R, X, "plain"), store(Y, R)], [load(R, Y), branch(R), store(X)], set(), {(0, 0)}),
+        # an operation that is several accesses is seen as all of them
+        ([both_at_once(), load(R, Z)], [store(Z), barrier("mb"), load(R, Y)], {(0, 0)}, {(0, 0)}),
+        ([both_at_once("full"), load(R, Z)], [store(Z), barrier("mb"), load(R, Y)], set(), set()),
         # one location is kept in order
         ([store(X), load(R, X)], [store(X), load(R, X)], set(), set()),
     ],
@@ -110,6 +140,21 @@ def test_what_a_lock_orders_is_no_conflict() -> None:
     assert Ordering(threads(under(reading)), ROLES, locked, "arm64").pairs() == []
     plain = [Edge(n, n + 1, op) for n, op in enumerate(reading)]
     assert Ordering(threads(plain), ROLES, locked, "arm64").pairs() != []
+
+
+@pytest.mark.parametrize(("trait", "ordered"), [("alloc", True), ("rcu", True), ("ref", False)])
+def test_what_nobody_else_can_see_is_no_conflict(trait: str, ordered: bool) -> None:
+    """An object that was just got; and the words of RCU, whose guarantee is the order."""
+    call = Call("f", (), frozenset({trait}))
+    first, second = [store(X), load(R, Y)], [store(Y), barrier("mb"), load(R, X)]
+    threads = [
+        Thread(
+            f"cpu{k}", "f", (R, Q), tuple(Edge(n, n + 1, op, call=call) for n, op in enumerate(o)),
+            0, len(o), len(o) + 1,
+        )
+        for k, o in enumerate((first, second))
+    ]  # fmt: skip
+    assert (Ordering(threads, ROLES, frozenset(), "x86").pairs() == []) == ordered
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
