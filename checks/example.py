@@ -41,7 +41,8 @@ class Step:
 class ExampleResult:
     """What was found; `steps` lead to the violation, if there is one.
 
-    `classes` of objects, with their sizes, were exchanged: states are orbits then.
+    `classes` of objects, with their sizes, were exchanged: states are orbits then.  Those that were
+    `refused` say why.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ExampleResult:
     search: Search
     steps: tuple[Step, ...]
     classes: Mapping[str, int]
+    refused: Mapping[str, str]
 
 
 def check_shoot(
@@ -58,7 +60,7 @@ def check_shoot(
     """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
     sizes = _sizes(params, variant)
     system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
-    classes = symmetric_classes(system, initial)[0] if symmetry else {}
+    classes, refused = symmetric_classes(system, initial) if symmetry else ({}, {})
     make = partial(explorer_of, system, classes)
     explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
@@ -68,7 +70,7 @@ def check_shoot(
     size = ",".join(str(sizes[n]) for n in PARAMS)
     doc = shoot.no_free_frame_is_named.fn.__doc__ or ""
     return ExampleResult(
-        f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps, classes
+        f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps, classes, refused
     )
 
 

@@ -72,6 +72,10 @@ class Report:
     columns: tuple[Column, ...]
     traces: tuple[Trace, ...]
     missing: tuple[Missing, ...]
+    known: int
+    """How many casts were decided by an earlier run."""
+    uncached: str
+    """Why nothing is kept for later runs, if so."""
 
     def of_side(self, side: Side) -> list[Column]:
         """The columns of a side, in the order of the architectures."""
@@ -142,7 +146,9 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
             columns.append(Column(side, arch, here, cells))
     selected = [c for c in columns if c.side is question.subject.selected]
     traces, missing = _traces(selected, verdicts)
-    return Report(question, tuple(columns), tuple(traces), tuple(missing))
+    return Report(
+        question, tuple(columns), tuple(traces), tuple(missing), verdicts.known, verdicts.why
+    )
 
 
 def _traces(columns: Sequence[Column], verdicts: Verdicts) -> tuple[list[Trace], list[Missing]]:

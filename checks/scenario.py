@@ -54,7 +54,7 @@ class Setting:
     @classmethod
     def of(cls, cast: Cast) -> Setting:
         shared = ALWAYS if len(cast.others) > 1 else ALWAYS | ALONE
-        return cls(cast.pages, cast.same_ptl, cast.needs | shared, max(3, len(cast.others) + 1))
+        return cls(cast.pages, cast.same_ptl, cast.needs | shared, cast.threads)
 
 
 @dataclass(frozen=True)

@@ -37,19 +37,23 @@ _AT_ONCE = 500
 class Verdicts:
     """A database of findings and of schedules; where it cannot be used, one that is empty.
 
-    `why` says so then.
+    `why` says so then.  `known` counts the findings that were there.
     """
 
     def __init__(self, *, use: bool = True) -> None:
         self.why = "" if use else "not asked for"
         self._tool = _tool() if use else ""
+        self._tidy = False
+        self.known = 0
 
     def findings(
         self, plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits
     ) -> dict[int, Finding]:
         """What is known of plays, by their position."""
         keys = {self._key(p, chosen, limits): n for n, p in enumerate(plays) if _can_keep(p)}
-        return {keys[key]: _read(text) for key, text in self._look_up(list(keys)).items()}
+        found = {keys[key]: _read(text) for key, text in self._look_up(list(keys)).items()}
+        self.known += len(found)
+        return found
 
     def keep(
         self, found: Iterable[tuple[Play, Finding]], chosen: Sequence[Invariant], limits: Limits
@@ -107,7 +111,8 @@ class Verdicts:
 
     def _write(self, values: dict[str, str]) -> None:
         def put(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM found WHERE tool != ?", [self._tool])
+            if not self._tidy:  # what another version found is of no use to this one
+                database.execute("DELETE FROM found WHERE tool != ?", [self._tool])
             database.executemany(
                 "INSERT OR REPLACE INTO found VALUES (?, ?, ?)",
                 [(self._tool, k, zlib.compress(v.encode())) for k, v in values.items()],
@@ -115,6 +120,7 @@ class Verdicts:
 
         if values:
             self._with(put)
+            self._tidy = True
 
     def _with(self, job: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do something with the database.  One that is damaged is put aside, once."""
@@ -161,7 +167,7 @@ def _tool() -> str:
     root = Path(__file__).parents[1]
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*")):
-            if path.suffix in (".py", ".c", ".json"):
+            if path.suffix in (".py", ".c", ".h", ".json"):
                 digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The C text of systems, for `explore.c`: a function for each location, and tables of them."""
+"""The C text of systems, for `runtime`: a function for each location, and tables of them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Source:
         self._lines: list[str] = []
         self._systems: list[str] = []
         self._names: dict[int, str] = {}
+        self._tables: dict[tuple[str, str], str] = {}
         self._kept: list[object] = []
         self._layouts: list[Layout] = []
 
@@ -80,9 +81,10 @@ class Source:
         return name, True
 
     def _thread(self, code: ThreadCode, watch: Sequence[tuple[int, ...]]) -> str:
+        masks = ", ".join(f"{sum(1 << k for k in group if k < 64)}u" for group in watch)
         name, new = self._once(code, "t")
         if not new:
-            return name
+            return self._watched(name, masks)
         text = CText(self._definitions, code.layout, code.seat)
         places = []
         for at in range(code.thread.locations):
@@ -94,14 +96,22 @@ class Source:
             self._function(f"{name}_{at}", text, {n: e.op for n, e in leaving.items()}, moves)
             places.append(f"{name}_{at}")
         pc, end = code.seat.pc, code.thread.end
-        masks = ", ".join(f"{sum(1 << k for k in group if k < 64)}u" for group in watch)
         self._lines += [
             f"static const steps {name}_at[] = {{{', '.join(places)}}};",
-            f"static const W {name}_watch[] = {{{masks}}};",
-            f"static const struct thread {name} = {{{pc.offset}, {pc.width}, {end}, "
-            f"{len(code.thread.edges)}, {name}_at, {name}_watch}};",
+            f"#define {name} {pc.offset}, {pc.width}, {end}, {len(code.thread.edges)}, {name}_at",
         ]
-        return name
+        return self._watched(name, masks)
+
+    def _watched(self, name: str, masks: str) -> str:
+        """The table of a thread in systems that judge the same checks at the same places."""
+        key = (name, masks)
+        if key not in self._tables:
+            made = self._tables[key] = f"{name}w{len(self._tables)}"
+            self._lines += [
+                f"static const W {made}_watch[] = {{{masks}}};",
+                f"static const struct thread {made} = {{{name}, {made}_watch}};",
+            ]
+        return self._tables[key]
 
     def _rules(self, code: RulesCode) -> str:
         name, new = self._once(code, "r")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The compiled explorer: the search of `reference`, in C made from the IR (`explore.c`).
+"""The compiled explorer: the search of `reference`, in C made from the IR and `runtime`.
 
 It finds the same states, violations and counts, in the same order.
 """
@@ -9,8 +9,10 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Sequence
+from enum import IntEnum, auto
 from typing import Any
 
+from model.lang.errors import ModelError
 from model.lang.ir import State
 
 from .ccode import Source
@@ -22,11 +24,16 @@ from .text import TooWideError
 _BUDGET = 50_000
 """States that are expanded between two looks at the clock."""
 
-_WORD = 64
 
+class _Status(IntEnum):
+    """How a search stands; as in `fields.h`."""
 
-class OverflowedError(Exception):
-    """A value did not fit into its field: an error of the model or of the tool."""
+    RUNNING = 0
+    DONE = auto()
+    STOPPED_STATES = auto()
+    STOPPED_MEMORY = auto()
+    STOPPED_INDEX = auto()
+    FIELD_OVERFLOW = auto()
 
 
 class Program:
@@ -49,20 +56,22 @@ class Program:
     ) -> Search:
         """Visit every state of a system that can be reached.
 
-        Of the parents that are found those on the way to a violation are given.
+        Of the parents that are found those on the way to a violation are given.  ModelError if a
+        value does not fit into its field.
         """
         start = self._packed(self._starts[number])
         orbits = self._orbits[number]
         x = self._lib.explore_open(number, start, limits.states, limits.bytes, orbits)
         if not x:
-            return Search(why=limits.too_many_bytes())
+            none = tuple(bytes(count) for count in self._edges(number))
+            return Search(why=limits.too_many_bytes(), fired=none)
         try:
-            why = self._searched(x, limits, progress)
+            why = self._searched(x, number, limits, progress)
             return self._result(x, number, why)
         finally:
             self._lib.explore_close(x)
 
-    def _searched(self, x: Any, limits: Limits, progress: Progress | None) -> str:
+    def _searched(self, x: Any, number: int, limits: Limits, progress: Progress | None) -> str:
         """Search until it is done; gives why it stopped before."""
         try:
             while True:
@@ -75,14 +84,18 @@ class Program:
                     return "stopped at --timeout"
         except KeyboardInterrupt:
             return "interrupted"
-        if status == 5:
-            raise OverflowedError("a value does not fit into its field")
+        if status == _Status.FIELD_OVERFLOW:
+            name = self._explorers[number].system.name
+            raise ModelError(
+                f"{name}: a value does not fit into its field",
+                why="this is an error of the tool: values are narrowed where they are computed",
+            )
         return {
-            1: "",
-            2: limits.too_many_states(),
-            3: limits.too_many_bytes(),
-            4: "stopped: states are numbered with 32 bits",
-        }[status]
+            _Status.DONE: "",
+            _Status.STOPPED_STATES: limits.too_many_states(),
+            _Status.STOPPED_MEMORY: limits.too_many_bytes(),
+            _Status.STOPPED_INDEX: "stopped: states are numbered with 32 bits",
+        }[_Status(status)]
 
     def _result(self, x: Any, number: int, why: str) -> Search:
         states, transitions, levels, size = self._counts(x)
@@ -92,12 +105,15 @@ class Program:
             if self._lib.explore_violation(x, n, where):
                 state = self._path(x, where[0], found.parents)
                 found.violations[name] = Violation(name, state, where[1], bool(where[2]))
-        explorer = self._explorers[number]
-        edges = [len(code.ops) for code in explorer.all_codes()]
         found.fired = tuple(
-            ctypes.string_at(self._lib.explore_fired(x, n), count) for n, count in enumerate(edges)
+            ctypes.string_at(self._lib.explore_fired(x, n), count)
+            for n, count in enumerate(self._edges(number))
         )
         return found
+
+    def _edges(self, number: int) -> list[int]:
+        """How many edges each thread of a system has, and how many rules there are."""
+        return [len(code.ops) for code in self._explorers[number].all_codes()]
 
     def _path(self, x: Any, number: int, parents: dict[int, int]) -> int:
         """Note the parents of the states that lead to one; gives the state."""
@@ -126,7 +142,7 @@ class Program:
 
 
 _OWNERS, _CLASSES, _OBJECTS = 4, 8, 8
-"""Bounds of `explore.c`."""
+"""Bounds of `runtime/orbits.h`."""
 
 
 class _Field(ctypes.Structure):
@@ -149,7 +165,7 @@ class _Orbits(ctypes.Structure):
 
 
 def _orbits(orbits: Orbits | None) -> Any:
-    """The tables of orbits as `explore.c` has them; None if there are none."""
+    """The tables of orbits as `runtime` has them; None if there are none."""
     if orbits is None:
         return None
     if max(orbits.sizes) > _OBJECTS or len(orbits.sizes) > _CLASSES:

@@ -19,7 +19,9 @@ from pathlib import Path
 
 from ..userdirs import cache_directory
 
-RUNTIME = Path(__file__).with_name("explore.c")
+RUNTIME = Path(__file__).with_name("runtime")
+"""The part of the C text that is the same for all systems."""
+
 FLAGS = ("-O1", "-std=gnu11", "-fPIC", "-shared", "-fwrapv", "-w")
 
 
@@ -49,8 +51,8 @@ def _called() -> list[str]:
 def load(text: str) -> ctypes.CDLL:
     """The runtime with this generated text, built if it has to be; NoCompilerError if it fails."""
     cc = command()
-    runtime = RUNTIME.read_bytes()
-    key = hashlib.sha256("\0".join([*cc, _machine(), text]).encode() + runtime).hexdigest()
+    runtime = [p.read_text() for p in sorted(RUNTIME.glob("*.[ch]"))]
+    key = hashlib.sha256("\0".join([*cc, _machine(), text, *runtime]).encode()).hexdigest()
     known = _kept(key)
     if known is not None:
         return ctypes.CDLL(str(known))
@@ -58,7 +60,7 @@ def load(text: str) -> ctypes.CDLL:
         made = Path(name, "explore.so")
         generated = Path(name, "generated.h")
         generated.write_text(text)
-        call = [*cc, f'-DGENERATED="{generated}"', "-o", str(made), str(RUNTIME)]
+        call = [*cc, f'-DGENERATED="{generated}"', "-o", str(made), str(RUNTIME / "explore.c")]
         done = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode or not made.exists():
             said = done.stderr.strip().splitlines() or ["nothing was said"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""C text over a packed state `s`, an array of words (`explore.c`)."""
+"""C text over a packed state `s`, an array of words (`runtime/fields.h`)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .text import LONG, Text, TooWideError
 
 WORD = 64
 WIDEST = 63
+"""Bits of a field that C can compute with: a value is a signed word."""
+
 SHORT = 60
 ALL = (1 << WORD) - 1
-"""Bits of a field that C can compute with: a value is a signed word."""
 
 
 class Definitions:

@@ -100,7 +100,7 @@ def require_edited(role: Role, casts: Iterable[Cast]) -> None:
 
 
 def world_of(cast: Cast) -> Setup:
-    return two_vmas(cast.pages, threads=3, needs=cast.needs)
+    return two_vmas(cast.pages, threads=cast.threads, needs=cast.needs)
 
 
 def _called_in(

@@ -24,4 +24,5 @@ def example_lines(result: ExampleResult) -> list[str]:
     if result.classes:
         exchanged = ", ".join(f"{count} of {name}" for name, count in result.classes.items())
         lines.append(f"symmetry  {exchanged} are exchanged")
+    lines += [f"{'':10}not {name}: {why}" for name, why in result.refused.items()]
     return [*lines, f"{what:<10}{counts}"]

@@ -48,7 +48,7 @@ class Watcher:
 
 
 def stats_lines(report: Report, seconds: float) -> list[str]:
-    """States and transitions by column, and the time."""
+    """States and transitions by column, the time, and what the cache was good for."""
     lines = []
     for column in report.columns:
         transitions = sum(o.found.transitions for o in column.outcomes)
@@ -58,4 +58,8 @@ def stats_lines(report: Report, seconds: float) -> list[str]:
         )
     whole = sum(c.states for c in report.columns)
     lines.append(f"{whole} states in {seconds:.1f} s, {whole / seconds:.0f} states/s")
+    casts = sum(len(c.outcomes) for c in report.columns)
+    lines.append(f"{report.known} of {casts} casts were decided before")
+    if report.uncached:
+        lines.append(f"no cache: {report.uncached}")
     return lines

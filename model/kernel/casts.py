@@ -91,6 +91,11 @@ class Cast:
         return f"{who}/{self.pages}p/ptl={ptl}/init={self.initial.name}"
 
     @property
+    def threads(self) -> int:
+        """Threads of its world: three if fewer play, so that casts share one."""
+        return max(3, len(self.others) + 1)
+
+    @property
     def needs(self) -> frozenset[str]:
         return self.initial.needs.union(*(n.needs for n in self.others))
 

@@ -62,6 +62,22 @@ def test_names_that_are_not_known() -> None:
     assert "no_ack_wait" in one_line("example:shoot", "--variant", "no_ack")
     assert "cpus" in one_line("example:shoot", "--param", "cpu=2")
     one_line("example:shoot", "--param", "cpus=99")
+
+
+def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    asked = ("uffd_move_batching", "--arch", "x86_64", "--engine", "compiled", "--no-cache")
+    for jobs in ("1", "2"):
+        said = one_line(*asked, "--scenario", "move+user/1p/*", "--jobs", jobs)
+        assert "--engine compiled: there is no C compiler 'no-such-compiler'" in said
+
+
+def test_a_mutant_beside_any_number_of_neighbours() -> None:
+    many = "move+gup_fast+folio_referenced+zap_src+user/1p/ptl=different/init=all_at_src"
+    ran = run("uffd_move_batching", "--mutant", "no flush", "--arch", "x86_64", "--scenario", many,
+              "--max-states", "1000")  # fmt: skip
+    assert (ran.exit_code, ran.stderr) == (3, "")
+    assert "MUTANT: no flush" in ran.stdout
     one_line("replay", "nonsense")
     one_line("uffd_move_batching", "--max-states", "0")
 

@@ -100,3 +100,10 @@ def test_a_place_that_cannot_be_used(cache: Path) -> None:
     assert store.findings(plays, (), Limits()) == {}
     assert store.why
     assert len(play_all(plays, tuple(REGISTRY.values()), Limits(), verdicts=store)) == len(plays)
+
+
+def test_what_the_cache_was_good_for() -> None:
+    asked = (*BROKEN, "--stats")
+    assert "\n0 of 1 casts were decided before\n" in run(*asked).stderr
+    assert "\n1 of 1 casts were decided before\n" in run(*asked).stderr
+    assert "\nno cache: not asked for\n" in run(*asked, "--no-cache").stderr

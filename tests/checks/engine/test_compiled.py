@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checks.engine import compiler, engines
 from checks.engine.ccode import Source
-from checks.engine.compiled import OverflowedError, Program
+from checks.engine.compiled import Program
 from checks.engine.engines import Engine
 from checks.engine.layout import Layout
 from checks.engine.reference import Explorer, Limits, Press, Search
@@ -25,7 +25,8 @@ from checks.reduce.reducer import Passes
 from checks.reduce.usage import Part, Regions
 from checks.scenario import Role, Setting, Stage
 from model.lang import expr as ex
-from model.lang.ir import Edge, Kind, Op, State, System, Thread, Update, Variable
+from model.lang.errors import ModelError
+from model.lang.ir import Edge, Kind, Op, State, StateCheck, System, Thread, Update, Variable
 from model.lang.sorts import Int, Ref, Set
 
 from ..reduce.playing import EVERY, cast, variant
@@ -153,6 +154,34 @@ def test_memory_is_bounded() -> None:
 
 
 @needs_cc
+def test_no_memory_at_all_is_unknown() -> None:
+    system, initial = system_of_shoot(2, 1, 2)
+    explorer = shoot_explorer(system)
+    found = Program([explorer], [initial]).run(0, Limits(bytes=1000))
+    assert (found.states, found.why) == (0, "stopped at --max-memory 0M")
+    assert [len(f) for f in found.fired] == [len(c.ops) for c in explorer.all_codes()]
+
+
+@needs_cc
+def test_threads_that_are_the_same_judge_the_checks_of_their_system() -> None:
+    """Systems of one program share what is the same, but not which checks a step may break."""
+    number = Int(0, 3)
+    place = ex.cell("n", (), number)
+    ops = [Op(Kind.STORE, updates=(Update(place, ex.number(k)),)) for k in (1, 2)]
+    edges = tuple(Edge(n, n + 1, op) for n, op in enumerate(ops))
+    thread = Thread("cpu0", "f", (), edges, 0, 2, 3)
+    variables = (Variable("n", (), number),)
+    press = Press(Layout(variables, frozenset(), 1))
+    checks = [StateCheck(f"not_{k}", ex.not_(ex.eq(place, ex.number(k)))) for k in (1, 2, 3)]
+    several = [checks[2:], checks[1:], checks[:2]]
+    explorers = [Explorer(System("s", variables, (thread,), (), tuple(c)), press) for c in several]
+    program = Program(explorers, [{place: 0}] * 3)
+    violated = [set(program.run(n).violations) for n in range(3)]
+    assert violated == [set(), {"not_2"}, {"not_1", "not_2"}]
+    assert violated == [set(e.run({place: 0}).violations) for e in explorers]
+
+
+@needs_cc
 def test_a_value_too_large_for_its_field_is_an_error() -> None:
     """The front end narrows; IR that does not must not change the field beside it."""
     number = Int(0, 3)
@@ -162,7 +191,7 @@ def test_a_value_too_large_for_its_field_is_an_error() -> None:
     system = System("counts", (Variable("n", (), number),), (thread,))
     layout = Layout(system.variables, frozenset(), 1)
     program = Program([Explorer(system, Press(layout))], [{place: 0}])
-    with pytest.raises(OverflowedError, match="does not fit"):
+    with pytest.raises(ModelError, match="does not fit"):
         program.run()
 
 

@@ -119,3 +119,14 @@ def test_the_command() -> None:
     refused = run("uffd_move_batching", "--symmetry")
     assert refused.exit_code == 2
     assert "not exchanged yet" in refused.stderr
+
+
+def test_what_is_not_exchanged_is_said() -> None:
+    size = [
+        word
+        for k, n in {"cpus": 4, "pages": 4, "frames": 6}.items()
+        for word in ("--param", f"{k}={n}")
+    ]
+    said = run("example:shoot", "--symmetry", *size, "--max-states", "100").stdout
+    assert "\nsymmetry  4 of Cpu, 4 of Page are exchanged\n" in said
+    assert "\n          not Frame: there would be more than 5040 orders\n" in said

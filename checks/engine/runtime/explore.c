@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The compiled explorer: breadth first over packed states, as `reference` does it.
+ *
+ * States, violations and counts are those of the reference explorer, in the same order.  The queue
+ * has the keys of states in the order in which they were found, with the number of the state that
+ * each was reached from; the hash table has numbers of states.
+ */
+
+#include "keys.h"
+
+/* -- states ----------------------------------------------------------------------------------- */
+
+/* Note a state; gives whether it is new. */
+static int found(struct explorer *x, const W *key, W hash, uint32_t parent)
+{
+	W at = hash & (x->table_room - 1);
+
+	for (; x->table[at]; at = (at + 1) & (x->table_room - 1))
+		if (same(x->queue + (W)(x->table[at] - 1) * x->words, key, x->words))
+			return 0;
+	if (x->states == x->queue_room && !grow_queue(x, x->queue_room + x->queue_room / 2, x->words))
+		return 0;
+	memcpy(x->queue + x->states * x->words, key, x->words * sizeof(W));
+	x->parent[x->states++] = parent;
+	x->table[at] = (uint32_t)x->states;
+	if (x->states > x->table_room / 4 * 3)
+		grow_table(x, x->table_room * 2);
+	return 1;
+}
+
+static void note(struct explorer *x, unsigned invariant, W state, W depth, int at_step)
+{
+	struct violation *v = &x->violation[invariant];
+
+	if (!v->seen)
+		*v = (struct violation){1, (uint32_t)state, (uint32_t)depth, (uint32_t)at_step};
+}
+
+static void judge(struct explorer *x, const W *state, W which, W number, W depth)
+{
+	const struct system *y = x->system;
+
+	for (unsigned k = 0; k < y->checks; k++)
+		if ((k > 63 || which >> k & 1) && !x->violation[y->check[k].invariant].seen &&
+		    !y->check[k].holds(state))
+			note(x, y->check[k].invariant, number, depth, 0);
+}
+
+/* The state that is likely to be compared soon is fetched meanwhile. */
+static inline void expect(const struct explorer *x, W hash)
+{
+	W at = x->table[hash & (x->table_room - 1)];
+
+	if (at)
+		__builtin_prefetch(x->queue + (at - 1) * x->words);
+}
+
+/* Look up the first successors. */
+static void look_up(struct explorer *x, unsigned count)
+{
+	for (unsigned i = 0; i < count && !x->ran_out; i++) {
+		struct successor *n = &x->successor[i];
+
+		if (i + 8 < count)
+			expect(x, n[8].hash);
+		if (found(x, n->key, n->hash, n->parent) && n->watch) {
+			W key[KEY_WORDS], state[WORDS];
+
+			memcpy(key, x->key, sizeof(key));
+			memcpy(state, x->state, sizeof(state));
+			unfold(x, n->key, key, state);
+			judge(x, state, n->watch, x->states - 1, x->levels);
+		}
+	}
+	x->successors -= count;
+	memmove(x->successor, x->successor + count, x->successors * sizeof(*x->successor));
+	x->mark -= count;
+}
+
+/* -- steps ------------------------------------------------------------------------------------ */
+
+static uint16_t every_word[WORDS + 1];
+
+static void done(struct explorer *x, unsigned number, const uint16_t *words)
+{
+	struct successor *n;
+
+	if (x->successors == x->successor_room) {
+		n = realloc(x->successor, 2 * x->successor_room * sizeof(*n));
+		if (!n) {
+			x->ran_out = STOPPED_MEMORY;
+			return;
+		}
+		x->successor = n;
+		x->successor_room *= 2;
+	}
+	x->firing[number] = 1;
+	n = &x->successor[x->successors++];
+	memcpy(n->key, x->key, sizeof(W) * x->words);
+	n->parent = (uint32_t)x->done;
+	n->watch = x->watch;
+	if (x->orbits) {
+		stand_for(x->orbits, x->changed);
+		words = every_word;
+	}
+	for (; *words != END; words++) {
+		change_key(x, n, *words);
+		x->changed[*words] = x->state[*words];
+	}
+	n->hash = hash_of(n->key, x->words);
+	__builtin_prefetch(&x->table[n->hash & (x->table_room - 1)]);
+}
+
+static void fail(struct explorer *x, unsigned invariant, int stop)
+{
+	if (!x->violation[invariant].seen) {
+		look_up(x, x->mark); /* states that were found before may break it as well */
+		note(x, invariant, x->done, x->levels, 1);
+	}
+	x->stopped |= stop;
+}
+
+/* Carry out what may be done here, and give how much that was; `watch`: the checks of states that
+ * it may change. */
+static unsigned carry_out(struct explorer *x, steps at, W watch)
+{
+	x->mark = x->successors;
+	x->watch = watch;
+	at(x->state, x->changed, x);
+	x->transitions += x->successors - x->mark;
+	return x->successors - x->mark;
+}
+
+static void end(struct explorer *x)
+{
+	const struct system *y = x->system;
+
+	look_up(x, x->successors);
+	for (unsigned i = 0; i < y->threads; i++) {
+		const struct thread *t = y->thread[i];
+
+		if (get(x->state, t->pc, t->pc_width) != t->end) {
+			note(x, DEADLOCK, x->done, x->levels - 1, 0);
+			return;
+		}
+	}
+	for (unsigned k = 0; k < y->finals; k++)
+		if (!x->violation[y->final[k].invariant].seen && !y->final[k].holds(x->state))
+			note(x, y->final[k].invariant, x->done, x->levels - 1, 0);
+}
+
+static void expand(struct explorer *x)
+{
+	const struct system *y = x->system;
+
+	unfold(x, x->queue + x->done * x->words, x->key, x->state);
+	memcpy(x->changed, x->state, sizeof(x->changed));
+	x->moved = x->stopped = 0;
+	for (unsigned i = 0; i < y->threads; i++) {
+		const struct thread *t = y->thread[i];
+		W pc = (W)get(x->state, t->pc, t->pc_width);
+
+		x->firing = x->fired[i];
+		if (t->at[pc] && carry_out(x, t->at[pc], t->watch[pc]))
+			x->moved = 1;
+	}
+	if (y->rule) {
+		x->firing = x->fired[y->threads];
+		if (carry_out(x, y->rule, ~(W)0) && y->software)
+			x->moved = 1;
+	}
+	if (!x->moved && !x->stopped)
+		end(x);
+	if (x->successors > 128)
+		look_up(x, x->successors);
+	x->done++;
+}
+
+/* -- what is called from outside ---------------------------------------------------------------- */
+
+void explore_close(struct explorer *x)
+{
+	if (!x)
+		return;
+	for (unsigned i = 0; x->fired && i <= x->system->threads; i++)
+		free(x->fired[i]);
+	free(x->fired);
+	free(x->queue);
+	free(x->parent);
+	free(x->table);
+	free(x->successor);
+	for (unsigned k = 0; k < LEAVES; k++) {
+		free(x->leaf[k].value);
+		free(x->leaf[k].table);
+	}
+	free(x);
+}
+
+/* NULL if there is no memory; `orbits`, if it is not NULL, stays with the caller. */
+struct explorer *explore_open(unsigned number, const W *initial, W max_states, W max_bytes,
+			      const struct orbits *orbits)
+{
+	struct explorer *x = calloc(1, sizeof(*x));
+	const struct system *y = &systems[number];
+	int ok = 1;
+
+	if (!x)
+		return NULL;
+	overflow = 0;
+	for (unsigned i = 0; i < WORDS; i++)
+		every_word[i] = (uint16_t)i;
+	every_word[WORDS] = END;
+	x->orbits = orbits;
+	x->system = y;
+	x->max_states = max_states;
+	x->max_bytes = max_bytes;
+	x->words = 1;
+	x->successor_room = 1024;
+	x->successor = malloc(x->successor_room * sizeof(*x->successor));
+	x->fired = calloc(y->threads + 1, sizeof(*x->fired));
+	for (unsigned i = 0; x->fired && i <= y->threads; i++) {
+		unsigned edges = i < y->threads ? y->thread[i]->edges : y->rules;
+
+		x->fired[i] = calloc(edges + 1, 1);
+		ok &= x->fired[i] != NULL;
+	}
+	ok = ok && x->fired && x->successor;
+	ok = ok && grow_queue(x, 1 << 12, 1) && grow_table(x, 1 << 13) && begin(x, initial);
+	if (!ok) {
+		explore_close(x);
+		return NULL;
+	}
+	found(x, x->key, hash_of(x->key, x->words), 0);
+	judge(x, initial, ~(W)0, 0, 0);
+	x->done = x->level_end = 0;
+	return x;
+}
+
+/* Expand about `budget` states; gives how the search stands. */
+int explore_run(struct explorer *x, W budget)
+{
+	while (x->status == RUNNING) {
+		if (x->done == x->level_end) { /* the first of a level */
+			look_up(x, x->successors);
+			if (x->ran_out)
+				return x->status = x->ran_out;
+			if (x->done == x->states)
+				return x->status = DONE;
+			if (x->states >= x->max_states)
+				return x->status = STOPPED_STATES;
+			x->level_end = x->states;
+			x->in_level = 0;
+			x->levels++;
+		}
+		if (!(++x->in_level & 0xfff)) {
+			look_up(x, x->successors);
+			if (x->states >= x->max_states)
+				return x->status = STOPPED_STATES;
+		}
+		expand(x);
+		if (overflow)
+			return x->status = FIELD_OVERFLOW;
+		if (x->ran_out)
+			return x->status = x->ran_out;
+		if (!--budget)
+			break;
+	}
+	return x->status;
+}
+
+/* states, transitions, levels, bytes */
+void explore_counts(const struct explorer *x, W *counts)
+{
+	counts[0] = x->states;
+	counts[1] = x->transitions;
+	counts[2] = x->levels;
+	counts[3] = used_bytes(x);
+}
+
+/* Whether an invariant is violated; then the state, the depth, and whether at a step. */
+int explore_violation(const struct explorer *x, unsigned invariant, uint32_t *where)
+{
+	const struct violation *v = &x->violation[invariant];
+
+	where[0] = v->state;
+	where[1] = v->depth;
+	where[2] = v->at_step;
+	return (int)v->seen;
+}
+
+const unsigned char *explore_fired(const struct explorer *x, unsigned thread)
+{
+	return x->fired[thread];
+}
+
+/* The words of a state by number, and the number of the state that it was reached from. */
+uint32_t explore_state(const struct explorer *x, uint32_t number, W *state)
+{
+	W key[KEY_WORDS];
+
+	memcpy(key, x->key, sizeof(key));
+	memcpy(state, x->state, sizeof(x->state));
+	unfold(x, x->queue + (W)number * x->words, key, state);
+	return x->parent[number];
+}
+

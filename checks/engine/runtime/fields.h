@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What generated text uses: the fields of a packed state, the forms of functions and of tables.
+ *
+ * GENERATED is the text made from the systems.  It gives WORDS (64-bit words of a state), KEY_WORDS
+ * (those of a key at most), LEAVES with leaf_at[] and first_leaf[] (by word), INVARIANTS (how many
+ * names there are) and systems[].
+ */
+#pragma once
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint64_t W;
+typedef int64_t V;
+
+enum { RUNNING, DONE, STOPPED_STATES, STOPPED_MEMORY, STOPPED_INDEX, FIELD_OVERFLOW };
+
+struct explorer;
+
+static inline W mask_of(unsigned width)
+{
+	return width < 64 ? ((W)1 << width) - 1 : ~(W)0;
+}
+
+/* The code in the field of `width` bits at a bit offset. */
+static inline V get(const W *s, unsigned offset, unsigned width)
+{
+	unsigned word = offset >> 6, bit = offset & 63;
+	W found = s[word] >> bit;
+
+	if (bit + width > 64)
+		found |= s[word + 1] << (64 - bit);
+	return (V)(found & mask_of(width));
+}
+
+static W overflow; /* bits of codes that did not fit into their field */
+
+/* The bits of a code for a field of this width. */
+static inline W fit(V code, unsigned width)
+{
+	overflow |= (W)code & ~mask_of(width);
+	return (W)code;
+}
+
+/* The same at a computed offset, which is outside of the state where an object is None: no step
+ * that is carried out uses what is read there, or writes there. */
+static inline V get_within(const W *s, V offset, unsigned width, V bits)
+{
+	return offset < 0 || offset + width > bits ? 0 : get(s, (unsigned)offset, width);
+}
+
+#define get_at(s, offset, width) get_within(s, offset, width, 64 * WORDS)
+
+static inline void put(W *t, unsigned offset, unsigned width, V code)
+{
+	unsigned word = offset >> 6, bit = offset & 63;
+	W mask = mask_of(width), value = fit(code, width);
+
+	t[word] = (t[word] & ~(mask << bit)) | value << bit;
+	if (bit + width > 64)
+		t[word + 1] = (t[word + 1] & ~(mask >> (64 - bit))) | value >> (64 - bit);
+}
+
+static inline void put_within(W *t, V offset, unsigned width, V code, V bits)
+{
+	if (offset < 0 || offset + width > bits)
+		overflow |= 1;
+	else
+		put(t, (unsigned)offset, width, code);
+}
+
+#define put_at(t, offset, width, code) put_within(t, offset, width, code, 64 * WORDS)
+
+static inline V within(V value, V low, V high)
+{
+	return low <= value && value <= high ? value : low;
+}
+
+/* The operation of this number was carried out on `t`, in these words, up to the END. */
+static void done(struct explorer *x, unsigned number, const uint16_t *words);
+
+#define END 0xffff
+
+/* A check about an invariant fails as an operation is about to be carried out. */
+static void fail(struct explorer *x, unsigned invariant, int stop);
+
+/* What may be done in state `s`; `t` is a copy of it, and so again after done(). */
+typedef void (*steps)(const W *s, W *t, struct explorer *x);
+typedef V (*condition)(const W *s);
+
+struct thread {
+	unsigned pc, pc_width; /* where its program counter is */
+	V end;
+	unsigned edges;
+	const steps *at;       /* by location */
+	const W *watch;        /* by location: the checks of states that its edges may change */
+};
+
+struct judge {
+	unsigned invariant;
+	condition holds;
+};
+
+struct system {
+	unsigned threads, rules, checks, finals;
+	int software;          /* whether rules are more than what hardware does by itself */
+	const struct thread *const *thread;
+	steps rule;            /* or NULL */
+	const struct judge *check, *final;
+};
+
+#define PURE __attribute__((pure))
+#define ONCE __attribute__((noinline))
+#define DEADLOCK 0             /* the number of the invariant that there is none */
+
+/* Where a leaf is in the words of a state. */
+struct leaf {
+	unsigned word, bit, width;
+};

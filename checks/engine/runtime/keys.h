@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * States as keys.
+ *
+ * The words of a state are cut into leaves, most of which take few values: a leaf has a dictionary of
+ * those that were met, and the key has the numbers of them, in as many bits as that takes.  Where a
+ * number does not fit any more, all keys are made again with more room.  A state of one word is its
+ * own key.
+ */
+#pragma once
+
+#include "explorer.h"
+
+#if WORDS > 1
+
+static unsigned bits_for(uint32_t values)
+{
+	unsigned bits = 0;
+
+	while (bits < 32 && (W)1 << bits < values)
+		bits++;
+	return bits;
+}
+
+/* Place leaves of these widths, the widest first, for fewest gaps; gives the words that it takes. */
+static unsigned place(struct dictionary *leaf, const unsigned *bits)
+{
+	unsigned room[KEY_WORDS] = {0}, words = 1;
+
+	for (unsigned wide = 32; wide > 0; wide--)
+		for (unsigned k = 0; k < LEAVES; k++) {
+			unsigned word = 0;
+
+			if (bits[k] != wide)
+				continue;
+			while (room[word] + wide > 64)
+				word++;
+			leaf[k].word = word;
+			leaf[k].bit = room[word];
+			room[word] += wide;
+			if (word >= words)
+				words = word + 1;
+		}
+	for (unsigned k = 0; k < LEAVES; k++)
+		leaf[k].width = bits[k];
+	return words;
+}
+
+/* Give each leaf the bits that it needs, and more where it is likely to need that; then what is left
+ * in the words, first to those that took several values, for making all keys again is slow. */
+static unsigned place_leaves(struct dictionary *leaf)
+{
+	unsigned bits[LEAVES], more[LEAVES], words, used = 0;
+
+	for (unsigned k = 0; k < LEAVES; k++) {
+		bits[k] = bits_for(leaf[k].values);
+		bits[k] += bits[k] ? 1 + (leaf[k].values > 64) : 0;
+		if (bits[k] > leaf_at[k].width)
+			bits[k] = leaf_at[k].width;
+		used += bits[k];
+	}
+	words = place(leaf, bits);
+	for (int several = 1; several >= 0; several--)
+		for (unsigned k = 0; k < LEAVES && used + 4 * words < 64 * words; k++)
+			if ((bits[k] > 0) == several && bits[k] < leaf_at[k].width) {
+				memcpy(more, bits, sizeof(more));
+				more[k]++;
+				if (place(leaf, more) > words)
+					continue;
+				bits[k]++;
+				used++;
+			}
+	return place(leaf, bits);
+}
+
+static void set_order(struct explorer *x)
+{
+	uint16_t *next = x->order;
+
+	for (unsigned word = 0; word < x->words; word++)
+		for (unsigned k = 0; k < LEAVES; k++)
+			if (x->leaf[k].width && x->leaf[k].word == word)
+				*next++ = (uint16_t)k;
+	*next = END;
+}
+
+/* Make a key again; `order` is of the leaves that are in the old one. */
+static void move_key(const uint16_t *order, const struct dictionary *old, const struct dictionary *new,
+		     W *key)
+{
+	W made[KEY_WORDS] = {0};
+
+	for (; *order != END; order++) {
+		const struct dictionary *o = &old[*order], *n = &new[*order];
+
+		made[n->word] |= (key[o->word] >> o->bit & mask_of(o->width)) << n->bit;
+	}
+	memcpy(key, made, sizeof(made));
+}
+
+/* Make all keys again, with more room for numbers. */
+static int widen(struct explorer *x)
+{
+	struct dictionary old[LEAVES];
+	unsigned words, before = x->words;
+	uint16_t order[LEAVES + 1];
+	W key[KEY_WORDS];
+
+	memcpy(old, x->leaf, sizeof(old));
+	memcpy(order, x->order, sizeof(order));
+	words = place_leaves(x->leaf);
+	if (words < before)
+		words = before;
+	if (words > before && !grow_queue(x, x->queue_room, words)) {
+		memcpy(x->leaf, old, sizeof(old));
+		return 0;
+	}
+	x->words = words;
+	for (W i = x->states; i-- > 0;) { /* from the end, as keys may grow */
+		memset(key, 0, sizeof(key));
+		memcpy(key, x->queue + i * before, before * sizeof(W));
+		move_key(order, old, x->leaf, key);
+		memcpy(x->queue + i * words, key, words * sizeof(W));
+	}
+	for (unsigned i = 0; i < x->successors; i++)
+		move_key(order, old, x->leaf, x->successor[i].key);
+	for (unsigned i = 0; i < x->successors; i++)
+		x->successor[i].hash = hash_of(x->successor[i].key, words);
+	move_key(order, old, x->leaf, x->key);
+	set_order(x);
+	return grow_table(x, x->table_room);
+}
+
+static int grow_dictionary(struct explorer *x, struct dictionary *d)
+{
+	uint32_t room = d->room ? d->room * 2 : 8;
+	uint32_t *value, *table;
+
+	if (d->room >> 31) {
+		x->ran_out = STOPPED_INDEX;
+		return 0;
+	}
+	if (!may_grow(x, (W)(room - d->room) * 6))
+		return 0;
+	value = realloc(d->value, room / 2 * sizeof(*value));
+	if (value)
+		d->value = value;
+	table = calloc(room, sizeof(*table));
+	if (!value || !table) {
+		free(table);
+		x->ran_out = STOPPED_MEMORY;
+		return 0;
+	}
+	x->leaf_bytes += (W)(room - d->room) * 6;
+	free(d->table);
+	d->table = table;
+	d->room = room;
+	for (uint32_t i = 0; i < d->values; i++) {
+		uint32_t at = (uint32_t)(mixed(d->value[i])) & (room - 1);
+
+		while (table[at])
+			at = (at + 1) & (room - 1);
+		table[at] = i + 1;
+	}
+	return 1;
+}
+
+/* The number of a value of a leaf; 0 if there is no room for one more, and the search stops. */
+static inline uint32_t number_of(struct explorer *x, struct dictionary *d, uint32_t value)
+{
+	uint32_t at = (uint32_t)mixed(value) & (d->room - 1);
+
+	for (; d->table[at]; at = (at + 1) & (d->room - 1))
+		if (d->value[d->table[at] - 1] == value)
+			return d->table[at] - 1;
+	if (d->values == d->room / 2) {
+		if (!grow_dictionary(x, d))
+			return 0;
+		return number_of(x, d, value);
+	}
+	d->value[d->values] = value;
+	d->table[at] = ++d->values;
+	if (d->values - 1 > mask_of(d->width) && !widen(x))
+		return 0;
+	return d->values - 1;
+}
+
+/* Make the key of what the state that is expanded was changed into, in one word. */
+static inline void change_key(struct explorer *x, struct successor *n, unsigned word)
+{
+	W differs = x->changed[word] ^ x->state[word];
+
+	for (unsigned k = first_leaf[word]; differs; k++) {
+		W mask = mask_of(leaf_at[k].width) << leaf_at[k].bit;
+		struct dictionary *d = &x->leaf[k];
+		uint32_t number;
+
+		if (!(differs & mask))
+			continue;
+		differs &= ~mask;
+		number = number_of(x, d, (uint32_t)((x->changed[word] & mask) >> leaf_at[k].bit));
+		n->key[d->word] &= ~(mask_of(d->width) << d->bit);
+		n->key[d->word] |= (W)number << d->bit;
+	}
+}
+
+/* Make `state`, whose key is `key`, that of another key. */
+static void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
+{
+	for (const uint16_t *k = x->order; *k != END; k++) {
+		const struct dictionary *d = &x->leaf[*k];
+		W mask = mask_of(d->width) << d->bit, at = leaf_at[*k].bit;
+		W *word = &state[leaf_at[*k].word];
+
+		if ((wanted[d->word] ^ key[d->word]) & mask)
+			*word = (*word & ~(mask_of(leaf_at[*k].width) << at)) |
+				(W)d->value[(wanted[d->word] & mask) >> d->bit] << at;
+	}
+	memcpy(key, wanted, x->words * sizeof(W));
+}
+
+/* Make the first state the one that is expanded. */
+static int begin(struct explorer *x, const W *initial)
+{
+	memcpy(x->state, initial, sizeof(x->state));
+	x->order[0] = END;
+	for (unsigned k = 0; k < LEAVES; k++) {
+		W word = initial[leaf_at[k].word] >> leaf_at[k].bit;
+
+		if (!grow_dictionary(x, &x->leaf[k]))
+			return 0;
+		number_of(x, &x->leaf[k], (uint32_t)(word & mask_of(leaf_at[k].width)));
+	}
+	return 1;
+}
+
+#else
+
+static inline void change_key(struct explorer *x, struct successor *n, unsigned word)
+{
+	n->key[word] = x->changed[word];
+}
+
+static void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
+{
+	(void)x;
+	state[0] = key[0] = wanted[0];
+}
+
+static int begin(struct explorer *x, const W *initial)
+{
+	x->state[0] = x->key[0] = initial[0];
+	return 1;
+}
+
+#endif
