@@ -128,10 +128,13 @@ def _guarded(tree: ast.FunctionDef, call: str, nth: int = 0) -> _Place:
 
 def siblings(tree: ast.FunctionDef, call: str, nth: int, later: str, later_nth: int) -> bool:
     """Whether a call comes before another one in the same block, each with the `if` that guards
-    nothing else, so that it may be moved after that one."""
+    nothing else, so that it may be moved after that one.  What runs once, for `break` to leave it,
+    counts as part of the block that it is in."""
     block, one = _guarded(tree, call, nth)
     other_block, two = _guarded(tree, later, later_nth)
-    return block is other_block and one is not two and block.index(one) < block.index(two)
+    if block is not other_block and isinstance(block[-1], ast.Break):
+        one = next((s for s in other_block if isinstance(s, ast.While) and s.body is block), one)
+    return one in other_block and one is not two and other_block.index(one) < other_block.index(two)
 
 
 def _branch(tree: ast.FunctionDef, test: str, nth: int) -> tuple[list[ast.stmt], ast.If]:
