@@ -41,4 +41,8 @@ def replay(line: str) -> list[Trace]:
             instead="the model may have changed since; decide the patch again",
         )  # fmt: skip
     broken = runner.failures(done[-1]) if done else runner.interpreter.broken(runner.start)
-    return [describe(play, REGISTRY[name], runner, done, 0) for name in broken if name in REGISTRY]
+    return [
+        describe(play, REGISTRY[name], runner, done, 0, fewest=False)
+        for name in broken
+        if name in REGISTRY
+    ]

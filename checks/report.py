@@ -145,13 +145,15 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
             cells = tuple(verdict(i, here) for i in question.chosen)
             columns.append(Column(side, arch, here, cells))
     selected = [c for c in columns if c.side is question.subject.selected]
-    traces, missing = _traces(selected, verdicts)
+    traces, missing = _traces(selected, verdicts, question.limits)
     return Report(
         question, tuple(columns), tuple(traces), tuple(missing), verdicts.known, verdicts.why
     )
 
 
-def _traces(columns: Sequence[Column], verdicts: Verdicts) -> tuple[list[Trace], list[Missing]]:
+def _traces(
+    columns: Sequence[Column], verdicts: Verdicts, limits: Limits
+) -> tuple[list[Trace], list[Missing]]:
     """One trace for each invariant that the selected side violates, on the first architecture."""
     traces: list[Trace] = []
     missing: list[Missing] = []
@@ -162,24 +164,26 @@ def _traces(columns: Sequence[Column], verdicts: Verdicts) -> tuple[list[Trace],
             if cell.verdict is not Verdict.VIOLATED or name in told:
                 continue
             told.add(name)
-            trace = trace_of(cell.worst[0].play, cell.invariant, verdicts)
+            trace = trace_of(cell.worst[0].play, cell.invariant, verdicts, limits)
             if trace is None:
-                missing.append(Missing(cell, "the search for the shortest one was given up"))
+                missing.append(Missing(cell, "the search for one stopped at a limit"))
             else:
                 traces.append(trace)
     return traces, missing
 
 
-def trace_of(play: Play, invariant: Invariant, verdicts: Verdicts) -> Trace | None:
+def trace_of(play: Play, invariant: Invariant, verdicts: Verdicts, limits: Limits) -> Trace | None:
     """The trace of a violation, carried out again if its schedule is known."""
     known = verdicts.schedule(play, invariant)
     if known is not None:
-        again = carried_out(play, invariant, read_schedule(known[0]).ticks, known[1])
+        line, states, fewest = known
+        ticks = read_schedule(line).ticks
+        again = carried_out(play, invariant, ticks, states, fewest=fewest)
         if again is not None:
             return again
-    trace = find_trace(play, invariant)
+    trace = find_trace(play, invariant, limits)
     if trace is not None:
-        verdicts.keep_schedule(play, invariant, trace.schedule, trace.states)
+        verdicts.keep_schedule(play, invariant, (trace.schedule, trace.states, trace.fewest))
     return trace
 
 

@@ -147,7 +147,7 @@ def necessity(
     say(ledger_lines(subject, asked, rows))
     for row in rows if trace else ():
         if row.play is not None:
-            found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts)
+            found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts, limits)
             if found is not None:
                 say(["", row.step.name, *trace_lines(found), replay_line(found)])
     sys.exit(UNKNOWN if any(r.need is Need.UNDECIDED for r in rows) else 0)

@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 PACKAGES = ("model", "invariants", "checks")
 
+Found = tuple[str, int, bool]
+"""The line of a trace, how many states were visited to find it, and whether it is the shortest."""
+
 _TABLE = "CREATE TABLE IF NOT EXISTS found (tool TEXT, key TEXT PRIMARY KEY, value BLOB)"
 _AT_ONCE = 500
 """Keys in one question to the database."""
@@ -65,20 +68,20 @@ class Verdicts:
             if _can_keep(play) and finding.why in ("", limits.too_many_states())
         })  # fmt: skip
 
-    def schedule(self, play: Play, invariant: Invariant) -> tuple[str, int] | None:
-        """The line of the trace of a violation, and how many states were visited to find it."""
+    def schedule(self, play: Play, invariant: Invariant) -> Found | None:
+        """What was found when a trace was looked for."""
         if not _can_keep(play):
             return None
         text = self._look_up([self._trace_key(play, invariant)])
         for line in text.values():
-            schedule, states = json.loads(line)
-            return str(schedule), int(states)
+            schedule, states, fewest = json.loads(line)
+            return str(schedule), int(states), bool(fewest)
         return None
 
-    def keep_schedule(self, play: Play, invariant: Invariant, line: str, states: int) -> None:
-        """Keep the line of a trace."""
+    def keep_schedule(self, play: Play, invariant: Invariant, found: Found) -> None:
+        """Keep it."""
         if _can_keep(play):
-            self._write({self._trace_key(play, invariant): json.dumps([line, states])})
+            self._write({self._trace_key(play, invariant): json.dumps(found)})
 
     # -- keys ----------------------------------------------------------------------------------
 

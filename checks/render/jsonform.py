@@ -6,8 +6,8 @@ of a patch: patch, recognised, exit, and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
 results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, witness,
            worst[] (names of scenarios)
-traces[]   invariant, scenario, statements, switches, states, schedule, columns[], stale[], held[],
-           steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
+traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
+           held[], steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
 missing[]  invariant, scenario, why
 assumptions[]
 """
@@ -108,6 +108,7 @@ def _trace(trace: Trace) -> dict[str, Any]:
         "statements": trace.statements,
         "switches": trace.switches,
         "states": trace.states,
+        "fewest": trace.fewest,
         "schedule": trace.schedule,
         "columns": list(trace.columns),
         "stale": list(trace.stale),

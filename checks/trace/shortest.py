@@ -8,11 +8,12 @@ reference explorer; a merged step costs as many statements as it was made of.
 from __future__ import annotations
 
 import heapq
+import itertools
 from dataclasses import dataclass, field
 
 from model.lang.ir import Edge, State
 
-from ..engine.reference import DEADLOCK, Explorer
+from ..engine.reference import DEADLOCK, Explorer, Search
 from .visible import count
 
 
@@ -35,7 +36,8 @@ class Path:
     moves: list[Move] = field(default_factory=list)
     states: int = 0
     found: bool = True
-    """`states` were visited to know that it is the shortest, or, if not `found`, that none is."""
+    """`states` were visited to find it, or, if not `found`, to know that there is none."""
+    fewest: bool = True
 
 
 Node = tuple[int, int]
@@ -54,6 +56,20 @@ class Shortest:
     def find(self, initial: State, most: int) -> Path | None:
         """The path, or None if more than `most` states would have to be visited."""
         return self._run(self._explorer.pack(initial), most)
+
+    def along(self, search: Search) -> Path:
+        """The moves along the states that lead to the violation that a search found."""
+        violation = search.violations.get(self._invariant)
+        if violation is None:
+            return Path(states=search.states, found=False)
+        states = search.path(violation.state)
+        moves = [
+            next(move for move, _, new, _ in self._moves(before) if new == after)
+            for before, after in itertools.pairwise(states)
+        ]
+        if violation.at_step:
+            moves.append(next(move for move, _, _, failed in self._moves(states[-1]) if failed))
+        return Path(moves, search.states, fewest=False)
 
     def _run(self, start: int, most: int) -> Path | None:
         first: Node = (start, RULE)

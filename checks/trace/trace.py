@@ -13,7 +13,7 @@ from model.lang.ir import Call, Site
 from model.lang.sorts import Set
 
 from ..decide import Play, Theatre
-from ..engine.reference import DEADLOCK
+from ..engine.reference import DEADLOCK, Limits
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
 from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
@@ -47,11 +47,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Trace:
-    """The shortest run that breaks an invariant, or one that was carried out again.
+    """A run that breaks an invariant, with the fewest statements if it says so.
 
     `rows` end with the one that does.  `pending` says where the other threads stand, `stale` what
     caches hold that no entry permits, `held` who holds what at the end.  `states` were visited to
-    know that it is the shortest; 0 if it was carried out again.
+    find it; 0 if it was carried out again.
     """
 
     invariant: Invariant
@@ -63,6 +63,7 @@ class Trace:
     held: tuple[str, ...]
     switches: int
     states: int
+    fewest: bool
     schedule: str
 
     @property
@@ -70,19 +71,22 @@ class Trace:
         return sum(1 for r in self.rows if r.site is not None)
 
 
-def find_trace(play: Play, invariant: Invariant) -> Trace | None:
-    """The trace of a violation; None if the search for it gave up.
+def find_trace(play: Play, invariant: Invariant, limits: Limits = Limits()) -> Trace | None:
+    """The trace of a violation; None if the search for it stopped at a limit.
 
-    UnfaithfulError if what the reduced system shows does not replay.
+    Where too many states would have to be visited to know the shortest one, it is the first that
+    the explorer finds.  UnfaithfulError if what the reduced system shows does not replay.
     """
     theatre = Theatre([invariant])
     for movers in (True, False):  # as `Theatre.play`: they may rest on a discipline that is broken
         stage = theatre.stage(play, movers=movers)
-        path = Shortest(stage.explorer(play.cast, play.role), invariant.name).find(
-            stage.initial(play.cast), MOST_STATES
-        )
+        shortest = Shortest(stage.explorer(play.cast, play.role), invariant.name)
+        path = shortest.find(stage.initial(play.cast), MOST_STATES)
         if path is None:
-            return None
+            _, search = stage.search(play.cast, play.role, limits)
+            if search.why and invariant.name not in search.violations:
+                return None
+            path = shortest.along(search)
         if path.found:
             break
     else:
@@ -91,11 +95,11 @@ def find_trace(play: Play, invariant: Invariant) -> Trace | None:
         )
     runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
     done = expand(runner, path.moves, invariant.name)
-    return describe(play, invariant, runner, done, path.states)
+    return describe(play, invariant, runner, done, path.states, fewest=path.fewest)
 
 
 def carried_out(
-    play: Play, invariant: Invariant, ticks: Sequence[Tick], states: int
+    play: Play, invariant: Invariant, ticks: Sequence[Tick], states: int, *, fewest: bool = True
 ) -> Trace | None:
     """The trace of a violation whose ticks are known; None if they do not lead to it."""
     stage = Theatre([invariant]).stage(play)
@@ -103,12 +107,13 @@ def carried_out(
     done = runner.run(ticks)
     if not done or invariant.name not in runner.failures(done[-1]):
         return None
-    return describe(play, invariant, runner, done, states)
+    return describe(play, invariant, runner, done, states, fewest=fewest)
 
 
 def describe(
-    play: Play, invariant: Invariant, runner: Runner, done: Sequence[Done], states: int
-) -> Trace:
+    play: Play, invariant: Invariant, runner: Runner, done: Sequence[Done], states: int, *,
+    fewest: bool,
+) -> Trace:  # fmt: skip
     """A run in rows."""
     known = {v.name: v for v in runner.system.variables}
     pending = _pending(runner, done, invariant)
@@ -124,7 +129,7 @@ def describe(
         tuple(f"{cpu(t.name)} {t.routine}()" for t in runner.system.threads),
         tuple(pending), tuple(stale),
         tuple(f"{who} {what}" for who, what in held if what),
-        switches, states, write_schedule(play, [d.tick for d in done]),
+        switches, states, fewest, write_schedule(play, [d.tick for d in done]),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from checks.decide import Play
+from checks.engine import compiler, engines
 from checks.mutate import cast_of, mutants_of, role
 from checks.render.columns import WIDTH
 from checks.render.tracetext import LINES, trace_lines
@@ -52,3 +53,25 @@ def test_trace_of_a_mutant(name: str) -> None:
     assert repeated.rows == trace.rows
     assert any("(fewest)" in line for line in lines)
     assert not any("(fewest)" in line for line in trace_lines(repeated))
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize("name", ["no flush", "PTLs in argument order", "index not updated"])
+def test_where_the_shortest_is_too_far_a_trace_is_found_all_the_same(
+    name: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A violation in a state, a deadlock, and one at a step."""
+    if engine == "compiled" and not compiler.present():
+        pytest.skip("no C compiler")
+    mutant = MUTANTS[name]
+    play = Play(cast_of(PATCH, mutant), role(PATCH, mutant), mutant.archs[0])
+    invariant = REGISTRY[mutant.breaks[0]]
+    shortest = find_trace(play, invariant)
+    monkeypatch.setattr("checks.trace.trace.MOST_STATES", 0)
+    monkeypatch.setattr(engines, "LARGE", 1 if engine == "compiled" else 1_000_000)
+    trace = find_trace(play, invariant)
+    assert shortest is not None
+    assert trace is not None
+    assert (trace.invariant, trace.fewest) == (invariant, False)
+    assert trace.statements >= shortest.statements
+    assert any("(perhaps not the fewest)" in line for line in trace_lines(trace))
