@@ -2,8 +2,8 @@
 """Our explorers against SPIN, rumur and TLC, in one run: ``python -m tests.bench [--peers DIR]``.
 
 Times are of the processor, without building, which has a column of its own.  SPIN is given texts
-that were written by hand (`shoot`, `mover.pml`), and our export of `shoot`.  `mover.pml` is no
-translation of our mover: there the times for a state are to be compared.  DIR may have shoot.m for
+that were written by hand (`shoot`, `mover.pml`), and our export of `shoot` and of two systems of
+movers.  `mover.pml` is no translation of our mover: there the times for a state are to be compared.  DIR may have shoot.m for
 rumur and shoot.tla with shoot.cfg for TLC (whose jar TLA2TOOLS names), for `shoot(3,2,3)`.
 """
 
@@ -155,7 +155,13 @@ def main(arguments: list[str]) -> int:
         show("shoot(3,2,3)  TLC", lambda: tlc(peers))
     for text in CASTS:
         explorer, initial = cast(text)
-        show(text.replace("ptl=different/", ""), lambda: ours(explorer, initial))  # noqa: B023
+        name = text.replace("ptl=different/", "").partition("/init")[0]
+        mine = show(f"{name}  compiled", lambda: ours(explorer, initial))  # noqa: B023
+        if has_spin and 10**6 <= mine.states < 10**7:
+            written = promela(explorer.system, initial)
+            theirs = show("  the same  SPIN, our export", lambda: spin(written))  # noqa: B023
+            assert theirs.states == mine.states
+            print(f"  SPIN takes {theirs.seconds / mine.seconds:.1f} times as long")
     if has_spin:
         mover = Path(__file__).with_name("mover.pml").read_text()
         for pages in (3, 4):

@@ -11,24 +11,6 @@
 
 /* -- states ----------------------------------------------------------------------------------- */
 
-/* Note a state; gives whether it is new. */
-static int found(struct explorer *x, const W *key, W hash, uint32_t parent)
-{
-	W at = hash & (x->table_room - 1);
-
-	for (; x->table[at]; at = (at + 1) & (x->table_room - 1))
-		if (same(x->queue + (W)(x->table[at] - 1) * x->words, key, x->words))
-			return 0;
-	if (x->states == x->queue_room && !grow_queue(x, x->queue_room + x->queue_room / 2, x->words))
-		return 0;
-	memcpy(x->queue + x->states * x->words, key, x->words * sizeof(W));
-	x->parent[x->states++] = parent;
-	x->table[at] = (uint32_t)x->states;
-	if (x->states > x->table_room / 4 * 3)
-		grow_table(x, x->table_room * 2);
-	return 1;
-}
-
 static void note(struct explorer *x, unsigned invariant, W state, W depth, int at_step)
 {
 	struct violation *v = &x->violation[invariant];
@@ -47,15 +29,6 @@ static void judge(struct explorer *x, const W *state, W which, W number, W depth
 			note(x, y->check[k].invariant, number, depth, 0);
 }
 
-/* The state that is likely to be compared soon is fetched meanwhile. */
-static inline void expect(const struct explorer *x, W hash)
-{
-	W at = x->table[hash & (x->table_room - 1)];
-
-	if (at)
-		__builtin_prefetch(x->queue + (at - 1) * x->words);
-}
-
 /* Look up the first successors. */
 static void look_up(struct explorer *x, unsigned count)
 {
@@ -63,7 +36,7 @@ static void look_up(struct explorer *x, unsigned count)
 		struct successor *n = &x->successor[i];
 
 		if (i + 8 < count)
-			expect(x, n[8].hash);
+			expect_state(x, n[8].hash);
 		if (found(x, n->key, n->hash, n->parent) && n->watch) {
 			W key[KEY_WORDS], state[WORDS];
 
@@ -109,7 +82,7 @@ static void done(struct explorer *x, unsigned number, const uint16_t *words)
 		x->changed[*words] = x->state[*words];
 	}
 	n->hash = hash_of(n->key, x->words);
-	__builtin_prefetch(&x->table[n->hash & (x->table_room - 1)]);
+	expect_bucket(x, n->hash);
 }
 
 static void fail(struct explorer *x, unsigned invariant, int stop)
@@ -186,9 +159,9 @@ void explore_close(struct explorer *x)
 	for (unsigned i = 0; x->fired && i <= x->system->threads; i++)
 		free(x->fired[i]);
 	free(x->fired);
-	free(x->queue);
-	free(x->parent);
-	free(x->table);
+	give_back(x->queue, x->queue_bytes);
+	give_back(x->parent, x->parent_bytes);
+	give_back(x->table, x->buckets * sizeof(struct bucket));
 	free(x->successor);
 	for (unsigned k = 0; k < LEAVES; k++) {
 		free(x->leaf[k].value);
@@ -196,6 +169,8 @@ void explore_close(struct explorer *x)
 	}
 	free(x);
 }
+
+#define MOST_BYTES ((W)1 << 40)  /* of keys */
 
 /* NULL if there is no memory; `orbits`, if it is not NULL, stays with the caller. */
 struct explorer *explore_open(unsigned number, const W *initial, W max_states, W max_bytes,
@@ -226,7 +201,10 @@ struct explorer *explore_open(unsigned number, const W *initial, W max_states, W
 		ok &= x->fired[i] != NULL;
 	}
 	ok = ok && x->fired && x->successor;
-	ok = ok && grow_queue(x, 1 << 12, 1) && grow_table(x, 1 << 13) && begin(x, initial);
+	x->queue_bytes = max_bytes < MOST_BYTES ? max_bytes : MOST_BYTES;
+	x->parent_bytes = 4 * (W)UINT32_MAX;
+	ok = ok && (x->queue = reserve(&x->queue_bytes)) && (x->parent = reserve(&x->parent_bytes));
+	ok = ok && grow_queue(x, 1 << 12, 1) && grow_table(x, 1 << 10) && begin(x, initial);
 	if (!ok) {
 		explore_close(x);
 		return NULL;

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "explorer.h"
+#include "store.h"
 
 #if WORDS > 1
 
@@ -46,30 +46,37 @@ static unsigned place(struct dictionary *leaf, const unsigned *bits)
 	return words;
 }
 
-/* Give each leaf the bits that it needs, and more where it is likely to need that; then what is left
- * in the words, first to those that took several values, for making all keys again is slow. */
+/* How much a leaf is in want of bits that it does not need yet: those that took many values are the
+ * likeliest to take more, and those that took one never may. */
+static unsigned want(const struct dictionary *leaf)
+{
+	return leaf->values > 64 ? 3 : leaf->values > 1 ? 2 : 1;
+}
+
+/* Give each leaf the bits that it needs, and then what is left in the words, for making all keys
+ * again is slow. */
 static unsigned place_leaves(struct dictionary *leaf)
 {
 	unsigned bits[LEAVES], more[LEAVES], words, used = 0;
 
 	for (unsigned k = 0; k < LEAVES; k++) {
 		bits[k] = bits_for(leaf[k].values);
-		bits[k] += bits[k] ? 1 + (leaf[k].values > 64) : 0;
-		if (bits[k] > leaf_at[k].width)
-			bits[k] = leaf_at[k].width;
 		used += bits[k];
 	}
 	words = place(leaf, bits);
-	for (int several = 1; several >= 0; several--)
-		for (unsigned k = 0; k < LEAVES && used + 4 * words < 64 * words; k++)
-			if ((bits[k] > 0) == several && bits[k] < leaf_at[k].width) {
-				memcpy(more, bits, sizeof(more));
-				more[k]++;
-				if (place(leaf, more) > words)
-					continue;
-				bits[k]++;
-				used++;
-			}
+	if (used + 4 * words > 64 * words)
+		words++;
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned wanted = 3; wanted > 0; wanted--)
+			for (unsigned k = 0; k < LEAVES && used + 2 * words < 64 * words; k++)
+				if (want(&leaf[k]) == wanted && bits[k] < leaf_at[k].width) {
+					memcpy(more, bits, sizeof(more));
+					more[k]++;
+					if (place(leaf, more) > words)
+						continue;
+					bits[k]++;
+					used++;
+				}
 	return place(leaf, bits);
 }
 
@@ -77,23 +84,54 @@ static void set_order(struct explorer *x)
 {
 	uint16_t *next = x->order;
 
-	for (unsigned word = 0; word < x->words; word++)
+	for (unsigned word = 0; word < x->words; word++) {
+		x->part[word] = (uint16_t)(next - x->order);
 		for (unsigned k = 0; k < LEAVES; k++)
 			if (x->leaf[k].width && x->leaf[k].word == word)
 				*next++ = (uint16_t)k;
+	}
+	x->part[x->words] = (uint16_t)(next - x->order);
 	*next = END;
 }
 
-/* Make a key again; `order` is of the leaves that are in the old one. */
-static void move_key(const uint16_t *order, const struct dictionary *old, const struct dictionary *new,
-		     W *key)
+/* The bits of a key that go from one word to another, as far to the left, or if negative right. */
+struct move {
+	unsigned from, to;
+	int left;
+	W mask;
+};
+
+/* How keys are to be made again; `order` is of the leaves that are in the old ones. */
+static unsigned moves_of(const uint16_t *order, const struct dictionary *old,
+			 const struct dictionary *new, struct move *moves)
 {
-	W made[KEY_WORDS] = {0};
+	unsigned count = 0;
 
 	for (; *order != END; order++) {
 		const struct dictionary *o = &old[*order], *n = &new[*order];
+		struct move made = {o->word, n->word, (int)n->bit - (int)o->bit,
+				    mask_of(o->width) << o->bit};
+		unsigned i = 0;
 
-		made[n->word] |= (key[o->word] >> o->bit & mask_of(o->width)) << n->bit;
+		while (i < count && (moves[i].from != made.from || moves[i].to != made.to ||
+				     moves[i].left != made.left))
+			i++;
+		if (i == count)
+			moves[count++] = made;
+		else
+			moves[i].mask |= made.mask;
+	}
+	return count;
+}
+
+static inline void move_key(const struct move *moves, unsigned count, W *key)
+{
+	W made[KEY_WORDS] = {0};
+
+	for (const struct move *m = moves; m < moves + count; m++) {
+		W bits = key[m->from] & m->mask;
+
+		made[m->to] |= m->left < 0 ? bits >> -m->left : bits << m->left;
 	}
 	memcpy(key, made, sizeof(made));
 }
@@ -102,7 +140,8 @@ static void move_key(const uint16_t *order, const struct dictionary *old, const 
 static int widen(struct explorer *x)
 {
 	struct dictionary old[LEAVES];
-	unsigned words, before = x->words;
+	struct move moves[LEAVES];
+	unsigned words, count, before = x->words;
 	uint16_t order[LEAVES + 1];
 	W key[KEY_WORDS];
 
@@ -116,31 +155,38 @@ static int widen(struct explorer *x)
 		return 0;
 	}
 	x->words = words;
+	count = moves_of(order, old, x->leaf, moves);
 	for (W i = x->states; i-- > 0;) { /* from the end, as keys may grow */
 		memset(key, 0, sizeof(key));
 		memcpy(key, x->queue + i * before, before * sizeof(W));
-		move_key(order, old, x->leaf, key);
+		move_key(moves, count, key);
 		memcpy(x->queue + i * words, key, words * sizeof(W));
 	}
 	for (unsigned i = 0; i < x->successors; i++)
-		move_key(order, old, x->leaf, x->successor[i].key);
+		move_key(moves, count, x->successor[i].key);
 	for (unsigned i = 0; i < x->successors; i++)
 		x->successor[i].hash = hash_of(x->successor[i].key, words);
-	move_key(order, old, x->leaf, x->key);
+	move_key(moves, count, x->key);
 	set_order(x);
-	return grow_table(x, x->table_room);
+	return grow_table(x, x->buckets);
+}
+
+static inline uint32_t slot_of(const struct dictionary *d, uint32_t value)
+{
+	return value * 0x9e3779b1u >> d->shift;
 }
 
 static int grow_dictionary(struct explorer *x, struct dictionary *d)
 {
 	uint32_t room = d->room ? d->room * 2 : 8;
-	uint32_t *value, *table;
+	struct entry *table;
+	uint32_t *value;
 
 	if (d->room >> 31) {
 		x->ran_out = STOPPED_INDEX;
 		return 0;
 	}
-	if (!may_grow(x, (W)(room - d->room) * 6))
+	if (!may_grow(x, (W)(room - d->room) * ENTRY_BYTES))
 		return 0;
 	value = realloc(d->value, room / 2 * sizeof(*value));
 	if (value)
@@ -151,16 +197,17 @@ static int grow_dictionary(struct explorer *x, struct dictionary *d)
 		x->ran_out = STOPPED_MEMORY;
 		return 0;
 	}
-	x->leaf_bytes += (W)(room - d->room) * 6;
+	x->leaf_bytes += (W)(room - d->room) * ENTRY_BYTES;
 	free(d->table);
 	d->table = table;
 	d->room = room;
+	d->shift = 32 - bits_for(room);
 	for (uint32_t i = 0; i < d->values; i++) {
-		uint32_t at = (uint32_t)(mixed(d->value[i])) & (room - 1);
+		uint32_t at = slot_of(d, d->value[i]);
 
-		while (table[at])
+		while (table[at].number)
 			at = (at + 1) & (room - 1);
-		table[at] = i + 1;
+		table[at] = (struct entry){d->value[i], i + 1};
 	}
 	return 1;
 }
@@ -168,18 +215,18 @@ static int grow_dictionary(struct explorer *x, struct dictionary *d)
 /* The number of a value of a leaf; 0 if there is no room for one more, and the search stops. */
 static inline uint32_t number_of(struct explorer *x, struct dictionary *d, uint32_t value)
 {
-	uint32_t at = (uint32_t)mixed(value) & (d->room - 1);
+	uint32_t at = slot_of(d, value);
 
-	for (; d->table[at]; at = (at + 1) & (d->room - 1))
-		if (d->value[d->table[at] - 1] == value)
-			return d->table[at] - 1;
+	for (; d->table[at].number; at = (at + 1) & (d->room - 1))
+		if (d->table[at].value == value)
+			return d->table[at].number - 1;
 	if (d->values == d->room / 2) {
 		if (!grow_dictionary(x, d))
 			return 0;
 		return number_of(x, d, value);
 	}
 	d->value[d->values] = value;
-	d->table[at] = ++d->values;
+	d->table[at] = (struct entry){value, ++d->values};
 	if (d->values - 1 > mask_of(d->width) && !widen(x))
 		return 0;
 	return d->values - 1;
@@ -207,16 +254,23 @@ static inline void change_key(struct explorer *x, struct successor *n, unsigned 
 /* Make `state`, whose key is `key`, that of another key. */
 static void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
 {
-	for (const uint16_t *k = x->order; *k != END; k++) {
-		const struct dictionary *d = &x->leaf[*k];
-		W mask = mask_of(d->width) << d->bit, at = leaf_at[*k].bit;
-		W *word = &state[leaf_at[*k].word];
+	for (unsigned word = 0; word < x->words; word++) {
+		W differs = wanted[word] ^ key[word];
 
-		if ((wanted[d->word] ^ key[d->word]) & mask)
-			*word = (*word & ~(mask_of(leaf_at[*k].width) << at)) |
-				(W)d->value[(wanted[d->word] & mask) >> d->bit] << at;
+		if (!differs)
+			continue;
+		for (unsigned i = x->part[word]; i < x->part[word + 1]; i++) {
+			const struct leaf *leaf = &leaf_at[x->order[i]];
+			const struct dictionary *d = &x->leaf[x->order[i]];
+			W mask = mask_of(d->width) << d->bit;
+
+			if (differs & mask)
+				state[leaf->word] =
+					(state[leaf->word] & ~(mask_of(leaf->width) << leaf->bit)) |
+					(W)d->value[(wanted[word] & mask) >> d->bit] << leaf->bit;
+		}
+		key[word] = wanted[word];
 	}
-	memcpy(key, wanted, x->words * sizeof(W));
 }
 
 /* Make the first state the one that is expanded. */
