@@ -3,8 +3,9 @@
 
 Times are of the processor, without building, which has a column of its own.  SPIN is given texts
 that were written by hand (`shoot`, `mover.pml`), and our export of `shoot` and of two systems of
-movers.  `mover.pml` is no translation of our mover: there the times for a state are to be compared.  DIR may have shoot.m for
-rumur and shoot.tla with shoot.cfg for TLC (whose jar TLA2TOOLS names), for `shoot(3,2,3)`.
+movers.  `mover.pml` is no translation of our mover: there the times for a state are to be compared.
+DIR may have shoot.m for rumur and shoot.tla with shoot.cfg for TLC (whose jar TLA2TOOLS names), for
+`shoot(3,2,3)`.
 """
 
 from __future__ import annotations
