@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from invariants import REGISTRY
 from model.kernel.casts import Cast
-from model.lang.ir import Edge, Site
 from model.patches.patch import Patch
 
 from .decide import Play
@@ -31,7 +30,8 @@ class Place:
 
     @classmethod
     def of(cls, access: Access) -> Place:
-        site = _line(access.edge)
+        assert access.edge.site is not None
+        site = access.edge.site.shown()
         call = access.edge.call.name if access.edge.call is not None else "?"
         return cls(site.function, site.line, call, access.place.var)
 
@@ -87,9 +87,3 @@ def _undecided(pair: Pair, names: Sequence[str]) -> Undecided:
         names[pair.first.thread], Place.of(pair.first), Place.of(pair.second),
         Place.of(pair.after), Place.of(pair.before),
     )  # fmt: skip
-
-
-def _line(edge: Edge) -> Site:
-    """The innermost place that is no part of a primitive."""
-    assert edge.site is not None
-    return next((s for s in edge.site.chain() if not s.primitive), edge.site)

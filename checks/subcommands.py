@@ -19,11 +19,14 @@ from .engine.promela import promela
 from .engine.reference import Limits
 from .engine.text import TooWideError
 from .example import shoot_as_promela
+from .locks import Asked as LocksAsked
+from .locks import casts_of, lock_orders
 from .necessity import Asked, Need, chosen_steps, ledger
 from .ordering import default_casts, ordered
 from .render import catalogue
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
+from .render.lockstext import lock_dot, lock_lines
 from .render.orderingtext import ordering_lines
 from .render.progress import Watcher
 from .render.steps import python_source, step_lines
@@ -31,7 +34,7 @@ from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
 from .report import chosen_casts, known_archs, trace_of
 from .scenario import Setting, Stage
-from .subject import EXAMPLES, Subject, by_name, no_such_patch
+from .subject import EXAMPLES, Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
 
 UNKNOWN = 3
@@ -155,6 +158,35 @@ def necessity(
 
 @click.command()
 @click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--mutant", default="", help="A mutant of it, by name.")
+@click.option("--arch", default="x86_64", show_default=True)
+@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
+@click.option("--format", "form", type=click.Choice(["text", "dot"]), default="text")
+@click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
+def locks(
+    patch: str, variant: str, mutant: str, arch: str, scenario: str, form: str, max_states: int
+) -> None:
+    """Which locks are taken while which are held, by line; cycles, and whether they block."""
+    subject = _stored(patch, variant)
+    if mutant:
+        subject = as_mutant(subject, mutant)
+    role = subject.selected.role
+    kernel = role.variant.neighbours_from
+    casts = casts_of(subject.patch.casts, kernel)
+    if scenario:
+        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
+    asked = LocksAsked(role, tuple(casts), known_archs(arch)[0], Limits(max_states))
+    with Watcher() as watch:
+        answer = lock_orders(asked, watch)
+    say(lock_dot(answer) if form == "dot" else lock_lines(asked, answer))
+    if any(c.blocks is not None for c in answer.cycles):
+        sys.exit(1)
+    sys.exit(UNKNOWN if answer.observed.stopped or any(c.why for c in answer.cycles) else 0)
+
+
+@click.command()
+@click.argument("patch")
 @click.option("--format", "form", type=click.Choice(["promela"]), default="promela")
 @click.option("--variant", default="", help="The version; by default the after side.")
 @click.option("--arch", default="x86_64", show_default=True)
@@ -205,4 +237,4 @@ def drift(tree: Path) -> None:
     sys.exit(UNKNOWN if report.differing else 0)
 
 
-SUBCOMMANDS = (list_, show, explain, replay, necessity, export, ordering, drift)
+SUBCOMMANDS = (list_, show, explain, replay, necessity, ordering, locks, export, drift)

@@ -183,6 +183,10 @@ class Site:
             yield here
             here = here.outer
 
+    def shown(self) -> Site:
+        """The innermost place that is no part of a primitive: what a reader looks for."""
+        return next((s for s in self.chain() if not s.primitive), self)
+
 
 @dataclass(frozen=True)
 class Edge:
