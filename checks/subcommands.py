@@ -19,14 +19,11 @@ from .engine.promela import promela
 from .engine.reference import Limits
 from .engine.text import TooWideError
 from .example import shoot_as_promela
-from .locks import Asked as LocksAsked
-from .locks import casts_of, lock_orders
 from .necessity import Asked, Need, chosen_steps, ledger
 from .ordering import default_casts, ordered
 from .render import catalogue
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
-from .render.lockstext import lock_dot, lock_lines
 from .render.orderingtext import ordering_lines
 from .render.progress import Watcher
 from .render.steps import python_source, step_lines
@@ -168,6 +165,10 @@ def locks(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, form: str, max_states: int
 ) -> None:
     """Which locks are taken while which are held, by line; cycles, and whether they block."""
+    from .locks import Asked as LocksAsked  # networkx takes a while to load: not for every command
+    from .locks import casts_of, lock_orders
+    from .render.lockstext import lock_dot, lock_lines
+
     subject = _stored(patch, variant)
     if mutant:
         subject = as_mutant(subject, mutant)
@@ -183,6 +184,38 @@ def locks(
     if any(c.blocks is not None for c in answer.cycles):
         sys.exit(1)
     sys.exit(UNKNOWN if answer.observed.stopped or any(c.why for c in answer.cycles) else 0)
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--mutant", default="", help="A mutant of it, by name, to be compared with the core.")
+@click.option("--arch", default="x86_64", show_default=True)
+@click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
+@click.option("--stats", is_flag=True, help="The time of each obligation.")
+def prove(patch: str, variant: str, mutant: str, arch: str, max_states: int, stats: bool) -> None:
+    """Theorems for any number of CPUs, threads and pages; and that the models agree with them."""
+    from .proofs import prove_patch, prove_shoot  # so does Z3
+    from .render.prooftext import proof_lines
+
+    limits = Limits(max_states)
+    if patch in EXAMPLES:
+        if variant not in ("", "no_ack_wait"):
+            raise ModelError(f"shoot has no variant '{variant}'", instead="no_ack_wait")
+        proofs = prove_shoot(limits, acked=not variant)
+    else:
+        subject = _stored(patch, variant)
+        if mutant:
+            subject = as_mutant(subject, mutant)
+        role = subject.selected.role
+        proofs = prove_patch(subject.patch, role, known_archs(arch)[0], limits)
+        edited = f"; MUTANT: {mutant}" if mutant else ""
+        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}{edited}"])
+    verdicts = set()
+    for proof in proofs:
+        verdicts.add(proof.verdict)
+        say(["", *proof_lines(proof, times=stats)])
+    sys.exit(1 if "FAILED" in verdicts else UNKNOWN if "UNKNOWN" in verdicts else 0)
 
 
 @click.command()
@@ -237,4 +270,6 @@ def drift(tree: Path) -> None:
     sys.exit(UNKNOWN if report.differing else 0)
 
 
-SUBCOMMANDS = (list_, show, explain, replay, necessity, ordering, locks, export, drift)
+SUBCOMMANDS = (
+    list_, show, explain, replay, necessity, ordering, locks, prove, export, drift,
+)  # fmt: skip

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The answer of `prove`."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from ..proofs import Compared, Proof
+from ..symbolic.prove import Proved, Result
+from .columns import WIDTH
+
+
+def proof_lines(proof: Proof, *, times: bool) -> list[str]:
+    """Theorem, core, clauses, obligations, what it assumes, and what it agrees with."""
+    core = proof.core
+    lines: list[str] = []
+    for theorem in core.theorems:
+        lines += _wrapped(f"{proof.verdict:<11}", f"{theorem.name}, for any number of objects")
+        lines += _wrapped("", theorem.says)
+    title = re.split(r"[.]\s", core.doc)[0]
+    lines += _wrapped("core       ", f"{core.name}: {title}.")
+    lines += _wrapped("", f"{len(core.functions)} functions, {len(core.actions)} actions: "
+                          + ", ".join(a.name for a in core.actions))  # fmt: skip
+    lines += _wrapped("invariant  ", "; ".join(f"{c.name}: {c.says}" for c in core.clauses))
+    for text in core.assumes:
+        lines += _wrapped("assumes    ", text)
+    count = len(proof.obligations)
+    done = sum(o.result is Result.PROVED for o in proof.obligations)
+    lines.append(f"{'proofs':<11}{done} of {count} obligations proved")
+    for obligation in proof.obligations:
+        lines += _obligation(obligation, times=times)
+    if times:
+        lines.append(f"{'':11}{sum(o.seconds for o in proof.obligations):.3f} s for all")
+    for name in proof.impossible:
+        lines += _wrapped("", f"the action {name} is impossible under the invariant")
+    agrees = all(c.disagreement is None for c in proof.compared)
+    for name in proof.unseen if agrees else ():
+        lines += _wrapped("vacuous", f"no step of these scenarios is the action {name}")
+    for compared in proof.compared:
+        lines += _comparison(compared)
+    return lines
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    parts = textwrap.wrap(" ".join(text.split()), WIDTH - 11)
+    return [f"{head:<11}{parts[0]}", *(f"{'':11}{part}" for part in parts[1:])]
+
+
+def _obligation(proved: Proved, *, times: bool) -> Iterator[str]:
+    what = f"{proved.obligation.what} keeps {proved.obligation.clause}"
+    if proved.result is not Result.PROVED:
+        yield f"{'':11}{proved.result.value}  {what}"
+        if proved.result is Result.FAILED:
+            yield f"{'':11}  a state of the invariant, which need not be one that is reached:"
+        yield from (f"{'':11}  {line}"[:WIDTH] for line in proved.cause)
+    elif times:
+        yield f"{'':11}{proved.seconds:.3f} s  {what}"
+
+
+def _comparison(compared: Compared) -> Iterator[str]:
+    found, wrong = compared.agreement, compared.disagreement
+    if compared.why:
+        yield from _wrapped("compared", f"{compared.scenario}: not to its end: {compared.why}")
+    elif wrong is None:
+        yield from _wrapped("agrees", f"{compared.scenario}: {compared.states} states are "
+                            f"{found.states} of the core, {found.steps} steps")  # fmt: skip
+    else:
+        yield from _wrapped("DIFFERS", f"{compared.scenario}: {wrong.what}")
+        if wrong.where:
+            yield f"{'':11}{wrong.where}"
+        functions = compared.comparison.core.functions
+        for name, place, one, two in compared.comparison.differences(wrong):
+            if not functions[name].fixed:
+                where = f"{name}({', '.join(map(_short, place))})"
+                change = f" -> {_short(two)}" if one != two else ""
+                yield f"{'':11}  {where} = {_short(one)}{change}"[:WIDTH]
+
+
+def _short(value: object) -> str:
+    """A record by its kind or object, and what is true of it."""
+    if value is None:
+        return "-"
+    text = str(value)
+    match = re.fullmatch(r"\w+\((.*)\)", text)
+    if match is None:
+        return text
+    parts = [part.partition("=") for part in match[1].split(" ")]
+    said = [v for k, _, v in parts if k in ("kind", "frame") and v != "-"]
+    return " ".join([*said, *(k for k, _, v in parts if v == "true")])

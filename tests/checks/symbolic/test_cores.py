@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each core is proved, each clause of it is needed, and what breaks it fails where it should."""
+
+from __future__ import annotations
+
+import pytest
+
+from checks.symbolic.core import Core
+from checks.symbolic.cores import flush, order, rmap, shoot
+from checks.symbolic.prove import Prover, Result
+
+CORES = {c.name: c for c in (shoot.core(), flush.core(), order.core(), rmap.core())}
+
+
+def results(core: Core, *, without: str = "") -> dict[Result, set[tuple[str, str]]]:
+    """The obligations by what became of them."""
+    found: dict[Result, set[tuple[str, str]]] = {result: set() for result in Result}
+    for o in Prover(core, seconds=2, without=[without] if without else []).run():
+        found[o.result].add((o.obligation.what, o.obligation.clause))
+    return found
+
+
+def unproved(core: Core) -> set[tuple[str, str]]:
+    """The obligations that fail; none may be undecided."""
+    found = results(core)
+    assert found[Result.UNKNOWN] == set()
+    return found[Result.FAILED]
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_it_is_proved_of_something(name: str) -> None:
+    core = CORES[name]
+    assert unproved(core) == set()
+    prover = Prover(core)
+    assert [a.name for a in core.actions if not prover.can_fire(a)] == []
+
+
+CLAUSES = [(name, clause.name) for name, core in CORES.items() for clause in core.clauses]
+
+
+@pytest.mark.parametrize(("name", "clause"), CLAUSES)
+def test_each_clause_is_needed(name: str, clause: str) -> None:
+    assert results(CORES[name], without=clause)[Result.FAILED] != set()
+
+
+@pytest.mark.parametrize(
+    ("broken", "fails"),
+    [
+        (shoot.core(flushes=False), {("zap_flush", "stale_is_awaited")}),
+        (shoot.core(acked=False), {("zap_free", "stale_is_awaited")}),
+        (flush.core(flushed_first=False), {("release", "owed_under_the_lock")}),
+        (order.core(by_address=False), {("wait", "waits_upwards")}),
+        (rmap.core(locked=False), {("move", "home_stays_while_walked")}),
+        (rmap.core(cleared=False), {("move", "mapped_at_home")}),
+    ],
+    ids=["no flush", "no wait", "flush late", "any order", "not locked", "not cleared"],
+)
+def test_what_is_left_out_fails_where_it_counts(broken: Core, fails: set[tuple[str, str]]) -> None:
+    assert unproved(broken) == fails
+
+
+def test_a_counterexample_is_small_and_has_names() -> None:
+    found = [o for o in Prover(flush.core(flushed_first=False)).run() if o.result is Result.FAILED]
+    (failed,) = found
+    assert failed.cause == (
+        "with   thread0, lock0",
+        "       ptl(addr0) = lock0",
+        "       holder(lock0) = thread0",
+        "       owed(thread0, addr0, right0)",
+    )
