@@ -2,10 +2,10 @@
 """Which locks a thread holds as it takes another one, in the runs of a scenario.
 
 Every state of a scenario is visited, nothing merged.  What each thread does is then looked at by
-itself: its places and locals, and which lock words its steps change.  From its entry on, that gives
-with which locks held, and from which lines, it comes to each step that takes a lock.  Nothing is
-guessed from the text: an order that is told happens in some run.  What no run of the scenarios
-comes to is told as `unseen`.
+itself: its place, its locals, the locks that it holds, and which lock words its steps change.  From
+its entry on, that gives from which lines it holds what as it comes to a step that takes a lock.
+Nothing is guessed from the text: in some run the one lock is held as the other is taken.  What no
+run of the scenarios comes to is told as `unseen`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from model.kernel.casts import Cast
 from model.kernel.objects import AnonVma, Folio, Mm, Vma
 from model.lang import Kobject, World
 from model.lang import expr as ex
-from model.lang.ir import Role, Thread, Variable
+from model.lang.ir import Role, State, Thread, Variable
 from model.lang.sorts import Ref, Set
 
 from ..engine.engines import Engine
@@ -194,6 +194,10 @@ class _Words:
                     self.words.append(_Word(Lock(kinds[name], name), mode, slot, shared))
         self.mask = sum(w.slot.mask << w.slot.offset for w in self.words)
 
+    def held(self, state: int, who: int) -> int:
+        """The locks that a thread holds, as bits."""
+        return sum(1 << n for n, word in enumerate(self.words) if word.held_by(state, who))
+
     def changes(self, before: int, after: int, who: int) -> Iterator[tuple[_Word, bool]]:
         """The locks that a thread takes (True) or lets go of."""
         if (before ^ after) & self.mask:
@@ -206,8 +210,11 @@ class _Words:
 # -- threads ---------------------------------------------------------------------------------------
 
 
-_Step = tuple[int, int, tuple[tuple[_Word, bool], ...]]
-"""The number of an edge, place and locals after it, and what it does to locks."""
+_Here = tuple[int, int]
+"""A thread's place and locals, and the locks that it holds, as bits by number."""
+
+_Step = tuple[int, _Here, tuple[tuple[_Word, bool], ...]]
+"""The number of an edge, where it leads, and what it does to locks."""
 
 
 class _Walk:
@@ -222,29 +229,37 @@ class _Walk:
         self._own = 0
         for slot in slots:
             self._own |= slot.mask << slot.offset
-        self._steps: dict[int, set[_Step]] = {}
+        self._steps: dict[_Here, set[_Step]] = {}
+        self._holds: dict[int, int] = {}
         self.taken: set[Taken] = set()
         self._look(states)
+
+    def _here(self, state: int) -> _Here:
+        locks = state & self._words.mask
+        held = self._holds.get(locks)
+        if held is None:
+            held = self._holds[locks] = self._words.held(state, self._number + 1)
+        return state & self._own, held
 
     def _look(self, states: Iterable[int]) -> None:
         layout, pc = self._explorer.layout, self._code.seat.pc
         seen = set()
         for state in states:
             at = layout.value(state, pc)
-            here = state & (self._own | self._code.footprints[at])
-            if here in seen:
+            here = self._here(state)
+            known = (state & self._code.footprints[at], here)
+            if known in seen:
                 continue
-            seen.add(here)
+            seen.add(known)
             for number, after in self._code.moves(state, at).taken:
                 locks = tuple(self._words.changes(state, after, self._number + 1))
-                steps = self._steps.setdefault(state & self._own, set())
-                steps.add((number, after & self._own, locks))
+                self._steps.setdefault(here, set()).add((number, self._here(after), locks))
 
-    def orders(self, initial: object) -> set[Order]:
+    def orders(self, initial: State) -> set[Order]:
         """What is taken with what held, on every way from the entry."""
-        first = self._explorer.pack(initial) & self._own  # type: ignore[arg-type]
+        first = self._here(self._explorer.pack(initial))
         found: set[Order] = set()
-        seen: set[tuple[int, frozenset[Taken]]] = {(first, frozenset())}
+        seen: set[tuple[_Here, frozenset[Taken]]] = {(first, frozenset())}
         todo = list(seen)
         while todo:
             at, held = todo.pop()
