@@ -36,7 +36,8 @@ def ledger_lines(subject: Subject, asked: Asked, rows: Sequence[Row]) -> list[st
         for call, why in patch.not_modelled.items():
             lines += _columns(f"{'':6}{call}", f"not modelled: {why}")
     counts = [f"{sum(r.need is need for r in rows)} {need.value}" for need in Need]
-    lines += ["", f"{len(rows)} steps: {', '.join(counts)}; {len(patch.not_modelled)} not modelled"]
+    every = "1 step" if len(rows) == 1 else f"{len(rows)} steps"
+    lines += ["", f"{every}: {', '.join(counts)}; {len(patch.not_modelled)} not modelled"]
     shown = next((r for r in rows if r.need is Need.NEEDED), None)
     if shown is not None:
         lines += [f"trace    check-invariants necessity {role.source} --variant {role.variant.name}"

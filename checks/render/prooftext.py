@@ -19,7 +19,7 @@ def proof_lines(proof: Proof, *, times: bool) -> list[str]:
     for theorem in core.theorems:
         lines += _wrapped(f"{proof.verdict:<11}", f"{theorem.name}, for any number of objects")
         lines += _wrapped("", theorem.says)
-    title = re.split(r"[.]\s", core.doc)[0]
+    title = re.split(r"[.](\s|$)", core.doc)[0]
     lines += _wrapped("core       ", f"{core.name}: {title}.")
     lines += _wrapped("", f"{len(core.functions)} functions, {len(core.actions)} actions: "
                           + ", ".join(a.name for a in core.actions))  # fmt: skip

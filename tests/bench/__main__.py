@@ -115,14 +115,19 @@ def rumur(folder: Path) -> Run:
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
         build = children(["rumur", "--output", "x.c", str(folder / "shoot.m")], made)[1]
-        build += children(["gcc", "-O3", "-w", "-o", "x", "x.c", "-lpthread"], made)[1]
+        build += children(
+            ["gcc", "-O3", "-march=native", "-w", "-o", "x", "x.c", "-lpthread"], made
+        )[1]
         said, seconds = children(["./x"], made)
     return Run(int(re.findall(r"(\d+) states", said)[-1]), seconds, 0.0, build)
 
 
 def tlc(folder: Path) -> Run:
     jar = os.environ["TLA2TOOLS"]
-    said, seconds = children(["java", "-cp", jar, "tlc2.TLC", "shoot.tla"], folder)
+    with tempfile.TemporaryDirectory() as name:  # TLC writes beside what it reads
+        for text in ("shoot.tla", "shoot.cfg"):
+            shutil.copy(folder / text, name)
+        said, seconds = children(["java", "-cp", jar, "tlc2.TLC", "shoot.tla"], Path(name))
     return Run(int(re.findall(r"(\d+) distinct states", said)[-1]), seconds, 0.0, 0.0)
 
 

@@ -97,7 +97,7 @@ def test_the_command() -> None:
     assert ran.exit_code == 0
     assert "136 no flush_tlb_range(src_vma, src_start, src_addr)" in ran.stdout
     assert "needed by flushed_before_ptl_is_released (+1)" in ran.stdout
-    assert "1 steps: 1 needed by, 0 not shown needed in this model, 0 not decided" in ran.stdout
+    assert "1 step: 1 needed by, 0 not shown needed in this model, 0 not decided" in ran.stdout
     assert "\nVIOLATED  " in ran.stdout
     line = next(x for x in ran.stdout.splitlines() if x.startswith("replay"))
     schedule = line.split("'")[1]
