@@ -34,10 +34,11 @@ def _head(trace: Trace) -> list[str]:
     lines += [f"          {part}" for part in relied]
     kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"
     mutant = f", mutant: {play.role.mutant}" if play.role.mutant else ""
+    model = f"{variant.file} {variant.name}{mutant}, {kernel or 'kernel ' + variant.kernel}"
     fewest = "fewest" if trace.fewest else "perhaps not the fewest"
     lines += [
         f"scenario  {play.name}",
-        f"          {variant.file} {variant.name}{mutant}, {kernel or 'kernel ' + variant.kernel}",
+        *(f"          {part}" for part in textwrap.wrap(model, WIDTH - 10)),
         f"trace     {_count(trace.statements, 'statement')}, {_count(trace.switches, 'switch')}"
         + (f" ({fewest}); {trace.states} states visited" if trace.states else "; replayed"),
         "",
