@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -31,8 +32,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Decided:
-    """A cycle, and what the explorer says of deadlock beside the neighbours that it was seen with,
-    from every state: the first scenario in which one is reached, if there is one."""
+    """A cycle, and what the explorer says of deadlock in the scenarios that run its threads: the
+    first in which one is reached, if there is one."""
 
     cycle: Cycle
     plays: tuple[Play, ...]
@@ -64,10 +65,10 @@ def lock_orders(asked: Asked, watch: Watch | None = None) -> Answer:
 
 def _decided(cycle: Cycle, found: Observed, asked: Asked) -> Decided:
     theatre = Theatre([REGISTRY[DEADLOCK]])
-    seen = {tuple(n.name for n in found.orders[o].others) for o in cycle.orders}
-    casts = [c for c in asked.casts if tuple(n.name for n in c.others) in seen and c.others]
+    needed = Counter(o.first.routine for o in cycle.orders)
+    casts = [c for c in asked.casts if found.beside[tuple(n.name for n in c.others)] >= needed]
     plays = tuple(Play(cast, asked.role, asked.arch) for cast in casts)
-    why = ""
+    why = "" if plays else "no scenario that was looked at runs these threads together"
     for play in plays:
         finding: Finding = theatre.play(play, asked.limits)
         if DEADLOCK in finding.violated:

@@ -30,12 +30,14 @@ EXCEPTIONS = {
 """Orders that the comments do not have, and why they are right."""
 
 
+AGAINST = "AGAINST mm/rmap.c, which has the other order"
+
+
 def said_of(first: str, then: str) -> str:
-    """What is documented of taking one kind of lock while another is held; "" if nothing is, and
-    "against" if the other way is."""
+    """What is documented of taking one kind of lock while another is held; "" if nothing is."""
     if (first, then) in EXCEPTIONS:
         return EXCEPTIONS[first, then]
     if first in OUTERMOST_FIRST and then in OUTERMOST_FIRST and first != then:
         right = OUTERMOST_FIRST.index(first) < OUTERMOST_FIRST.index(then)
-        return "mm/rmap.c" if right else "against"
+        return "mm/rmap.c" if right else AGAINST
     return ""

@@ -19,7 +19,8 @@ import networkx as nx
 from .observed import Order
 
 LONGEST = 4
-"""Orders of a cycle, at most."""
+"""Orders of a cycle of locks, at most; one of locks of several kinds is one of kinds as well, and
+those may be of any length."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,16 @@ def cycles(orders: Iterable[Order]) -> list[Cycle]:
     found: list[Cycle] = []
     for key in (_names, _kinds):
         known = {frozenset(c.kinds) for c in found}
-        between: dict[tuple[str, str], list[Order]] = {}
+        between: dict[tuple[str, str], dict[tuple[str, str], Order]] = {}
         for order in sorted(all_orders):
-            between.setdefault(key(order), []).append(order)
+            modes = between.setdefault(key(order), {})
+            modes.setdefault((order.first.mode, order.then.mode), order)
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_edges_from(pair for pair in between if pair[0] != pair[1])
-        for nodes in sorted(map(_from_the_least, nx.simple_cycles(graph, length_bound=LONGEST))):
-            hops = [between[a, b] for a, b in zip(nodes, [*nodes[1:], nodes[0]], strict=True)]
+        bound = LONGEST if key is _names else None
+        for nodes in sorted(map(_from_the_least, nx.simple_cycles(graph, length_bound=bound))):
+            pairs = zip(nodes, [*nodes[1:], nodes[0]], strict=True)
+            hops = [list(between[pair].values()) for pair in pairs]
             cycle = next(_that_block(hops), None)
             if cycle is not None and frozenset(cycle.kinds) not in known:
                 found.append(cycle)

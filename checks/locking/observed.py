@@ -10,6 +10,7 @@ run of the scenarios comes to is told as `unseen`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -75,12 +76,17 @@ class Observed:
 
     orders: dict[Order, Cast] = field(default_factory=dict)
     taken: set[Taken] = field(default_factory=set)
-    routines: set[str] = field(default_factory=set)
+    beside: dict[tuple[str, ...], Counter[str]] = field(default_factory=dict)
+    """The routines that run together, by the names of the neighbours."""
     casts: int = 0
     states: int = 0
     unseen: set[str] = field(default_factory=set)
     stopped: list[str] = field(default_factory=list)
     """Scenarios that were not visited to their end."""
+
+    @property
+    def routines(self) -> set[str]:
+        return set().union(*self.beside.values())
 
 
 def observe(side: Side, casts: Iterable[Cast], arch: str, limits: Limits) -> Iterator[Observed]:
@@ -119,9 +125,10 @@ def _add(
     found.states += search.states
     if search.why:
         found.stopped.append(cast.name)
+    others = tuple(n.name for n in cast.others)
+    found.beside[others] = Counter(t.routine for t in explorer.system.threads)
     words = _Words(stage.world, stage.variables, explorer)
-    for n, thread in enumerate(explorer.system.threads):
-        found.routines.add(thread.routine)
+    for n in range(len(explorer.codes)):
         walk = _Walk(explorer, n, words, search.parents)
         for order in sorted(walk.orders(stage.initial(cast))):
             found.orders.setdefault(order, cast)

@@ -181,7 +181,7 @@ class Ordering:
         """The accesses that may be carried out before one that comes earlier in its thread."""
         succeeded = None
         if first.order == "full" or (first.order == "acquire" and first.reads):
-            succeeded = _success(first.edge.op)
+            succeeded = self._success(first.edge.op)
             if succeeded is None:
                 return []
         if self._tso and not first.writes:
@@ -219,7 +219,7 @@ class Ordering:
         if op.access is not None:
             order = op.access.order
             barrier = order == "full" or (order == "acquire" and released)
-            if barrier and _success(op) is None:
+            if barrier and self._success(op) is None:
                 return None
             released = released or order == "release"
             for here in self._accesses[first.thread][id(edge)]:
@@ -234,13 +234,35 @@ class Ordering:
                 elif here.reads and order != "plain":
                     tainted |= _assigned(edge)
             if barrier:
-                succeeded = _success(op)
+                succeeded = self._success(op)
                 if succeeded is None:
                     return None
         same = way.same and not any(u.place in ex.leaves(first.place) for u in op.updates)
         return replace(
             way, at=edge.target, tainted=tainted, same=same, released=released, succeeded=succeeded
         )
+
+    def _success(self, op: Op) -> Local | None:
+        """The local that says whether an atomic has not failed; None for one that cannot fail.
+
+        It fails where it leaves its word as it was (of a lock: any word of it).
+        """
+        assert op.access is not None
+        if op.access.otherwise == "full":
+            return None
+        word = op.access.place.var
+        words = {v for v, role in self._roles.items() if role is Role.LOCK}
+        mine = words if word in words else {word}
+        tests = {
+            u.value.args[0] if u.place is u.value.args[2] else ex.not_(u.value.args[0])
+            for u in op.updates
+            if isinstance(u.place, Cell) and u.place.var in mine and isinstance(u.value, ex.Op)
+            if u.value.name == "ite" and u.place in u.value.args[1:]
+        }
+        if not tests:
+            return None
+        said = [u.place for u in op.updates if isinstance(u.place, Local) and {u.value} == tests]
+        return said[0] if said else _NOBODY_SAYS
 
     def _kept(self, here: Access, way: _Way) -> bool:
         """Whether an access is kept after the first one."""
@@ -326,13 +348,8 @@ def _cells(e: Expr) -> set[Cell]:
     return {v for v in ex.leaves(e) if isinstance(v, Cell)}
 
 
-def _success(op: Op) -> Local | None:
-    """The local that says whether an atomic has not failed; None for one that cannot fail."""
-    assert op.access is not None
-    if op.access.otherwise == "full":
-        return None
-    said = [u.place for u in op.updates if isinstance(u.place, Local)]
-    return next((place for place in said if place.sort == BOOL), None)
+_NOBODY_SAYS = ex.local("?", BOOL)
+"""Stands for the local that says whether an atomic has not failed, where none does."""
 
 
 def _followed(op: Op, local: Local | None) -> Local | None:

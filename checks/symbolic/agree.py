@@ -102,6 +102,9 @@ class Comparison:
                 frozen[packed] = self.state(decode(packed))
             return frozen[packed]
 
+        first = here(explorer.pack(initial) & mask)
+        if not self.core.initial(self._g, self._view(first)):
+            return Disagreement("the first state is no first state of the core", first)
         for packed, then, where in _steps(explorer, states):
             before, after = packed & mask, then & mask
             if (before, after) in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.locking.documented import said_of
+from checks.locking.documented import AGAINST, said_of
 from checks.locking.graph import cycles, tree
 from checks.locking.observed import Lock, Order, Taken
 
@@ -36,6 +36,8 @@ def order(
         ([order("a", "b", ("", "read")), order("b", "a", ("read", ""))], []),
         ([order("a", "b", ("", "write")), order("b", "a", ("read", ""))], [("a", "b")]),
         ([order("a", "b", ("", "read")), order("b", "a", ("write", ""))], [("a", "b")]),
+        # however long
+        ([order(a, b) for a, b in zip("abcde", "bcdea", strict=True)], [tuple("abcde")]),
         # two of a kind: by the locks
         ([order("p.x", "p.y")], []),
         ([order("p.x", "p.y"), order("p.y", "p.x")], [("p", "p")]),
@@ -56,6 +58,6 @@ def test_the_tree_leaves_out_what_follows() -> None:
 
 def test_what_is_documented() -> None:
     assert said_of("folio lock", "pte lock") == "mm/rmap.c"
-    assert said_of("pte lock", "folio lock") == "against"
+    assert said_of("pte lock", "folio lock") == AGAINST
     assert "reading" in said_of("VMA lock", "folio lock")
     assert said_of("folio lock", "another lock") == ""

@@ -44,11 +44,12 @@ def branch(local: Local) -> Op:
     return Op(Kind.ASSUME, ex.eq(local, ONE))
 
 
-def atomic(place: Cell, order: str = "full") -> Op:
-    """Adds one and says whether it did: only then it is a barrier."""
-    more = ex.narrow(ex.add(place, ONE), NUMBER)
-    said = Update(DONE, ex.not_(ex.eq(place, ex.number(3))))
-    return Op(Kind.RMW, updates=(Update(place, more), said), access=Access(place, order))
+def atomic(place: Cell, order: str = "full", *, told: bool = True) -> Op:
+    """Adds one, if there is room, and says whether it did: only then it is a barrier."""
+    there = ex.not_(ex.eq(place, ex.number(3)))
+    more = ex.ite(there, ex.narrow(ex.add(place, ONE), NUMBER), place)
+    said = (Update(DONE, there),) if told else ()
+    return Op(Kind.RMW, updates=(Update(place, more), *said), access=Access(place, order))
 
 
 def both_at_once(order: str = "plain") -> Op:
@@ -99,6 +100,8 @@ def where(found: list[Pair]) -> set[tuple[int, int]]:
         ([store(X), atomic(Z), Op(Kind.ASSUME, DONE), load(R, Y)],
          [store(Y), barrier("mb"), load(R, X)], set(), set()),
         ([store(X), atomic(Z), Op(Kind.ASSUME, ex.not_(DONE)), load(R, Y)],
+         [store(Y), barrier("mb"), load(R, X)], {(0, 0)}, {(0, 0)}),
+        ([store(X), atomic(Z, told=False), load(R, Y)],
          [store(Y), barrier("mb"), load(R, X)], {(0, 0)}, {(0, 0)}),
         # a trylock orders what follows where it was got
         ([atomic(Z, "acquire"), Op(Kind.ASSUME, DONE), load(R, Y)],
