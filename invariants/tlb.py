@@ -71,6 +71,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     relied_on="user space, which is told that the page is elsewhere",
     witness=("ptep_get_and_clear", "an entry is cleared"),
     mutants=("no flush", "flush one page short"),
+    steady="others can only drop what this call removed, or give user code the right to it again",
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     return all(

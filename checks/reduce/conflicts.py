@@ -23,9 +23,10 @@ from dataclasses import dataclass, field, replace
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.ir import Edge, Op, Role, Rule
-from model.lang.sorts import Set
+from model.lang.sorts import Int, Set
 
-from .usage import Part, Region, Regions, cells_of
+from .elements import Elements
+from .usage import Part, Region, cells_of
 
 DISCIPLINE = "model:lock discipline"
 """The check that a field is used under its lock; if it fails, movers may not be used."""
@@ -69,13 +70,15 @@ class Uses:
 
 
 class Classifier:
-    """Classifies the accesses of a family of systems.
+    """Classifies the accesses of one part of a family of systems.
 
     `locked` are the variables whose declaration names a lock.
     """
 
-    def __init__(self, regions: Regions, roles: Mapping[str, Role], locked: frozenset[str]) -> None:
-        self.regions, self.roles, self.locked = regions, roles, locked
+    def __init__(
+        self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str]
+    ) -> None:
+        self.elements, self.roles, self.locked = elements, roles, locked
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
         """What one edge of thread number `who` (from 1) uses, its checks included if asked."""
@@ -145,7 +148,8 @@ class Classifier:
                 hardware = self.roles[update.place.var] is Role.HARDWARE
             else:
                 hardware = False
-            self._read(found, update.value, who, free or hardware, waiting=False)
+            for value in self._decisive(update.place, update.value):
+                self._read(found, value, who, free or hardware, waiting=False)
         for part in _conjuncts(op.guard):
             self._read(found, part, who, free, waiting=True)
         for check in op.checks:
@@ -153,18 +157,39 @@ class Classifier:
                 self._read(found, check.cond, who, True, waiting=False)  # from outside of any lock
         return found
 
+    def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:
+        """What a written value depends on; not on a lock word that only gains or loses a holder,
+        for then nobody can tell who came first."""
+        if value is place and self._is_lock(place):
+            return
+        if isinstance(value, ex.Op) and self._is_lock(place):
+            if value.name in _GAINS and value.args[0] is place:
+                yield from value.args[1:]
+                return
+            if value.name == "ite" and any(_is_made_from(place, a) for a in value.args[1:]):
+                yield value.args[0]
+                for arm in value.args[1:]:
+                    yield from self._decisive(place, arm)
+                return
+        if self._is_lock(place) and isinstance(place.sort, Int | Set):
+            yield place  # it comes before or after what the others gain
+        yield value
+
+    def _is_lock(self, place: Expr) -> bool:
+        return isinstance(place, Cell) and self.roles[place.var] is Role.LOCK
+
     def _note(self, every: set[Region], free_ones: set[Region], cell: Cell, free: bool) -> None:
-        region = self.regions.of(cell)
-        every.add(region)
+        regions = self.elements.of(cell)
+        every.update(regions)
         if free or cell.var not in self.locked:
-            free_ones.add(region)
+            free_ones.update(regions)
 
     def _read(self, found: Uses, e: Expr, who: int, free: bool, *, waiting: bool) -> None:
         for cell in self._sensitive(e, who):
             if self.roles[cell.var] is not Role.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
             elif not (waiting and _waits(e, cell)):
-                found.looks.add(self.regions.of(cell))
+                found.looks.update(self.elements.of(cell))
 
     def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
         """The cells whose value matters, apart from asking whether a lock word is mine."""
@@ -198,6 +223,15 @@ class Classifier:
         return value == who
 
 
+_GAINS = ("union", "diff", "add", "sub")
+
+
+def _is_made_from(place: Expr, value: Expr) -> bool:
+    return value is place or (
+        isinstance(value, ex.Op) and value.name in _GAINS and value.args[0] is place
+    )
+
+
 def _conjuncts(guard: Expr) -> tuple[Expr, ...]:
     if isinstance(guard, ex.Op) and guard.name == "and":
         return guard.args
@@ -213,6 +247,8 @@ def _waits(e: Expr, cell: Cell) -> bool:
 
 def _takes(word: Cell, value: Expr, who: int) -> bool:
     """Whether a value makes a thread the holder of a lock, or one of its holders."""
+    if isinstance(word.sort, Int):  # a depth: whoever waits for it waits for 0
+        return isinstance(value, Const) and value.value > 0
     if not isinstance(word.sort, Set):
         return isinstance(value, Const) and value.value == who
     added = value.args[1] if isinstance(value, ex.Op) and value.name == "union" else value

@@ -91,9 +91,10 @@ def _discipline(
     written = (uses.writes - uses.free_writes) & (others.uses.writes | others.uses.reads)
     if not read and not written:
         return ()
-    cells = [c for c in kinds.locked_cells(edge) if kinds.regions.of(c) in read]
+    cells = [c for c in kinds.locked_cells(edge) if not read.isdisjoint(kinds.elements.of(c))]
     places = (u.place for u in edge.op.updates if isinstance(u.place, Cell))
-    cells += [c for c in places if c.var in kinds.locked and kinds.regions.of(c) in written]
+    locked = [c for c in places if c.var in kinds.locked]
+    cells += [c for c in locked if not written.isdisjoint(kinds.elements.of(c))]
     checks = []
     for cell in cells:
         word = holder(cell)
@@ -187,8 +188,24 @@ class _Merger:
         return made
 
 
+_composed: dict[tuple[object, ...], Op] = {}
+"""What operations were composed to: families and architectures join the same ones."""
+
+
 def compose(first: Op, second: Op) -> Op:
     """One operation that does the first and then the second."""
+    key = (*_content(first), *_content(second))
+    found = _composed.get(key)
+    if found is None:
+        found = _composed[key] = _one_after_the_other(first, second)
+    return found
+
+
+def _content(op: Op) -> tuple[object, ...]:
+    return op.kind, op.guard, op.updates, op.checks, op.access
+
+
+def _one_after_the_other(first: Op, second: Op) -> Op:
     written: dict[Cell | Local, Expr] = {u.place: u.value for u in first.updates}
     arrays = {p.var for p in written if isinstance(p, Cell)}
 

@@ -28,6 +28,7 @@ _COMBINATIONS = 24
 """Expressions over more combinations of known values than this are left alone."""
 
 Facts = dict[Expr, frozenset[int]]
+Known = tuple[frozenset[int] | None, ...]
 
 
 def propagate(thread: Thread, own: Mapping[Cell, int]) -> Thread:
@@ -83,29 +84,44 @@ def _join(one: Facts, two: Facts) -> Facts:
     return joined
 
 
+_places: dict[Expr, tuple[Expr, ...]] = {}
+_simple: dict[tuple[Expr, Known], Expr] = {}
+_values: dict[tuple[Expr, Known], frozenset[int] | None] = {}
+_cannot: dict[tuple[Expr, Expr, int], bool] = {}
+"""What was worked out, by expression and what is known of its leaves: locations, threads and
+architectures ask the same again and again."""
+
+
 class _View:
     """Judges expressions at one location."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._singles = frozenset(p for p, values in facts.items() if len(values) == 1)
-        self._memo: dict[Expr, Expr] = {}
-        self._decided: dict[Expr, Expr] = {}
 
-    def _single(self, e: Expr) -> Expr | None:
-        known = self._facts.get(e)
-        if known is None or len(known) > 1:
-            return None
-        return ex.const(next(iter(known)), e.sort)
+    def _known(self, e: Expr) -> Known:
+        """What is known of each leaf."""
+        places = _places.get(e)
+        if places is None:
+            places = _places[e] = tuple(ex.leaves(e))
+        return tuple(map(self._facts.get, places))
 
     def simple(self, e: Expr) -> Expr:
         """With single values put in, and decided if the several ones all agree."""
-        found = self._decided.get(e)
+        known = self._known(e)
+        if not any(known):
+            return e
+        key = (e, known)
+        found = _simple.get(key)
         if found is None:
-            found = ex.substitute(e, self._single, self._memo, self._singles)
+            singles = {
+                place: ex.const(next(iter(values)), place.sort)
+                for place, values in zip(_places[e], known, strict=True)
+                if values is not None and len(values) == 1
+            }
+            found = ex.substitute(e, singles.get, {}, singles.keys())
             if not isinstance(found, ex.Const):
                 found = self._by_cases(found)
-            self._decided[e] = found
+            _simple[key] = found
         return found
 
     def _by_cases(self, e: Expr) -> Expr:
@@ -116,31 +132,11 @@ class _View:
 
     def values(self, e: Expr) -> frozenset[int] | None:
         """Every value that the expression can have, or None if that is not known."""
-        cases = self._cases(e)
-        if cases is None:
-            return None
-        found = set()
-        for case in cases:
-            value = ex.substitute(e, case.get, {})
-            if not isinstance(value, ex.Const):
-                return None
-            found.add(value.value)
-        return frozenset(found) if len(found) <= _MOST else None
-
-    def _cases(self, e: Expr) -> list[dict[Expr, Expr]] | None:
-        """Every combination of what the leaves may be; None if one is unknown or they are many."""
-        places = list(ex.leaves(e))
-        choices = []
-        count = 1
-        for place in places:
-            known = self._facts.get(place)
-            if known is None:
-                return None
-            count *= len(known)
-            if count > _COMBINATIONS:
-                return None
-            choices.append([ex.const(v, place.sort) for v in sorted(known)])
-        return [dict(zip(places, case, strict=True)) for case in itertools.product(*choices)]
+        known = self._known(e)
+        key = (e, known)
+        if key not in _values:
+            _values[key] = _in_all_cases(e, known)
+        return _values[key]
 
     def op(self, op: Op) -> Op:
         if op.reads.isdisjoint(self._facts):
@@ -192,7 +188,7 @@ class _View:
                 if known is None:
                     continue
             else:
-                known = frozenset(v for v in known if self._holds(part, place, v))
+                known = frozenset(v for v in known if _can_hold(part, place, v))
             if not known:
                 return None
             if facts is self._facts:
@@ -200,9 +196,35 @@ class _View:
             facts[place] = known
         return facts
 
-    def _holds(self, part: Expr, place: Expr, value: int) -> bool:
+
+def _in_all_cases(e: Expr, known: Known) -> frozenset[int] | None:
+    """The values of an expression, by each combination of what its leaves may be; None if one of
+    them is not known or they are many."""
+    places = _places[e]
+    choices = []
+    count = 1
+    for place, values in zip(places, known, strict=True):
+        if values is None:
+            return None
+        count *= len(values)
+        if count > _COMBINATIONS:
+            return None
+        choices.append([ex.const(v, place.sort) for v in sorted(values)])
+    found = set()
+    for case in itertools.product(*choices):
+        value = ex.substitute(e, dict(zip(places, case, strict=True)).get, {})
+        if not isinstance(value, ex.Const):
+            return None
+        found.add(value.value)
+    return frozenset(found) if len(found) <= _MOST else None
+
+
+def _can_hold(part: Expr, place: Expr, value: int) -> bool:
+    key = (part, place, value)
+    if key not in _cannot:
         swapped = {place: ex.const(value, place.sort)}
-        return ex.substitute(part, swapped.get, {}) is not ex.FALSE
+        _cannot[key] = ex.substitute(part, swapped.get, {}) is ex.FALSE
+    return not _cannot[key]
 
 
 def _forget(facts: Facts, place: Cell) -> None:

@@ -18,6 +18,7 @@ from model.lang.expr import Cell, Expr
 from model.lang.ir import Role, Rule, State, StateCheck, System, Thread, Variable
 
 from .conflicts import Classifier, Others, Uses
+from .elements import Elements, Held, held, written_by
 from .erase import erase_part, flow_of, live_regions
 from .fold import Folder, Known, Tables, changes, fold_part
 from .liveness import reset_dead
@@ -99,7 +100,7 @@ class Reducer:
         if passes.erase:
             parts = self._erase(parts, judges, regions)
         if passes.merge:
-            parts = self._merge(parts, judges, regions, family)
+            parts = self._merge(parts, judges[: len(family.checks)], family)
         threads = [p.thread for p in parts if p.thread is not None]
         count = len(family.checks)
         return Reduced(
@@ -198,21 +199,28 @@ class Reducer:
             done.append(self._once(("erase", part, key, kept), made))
         return done
 
-    def _merge(
-        self, parts: list[Part], judges: Iterable[StateCheck], regions: Regions, family: Family
-    ) -> list[Part]:
+    def _merge(self, parts: list[Part], judges: Iterable[StateCheck], family: Family) -> list[Part]:
         locked = family.locked if self._passes.movers else frozenset()
-        kinds = Classifier(regions, self._roles, locked)
-        judged = frozenset(regions.of(c) for c in judged_cells(judges))
+        written = [self._once(("written", p), partial(written_by, p)) for p in parts]
+        pointers = held(written, family.initial)
+        anywhere = Elements(Part(None), {})
+        judged = frozenset(r for c in judged_cells(judges) for r in anywhere.of(c))
+        kinds: dict[Part, Classifier] = {}
         uses: dict[Part, tuple[tuple[Uses, Uses], ...]] = {}
         by_seat: dict[int, Uses] = {}
         for part in parts:
-            key = ("uses", part, regions.seen_by(part))
-            uses[part] = self._once(key, partial(kinds.edges, part))
-            total = self._once((*key, "all"), partial(_total, part, uses[part], kinds))
+            known = {c: pointers[c] for c in part.cells if c in pointers}
+            key = ("uses", part, frozenset(known.items()))
+            made = partial(self._classifier, part, known, locked)
+            kinds[part] = self._once((*key, "kinds"), made)
+            uses[part] = self._once(key, partial(kinds[part].edges, part))
+            total = self._once((*key, "all"), partial(_total, part, uses[part], kinds[part]))
             by_seat.setdefault(part.number, Uses()).add(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
-        return [self._merged(p, uses[p], kinds, others[p.number], family.holder) for p in parts]
+        return [self._merged(p, uses[p], kinds[p], others[p.number], family.holder) for p in parts]
+
+    def _classifier(self, part: Part, known: Held, locked: frozenset[str]) -> Classifier:
+        return Classifier(Elements(part, known), self._roles, locked)
 
     def _merged(
         self, part: Part, uses: tuple[tuple[Uses, Uses], ...], kinds: Classifier, others: Others,

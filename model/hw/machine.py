@@ -71,7 +71,7 @@ class Thread(Kobject):
     """A thread of execution in the kernel, on a CPU of its own."""
 
     cpu: Cpu = kfield(const=True)
-    rcu: int = kfield(0, "depth of rcu_read_lock", hi=4)
+    rcu: int = lockword(0, "depth of rcu_read_lock", hi=4)
     removed: Array[Addr, frozenset[Translation]] = ghost(
         frozenset(), "translations that this call took away from the page table"
     )

@@ -146,9 +146,9 @@ def kfield(
     return Field(default, doc, const=const, role=Role.MEMORY, lock=lock, lo=lo, hi=hi)
 
 
-def lockword(default: Any = None, doc: str = "") -> Any:
+def lockword(default: Any = None, doc: str = "", *, hi: int | None = None) -> Any:
     """A field that is (part of) a lock."""
-    return Field(default, doc, const=False, role=Role.LOCK, lock="", lo=0, hi=None)
+    return Field(default, doc, const=False, role=Role.LOCK, lock="", lo=0, hi=hi)
 
 
 def hardware(default: Any = None, doc: str = "", *, lo: int = 0, hi: int | None = None) -> Any:
