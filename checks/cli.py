@@ -18,12 +18,13 @@ from typing import Any
 import click
 
 from invariants import REGISTRY, find
+from model.examples.example import Example
 from model.lang.errors import ModelError
 
 from .engine.engines import Engine
 from .engine.memory import memory_limit
 from .engine.reference import Limits
-from .example import check_shoot
+from .example import check_example, example_named
 from .inputs import subjects_of
 from .patch_input import Submission
 from .render.commitform import commit_lines
@@ -112,8 +113,9 @@ def check(
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
     limits = Limits(max_states, until, memory_limit(max_memory, jobs))
-    if patch in EXAMPLES:
-        _example(param, variant, limits, Engine(engine), symmetry=symmetry)
+    example = example_named(patch)
+    if example is not None:
+        _example(example, param, variant, limits, Engine(engine), symmetry=symmetry)
     if symmetry:
         raise ModelError(
             "--symmetry is for examples", why="threads of a patch are not exchanged yet",
@@ -195,18 +197,15 @@ def _shown(report: Report, form: str) -> list[str]:
 
 
 def _example(
-    param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *, symmetry: bool
-) -> None:
+    example: Example, param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *,
+    symmetry: bool,
+) -> None:  # fmt: skip
     params = params_of(param)
     with Watcher() as watch:
-        result = check_shoot(
-            params,
-            variant,
-            limits,
-            engine,
-            lambda states: watch(0, 1, states),
+        result = check_example(
+            example, params, variant, limits, engine, lambda states: watch(0, 1, states),
             symmetry=symmetry,
-        )
+        )  # fmt: skip
     say(example_lines(result))
     sys.exit(1 if result.steps else UNKNOWN if result.search.why else 0)
 

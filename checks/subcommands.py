@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from invariants import REGISTRY, find
+from model.examples.shoot import SHOOT
 from model.lang.errors import ModelError
 from model.patches import PATCHES
 
@@ -18,7 +19,7 @@ from .engine.memory import memory_limit
 from .engine.promela import promela
 from .engine.reference import Limits
 from .engine.text import TooWideError
-from .example import shoot_as_promela
+from .example import as_promela, example_named
 from .necessity import Asked, Need, chosen_steps, ledger
 from .ordering import default_casts, ordered
 from .render import catalogue
@@ -31,7 +32,7 @@ from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
 from .report import chosen_casts, known_archs, trace_of
 from .scenario import Setting, Stage
-from .subject import EXAMPLES, Subject, as_mutant, by_name, no_such_patch
+from .subject import Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
 
 UNKNOWN = 3
@@ -199,7 +200,10 @@ def prove(patch: str, variant: str, mutant: str, arch: str, max_states: int, sta
     from .render.prooftext import proof_lines
 
     limits = Limits(max_states)
-    if patch in EXAMPLES:
+    example = example_named(patch)
+    if example is not None:
+        if example is not SHOOT:
+            raise ModelError(f"{patch} has no core", instead="example:shoot")
         if variant not in ("", "no_ack_wait"):
             raise ModelError(f"shoot has no variant '{variant}'", instead="no_ack_wait")
         proofs = prove_shoot(limits, acked=not variant)
@@ -229,8 +233,9 @@ def export(
     patch: str, form: str, variant: str, arch: str, scenario: str, param: tuple[str, ...]
 ) -> None:
     """One scenario for another checker, reduced as it is decided here."""
-    if patch in EXAMPLES:
-        click.echo(shoot_as_promela(params_of(param), variant), nl=False)
+    example = example_named(patch)
+    if example is not None:
+        click.echo(as_promela(example, params_of(param), variant), nl=False)
         return
     subject = _stored(patch, variant)
     role = subject.selected.role
