@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from invariants import REGISTRY, find
+from invariants import every, find
 from model.examples.example import Example
 from model.lang.errors import ModelError
 
@@ -27,7 +27,7 @@ from .engine.reference import Limits
 from .example import check_example, example_named
 from .inputs import subjects_of
 from .patch_input import Submission
-from .render.commitform import commit_lines
+from .render.commitform import commit_lines, order_lines
 from .render.exampletext import example_lines
 from .render.jsonform import json_text, undecided_json
 from .render.progress import Watcher, stats_lines
@@ -167,7 +167,7 @@ def _worst(codes: Sequence[int]) -> int:
 
 
 def _answered(subject: Subject, options: _Options) -> Report:
-    chosen = [i for name in options.invariant for i in find(name)] or list(REGISTRY.values())
+    chosen = [i for name in options.invariant for i in find(name)] or every()
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
         options.limits, options.jobs, options.engine, options.cache and not subject.own,
@@ -185,7 +185,7 @@ def _shown(report: Report, form: str) -> list[str]:
     if form == "commit":
         for trace in report.traces:
             lines += [*commit_lines(trace), ""]
-        return lines[:-1] or ["no violation, so no table"]
+        return [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
     lines += table_lines(report)
     for trace in report.traces:
         lines += ["", *trace_lines(trace), replay_line(trace)]

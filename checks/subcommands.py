@@ -14,6 +14,7 @@ from model.examples.shoot import SHOOT
 from model.lang.errors import ModelError
 from model.patches import PATCHES
 
+from .decide import Play
 from .drift import drift as drift_of
 from .engine.memory import memory_limit
 from .engine.promela import promela
@@ -21,7 +22,7 @@ from .engine.reference import Limits
 from .engine.text import TooWideError
 from .example import as_promela, example_named
 from .necessity import Asked, Need, chosen_steps, ledger
-from .ordering import default_casts, ordered
+from .ordering import Reader, default_casts
 from .render import catalogue
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
@@ -261,7 +262,8 @@ def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
     casts = default_casts(subject.patch, kernel)
     if scenario:
         casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
-    answers = list(ordered(role, casts, known_archs(arch)))
+    plays = [Play(cast, role, name) for name in known_archs(arch) for cast in casts]
+    answers = list(Reader(Verdicts()).answers(plays))
     say(ordering_lines(role, answers))
     sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)
 
