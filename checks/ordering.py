@@ -88,6 +88,8 @@ class Reader:
             yield Answer(play, pairs)
 
     def _pairs(self, play: Play) -> list[Undecided]:
+        if not play.cast.others:
+            return []  # there is nobody who could tell
         key = Setting.of(play.cast), play.arch
         if key not in self._stages:  # what invariants add to a thread is no access to memory
             self._stages[key] = Stage(*key, ())
@@ -127,16 +129,16 @@ class Reader:
 
 
 def _by_size(plays: Sequence[Play]) -> list[list[Play]]:
-    """One play for each set of routines in each world, those with the fewest neighbours first."""
-    first: dict[object, Play] = {}
+    """One play for each set of routines in each world, world by world, those with the fewest
+    neighbours and objects first."""
+    groups: dict[tuple[int, bool, int, int, tuple[str, ...]], dict[tuple[str, ...], Play]] = {}
     for play in plays:
+        world = Setting.of(play.cast)
+        needs = tuple(sorted(world.needs))
+        key = len(play.cast.others), world.same_ptl, world.pages, len(needs), needs
         names = tuple(n.name for n in play.cast.others)
-        first.setdefault((names, Setting.of(play.cast)), play)
-    groups: dict[tuple[int, bool, int], list[Play]] = {}
-    for play in first.values():
-        key = len(play.cast.others), play.cast.same_ptl, play.cast.pages
-        groups.setdefault(key, []).append(play)
-    return [groups[key] for key in sorted(groups)]
+        groups.setdefault(key, {}).setdefault(names, play)
+    return [list(groups[key].values()) for key in sorted(groups)]
 
 
 def _reason(asked: Sequence[Answer], some: Sequence[Answer]) -> str:
