@@ -17,16 +17,17 @@ from typing import Any
 
 import click
 
-from invariants import REGISTRY, find
+from invariants import every, find
+from model.examples.example import Example
 from model.lang.errors import ModelError
 
 from .engine.engines import Engine
 from .engine.memory import memory_limit
 from .engine.reference import Limits
-from .example import check_shoot
+from .example import check_example, example_named
 from .inputs import subjects_of
 from .patch_input import Submission
-from .render.commitform import commit_lines
+from .render.commitform import commit_lines, order_lines
 from .render.exampletext import example_lines
 from .render.jsonform import json_text, undecided_json
 from .render.progress import Watcher, stats_lines
@@ -112,8 +113,9 @@ def check(
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
     limits = Limits(max_states, until, memory_limit(max_memory, jobs))
-    if patch in EXAMPLES:
-        _example(param, variant, limits, Engine(engine), symmetry=symmetry)
+    example = example_named(patch)
+    if example is not None:
+        _example(example, param, variant, limits, Engine(engine), symmetry=symmetry)
     if symmetry:
         raise ModelError(
             "--symmetry is for examples", why="threads of a patch are not exchanged yet",
@@ -165,7 +167,7 @@ def _worst(codes: Sequence[int]) -> int:
 
 
 def _answered(subject: Subject, options: _Options) -> Report:
-    chosen = [i for name in options.invariant for i in find(name)] or list(REGISTRY.values())
+    chosen = [i for name in options.invariant for i in find(name)] or every()
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
         options.limits, options.jobs, options.engine, options.cache and not subject.own,
@@ -183,7 +185,7 @@ def _shown(report: Report, form: str) -> list[str]:
     if form == "commit":
         for trace in report.traces:
             lines += [*commit_lines(trace), ""]
-        return lines[:-1] or ["no violation, so no table"]
+        return [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
     lines += table_lines(report)
     for trace in report.traces:
         lines += ["", *trace_lines(trace), replay_line(trace)]
@@ -195,18 +197,15 @@ def _shown(report: Report, form: str) -> list[str]:
 
 
 def _example(
-    param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *, symmetry: bool
-) -> None:
+    example: Example, param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *,
+    symmetry: bool,
+) -> None:  # fmt: skip
     params = params_of(param)
     with Watcher() as watch:
-        result = check_shoot(
-            params,
-            variant,
-            limits,
-            engine,
-            lambda states: watch(0, 1, states),
+        result = check_example(
+            example, params, variant, limits, engine, lambda states: watch(0, 1, states),
             symmetry=symmetry,
-        )
+        )  # fmt: skip
     say(example_lines(result))
     sys.exit(1 if result.steps else UNKNOWN if result.search.why else 0)
 

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Deciding an example: a system of rules with one invariant, and parameters."""
+"""Deciding an example: a system of rules with invariants, and parameters."""
 
 from __future__ import annotations
 
 import itertools
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from model.examples import shoot
+from model.examples import EXAMPLES
+from model.examples.example import Example
+from model.examples.shoot import SHOOT
 from model.lang import compose
+from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 from model.lang.frontend.body import run_pure
 from model.lang.frontend.source import Context
@@ -25,9 +29,6 @@ from .reduce.usage import Part, Regions, constant_index, judged_cells
 from .trace.changes import changes
 from .trace.shortest import concrete, rule_between
 
-PARAMS = {"cpus": (1, 4), "pages": (1, 4), "frames": (1, 6)}
-VARIANTS = ("", "no_ack_wait")
-
 
 @dataclass(frozen=True)
 class Step:
@@ -39,76 +40,104 @@ class Step:
 
 @dataclass(frozen=True)
 class ExampleResult:
-    """What was found; `steps` lead to the violation, if there is one.
+    """What was found; `steps` lead to the violation of `broken`, if there is one.
 
     `classes` of objects, with their sizes, were exchanged: states are orbits then.  Those that were
     `refused` say why.
     """
 
     name: str
-    sentence: str
+    sentences: tuple[str, ...]
     search: Search
+    broken: str
     steps: tuple[Step, ...]
     classes: Mapping[str, int]
     refused: Mapping[str, str]
 
 
-def check_shoot(
-    params: Mapping[str, str], variant: str, limits: Limits, engine: Engine = Engine.AUTO,
-    progress: Progress | None = None, *, symmetry: bool = False,
+def check_example(
+    example: Example, params: Mapping[str, str], variant: str, limits: Limits,
+    engine: Engine = Engine.AUTO, progress: Progress | None = None, *, symmetry: bool = False,
 ) -> ExampleResult:  # fmt: skip
-    """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
-    sizes = _sizes(params, variant)
-    system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
+    """Decide an example at a size; ModelError for a parameter that it does not have."""
+    sizes = _sizes(example, params)
+    system, initial = built(example, sizes, variant)
     classes, refused = symmetric_classes(system, initial) if symmetry else ({}, {})
     make = partial(explorer_of, system, classes)
     explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
-    for found in done.violations.values():
+    found = min(done.violations.values(), key=lambda v: v.depth, default=None)
+    if found is not None:
         path = concrete(explorer, initial, done.path(found.state))
         steps = tuple(_steps(explorer, initial, path))
-    size = ",".join(str(sizes[n]) for n in PARAMS)
-    doc = shoot.no_free_frame_is_named.fn.__doc__ or ""
+    size = ",".join(map(str, sizes.values()))
+    sentences = {i.name: _sentence(i) for i in example.invariants}
     return ExampleResult(
-        f"shoot({size}){' ' + variant if variant else ''}", doc, done, steps, classes, refused
-    )
+        f"{example.name}({size}){' ' + variant if variant else ''}", tuple(sentences.values()),
+        done, sentences[found.invariant] if found else "", steps, classes, refused,
+    )  # fmt: skip
 
 
-def shoot_as_promela(params: Mapping[str, str], variant: str) -> str:
-    """`shoot` at a size as Promela; ModelError as `check_shoot`."""
-    sizes = _sizes(params, variant)
-    return promela(*system_of(**sizes, acked=variant != "no_ack_wait"))
+def as_promela(example: Example, params: Mapping[str, str], variant: str) -> str:
+    """An example at a size as Promela; ModelError as `check_example`."""
+    return promela(*built(example, _sizes(example, params), variant))
 
 
-def _sizes(params: Mapping[str, str], variant: str) -> dict[str, int]:
-    if variant not in VARIANTS:
-        raise ModelError(f"shoot has no variant '{variant}'", instead=near(variant, VARIANTS[1:]))
-    unknown = sorted(set(params) - set(PARAMS))
+def example_named(name: str) -> Example | None:
+    """What PATCH names, if it is an example."""
+    head, colon, rest = name.partition(":")
+    return EXAMPLES.get(rest) if head == "example" and colon else None
+
+
+def _sentence(invariant: ModelFunction[..., bool]) -> str:
+    return invariant.fn.__doc__ or ""
+
+
+def _sizes(example: Example, params: Mapping[str, str]) -> dict[str, int]:
+    unknown = sorted(set(params) - set(example.params))
     if unknown:
-        raise ModelError(f"shoot has no parameter '{unknown[0]}'", instead=near(unknown[0], PARAMS))
-    return {name: _number(name, params) for name in PARAMS}
+        raise ModelError(
+            f"{example.name} has no parameter '{unknown[0]}'",
+            instead=near(unknown[0], example.params),
+        )
+    return {name: _number(example, name, params) for name in example.params}
 
 
-_DEFAULT = {"cpus": 3, "pages": 2, "frames": 3}
-
-
-def _number(name: str, params: Mapping[str, str]) -> int:
-    text = params.get(name, str(_DEFAULT[name]))
-    low, high = PARAMS[name]
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise ModelError(f"{name}={text}", why=f"{name} is a number from {low} to {high}")
+def _number(example: Example, name: str, params: Mapping[str, str]) -> int:
+    param = example.params[name]
+    text = params.get(name, str(param.default))
+    if not text.isdecimal() or not param.low <= int(text) <= param.high:
+        raise ModelError(
+            f"{name}={text}", why=f"{name} is a number from {param.low} to {param.high}"
+        )
     return int(text)
 
 
-def system_of(cpus: int, pages: int, frames: int, *, acked: bool = True) -> tuple[System, State]:
-    """The system and its initial state."""
-    world = shoot.world(cpus, pages, frames, acked=acked)
+def built(example: Example, sizes: Mapping[str, int], variant: str = "") -> tuple[System, State]:
+    """The system of an example and its initial state; ModelError for an unknown variant."""
+    if variant and variant not in example.variants:
+        raise ModelError(
+            f"{example.name} has no variant '{variant}'", instead=near(variant, example.variants)
+        )
+    flags = example.variants[variant] if variant else {}
+    world = example.world(**sizes, **flags)
     ctx = Context(world)
-    rules = compose.rules(ctx, shoot.RULES)
-    judged = run_pure(ctx, shoot.no_free_frame_is_named, [world.all(shoot.Machine)[0]], fields=True)
-    check = StateCheck("no_free_frame_is_named", judged.truth(judged.result, judged.tree))
-    system = System("shoot", world.variables(), (), rules, (check,))
-    return system, compose.initial_state(ctx)
+    checks = tuple(_check(ctx, i) for i in example.invariants)
+    rules = compose.rules(ctx, example.rules)
+    return System(example.name, world.variables(), (), rules, checks), compose.initial_state(ctx)
+
+
+def _check(ctx: Context, invariant: ModelFunction[..., bool]) -> StateCheck:
+    hints = typing.get_type_hints(invariant.fn)
+    about = [ctx.world.all(cls)[0] for name, cls in hints.items() if name != "return"]
+    judged = run_pure(ctx, invariant, about, fields=True)
+    return StateCheck(invariant.name, judged.truth(judged.result, judged.tree))
+
+
+def system_of(cpus: int, pages: int, frames: int, *, acked: bool = True) -> tuple[System, State]:
+    """`shoot` at a size."""
+    sizes = {"cpus": cpus, "pages": pages, "frames": frames}
+    return built(SHOOT, sizes, "" if acked else "no_ack_wait")
 
 
 def explorer_of(system: System, classes: Mapping[str, int] = NONE) -> Explorer:

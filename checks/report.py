@@ -16,6 +16,7 @@ from .decide import Branch, Cell, Outcome, Play, Verdict, model_errors, never_fi
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate import require_edited
+from .ordering import Answer, Reader
 from .pool import Watch, play_all
 from .subject import Side, Subject
 from .trace.schedule import read_schedule
@@ -48,8 +49,11 @@ class Column:
 
     side: Side
     arch: str
+    casts: tuple[Cast, ...]
     outcomes: tuple[Outcome, ...]
     cells: tuple[Cell, ...]
+    orders: tuple[Answer, ...]
+    """What was looked at for memory ordering, if it was asked about."""
 
     @property
     def states(self) -> int:
@@ -134,21 +138,39 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
     """Decide a question."""
     plays = plays_of(question)
     verdicts = Verdicts(use=question.cache)
+    judged = [i for i in question.chosen if i.kind != "text"]
     outcomes = play_all(
-        plays, question.chosen, question.limits, jobs=question.jobs, engine=question.engine,
-        watch=watch, verdicts=verdicts,
+        plays if judged else [], judged, question.limits, jobs=question.jobs,
+        engine=question.engine, watch=watch, verdicts=verdicts,
     )  # fmt: skip
-    columns = []
-    for side in question.subject.sides:
-        for arch in question.archs:
-            here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
-            cells = tuple(verdict(i, here) for i in question.chosen)
-            columns.append(Column(side, arch, here, cells))
+    reader = Reader(verdicts)
+    columns = [
+        _column(question, side, arch, plays, outcomes, reader)
+        for side in question.subject.sides
+        for arch in question.archs
+    ]
     selected = [c for c in columns if c.side is question.subject.selected]
     traces, missing = _traces(selected, verdicts, question.limits)
     return Report(
         question, tuple(columns), tuple(traces), tuple(missing), verdicts.known, verdicts.why
     )
+
+
+def _column(
+    question: Question, side: Side, arch: str, plays: Sequence[Play], outcomes: Sequence[Outcome],
+    reader: Reader,
+) -> Column:  # fmt: skip
+    mine = [p for p in plays if p.role is side.role and p.arch == arch]
+    here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
+    cells: list[Cell] = []
+    orders: tuple[Answer, ...] = ()
+    for invariant in question.chosen:
+        if invariant.kind == "text":
+            cell, orders = reader.cell(invariant, mine, question.limits.until)
+        else:
+            cell = verdict(invariant, here)
+        cells.append(cell)
+    return Column(side, arch, tuple(p.cast for p in mine), here, tuple(cells), orders)
 
 
 def _traces(

@@ -10,17 +10,19 @@ from pathlib import Path
 import click
 
 from invariants import REGISTRY, find
+from model.examples.shoot import SHOOT
 from model.lang.errors import ModelError
 from model.patches import PATCHES
 
+from .decide import Play
 from .drift import drift as drift_of
 from .engine.memory import memory_limit
 from .engine.promela import promela
 from .engine.reference import Limits
 from .engine.text import TooWideError
-from .example import shoot_as_promela
+from .example import as_promela, example_named
 from .necessity import Asked, Need, chosen_steps, ledger
-from .ordering import default_casts, ordered
+from .ordering import Reader, default_casts
 from .render import catalogue
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
@@ -31,7 +33,7 @@ from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
 from .report import chosen_casts, known_archs, trace_of
 from .scenario import Setting, Stage
-from .subject import EXAMPLES, Subject, as_mutant, by_name, no_such_patch
+from .subject import Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
 
 UNKNOWN = 3
@@ -199,7 +201,10 @@ def prove(patch: str, variant: str, mutant: str, arch: str, max_states: int, sta
     from .render.prooftext import proof_lines
 
     limits = Limits(max_states)
-    if patch in EXAMPLES:
+    example = example_named(patch)
+    if example is not None:
+        if example is not SHOOT:
+            raise ModelError(f"{patch} has no core", instead="example:shoot")
         if variant not in ("", "no_ack_wait"):
             raise ModelError(f"shoot has no variant '{variant}'", instead="no_ack_wait")
         proofs = prove_shoot(limits, acked=not variant)
@@ -229,8 +234,9 @@ def export(
     patch: str, form: str, variant: str, arch: str, scenario: str, param: tuple[str, ...]
 ) -> None:
     """One scenario for another checker, reduced as it is decided here."""
-    if patch in EXAMPLES:
-        click.echo(shoot_as_promela(params_of(param), variant), nl=False)
+    example = example_named(patch)
+    if example is not None:
+        click.echo(as_promela(example, params_of(param), variant), nl=False)
         return
     subject = _stored(patch, variant)
     role = subject.selected.role
@@ -256,7 +262,8 @@ def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
     casts = default_casts(subject.patch, kernel)
     if scenario:
         casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
-    answers = list(ordered(role, casts, known_archs(arch)))
+    plays = [Play(cast, role, name) for name in known_archs(arch) for cast in casts]
+    answers = list(Reader(Verdicts()).answers(plays))
     say(ordering_lines(role, answers))
     sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)
 

@@ -9,6 +9,7 @@ import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model import examples
 from model.lang.errors import ModelError, near
 from model.lang.frontend.source import shown_path
 from model.patches import PATCHES, find_patch
@@ -19,7 +20,7 @@ from .mutate.steps import steps_of
 from .scenario import Role
 
 OWN = "a model of your own"
-EXAMPLES = ("example:shoot",)
+EXAMPLES = tuple(f"example:{name}" for name in examples.EXAMPLES)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,16 @@ class Verdicts:
         if _can_keep(play):
             self._write({self._trace_key(play, invariant): json.dumps(found)})
 
+    def texts(self, what: str, plays: Sequence[Play]) -> dict[int, list[Any]]:
+        """What is known of the text of plays, by their position."""
+        keys = {self._text_key(what, p): n for n, p in enumerate(plays) if _can_keep(p)}
+        return {keys[key]: json.loads(text) for key, text in self._look_up(list(keys)).items()}
+
+    def keep_text(self, what: str, play: Play, found: list[Any]) -> None:
+        """Keep it."""
+        if _can_keep(play):
+            self._write({self._text_key(what, play): json.dumps(found)})
+
     # -- keys ----------------------------------------------------------------------------------
 
     def _key(self, play: Play, chosen: Sequence[Invariant], limits: Limits) -> str:
@@ -91,6 +101,9 @@ class Verdicts:
 
     def _trace_key(self, play: Play, invariant: Invariant) -> str:
         return self._digest(["trace", *_asked(play), invariant.name])
+
+    def _text_key(self, what: str, play: Play) -> str:
+        return self._digest([what, *_asked(play)])
 
     def _digest(self, parts: list[Any]) -> str:
         return hashlib.sha256(json.dumps([self._tool, *parts]).encode()).hexdigest()

@@ -26,6 +26,7 @@ GROUPS = {
     "lifetime": "nothing is used after it is freed, references balance",
     "pins": "pinned and exclusive pages",
     "pte_bits": "bits of entries",
+    "ordering": "what the architecture may take in another order",
     "progress": "every call ends under fairness",
     "cost": "flushes, interrupts and locks per call",
 }
@@ -37,10 +38,11 @@ NOT_BUILT = ("progress", "cost")
 class Invariant:
     """One invariant.
 
-    `kind`: state, step, end or engine.  `steps`: for a step, the names or traits of the calls at
-    which it is judged; `steady`, if it is not "", why other threads can only make it hold once
-    its thread has come to the step.  `witness` says in words what reaching means, and `witnessed`
-    are the names or traits of steps, one of which must have been taken.
+    `kind`: state, step, end, engine, or text for what is read off routines and not off states.
+    `steps`: for a step, the names or traits of the calls at which it is judged; `steady`, if it is
+    not "", why other threads can only make it hold once its thread has come to the step.
+    `witness` says in words what reaching means, and `witnessed` are the names or traits of steps,
+    one of which must have been taken.
     """
 
     name: str
@@ -58,6 +60,9 @@ class Invariant:
 
 
 REGISTRY: dict[str, Invariant] = {}
+
+ASIDE: dict[str, Invariant] = {}
+"""What is decided of the text of routines, beside what is decided of their states."""
 
 Judge = Callable[..., bool]
 
@@ -112,11 +117,22 @@ def by_engine(
     )  # fmt: skip
 
 
+def by_text(name: str, group: str, sentence: str, relied_on: str, where: str, witness: str) -> None:
+    """What is read off the text of routines that run together."""
+    ASIDE[name] = Invariant(
+        name, group, sentence, relied_on, "text", where, witness, frozenset(), ()
+    )  # fmt: skip
+
+
+def every() -> list[Invariant]:
+    """All that is asked about a patch, if nothing is chosen."""
+    return [*REGISTRY.values(), *ASIDE.values()]
+
+
 def find(name: str) -> list[Invariant]:
     """The invariants of a name or a group; ModelError if there is none."""
-    if name in REGISTRY:
-        return [REGISTRY[name]]
-    group = [i for i in REGISTRY.values() if i.group == name]
-    if group:
-        return group
-    raise ModelError(f"no invariant or group '{name}'", instead=near(name, [*REGISTRY, *GROUPS]))
+    found = [i for i in every() if name in (i.name, i.group)]
+    if not found:
+        known = [*(i.name for i in every()), *GROUPS]
+        raise ModelError(f"no invariant or group '{name}'", instead=near(name, known))
+    return found

@@ -38,6 +38,9 @@ class Source:
         rule = self._rules(explorer.rules) if explorer.rules else "NULL"
         rules = len(explorer.rules.ops) if explorer.rules else 0
         checks = self._judges(layout, system.checks)
+        text = CText(self._definitions, layout)
+        tests = [text.test(c.cond) for c in system.checks]
+        every = self._definitions.function(text.join("and", tests)) if tests else "NULL"
         finals = self._judges(layout, system.finals)
         software = int(any(not r.hardware for r in system.rules))
         table = ", ".join(f"&{name}" for name in threads)
@@ -48,7 +51,7 @@ class Source:
         ]
         self._systems.append(
             f"{{{len(threads)}, {rules}, {len(checks)}, {len(finals)}, {software}, "
-            f"threads{number}, {rule}, checks{number}, finals{number}}}"
+            f"threads{number}, {rule}, checks{number}, finals{number}, {every}}}"
         )
         return number
 
@@ -136,11 +139,8 @@ class Source:
         moves: Mapping[int, list[tuple[Slot, int]]],
     ) -> None:  # fmt: skip
         actions = [self._action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
-
-        body = laid_out(
-            decided([conjuncts(op.guard) for op in ops.values()]), actions,
-            lambda cond, inner: [f"if ({text.test(cond)}) {{", *inner, "}"],
-        )  # fmt: skip
+        guards = [conjuncts(op.guard) for op in ops.values()]
+        body = laid_out(decided(guards), actions, text.blocks)
         self._lines += [
             f"static void {name}(const W *s, W *t, struct explorer *x)",
             "{",

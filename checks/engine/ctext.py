@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from model.lang.expr import Cell, Const
+from model.lang.expr import Cell, Const, Expr, Op
 from model.lang.ir import Update
 
 from .layout import Layout, Seat, Slot
-from .text import LONG, Text, TooWideError
+from .text import LONG, Text, TooWideError, subject
 
 WORD = 64
 WIDEST = 63
@@ -118,6 +118,17 @@ class CText(Text):
         if bit + _width(slot) > WORD or not 0 <= code <= slot.mask:
             return f"({self.fixed(offset, slot)} {sign} {code})"
         return f"((s[{at}] & {slot.mask << bit:#x}ull) {sign} {code << bit:#x}ull)"
+
+    def blocks(self, cases: list[tuple[Expr, list[str]]]) -> list[str]:
+        """Statements under conditions; several of them compare one place with constants."""
+        (first, inner), *others = cases
+        if not others:
+            return [f"if ({self.test(first)}) {{", *inner, "}"]
+        lines = [f"switch ({self.value(subject(first))}) {{"]
+        for cond, inner in cases:
+            assert isinstance(cond, Op)
+            lines += [f"case {self.value(cond.args[1])}: {{", *inner, "}", "break;"]
+        return [*lines, "}"]
 
     def successor(
         self, updates: Iterable[Update], extra: Iterable[tuple[Slot, int]]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.lang.expr import Cell
+from model.lang.expr import Cell, Expr
 from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
@@ -167,7 +167,9 @@ def _carried_out(
 ) -> list[str]:
     """Lines for operations by number, each carried out where its guard holds."""
     actions = [_action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
-    return laid_out(
-        decided([conjuncts(op.guard) for op in ops.values()]), actions,
-        lambda cond, inner: [f"if {text.test(cond)}:", *_indent(inner)],
-    )  # fmt: skip
+
+    def blocks(cases: list[tuple[Expr, list[str]]]) -> list[str]:
+        tested = [[f"if {text.test(cond)}:", *_indent(inner)] for cond, inner in cases]
+        return [line for lines in tested for line in lines]
+
+    return laid_out(decided([conjuncts(op.guard) for op in ops.values()]), actions, blocks)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -275,38 +276,50 @@ class If:
 
 def decided(guards: Sequence[tuple[Expr, ...]]) -> tuple[If | int, ...]:
     """Which of several operations are carried out, by number, where all conditions of its guard
-    hold: nested ifs over conditions that guards share, the commonest tested first."""
+    hold: nested ifs over what guards share, the commonest tested first.
+
+    What a place is equal to is tested for all constants one after another (`cases`).
+    """
     return _decided([(conditions, n) for n, conditions in enumerate(guards)])
 
 
 def _decided(rest: list[tuple[tuple[Expr, ...], int]]) -> tuple[If | int, ...]:
     found: list[If | int] = []
     while rest:
-        counts: dict[Expr, int] = {}
+        about: dict[Expr, dict[Expr, int]] = {}
         for conditions, _ in rest:
             for cond in conditions:
+                counts = about.setdefault(subject(cond), {})
                 counts[cond] = counts.get(cond, 0) + 1
-        best = max(counts, key=lambda c: counts[c], default=None)
+        best = max(about.values(), key=lambda counts: sum(counts.values()), default=None)
         if best is None:
             return *found, *(n for _, n in rest)
-        with_best = [(tuple(c for c in cs if c is not best), n) for cs, n in rest if best in cs]
-        found.append(If(best, _decided(with_best)))
-        rest = [(cs, n) for cs, n in rest if best not in cs]
+        for cond in best:
+            those = [(tuple(c for c in cs if c is not cond), n) for cs, n in rest if cond in cs]
+            found.append(If(cond, _decided(those)))
+            rest = [(cs, n) for cs, n in rest if cond not in cs]
     return tuple(found)
 
 
-def laid_out(
-    parts: Iterable[If | int], actions: Sequence[list[str]],
-    block: Callable[[Expr, list[str]], list[str]],
-) -> list[str]:  # fmt: skip
-    """The lines of decided operations; `block` gives those of a condition and what is in it."""
+def subject(cond: Expr) -> Expr:
+    """The place that a condition compares with a constant; another condition is its own."""
+    if isinstance(cond, Op) and cond.name == "eq" and isinstance(cond.args[1], Const):
+        return cond.args[0]
+    return cond
+
+
+Blocks = Callable[[list[tuple[Expr, list[str]]]], list[str]]
+"""The lines of conditions with what is done where each holds; if they are several, they compare one
+place with constants."""
+
+
+def laid_out(parts: Sequence[If | int], actions: Sequence[list[str]], blocks: Blocks) -> list[str]:
+    """The lines of decided operations, those that are left without a condition coming last."""
     found: list[str] = []
-    for part in parts:
-        if isinstance(part, int):
-            found += actions[part]
-        else:
-            found += block(part.cond, laid_out(part.then, actions, block))
-    return found
+    tests = [part for part in parts if isinstance(part, If)]
+    for _, cases in itertools.groupby(tests, lambda part: subject(part.cond)):
+        found += blocks([(p.cond, laid_out(p.then, actions, blocks)) for p in cases])
+    return found + [line for part in parts if isinstance(part, int) for line in actions[part]]
 
 
 def conjuncts(guard: Expr) -> tuple[Expr, ...]:

@@ -161,6 +161,10 @@ class Ordering:
         )
 
     @cached_property
+    def _lock_words(self) -> set[str]:
+        return {v for v, role in self._roles.items() if role is Role.LOCK}
+
+    @cached_property
     def _by_region(self) -> dict[Region, list[Access]]:
         found: dict[Region, list[Access]] = {}
         for access in self._every():
@@ -208,12 +212,14 @@ class Ordering:
             return None
         if way.succeeded is not None and _says(op.guard, way.succeeded):
             return None
-        way = replace(
-            way,
-            loads=way.loads or (op.kind is Kind.BARRIER and op.note == "rmb" and first.reads),
-            stores=way.stores or (op.kind is Kind.BARRIER and op.note == "wmb" and first.writes),
-            branch=way.branch or bool(way.tainted & _locals_of(op.guard)),
-        )
+        loads, stores, branch = way.loads, way.stores, way.branch
+        if op.kind is Kind.BARRIER:
+            loads = loads or (op.note == "rmb" and first.reads)
+            stores = stores or (op.note == "wmb" and first.writes)
+        if way.tainted and not branch:
+            branch = bool(way.tainted & _locals_of(op.guard))
+        if (loads, stores, branch) != (way.loads, way.stores, way.branch):
+            way = replace(way, loads=loads, stores=stores, branch=branch)
         tainted = _flowing(op, way.tainted)
         released, succeeded = way.released, _followed(op, way.succeeded)
         if op.access is not None:
@@ -238,9 +244,7 @@ class Ordering:
                 if succeeded is None:
                     return None
         same = way.same and not any(u.place in ex.leaves(first.place) for u in op.updates)
-        return replace(
-            way, at=edge.target, tainted=tainted, same=same, released=released, succeeded=succeeded
-        )
+        return _Way(edge.target, tainted, same, branch, released, loads, stores, succeeded)
 
     def _success(self, op: Op) -> Local | None:
         """The local that says whether an atomic has not failed; None for one that cannot fail.
@@ -251,8 +255,7 @@ class Ordering:
         if op.access.otherwise == "full":
             return None
         word = op.access.place.var
-        words = {v for v, role in self._roles.items() if role is Role.LOCK}
-        mine = words if word in words else {word}
+        mine = self._lock_words if word in self._lock_words else {word}
         tests = {
             u.value.args[0] if u.place is u.value.args[2] else ex.not_(u.value.args[0])
             for u in op.updates

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from invariants import REGISTRY
+from invariants import every
 from invariants.registry import GROUPS, NOT_BUILT, Invariant
 from model.hw.arch import ARCHS
 from model.patches import PATCHES
@@ -54,7 +54,7 @@ def _invariants() -> list[str]:
     lines = []
     for group, doc in GROUPS.items():
         lines.append(f"{group}: {doc}" + ("  (not checked yet)" if group in NOT_BUILT else ""))
-        mine = [i for i in REGISTRY.values() if i.group == group]
+        mine = [i for i in every() if i.group == group]
         lines += ["  " + line for line in _pairs((i.name, i.sentence) for i in mine)]
     return lines
 
@@ -71,8 +71,10 @@ def explained_invariant(invariant: Invariant) -> list[str]:
     rows = [
         ("sentence", invariant.sentence), ("group", invariant.group),
         ("relied on", invariant.relied_on), ("source", invariant.where),
-        ("witness", invariant.witness), ("mutants", ", ".join(invariant.mutants)),
+        ("witness", invariant.witness),
     ]  # fmt: skip
+    if invariant.mutants:
+        rows.append(("mutants", ", ".join(invariant.mutants)))
     if invariant.steps:
         rows.insert(2, ("judged at", ", ".join(sorted(invariant.steps))))
     return [invariant.name, *_rows(rows)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import textwrap
 
+from ..decide import Verdict
+from ..report import Report
 from ..trace.changes import Weight
 from ..trace.trace import Row, Trace
 
@@ -27,6 +29,17 @@ def commit_lines(trace: Trace) -> list[str]:
     lines.append("")
     for text in what:
         lines += textwrap.wrap(text, WIDTH)
+    return lines
+
+
+def order_lines(report: Report) -> list[str]:
+    """What is not decided of memory ordering on the selected side, by architecture."""
+    lines: list[str] = []
+    for column in report.of_side(report.question.subject.selected):
+        for cell in column.cells:
+            if cell.invariant.kind == "text" and cell.verdict is not Verdict.HOLDS:
+                text = f"Memory ordering is not decided on {column.arch}: {cell.reason}."
+                lines += ["", *textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
     return lines
 
 

@@ -14,13 +14,14 @@ def example_lines(result: ExampleResult) -> list[str]:
     counts = f"{search.states} {what}, {search.transitions} transitions, {search.levels - 1} levels"
     if result.steps:
         length = f"{len(result.steps)} steps (shortest)"
-        lines = [f"VIOLATED  {result.sentence}", f"example   {result.name}"]
+        lines = [f"VIOLATED  {result.broken}", f"example   {result.name}"]
         lines += [f"trace     {length}; {counts} visited", ""]
         for n, step in enumerate(result.steps, 1):
             lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[:WIDTH].rstrip())
         return lines
     word, why = ("UNKNOWN", f" ({search.why})") if search.why else ("HOLDS", "")
-    lines = [f"{word:<10}{result.sentence}{why}", f"example   {result.name}"]
+    lines = [f"{word:<10}{sentence}{why}" for sentence in result.sentences]
+    lines.append(f"example   {result.name}")
     if result.classes:
         exchanged = ", ".join(f"{count} of {name}" for name, count in result.classes.items())
         lines.append(f"symmetry  {exchanged} are exchanged")

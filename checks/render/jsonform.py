@@ -5,7 +5,9 @@ version, exit, not_checked[], patches[], undecided[] (submissions that no stored
 of a patch: patch, recognised, exit, and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
 results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, witness,
-           worst[] (names of scenarios)
+           worst[] (names of scenarios); and, of sequential_consistency_is_enough alone, pairs[]
+pairs[]    scenario, routine, and the accesses first and second, which may be taken in the other
+           order, seen after and before: each with function, line, call, field
 traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
            held[], steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
 missing[]  invariant, scenario, why
@@ -15,10 +17,13 @@ assumptions[]
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from invariants.registry import NOT_BUILT
 
+from ..ordering import Answer
 from ..patch_input import Submission
 from ..report import Report
 from ..trace.trace import Row, Trace
@@ -85,6 +90,7 @@ def _report(report: Report) -> dict[str, Any]:
                 "states": cell.states,
                 "witness": cell.invariant.witness,
                 "worst": [o.play.name for o in cell.worst],
+                **({"pairs": _pairs(column.orders)} if cell.invariant.kind == "text" else {}),
             }
             for column in report.columns
             for cell in column.cells
@@ -99,6 +105,17 @@ def _report(report: Report) -> dict[str, Any]:
         ],
         "assumptions": [*ABSENT, patch.left_out],
     }  # fmt: skip
+
+
+def _pairs(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    return [
+        {
+            "scenario": answer.play.name, "routine": pair.routine,
+            "first": asdict(pair.first), "second": asdict(pair.second),
+            "after": asdict(pair.after), "before": asdict(pair.before),
+        }
+        for answer in answers for pair in answer.pairs
+    ]  # fmt: skip
 
 
 def _trace(trace: Trace) -> dict[str, Any]:

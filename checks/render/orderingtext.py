@@ -37,17 +37,13 @@ def ordering_lines(role: Role, answers: Sequence[Answer]) -> list[str]:
             block = blocks.setdefault((pair.routine, pair.first), {})
             block.setdefault(pair.second, _Seen(pair, [])).plays.append(where)
     for (routine, first), block in blocks.items():
-        lines += ["", f"{routine}(): order not decided", f"  first   {_place(first)}"]
+        lines += ["", f"{routine}(): order not decided", f"  first   {first}"]
         for second, seen in block.items():
             more = f" and {len(seen.plays) - 1} more" if len(seen.plays) > 1 else ""
             lines += [
-                f"  then    {_place(second)}",
-                f"          seen after   {_place(seen.pair.after)}",
-                f"               before  {_place(seen.pair.before)}",
+                f"  then    {second}",
+                f"          seen after   {seen.pair.after}",
+                f"               before  {seen.pair.before}",
                 f"               in      {seen.plays[0]}{more}",
             ]
     return lines
-
-
-def _place(place: Place) -> str:
-    return f"{place.function} {place.line}  {place.call}, {place.field}"

@@ -11,6 +11,7 @@ from invariants.registry import GROUPS, NOT_BUILT
 from model.patches.patch import Variant
 
 from ..decide import Cell, Verdict
+from ..ordering import command
 from ..report import Column, Report
 from ..subject import Side
 from .columns import WIDTH
@@ -21,7 +22,7 @@ _MOST = 20
 """More branches than this are counted, not listed: few casts were asked for."""
 
 ABSENT = (
-    "every verdict is for sequential consistency; memory ordering is not decided yet",
+    "every verdict but sequential_consistency_is_enough is for sequential consistency",
     "IOMMU and KVM tables are not modelled",
 )
 
@@ -89,22 +90,37 @@ def _summary(cells: Sequence[Cell], columns: Sequence[Column]) -> str:
 def _basis(report: Report, side: Side) -> list[str]:
     """What the verdicts of a side rest on, and why some are not HOLDS."""
     columns = report.of_side(side)
-    casts = [o.play.cast for o in columns[0].outcomes]
+    casts = columns[0].casts
     lines = [f"{side.label}: {side.role.variant.name}"]
     lines += _indented(f"casts: {_casts(report, len(casts))}, {_bounds(casts)}")
-    states = ", ".join(f"{c.arch} {c.states}" for c in columns)
-    lines += _indented(f"states: {states}")
+    played = any(c.outcomes for c in columns)
+    if played:
+        states = ", ".join(f"{c.arch} {c.states}" for c in columns)
+        lines += _indented(f"states: {states}")
     for text, archs in _reasons(columns).items():
         lines += _indented(f"{text} ({', '.join(archs)})")
+    lines += _pairs(report, side)
     assumed = sorted({c.initial.assumption for c in casts if c.initial.assumption})
     lines += [
         line for text in assumed for line in _indented(f"ASSUMES a state no kernel is in: {text}")
     ]
-    lines += _branches(report, side)
+    if played:
+        lines += _branches(report, side)
     for seen in report.question.subject.patch.observations:
         if seen.variant == side.role.variant.name:
             lines += _indented(f"observation: {seen.text}")
     return [*lines, ""]
+
+
+def _pairs(report: Report, side: Side) -> list[str]:
+    """The command that lists the pairs of accesses whose order is not decided."""
+    text = command(side.role, report.question.scenarios)
+    if not text or not any(a.pairs for c in report.of_side(side) for a in c.orders):
+        return []
+    return textwrap.wrap(
+        f"all pairs: {text}", WIDTH, initial_indent="  ", subsequent_indent="    ",
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip
 
 
 def _casts(report: Report, count: int) -> str:
@@ -131,7 +147,7 @@ def _reasons(columns: Sequence[Column]) -> dict[str, list[str]]:
         for cell in column.cells:
             if cell.reason:
                 text = f"{cell.verdict} {cell.invariant.name}: {cell.reason}"
-                if cell.verdict is Verdict.UNKNOWN:
+                if cell.verdict is Verdict.UNKNOWN and cell.invariant.kind != "text":
                     text = f"{cell.verdict}: {cell.reason}"
                 archs = found.setdefault(text, [])
                 if column.arch not in archs:

@@ -16,6 +16,8 @@ import enum
 
 from model.lang import Array, Kobject, World, kfield, pure, rule, wait_until
 
+from .example import Example, Param
+
 
 class Pc(enum.Enum):
     """Where a CPU is."""
@@ -188,3 +190,9 @@ def world(cpus: int = 3, pages: int = 2, frames: int = 3, *, acked: bool = True)
         frames=tuple(w.new(Frame, f"f{i}") for i in range(frames)),
     )  # fmt: skip
     return w
+
+
+SHOOT = Example(
+    "shoot", {"cpus": Param(1, 4, 3), "pages": Param(1, 4, 2), "frames": Param(1, 6, 3)},
+    {"no_ack_wait": {"acked": False}}, world, RULES, (no_free_frame_is_named,),
+)  # fmt: skip

@@ -7,24 +7,25 @@
  * folio names; the zap clears entries at the destination, flushes and frees.  The others go on for
  * ever, each with any page.
  *
- * It is far coarser than the models of this project: what is compared is CPU time for a state.
+ * model/examples/mover.py is the same system: the same states, and the same steps between them.  It is
+ * far coarser than the models of patches.  With NO_FLUSH defined the mover does not flush.
  */
 #ifndef PAGES
 #define PAGES 2
 #endif
 
-byte src[PAGES]; byte dst[PAGES];        /* the entry: 1 + page, or 0 */
-byte ref[PAGES]; byte pins[PAGES]; byte locked[PAGES]; byte side[PAGES]; bit freed[PAGES];
-byte stale_src[PAGES]; byte stale_dst[PAGES];   /* a bit for each CPU whose TLB may hold it */
+byte src[PAGES] = 1; byte dst[PAGES];    /* whether the entry is there */
+byte ref[PAGES] = 1; byte pins[PAGES]; byte locked[PAGES]; byte side[PAGES]; bit freed[PAGES];
+byte stale_src[PAGES] = 15; byte stale_dst[PAGES];   /* a bit for each CPU whose TLB may hold it */
 byte ptl_src; byte ptl_dst; byte anon; byte moved;
 
-init { d_step {
-	byte i;
-	for (i : 0 .. PAGES - 1) { src[i] = i + 1; ref[i] = 1; stale_src[i] = 15; }
-	i = 0;
-} ; atomic { run mover(); run gup(); run walk(); run zap() } }
+#ifdef NO_FLUSH
+#define FLUSH(p) skip
+#else
+#define FLUSH(p) stale_src[p] = 0
+#endif
 
-proctype mover() {
+active proctype mover() {
 	byte p, first;
 again:	skip;
 	if
@@ -41,16 +42,16 @@ again:	skip;
 	fi;
 batch:	src[p] = 0;
 	if
-	:: d_step { pins[p] > 0 -> src[p] = p + 1; stale_src[p] = 15; locked[p] = 0; ref[p]-- }; goto flush
+	:: d_step { pins[p] > 0 -> src[p] = 1; stale_src[p] = 15; locked[p] = 0; ref[p]-- }; goto flush
 	:: d_step { else -> side[p] = 1 }
 	fi;
-	d_step { dst[p] = p + 1; stale_dst[p] = 15; ref[p]--; moved++; locked[p] = 0; p++ };
+	d_step { dst[p] = 1; stale_dst[p] = 15; ref[p]--; moved++; locked[p] = 0; p++ };
 	if
 	:: d_step { p < PAGES && src[p] != 0 && dst[p] == 0 && locked[p] == 0 && pins[p] == 0 -> locked[p] = 1; ref[p]++ }; goto batch
 	:: d_step { else -> skip }
 	fi;
 flush:	do
-	:: d_step { first < PAGES && first < p && src[first] == 0 -> stale_src[first] = 0; first++ }
+	:: d_step { first < PAGES && first < p && src[first] == 0 -> FLUSH(first); first++ }
 	:: d_step { first < PAGES && first < p && src[first] != 0 -> first++ }
 	:: d_step { else -> first = 0 }; break
 	od;
@@ -62,7 +63,7 @@ flush:	do
 over:	false
 }
 
-proctype gup() {
+active proctype gup() {
 	byte p, seen;
 again:	atomic { p = 0; seen = 0 };
 	if
@@ -87,7 +88,7 @@ again:	atomic { p = 0; seen = 0 };
 	goto again
 }
 
-proctype walk() {
+active proctype walk() {
 	byte p, where;
 again:	atomic { p = 0; where = 0 };
 	if
@@ -113,7 +114,7 @@ again:	atomic { p = 0; where = 0 };
 	goto again
 }
 
-proctype zap() {
+active proctype zap() {
 	byte p;
 again:	p = 0;
 	if
@@ -129,6 +130,7 @@ again:	p = 0;
 	fi;
 	d_step { stale_dst[p] = 0 };
 	d_step { ptl_dst = 0 };
-	d_step { ref[p]-- ; freed[p] = (ref[p] == 0) };
+	d_step { ref[p]-- ; freed[p] = (ref[p] == 0);
+	         assert(!freed[p] || (stale_src[p] == 0 && stale_dst[p] == 0)) };
 	goto again
 }

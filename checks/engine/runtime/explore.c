@@ -19,14 +19,33 @@ static void note(struct explorer *x, unsigned invariant, W state, W depth, int a
 		*v = (struct violation){1, (uint32_t)state, (uint32_t)depth, (uint32_t)at_step};
 }
 
+#define EVERY (~(W)0)
+
 static void judge(struct explorer *x, const W *state, W which, W number, W depth)
 {
 	const struct system *y = x->system;
 
+	if (which == EVERY && (!y->all_hold || y->all_hold(state)))
+		return;
 	for (unsigned k = 0; k < y->checks; k++)
 		if ((k > 63 || which >> k & 1) && !x->violation[y->check[k].invariant].seen &&
 		    !y->check[k].holds(state))
 			note(x, y->check[k].invariant, number, depth, 0);
+}
+
+/* Judge the state that was found last. */
+static void judge_key(struct explorer *x, const W *found, W which)
+{
+	W key[KEY_WORDS], state[WORDS];
+
+	if (WORDS <= RAW_WORDS) {
+		judge(x, found, which, x->states - 1, x->levels);
+		return;
+	}
+	memcpy(key, x->key, sizeof(key));
+	memcpy(state, x->state, sizeof(state));
+	unfold(x, found, key, state);
+	judge(x, state, which, x->states - 1, x->levels);
 }
 
 /* Look up the first successors. */
@@ -37,14 +56,8 @@ static void look_up(struct explorer *x, unsigned count)
 
 		if (i + 8 < count)
 			expect_state(x, n[8].hash);
-		if (found(x, n->key, n->hash, n->parent) && n->watch) {
-			W key[KEY_WORDS], state[WORDS];
-
-			memcpy(key, x->key, sizeof(key));
-			memcpy(state, x->state, sizeof(state));
-			unfold(x, n->key, key, state);
-			judge(x, state, n->watch, x->states - 1, x->levels);
-		}
+		if (found(x, n->key, n->hash, n->parent) && n->watch)
+			judge_key(x, n->key, n->watch);
 	}
 	x->successors -= count;
 	memmove(x->successor, x->successor + count, x->successors * sizeof(*x->successor));
@@ -70,7 +83,7 @@ static void done(struct explorer *x, unsigned number, const uint16_t *words)
 	}
 	x->firing[number] = 1;
 	n = &x->successor[x->successors++];
-	memcpy(n->key, x->key, sizeof(W) * x->words);
+	memcpy(n->key, x->key, sizeof(W) * words_of(x));
 	n->parent = (uint32_t)x->done;
 	n->watch = x->watch;
 	if (x->orbits) {
@@ -81,7 +94,7 @@ static void done(struct explorer *x, unsigned number, const uint16_t *words)
 		change_key(x, n, *words);
 		x->changed[*words] = x->state[*words];
 	}
-	n->hash = hash_of(n->key, x->words);
+	n->hash = hash_of(n->key, words_of(x));
 	expect_bucket(x, n->hash);
 }
 
@@ -127,7 +140,7 @@ static void expand(struct explorer *x)
 {
 	const struct system *y = x->system;
 
-	unfold(x, x->queue + x->done * x->words, x->key, x->state);
+	unfold(x, x->queue + x->done * words_of(x), x->key, x->state);
 	memcpy(x->changed, x->state, sizeof(x->changed));
 	x->moved = x->stopped = 0;
 	for (unsigned i = 0; i < y->threads; i++) {
@@ -140,7 +153,7 @@ static void expand(struct explorer *x)
 	}
 	if (y->rule) {
 		x->firing = x->fired[y->threads];
-		if (carry_out(x, y->rule, ~(W)0) && y->software)
+		if (carry_out(x, y->rule, EVERY) && y->software)
 			x->moved = 1;
 	}
 	if (!x->moved && !x->stopped)
@@ -190,7 +203,7 @@ struct explorer *explore_open(unsigned number, const W *initial, W max_states, W
 	x->system = y;
 	x->max_states = max_states;
 	x->max_bytes = max_bytes;
-	x->words = 1;
+	x->words = WORDS <= RAW_WORDS ? WORDS : 1;
 	x->successor_room = 1024;
 	x->successor = malloc(x->successor_room * sizeof(*x->successor));
 	x->fired = calloc(y->threads + 1, sizeof(*x->fired));
@@ -204,13 +217,13 @@ struct explorer *explore_open(unsigned number, const W *initial, W max_states, W
 	x->queue_bytes = max_bytes < MOST_BYTES ? max_bytes : MOST_BYTES;
 	x->parent_bytes = 4 * (W)UINT32_MAX;
 	ok = ok && (x->queue = reserve(&x->queue_bytes)) && (x->parent = reserve(&x->parent_bytes));
-	ok = ok && grow_queue(x, 1 << 12, 1) && grow_table(x, 1 << 10) && begin(x, initial);
+	ok = ok && grow_queue(x, 1 << 12, x->words) && grow_table(x, 1 << 10) && begin(x, initial);
 	if (!ok) {
 		explore_close(x);
 		return NULL;
 	}
-	found(x, x->key, hash_of(x->key, x->words), 0);
-	judge(x, initial, ~(W)0, 0, 0);
+	found(x, x->key, hash_of(x->key, words_of(x)), 0);
+	judge(x, initial, EVERY, 0, 0);
 	x->done = x->level_end = 0;
 	return x;
 }
@@ -279,7 +292,7 @@ uint32_t explore_state(const struct explorer *x, uint32_t number, W *state)
 
 	memcpy(key, x->key, sizeof(key));
 	memcpy(state, x->state, sizeof(x->state));
-	unfold(x, x->queue + (W)number * x->words, key, state);
+	unfold(x, x->queue + (W)number * words_of(x), key, state);
 	return x->parent[number];
 }
 

@@ -24,9 +24,10 @@ struct dictionary {
 
 /* The numbers plus 1 of some states, and a part of the hash of each, which is not 0. */
 #define SLOTS 12
+#define ALL_SLOTS 0xfffu
 struct bucket {
-	uint32_t number[SLOTS];
 	uint8_t tag[16];
+	uint32_t number[SLOTS];
 };
 
 struct successor {
@@ -71,3 +72,9 @@ struct explorer {
 	W key[KEY_WORDS];
 	W state[WORDS], changed[WORDS];
 };
+
+/* Words of a key: a constant where states are keys. */
+static inline unsigned words_of(const struct explorer *x)
+{
+	return WORDS <= RAW_WORDS ? WORDS : x->words;
+}

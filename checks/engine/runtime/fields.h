@@ -109,11 +109,14 @@ struct system {
 	const struct thread *const *thread;
 	steps rule;            /* or NULL */
 	const struct judge *check, *final;
+	condition all_hold;    /* whether every check does; NULL if there is none */
 };
 
 #define PURE __attribute__((pure))
 #define ONCE __attribute__((noinline))
 #define DEADLOCK 0             /* the number of the invariant that there is none */
+
+#define RAW_WORDS 2            /* a state of no more words is its own key */
 
 /* Where a leaf is in the words of a state. */
 struct leaf {

@@ -4,14 +4,14 @@
  *
  * The words of a state are cut into leaves, most of which take few values: a leaf has a dictionary of
  * those that were met, and the key has the numbers of them, in as many bits as that takes.  Where a
- * number does not fit any more, all keys are made again with more room.  A state of one word is its
- * own key.
+ * number does not fit any more, all keys are made again with more room.  A state of few words is its
+ * own key: to number its values would take longer than what the shorter key saves.
  */
 #pragma once
 
 #include "store.h"
 
-#if WORDS > 1
+#if WORDS > RAW_WORDS
 
 static unsigned bits_for(uint32_t values)
 {
@@ -295,15 +295,17 @@ static inline void change_key(struct explorer *x, struct successor *n, unsigned 
 	n->key[word] = x->changed[word];
 }
 
-static void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
+static inline void unfold(const struct explorer *x, const W *wanted, W *key, W *state)
 {
 	(void)x;
-	state[0] = key[0] = wanted[0];
+	for (unsigned word = 0; word < WORDS; word++)
+		state[word] = key[word] = wanted[word];
 }
 
 static int begin(struct explorer *x, const W *initial)
 {
-	x->state[0] = x->key[0] = initial[0];
+	memcpy(x->state, initial, sizeof(x->state));
+	memcpy(x->key, initial, sizeof(x->state));
 	return 1;
 }
 

@@ -8,6 +8,9 @@
 #pragma once
 
 #include <sys/mman.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "explorer.h"
 
@@ -60,22 +63,21 @@ static void give_back(void *area, W bytes)
 
 /* -- the table -------------------------------------------------------------------------------- */
 
-static inline W mixed(W key)
+/* The product of two words has all that they have; its halves are put together. */
+static inline W mixed(W one, W two)
 {
-	key ^= key >> 32;
-	key *= 0x9e3779b97f4a7c15u;
-	key ^= key >> 29;
-	key *= 0xbf58476d1ce4e5b9u;
-	return key ^ key >> 32;
+	unsigned __int128 product = (unsigned __int128)one * two;
+
+	return (W)product ^ (W)(product >> 64);
 }
 
 static inline W hash_of(const W *key, unsigned words)
 {
-	W hash = mixed(key[0]);
+	W hash = 0x9e3779b97f4a7c15u;
 
-	for (unsigned i = 1; i < words; i++)
-		hash += mixed(key[i] + i * 0x94d049bb133111ebu);
-	return hash;
+	for (unsigned i = 0; i < words; i++)
+		hash = mixed(key[i] ^ hash, 0xbf58476d1ce4e5b9u);
+	return mixed(hash, 0x94d049bb133111ebu);
 }
 
 static inline int same(const W *one, const W *two, unsigned words)
@@ -104,37 +106,58 @@ static inline uint8_t tag_of(W hash)
 	return tag ? tag : 1;
 }
 
-/* A bit for each tag that is this one, among the first 8 or the others; more may be set above. */
-static inline W tags_like(const struct bucket *b, unsigned half, uint8_t tag)
+/* A bit for each slot whose tag is this one; without SSE2 more may be set above the first. */
+static inline unsigned tags_like(const struct bucket *b, uint8_t tag)
 {
-	const W ones = 0x0101010101010101u;
-	W all;
+#ifdef __SSE2__
+	const __m128i all = _mm_load_si128((const __m128i *)b->tag);
 
-	memcpy(&all, b->tag + half, sizeof(all));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8((char)tag))) & ALL_SLOTS;
+#else
+	const W ones = 0x0101010101010101u, bits = 0x0102040810204080u;
+	unsigned found = 0;
+
+	for (unsigned half = 0; half < 2; half++) {
+		W all;
+
+		memcpy(&all, b->tag + 8 * half, sizeof(all));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	all = __builtin_bswap64(all);
+		all = __builtin_bswap64(all);
 #endif
-	all ^= ones * tag;
-	return (all - ones) & ~all & ones << 7 & (half ? mask_of(8 * (SLOTS - 8)) : ~(W)0);
+		all ^= ones * tag;
+		all = (all - ones) & ~all & ones << 7;
+		found |= (unsigned)((all >> 7) * bits >> 56) << 8 * half;
+	}
+	return found & ALL_SLOTS;
+#endif
 }
 
-static inline unsigned first_of(W bits)
+static inline unsigned first_of(unsigned bits)
 {
-	return (unsigned)__builtin_ctzll(bits) / 8;
+	return (unsigned)__builtin_ctz(bits);
+}
+
+static inline int is_full(const struct bucket *b)
+{
+	return b->tag[SLOTS - 1] != 0;
+}
+
+static inline void put_into(struct bucket *b, W hash, uint32_t number)
+{
+	unsigned at = first_of(tags_like(b, 0));
+
+	b->tag[at] = tag_of(hash);
+	b->number[at] = number + 1;
 }
 
 /* Put a state that is not there into the table. */
 static inline void insert(struct explorer *x, W hash, uint32_t number)
 {
 	struct bucket *b = bucket_of(x, hash);
-	unsigned at = 0;
 
-	while (b->tag[SLOTS - 1])
+	while (is_full(b))
 		b = next_bucket(x, b);
-	while (b->tag[at])
-		at++;
-	b->tag[at] = tag_of(hash);
-	b->number[at] = number + 1;
+	put_into(b, hash, number);
 }
 
 #define AT_ONCE 64
@@ -159,7 +182,7 @@ static int grow_table(struct explorer *x, W buckets)
 		unsigned count = x->states - from < AT_ONCE ? (unsigned)(x->states - from) : AT_ONCE;
 
 		for (unsigned i = 0; i < count; i++) {
-			hash[i] = hash_of(x->queue + (from + i) * x->words, x->words);
+			hash[i] = hash_of(x->queue + (from + i) * words_of(x), words_of(x));
 			__builtin_prefetch(bucket_of(x, hash[i]), 1);
 		}
 		for (unsigned i = 0; i < count; i++)
@@ -200,38 +223,33 @@ static inline void expect_bucket(const struct explorer *x, W hash)
 static inline void expect_state(const struct explorer *x, W hash)
 {
 	const struct bucket *b = bucket_of(x, hash);
-	W low = tags_like(b, 0, tag_of(hash)), high;
+	unsigned like = tags_like(b, tag_of(hash));
 
-	if (low) {
-		__builtin_prefetch(x->queue + (W)(b->number[first_of(low)] - 1) * x->words);
-		return;
-	}
-	high = tags_like(b, 8, tag_of(hash));
-	if (high)
-		__builtin_prefetch(x->queue + (W)(b->number[8 + first_of(high)] - 1) * x->words);
+	if (like)
+		__builtin_prefetch(x->queue + (W)(b->number[first_of(like)] - 1) * words_of(x));
 }
 
 /* Note a state; gives whether it is new. */
-static int found(struct explorer *x, const W *key, W hash, uint32_t parent)
+static inline int found(struct explorer *x, const W *key, W hash, uint32_t parent)
 {
 	const uint8_t tag = tag_of(hash);
+	struct bucket *b = bucket_of(x, hash);
 
-	for (struct bucket *b = bucket_of(x, hash);; b = next_bucket(x, b)) {
-		for (unsigned half = 0; half < SLOTS; half += 8)
-			for (W like = tags_like(b, half, tag); like; like &= like - 1) {
-				uint32_t number = b->number[half + first_of(like)];
+	for (;; b = next_bucket(x, b)) {
+		for (unsigned like = tags_like(b, tag); like; like &= like - 1) {
+			uint32_t number = b->number[first_of(like)];
 
-				if (number && same(x->queue + (W)(number - 1) * x->words, key, x->words))
-					return 0;
-			}
-		if (!b->tag[SLOTS - 1])
+			if (number && same(x->queue + (W)(number - 1) * words_of(x), key, words_of(x)))
+				return 0;
+		}
+		if (!is_full(b))
 			break;
 	}
 	if (x->states == x->queue_room && !grow_queue(x, x->queue_room + x->queue_room / 8, x->words))
 		return 0;
-	memcpy(x->queue + x->states * x->words, key, x->words * sizeof(W));
+	memcpy(x->queue + x->states * words_of(x), key, words_of(x) * sizeof(W));
 	x->parent[x->states] = parent;
-	insert(x, hash, (uint32_t)x->states++);
+	put_into(b, hash, (uint32_t)x->states++);
 	if (x->states > x->buckets * SLOTS / 8 * 7)
 		grow_table(x, x->buckets * 2);
 	return 1;

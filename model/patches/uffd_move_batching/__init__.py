@@ -278,9 +278,9 @@ _MISSED_PIN = (
     "(arch/arm64/include/asm/pgtable.h), and nothing orders it before folio_maybe_dma_pinned reads "
     "the count.  The flush, which would, comes after the batch; up to 6.17 the DSB of "
     "ptep_clear_flush did.  GUP-fast pins and reads the entry again, with a barrier between: each "
-    "may miss the other, as before 088b8aa537c2.  No verdict says so, for all are for sequential "
-    "consistency; with the count read first it is the mutant 'pin check before the PTE is "
-    "cleared', which is VIOLATED"
+    "may miss the other, as before 088b8aa537c2.  No verdict on states says so, for they are for "
+    "sequential consistency; with the count read first it is the mutant 'pin check before the PTE "
+    "is cleared', which is VIOLATED"
 )
 
 OBSERVATIONS = (

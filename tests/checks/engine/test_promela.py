@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from checks.engine import compiler
 from checks.engine.layout import Layout
 from checks.engine.promela import promela
 from checks.engine.reference import Explorer, Press, Search
@@ -27,39 +23,7 @@ from model.lang.sorts import Int, Set
 from ...command import run
 from ..reduce.playing import EVERY, cast, variant
 from . import programs as random
-
-needs_spin = pytest.mark.skipif(
-    shutil.which("spin") is None or not compiler.present(), reason="SPIN and a C compiler"
-)
-
-
-def spun(text: str, folder: Path) -> tuple[int, int, bool]:
-    """States, transitions and whether an assertion failed."""
-    (folder / "x.pml").write_text(text)
-    cc = [
-        *compiler.command()[:1],
-        "-O0",
-        "-w",
-        "-DNOREDUCE",
-        "-DSAFETY",
-        "-DNOBOUNDCHECK",
-        "-o",
-        "pan",
-        "pan.c",
-    ]
-    for command in (["spin", "-o1", "-o2", "-o3", "-a", "x.pml"], cc):
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    done = subprocess.run(
-        ["./pan", "-E", "-c0", "-m1000000"], cwd=folder, check=True, capture_output=True, text=True
-    )
-    states = re.search(r"(\d+) states, stored", done.stdout)
-    transitions = re.search(r"(\d+) transitions", done.stdout)
-    errors = re.search(r"errors: (\d+)", done.stdout)
-    assert states
-    assert transitions
-    assert errors
-    assert "max search depth too small" not in done.stdout
-    return int(states[1]), int(transitions[1]) - 1, errors[1] != "0"
+from .spinning import needs_spin, spun
 
 
 def agree(system: System, initial: State, found: Search, folder: Path) -> None:

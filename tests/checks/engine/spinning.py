@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Running SPIN."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from checks.engine import compiler
+
+needs_spin = pytest.mark.skipif(
+    shutil.which("spin") is None or not compiler.present(), reason="SPIN and a C compiler"
+)
+
+
+def spun(text: str, folder: Path) -> tuple[int, int, bool]:
+    """States, transitions but for the one to the first state, and whether an assertion failed."""
+    (folder / "x.pml").write_text(text)
+    cc = [
+        *compiler.command()[:1],
+        "-O0",
+        "-w",
+        "-DNOREDUCE",
+        "-DSAFETY",
+        "-DNOBOUNDCHECK",
+        "-o",
+        "pan",
+        "pan.c",
+    ]
+    for command in (["spin", "-o1", "-o2", "-o3", "-a", "x.pml"], cc):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    done = subprocess.run(
+        ["./pan", "-E", "-c0", "-m1000000"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    states = re.search(r"(\d+) states, stored", done.stdout)
+    transitions = re.search(r"(\d+) transitions", done.stdout)
+    errors = re.search(r"errors: (\d+)", done.stdout)
+    assert states
+    assert transitions
+    assert errors
+    assert "max search depth too small" not in done.stdout
+    return int(states[1]), int(transitions[1]) - 1, errors[1] != "0"

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The row of the table that says whether sequential consistency is enough."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from checks.decide import Play, Verdict
+from checks.ordering import Answer, Reader
+from checks.report import chosen_casts
+from checks.subject import by_name
+from checks.verdicts import Verdicts
+from invariants import find
+
+from ..command import run
+
+PATCH = "uffd_move_batching"
+ROW = "sequential_consistency_is_enough"
+INIT = "2p/ptl=different/init=all_at_src"
+(INVARIANT,) = find(ROW)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def plays(*neighbours: str, arch: str = "x86_64") -> list[Play]:
+    """The merged form beside each of these."""
+    subject = by_name(PATCH, "merged")
+    role = subject.selected.role
+    kernel = role.variant.neighbours_from
+    casts = [
+        chosen_casts(subject.patch.casts, kernel, f"move+{n}/{INIT}", full=False)[0]
+        for n in neighbours
+    ]
+    return [Play(cast, role, arch) for cast in casts]
+
+
+def cell(asked: list[Play], until: float = float("inf")) -> tuple[Verdict, tuple[Answer, ...]]:
+    """The verdict, and what was looked at."""
+    made, answers = Reader(Verdicts(use=False)).cell(INVARIANT, asked, until)
+    assert made.casts == len(answers)
+    return made.verdict, answers
+
+
+def test_a_set_of_routines_is_read_once() -> None:
+    asked = plays("gup_fast")
+    again = chosen_casts(
+        by_name(PATCH).patch.casts, "6.18", "move+gup_fast/2p/ptl=different/*", full=False
+    )
+    more = [Play(c, asked[0].role, "x86_64") for c in again]
+    assert len(more) > 1
+    verdict, answers = cell([*asked, *more])
+    assert verdict is Verdict.HOLDS
+    assert len(answers) == 1
+
+
+def test_more_routines_are_asked_about_only_while_nothing_is_found() -> None:
+    verdict, answers = cell(plays("user+gup_fast", "user", "gup_fast"))
+    assert verdict is Verdict.HOLDS
+    assert [len(a.play.cast.others) for a in answers] == [1, 1, 2]
+    verdict, answers = cell(plays("zap_dst+gup_fast", "zap_dst", "gup_fast"))
+    assert verdict is Verdict.UNKNOWN
+    assert [len(a.play.cast.others) for a in answers] == [1, 1]
+
+
+def test_time_is_kept() -> None:
+    assert cell(plays("gup_fast"), until=0.0) == (Verdict.UNKNOWN, ())
+
+
+def test_an_interrupt_is_not_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "_pairs", stop)
+    assert cell(plays("gup_fast")) == (Verdict.UNKNOWN, ())
+
+
+def test_the_table_and_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = (PATCH, "--variant", "merged", "--arch", "x86_64,arm64", "--scenario",
+             f"move+gup_fast/{INIT}")  # fmt: skip
+    first = run(*asked)
+    assert first.exit_code == 3
+    assert f"  {ROW}      UNKNOWN arm64; HOLDS x86_64\n" in first.stdout
+    assert "then move_present_ptes 118  folio_maybe_dma_pinned" in first.stdout.replace(
+        "\n    ", " "
+    )
+    assert (
+        "  all pairs: check-invariants ordering uffd_move_batching --variant merged" in first.stdout
+    )
+    assert max(map(len, first.stdout.splitlines())) <= 100
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it was read again")
+
+    monkeypatch.setattr(Reader, "_pairs", refuse)
+    assert run(*asked) == first
+    with pytest.raises(AssertionError, match="read again"):
+        run(*asked, "--no-cache", "--invariant", ROW)
+
+
+def test_what_is_chosen() -> None:
+    asked = (PATCH, "--variant", "merged", "--scenario", f"move+gup_fast/{INIT}", "--arch", "arm64")
+    without = run(*asked, "--invariant", "no_deadlock")
+    assert without.exit_code == 0
+    assert f"  {ROW}" not in without.stdout
+    alone = run(*asked, "--invariant", "ordering")
+    assert alone.exit_code == 3
+    assert "states:" not in alone.stdout
+    assert "branch" not in alone.stdout
+    assert run(*asked[:-1], "x86_64", "--invariant", ROW).exit_code == 0
+
+
+def test_the_other_forms() -> None:
+    asked = (PATCH, "--variant", "merged", "--scenario", f"move+zap_dst/{INIT}", "--arch", "x86_64",
+             "--invariant", ROW)  # fmt: skip
+    document = json.loads(run(*asked, "--format", "json").stdout)
+    (result,) = document["patches"][0]["results"]
+    assert (document["exit"], result["verdict"], result["scenarios"]) == (3, "UNKNOWN", 1)
+    (pair,) = result["pairs"]
+    assert pair["routine"] == "dontneed_some_page"
+    assert set(pair["first"]) == {"function", "line", "call", "field"}
+    commit = run(*asked, "--format", "commit").stdout
+    assert "Memory ordering is not decided on x86_64: 1 pair of accesses" in commit
+    assert max(map(len, commit.splitlines())) <= 75
