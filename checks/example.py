@@ -59,10 +59,18 @@ def check_shoot(
 ) -> ExampleResult:  # fmt: skip
     """Decide `shoot` at a size; ModelError for a parameter that it does not have."""
     sizes = _sizes(params, variant)
+    if symmetry and engine is Engine.SYMBOLIC:
+        raise ModelError("--symmetry is for engines that visit states", why="Z3 exchanges nothing")
     system, initial = system_of(**sizes, acked=variant != "no_ack_wait")
     classes, refused = symmetric_classes(system, initial) if symmetry else ({}, {})
     make = partial(explorer_of, system, classes)
-    explorer, done = search(make, initial, limits, engine, progress)
+    if engine is Engine.SYMBOLIC:
+        from .symbolic.bounded import bounded_search  # Z3 takes a while to load
+
+        explorer = make()
+        done = bounded_search(explorer, initial, limits, progress)
+    else:
+        explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
     for found in done.violations.values():
         path = concrete(explorer, initial, done.path(found.state))

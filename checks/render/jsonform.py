@@ -4,8 +4,8 @@
 version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
 of a patch: patch, recognised, exit, and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
-results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, witness,
-           worst[] (names of scenarios)
+results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, depth
+           (of --engine symbolic, else null), witness, worst[] (names of scenarios)
 traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
            held[], steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
 missing[]  invariant, scenario, why
@@ -83,6 +83,7 @@ def _report(report: Report) -> dict[str, Any]:
                 "reason": cell.reason,
                 "scenarios": cell.casts,
                 "states": cell.states,
+                "depth": column.depth,
                 "witness": cell.invariant.witness,
                 "worst": [o.play.name for o in cell.worst],
             }
