@@ -48,14 +48,16 @@ def bounded_search(
     `Search.depth` is how deep it went, `why` is empty where no path is longer; `fired` are the
     operations that can be carried out within that.
     """
-    return _Bounded(explorer, initial, limits, progress).run(goal)
+    return _Bounded(explorer, initial, limits, progress, goal).run()
 
 
 class _Bounded:
     def __init__(
-        self, explorer: Explorer, initial: State, limits: Limits, progress: Progress | None
-    ) -> None:
+        self, explorer: Explorer, initial: State, limits: Limits, progress: Progress | None,
+        goal: str,
+    ) -> None:  # fmt: skip
         self._explorer, self._limits, self._progress = explorer, limits, progress
+        self._goal = goal
         self._encoding = Encoding(explorer, initial)
         self._path = Unrolling(self._encoding)
         self._path.solver.set("max_memory", max(limits.bytes >> 20, 1))
@@ -65,16 +67,12 @@ class _Bounded:
         self._known = -1  # the depth up to which all is judged
         self._fired = [bytearray(len(code.ops)) for code in explorer.all_codes()]
 
-    def run(self, goal: str) -> Search:
-        """Go deeper until it is complete, `goal` fails or a limit is met."""
+    def run(self) -> Search:
+        """Go deeper until it is complete, the goal fails or a limit is met."""
         search = self._search
         try:
-            while not self._is_complete():
-                if goal in search.violations:
-                    raise StoppedError(f"{goal} fails")
-                if self._path.depth >= self._limits.depth:
-                    raise StoppedError(f"stopped at --max-depth {self._limits.depth}")
-                self._step()
+            while self._goes_on() and self._step():
+                pass
         except StoppedError as stopped:
             known = f"no violation up to depth {self._known}; " if self._known >= 0 else ""
             search.why = f"symbolic: {known}{stopped}"
@@ -82,54 +80,69 @@ class _Bounded:
         search.fired = tuple(map(bytes, self._fired))
         return search
 
-    def _is_complete(self) -> bool:
-        """Judge the last state; whether no step can come after it."""
+    def _goes_on(self) -> bool:
+        """Judge the last state; whether a path of this length has a step after it, and came to no
+        state twice."""
         path = self._path
         self._find(dict(path.wrong()), at_step=False)
         self._known = path.depth
-        left, possible = list(path.begin()), list[Taken]()
-        if self._encoding.rules_alone:  # nearly every rule can fire in some state: no use in asking
-            possible = list(left)
-        while left and not self._encoding.rules_alone:
-            model = self._model(z3.Or(*(t.term for t in left)))
-            if model is None:
-                break
-            here = [t for t in left if z3.is_true(model.eval(t.enabled, True))]
-            possible += here
-            left = [t for t in left if t not in here]
-        path.keep([t for t in path.choices[-1] if t in possible])
-        for taken in possible:
-            self._fired[taken.step.thread][taken.step.number] = 1
-        if not possible:
-            return True
-        return not self._goes_on(path.choices[-1])
-
-    def _goes_on(self, choices: Sequence[Taken]) -> bool:
-        """Whether some path of this length comes to no state again, and has a step after it."""
-        further = z3.Or(*(t.term for t in choices))
+        path.keep(self._possible(path.begin()))
+        if not path.choices[-1]:
+            return False
+        further = z3.Or(*(t.term for t in path.choices[-1]))
         for _ in range(ROUNDS):
             model = self._model(further)
             if model is None:
                 return False
-            again = _same_states([self._packed(model, s) for s in self._path.states])
+            again = _same_states([self._packed(model, s) for s in path.states])
             if not again:
-                return True
+                break
             for one, two in again:
-                self._path.differ(one, two)
+                path.differ(one, two)
         return True
 
-    def _step(self) -> None:
-        """Judge what fails as a step is taken, and take it."""
-        failing: dict[str, list[Term]] = {}
-        for taken in self._path.choices[-1]:
+    def _possible(self, steps: Sequence[Taken]) -> list[Taken]:
+        """The steps that some path can have next."""
+        if self._encoding.rules_alone:  # soon that is every rule: asking takes longer than it saves
+            return list(steps)
+        left = list(steps)
+        while left:
+            model = self._model(z3.Or(*(t.term for t in left)))
+            if model is None:
+                break
+            left = [t for t in left if not z3.is_true(model.eval(t.enabled, True))]
+        return [t for t in steps if t not in left]
+
+    def _step(self) -> bool:
+        """Judge what fails as a step is taken, and take one, if one can be carried out."""
+        path, failing = self._path, dict[str, list[Term]]()
+        if self._goal in self._search.violations:
+            raise StoppedError(f"{self._goal} fails")
+        if path.depth >= self._limits.depth:
+            raise StoppedError(f"stopped at --max-depth {self._limits.depth}")
+        for taken in path.choices[-1]:
             for (check, _), holds in zip(taken.step.checks, taken.checks, strict=True):
                 if not z3.is_true(holds):
                     fails = z3.And(taken.term, z3.Not(holds))
                     failing.setdefault(check.invariant, []).append(fails)
         self._find({name: z3.Or(*terms) for name, terms in failing.items()}, at_step=True)
-        self._path.end()
+        path.keep([t for t in path.choices[-1] if self._can_be_carried_out(t)])
+        for taken in path.choices[-1]:
+            self._fired[taken.step.thread][taken.step.number] = 1
+        if not path.choices[-1]:
+            return False
+        path.end()
         if self._progress is not None:
             self._progress(0)
+        return True
+
+    def _can_be_carried_out(self, taken: Taken) -> bool:
+        """Whether nothing that ends all fails at a step, on some path."""
+        halts = [
+            holds for (check, _), holds in zip(taken.step.checks, taken.checks, strict=True)
+            if check.halts and check.invariant in self._search.violations
+        ]  # fmt: skip
+        return not halts or self._model(z3.And(taken.term, *halts)) is not None
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -210,7 +223,7 @@ def _reason(text: str, limits: Limits) -> str:
 def carry_out(explorer: Explorer, states: Sequence[int], steps: Sequence[Place]) -> None:
     """Take the steps one after the other; ReplayError if they do not lead to these states."""
     for (before, after), (thread, number) in zip(itertools.pairwise(states), steps, strict=True):
-        moves = _moves(explorer, before, thread)
+        moves = moves_of(explorer, before, thread)
         if (number, after) not in moves.taken:
             raise ReplayError(f"step {number} of {thread} is not taken in the reference explorer")
 
@@ -220,7 +233,7 @@ def failing(explorer: Explorer, state: int, step: Place | None) -> frozenset[str
     if step is not None:
         thread, number = step
         code = explorer.all_codes()[thread]
-        failed = _moves(explorer, state, thread).failed
+        failed = moves_of(explorer, state, thread).failed
         return frozenset(code.ops[n].checks[k].invariant for n, k in failed if n == number)
     found = {c.invariant for c in explorer.system.checks if explorer.fails(state, c.invariant)}
     if not _moves_on(explorer, state):
@@ -228,7 +241,8 @@ def failing(explorer: Explorer, state: int, step: Place | None) -> frozenset[str
     return frozenset(found)
 
 
-def _moves(explorer: Explorer, state: int, thread: int) -> Moves:
+def moves_of(explorer: Explorer, state: int, thread: int) -> Moves:
+    """What a thread, or the rules, can do in a state."""
     if thread == RULE:
         assert explorer.rules is not None
         return explorer.rules.moves(state)
@@ -238,7 +252,7 @@ def _moves(explorer: Explorer, state: int, thread: int) -> Moves:
 
 def _moves_on(explorer: Explorer, state: int) -> bool:
     """Whether a thread, or a rule of software, can take a step, or fails as it takes it."""
-    threads = [_moves(explorer, state, n) for n in range(len(explorer.codes))]
+    threads = [moves_of(explorer, state, n) for n in range(len(explorer.codes))]
     if any(not r.hardware for r in explorer.system.rules):
-        threads.append(_moves(explorer, state, RULE))
+        threads.append(moves_of(explorer, state, RULE))
     return any(m.taken or m.failed for m in threads)

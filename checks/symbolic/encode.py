@@ -37,7 +37,7 @@ class Field:
 
     def held(self, code: int) -> Term:
         """What it holds, as a constant."""
-        return _held(code, self.sort)
+        return holding(code, self.sort)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,7 @@ class Step:
 class Encoding:
     """The system of an explorer that begins in a state.
 
+    `fields` are its variables: program counters, `locals` of each thread, cells that are written.
     `checks`: what must hold in every state; `finals`: where all have ended and nothing moves.
     `moves`: whether some thread, or a rule of software, can move; `ended`: whether all threads have
     returned.
@@ -75,12 +76,12 @@ class Encoding:
         self._start = explorer.pack(initial)
         self._cells: dict[Cell, Field] = {}
         self._fixed: dict[Cell, Term] = {}
-        self._locals: list[dict[Local, Field]] = []
+        self.locals: list[dict[Local, Field]] = []
         self.counters: list[Field] = []
         self._name_cells(initial)
         self._name_threads()
         self.fields = (
-            *self.counters, *(f for own in self._locals for f in own.values()),
+            *self.counters, *(f for own in self.locals for f in own.values()),
             *self._cells.values(),
         )  # fmt: skip
         self.steps = tuple(self._steps())
@@ -106,13 +107,13 @@ class Encoding:
             if place.var in self._written:
                 self._cells[place] = _field(str(place), place.sort, slot, code)
             else:
-                self._fixed[place] = _held(code, place.sort)
+                self._fixed[place] = holding(code, place.sort)
 
     def _name_threads(self) -> None:
         for seat, thread in zip(self.explorer.seats, self._system.threads, strict=True):
             sort = Int(0, thread.locations)
             self.counters.append(_field(f"pc {seat.number}", sort, seat.pc, thread.entry))
-            self._locals.append({
+            self.locals.append({
                 v: _field(f"{v.name} of {seat.number}", v.sort, seat.locals[v.name], 0)
                 for v in thread.locals
             })  # fmt: skip
@@ -137,9 +138,9 @@ class Encoding:
 
     def _steps(self) -> Iterator[Step]:
         for n, thread in enumerate(self._system.threads):
-            values = self._values(self._locals[n])
+            values = self._values(self.locals[n])
             for number, edge in enumerate(thread.edges):
-                writes = self._writes(edge.op.updates, values, self._locals[n])
+                writes = self._writes(edge.op.updates, values, self.locals[n])
                 if edge.target != edge.source:
                     counter = self.counters[n]
                     writes[counter] = counter.held(edge.target)
@@ -153,8 +154,13 @@ class Encoding:
         self, thread: int, number: int, source: int, target: int, op: Op, values: Values,
         writes: Mapping[Field, Term],
     ) -> Step:  # fmt: skip
-        checks = tuple((c, values.term(c.cond)) for c in op.checks)
-        return Step(thread, number, source, target, values.term(op.guard), writes, checks)
+        checks: list[tuple[Check, Term]] = []
+        for check in op.checks:  # nothing is judged after one that ends all
+            before = [holds for earlier, holds in checks if earlier.halts]
+            cond = values.term(check.cond)
+            checks.append((check, z3.Implies(z3.And(*before), cond) if before else cond))
+        guard = values.term(op.guard)
+        return Step(thread, number, source, target, guard, writes, tuple(checks))
 
     def _writes(
         self, updates: Iterable[Update], values: Values, own: Mapping[Local, Field]
@@ -210,7 +216,8 @@ def named(name: str, sort: Sort) -> Term:
     return z3.Bool(name) if isinstance(sort, Bool) else z3.BitVec(name, sort.bits)
 
 
-def _held(code: int, sort: Sort) -> Term:
+def holding(code: int, sort: Sort) -> Term:
+    """What a variable of a sort holds, as a constant."""
     return z3.BoolVal(bool(code)) if isinstance(sort, Bool) else z3.BitVecVal(code, sort.bits)
 
 

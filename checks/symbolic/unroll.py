@@ -101,7 +101,7 @@ class Unrolling:
                 happens.append(z3.Or(*(then[f] != now[f] for f, _ in taken.writes)))
             self.solver.add(z3.Implies(taken.term, z3.And(*happens)))
         for field, terms in writers.items():
-            self.solver.add(z3.Or(*terms, then[field] == now[field]))
+            self._stays(now[field], then[field], terms)
         self._move(chosen)
         self.states.append(then)
 
@@ -110,6 +110,10 @@ class Unrolling:
         before, after = self.states[one], self.states[two]
         changed = (f for f in self.encoding.fields if before[f] is not after[f])
         self.solver.add(z3.Or(*(before[f] != after[f] for f in changed)))
+
+    def _stays(self, now: Term, then: Term, writers: Sequence[Term]) -> None:
+        """A field stays as it is if nobody writes it."""
+        self.solver.add(z3.Or(*writers, then == now))
 
     def _may_be_taken(self, steps: Sequence[Step], bundle: Bundle) -> Iterator[Taken]:
         parts = iter(bundle.where(self.states[-1]))
