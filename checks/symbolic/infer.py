@@ -187,12 +187,12 @@ class _Inference:
             why = f"Z3 does not know: {error}"
         return Inferred(tuple(self._clauses), time.monotonic() - self._began, why)
 
-    def _prover(self) -> Prover:
-        return Prover(self._core, seconds=1, without=self._without, more=self._clauses)
+    def _prover(self, seconds: float = 1) -> Prover:
+        return Prover(self._core, seconds=seconds, without=self._without, more=self._clauses)
 
     def _failed(self) -> Snapshot | None:
         """A state in which an obligation fails; None if all are proved."""
-        for proved in self._prover().run():
+        for proved in self._prover(10).run():
             self._on_time()
             if proved.result is Result.UNKNOWN:
                 raise UndecidedError(proved.why)
