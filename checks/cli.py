@@ -23,7 +23,7 @@ from model.lang.errors import ModelError
 
 from .engine.engines import Engine
 from .engine.memory import memory_limit
-from .engine.reference import Limits
+from .engine.reference import DEPTH, Limits
 from .example import check_example, example_named
 from .inputs import subjects_of
 from .patch_input import Submission
@@ -98,8 +98,10 @@ class _Options:
     type=click.Choice([e.value for e in Engine]),
     default="auto",
     show_default=True,
-    help="What explores: auto compiles for what is large.",
+    help="What explores: auto compiles for what is large; symbolic asks Z3 for paths to a depth.",
 )
+@click.option("--max-depth", type=click.IntRange(1), metavar="STEPS",
+              help=f"How deep --engine symbolic goes; {DEPTH} by default.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Stop after SECONDS.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
 @click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
@@ -108,11 +110,14 @@ class _Options:
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
     param: tuple[str, ...], form: str, full: bool, max_states: int, max_memory: str, engine: str,
-    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, stats: bool,
+    max_depth: int | None, timeout: float | None, jobs: int, symmetry: bool, no_cache: bool,
+    stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
-    limits = Limits(max_states, until, memory_limit(max_memory, jobs))
+    if max_depth is not None and engine != Engine.SYMBOLIC:
+        raise ModelError("--max-depth is for --engine symbolic")
+    limits = Limits(max_states, until, memory_limit(max_memory, jobs), max_depth or DEPTH)
     example = example_named(patch)
     if example is not None:
         _example(example, param, variant, limits, Engine(engine), symmetry=symmetry)
@@ -168,9 +173,10 @@ def _worst(codes: Sequence[int]) -> int:
 
 def _answered(subject: Subject, options: _Options) -> Report:
     chosen = [i for name in options.invariant for i in find(name)] or every()
+    cache = options.cache and not subject.own and options.engine is not Engine.SYMBOLIC
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
-        options.limits, options.jobs, options.engine, options.cache and not subject.own,
+        options.limits, options.jobs, options.engine, cache,
     )  # fmt: skip
     began = time.monotonic()
     with Watcher() as watch:

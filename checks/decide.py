@@ -65,7 +65,7 @@ class Finding:
     do; `why`, if not "", says why not every state was visited; `broken` names checks of the model
     itself that failed.  `present` and `seen` are the tokens of steps that are in the threads, and
     of those that were taken.  `stuck` are routines that never returned.  `branches` and `fired`
-    are those of the routine under test.
+    are those of the routine under test.  `depth` is that of a symbolic search.
     """
 
     states: int
@@ -78,6 +78,7 @@ class Finding:
     stuck: tuple[str, ...]
     branches: frozenset[Branch]
     fired: frozenset[Branch]
+    depth: int | None = None
 
 
 def unfinished(why: str) -> Finding:
@@ -154,14 +155,25 @@ class Theatre:
         key = self._identity(reduced, stage.initial(play.cast))
         search = self._searches.get(key)
         if search is None:
-            _, search = stage.search(play.cast, play.role, limits, progress, self._engine)
-            search = replace(search, parents={})
+            search = replace(self.search(play, stage, limits, progress), parents={})
             self._searches[key] = search
         if DISCIPLINE in search.violations:
             stage = self.stage(play, movers=False)
             reduced = stage.reduced(play.cast, play.role)
-            _, search = stage.search(play.cast, play.role, limits, progress, self._engine)
+            search = self.search(play, stage, limits, progress)
         return _finding(stage.raw_threads(play.cast, play.role), reduced, search)
+
+    def search(
+        self, play: Play, stage: Stage, limits: Limits, progress: Progress | None = None,
+        goal: str = "",
+    ) -> Search:  # fmt: skip
+        """Search the system of a play on a stage; a symbolic search stops where `goal` fails."""
+        if self._engine is not Engine.SYMBOLIC:
+            return stage.search(play.cast, play.role, limits, progress, self._engine)[1]
+        from .symbolic.bounded import bounded_search  # Z3 takes a while to load
+
+        explorer = stage.explorer(play.cast, play.role)
+        return bounded_search(explorer, stage.initial(play.cast), limits, progress, goal=goal)
 
     def _identity(self, system: System, initial: State) -> object:
         """What decides a search."""
@@ -224,7 +236,7 @@ def _finding(raw: tuple[Thread, ...], reduced: System, search: Search) -> Findin
     present = frozenset().union(*(tokens(e.call) for e in everything if e.call is not None))
     return Finding(
         search.states, search.transitions, violated, search.why, broken, present,
-        frozenset(seen), tuple(stuck), _branches(raw[0].edges), fired,
+        frozenset(seen), tuple(stuck), _branches(raw[0].edges), fired, search.depth,
     )  # fmt: skip
 
 

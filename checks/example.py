@@ -61,10 +61,18 @@ def check_example(
 ) -> ExampleResult:  # fmt: skip
     """Decide an example at a size; ModelError for a parameter that it does not have."""
     sizes = _sizes(example, params)
+    if symmetry and engine is Engine.SYMBOLIC:
+        raise ModelError("--symmetry is for engines that visit states", why="Z3 exchanges nothing")
     system, initial = built(example, sizes, variant)
     classes, refused = symmetric_classes(system, initial) if symmetry else ({}, {})
     make = partial(explorer_of, system, classes)
-    explorer, done = search(make, initial, limits, engine, progress)
+    if engine is Engine.SYMBOLIC:
+        from .symbolic.bounded import bounded_search  # Z3 takes a while to load
+
+        explorer = make()
+        done = bounded_search(explorer, initial, limits, progress)
+    else:
+        explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
     found = min(done.violations.values(), key=lambda v: v.depth, default=None)
     if found is not None:

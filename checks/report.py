@@ -59,6 +59,12 @@ class Column:
     def states(self) -> int:
         return sum(o.found.states for o in self.outcomes)
 
+    @property
+    def depth(self) -> int | None:
+        """How deep a symbolic search went in every cast; None where states were visited."""
+        depths = [o.found.depth for o in self.outcomes if o.found.depth is not None]
+        return min(depths, default=None)
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -150,7 +156,7 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
         for arch in question.archs
     ]
     selected = [c for c in columns if c.side is question.subject.selected]
-    traces, missing = _traces(selected, verdicts, question.limits)
+    traces, missing = _traces(selected, verdicts, question)
     return Report(
         question, tuple(columns), tuple(traces), tuple(missing), verdicts.known, verdicts.why
     )
@@ -174,7 +180,7 @@ def _column(
 
 
 def _traces(
-    columns: Sequence[Column], verdicts: Verdicts, limits: Limits
+    columns: Sequence[Column], verdicts: Verdicts, question: Question
 ) -> tuple[list[Trace], list[Missing]]:
     """One trace for each invariant that the selected side violates, on the first architecture."""
     traces: list[Trace] = []
@@ -186,7 +192,8 @@ def _traces(
             if cell.verdict is not Verdict.VIOLATED or name in told:
                 continue
             told.add(name)
-            trace = trace_of(cell.worst[0].play, cell.invariant, verdicts, limits)
+            play = cell.worst[0].play
+            trace = trace_of(play, cell.invariant, verdicts, question.limits, question.engine)
             if trace is None:
                 missing.append(Missing(cell, "the search for one stopped at a limit"))
             else:
@@ -194,7 +201,10 @@ def _traces(
     return traces, missing
 
 
-def trace_of(play: Play, invariant: Invariant, verdicts: Verdicts, limits: Limits) -> Trace | None:
+def trace_of(
+    play: Play, invariant: Invariant, verdicts: Verdicts, limits: Limits,
+    engine: Engine = Engine.AUTO,
+) -> Trace | None:  # fmt: skip
     """The trace of a violation, carried out again if its schedule is known."""
     known = verdicts.schedule(play, invariant)
     if known is not None:
@@ -203,7 +213,7 @@ def trace_of(play: Play, invariant: Invariant, verdicts: Verdicts, limits: Limit
         again = carried_out(play, invariant, ticks, states, fewest=fewest)
         if again is not None:
             return again
-    trace = find_trace(play, invariant, limits)
+    trace = find_trace(play, invariant, limits, engine)
     if trace is not None:
         verdicts.keep_schedule(play, invariant, (trace.schedule, trace.states, trace.fewest))
     return trace

@@ -195,10 +195,13 @@ def locks(
 @click.option("--arch", default="x86_64", show_default=True)
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 @click.option("--stats", is_flag=True, help="The time of each obligation.")
-def prove(patch: str, variant: str, mutant: str, arch: str, max_states: int, stats: bool) -> None:
+@click.option("--infer", is_flag=True, help="Each clause left out in turn: what takes its place.")
+def prove(
+    patch: str, variant: str, mutant: str, arch: str, max_states: int, stats: bool, infer: bool
+) -> None:
     """Theorems for any number of CPUs, threads and pages; and that the models agree with them."""
     from .proofs import prove_patch, prove_shoot  # so does Z3
-    from .render.prooftext import proof_lines
+    from .render.prooftext import inferred_lines, proof_lines
 
     limits = Limits(max_states)
     example = example_named(patch)
@@ -220,6 +223,8 @@ def prove(patch: str, variant: str, mutant: str, arch: str, max_states: int, sta
     for proof in proofs:
         verdicts.add(proof.verdict)
         say(["", *proof_lines(proof, times=stats)])
+        if infer:
+            say(list(inferred_lines(proof.core)))
     sys.exit(1 if "FAILED" in verdicts else UNKNOWN if "UNKNOWN" in verdicts else 0)
 
 

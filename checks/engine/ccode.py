@@ -153,9 +153,12 @@ class Source:
         for check in op.checks:
             invariant = self._invariant(check.invariant)
             judged = self._definitions.check(text.test(check.cond), invariant, check.halts)
-            lines.append(f"if ({judged}) return;" if check.halts else f"{judged};")
+            lines.append(f"if ({judged}) break;" if check.halts else f"{judged};")
         made, words = text.successor(op.updates, move)
-        return [*lines, *made, f"done(x, {number}, {words});"]
+        lines += [*made, f"done(x, {number}, {words});"]
+        if not any(check.halts for check in op.checks):
+            return lines
+        return ["do {", *lines, "} while (0);"]  # what else can happen here still does
 
 
 def _leaves(words: int, layouts: Iterable[Layout]) -> list[str]:

@@ -27,11 +27,12 @@ fewer, as each of them takes the longer the more orders there are."""
 
 
 class Engine(StrEnum):
-    """What a user may ask for."""
+    """What a user may ask for; `SYMBOLIC` is no explorer, and is in `checks.symbolic.bounded`."""
 
     AUTO = "auto"
     REFERENCE = "reference"
     COMPILED = "compiled"
+    SYMBOLIC = "symbolic"
 
 
 def search(
@@ -42,6 +43,7 @@ def search(
 
     ModelError if the compiled explorer is asked for and cannot be had.
     """
+    assert engine is not Engine.SYMBOLIC
     explorer = make()
     if engine is Engine.COMPILED:
         try:

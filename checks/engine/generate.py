@@ -158,8 +158,11 @@ def _action(text: PyText, op: Op, number: int, move: list[tuple[Slot, int]]) -> 
         lines.append(f"if not {text.test(check.cond)}:")
         lines.append(f"    fail(({number}, {k}))")
         if check.halts:
-            lines.append("    return")
-    return [*lines, f"step(({number}, {text.successor(op.updates, move)}))"]
+            lines.append("    break")
+    lines.append(f"step(({number}, {text.successor(op.updates, move)}))")
+    if not any(check.halts for check in op.checks):
+        return lines
+    return ["while True:", *_indent(lines), "    break"]  # what else can happen here still does
 
 
 def _carried_out(

@@ -27,6 +27,8 @@ from .orbits import Orbits
 
 DEADLOCK = "no_deadlock"
 NONE: Mapping[str, int] = MappingProxyType({})
+DEPTH = 20
+"""Steps of a symbolic search, if nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,13 @@ class Limits:
     """Where a search stops with less than everything.
 
     `states` is a number of them; `until` a reading of `time.monotonic`; `bytes` are of memory for
-    states, which the reference explorer estimates.
+    states, which the reference explorer estimates.  `depth` are steps of a symbolic search.
     """
 
     states: int = 50_000_000
     until: float = float("inf")
     bytes: int = 1 << 40
+    depth: int = DEPTH
 
     def too_many_states(self) -> str:
         """What is said of a search that stopped for it."""
@@ -64,7 +67,11 @@ class Violation:
 @dataclass
 class Search:
     """What a search found.  `why` is empty when every reachable state was visited; `bytes` is the
-    memory that its states took."""
+    memory that its states took.
+
+    Of a symbolic search `depth` is how many steps the longest paths have that it knows all about,
+    and only states that lead to a violation are among `parents`.
+    """
 
     states: int = 0
     transitions: int = 0
@@ -74,6 +81,7 @@ class Search:
     fired: tuple[bytes, ...] = ()
     parents: dict[int, int] = field(default_factory=dict, repr=False)
     bytes: int = 0
+    depth: int | None = None
 
     def path(self, state: int) -> list[int]:
         """The states from an initial one to this one."""

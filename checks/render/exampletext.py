@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from ..example import ExampleResult
 from .columns import WIDTH
 
@@ -10,20 +12,35 @@ from .columns import WIDTH
 def example_lines(result: ExampleResult) -> list[str]:
     """Counts, verdict, and the steps to a violation."""
     search = result.search
-    what = "orbits" if result.classes else "states"
-    counts = f"{search.states} {what}, {search.transitions} transitions, {search.levels - 1} levels"
+    what, counts = _counted(result)
     if result.steps:
         length = f"{len(result.steps)} steps (shortest)"
         lines = [f"VIOLATED  {result.broken}", f"example   {result.name}"]
-        lines += [f"trace     {length}; {counts} visited", ""]
+        lines += [f"trace     {length}; {counts}", ""]
         for n, step in enumerate(result.steps, 1):
             lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[:WIDTH].rstrip())
         return lines
     word, why = ("UNKNOWN", f" ({search.why})") if search.why else ("HOLDS", "")
-    lines = [f"{word:<10}{sentence}{why}" for sentence in result.sentences]
+    lines = []
+    for sentence in result.sentences:
+        lines += textwrap.wrap(f"{word:<10}{sentence}{why}", WIDTH, subsequent_indent=" " * 10)
     lines.append(f"example   {result.name}")
     if result.classes:
         exchanged = ", ".join(f"{count} of {name}" for name, count in result.classes.items())
         lines.append(f"symmetry  {exchanged} are exchanged")
     lines += [f"{'':10}not {name}: {why}" for name, why in result.refused.items()]
-    return [*lines, f"{what:<10}{counts}"]
+    return [*lines, f"{what:<10}{counts.removesuffix(' visited')}"]
+
+
+def _counted(result: ExampleResult) -> tuple[str, str]:
+    """What was searched, in a word, and how much of it."""
+    search = result.search
+    if search.depth is not None:
+        longer = "" if search.why else "; no path is longer that comes to no state again"
+        return "symbolic", f"all paths of {search.depth} steps{longer}"
+    what = "orbits" if result.classes else "states"
+    levels = search.levels - 1
+    return (
+        what,
+        f"{search.states} {what}, {search.transitions} transitions, {levels} levels visited",
+    )

@@ -4,8 +4,9 @@
 version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
 of a patch: patch, recognised, exit, and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
-results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, witness,
-           worst[] (names of scenarios); and, of sequential_consistency_is_enough alone, pairs[]
+results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, depth
+           (of --engine symbolic, else null), witness, worst[] (names of scenarios); and, of
+           sequential_consistency_is_enough alone, pairs[]
 pairs[]    scenario, routine, and the accesses first and second, which may be taken in the other
            order, seen after and before: each with function, line, call, field
 traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
@@ -88,6 +89,7 @@ def _report(report: Report) -> dict[str, Any]:
                 "reason": cell.reason,
                 "scenarios": cell.casts,
                 "states": cell.states,
+                "depth": column.depth,
                 "witness": cell.invariant.witness,
                 "worst": [o.play.name for o in cell.worst],
                 **({"pairs": _pairs(column.orders)} if cell.invariant.kind == "text" else {}),

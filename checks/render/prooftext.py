@@ -8,7 +8,10 @@ import textwrap
 from collections.abc import Iterator
 
 from ..proofs import Compared, Proof
-from ..symbolic.prove import Proved, Result
+from ..symbolic.core import Core
+from ..symbolic.infer import infer
+from ..symbolic.prove import Proved, Result, snapshot_lines
+from ..symbolic.reach import reachable
 from .columns import WIDTH
 
 
@@ -30,7 +33,7 @@ def proof_lines(proof: Proof, *, times: bool) -> list[str]:
     done = sum(o.result is Result.PROVED for o in proof.obligations)
     lines.append(f"{'proofs':<11}{done} of {count} obligations proved")
     for obligation in proof.obligations:
-        lines += _obligation(obligation, times=times)
+        lines += _obligation(core, obligation, times=times)
     if times:
         lines.append(f"{'':11}{sum(o.seconds for o in proof.obligations):.3f} s for all")
     for name in proof.impossible:
@@ -48,15 +51,30 @@ def _wrapped(head: str, text: str) -> list[str]:
     return [f"{head:<11}{parts[0]}", *(f"{'':11}{part}" for part in parts[1:])]
 
 
-def _obligation(proved: Proved, *, times: bool) -> Iterator[str]:
+def _obligation(core: Core, proved: Proved, *, times: bool) -> Iterator[str]:
     what = f"{proved.obligation.what} keeps {proved.obligation.clause}"
     if proved.result is not Result.PROVED:
         yield f"{'':11}{proved.result.value}  {what}"
-        if proved.result is Result.FAILED:
-            yield f"{'':11}  a state of the invariant, which need not be one that is reached:"
-        yield from (f"{'':11}  {line}"[:WIDTH] for line in proved.cause)
+        if proved.why:
+            yield f"{'':11}  {proved.why}"[:WIDTH]
+        if proved.shot is not None:
+            yield f"{'':11}  a counterexample to induction, a state of the invariant:"
+            lines = snapshot_lines(core, proved.shot)
+            yield from (f"{'':11}  {line}"[:WIDTH] for line in lines)
+            yield from _wrapped("", f"  reached: {reachable(core, proved.shot)}")
     elif times:
         yield f"{'':11}{proved.seconds:.3f} s  {what}"
+
+
+def inferred_lines(core: Core) -> Iterator[str]:
+    """Each clause of a core left out in turn, and what is found in its place."""
+    for clause in core.clauses:
+        found = infer(core, [clause.name])
+        said = f"unknown: {found.why}" if found.why else "found again"
+        yield from _wrapped("without", f"{clause.name}: {said}")
+        if not found.why:
+            for one in found.clauses:
+                yield from _wrapped("", f"  {one.says}")
 
 
 def _comparison(compared: Compared) -> Iterator[str]:

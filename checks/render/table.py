@@ -95,8 +95,7 @@ def _basis(report: Report, side: Side) -> list[str]:
     lines += _indented(f"casts: {_casts(report, len(casts))}, {_bounds(casts)}")
     played = any(c.outcomes for c in columns)
     if played:
-        states = ", ".join(f"{c.arch} {c.states}" for c in columns)
-        lines += _indented(f"states: {states}")
+        lines += _indented(_searched(columns))
     for text, archs in _reasons(columns).items():
         lines += _indented(f"{text} ({', '.join(archs)})")
     lines += _pairs(report, side)
@@ -132,6 +131,19 @@ def _casts(report: Report, count: int) -> str:
     pairs = ", ".join(question.subject.patch.casts.pair_initial)
     return (
         f"{count} (default: each neighbour alone from every initial state, all pairs from {pairs})"
+    )
+
+
+def _searched(columns: Sequence[Column]) -> str:
+    """How much was visited, or how deep it was looked."""
+    if columns[0].depth is None:
+        return "states: " + ", ".join(f"{c.arch} {c.states}" for c in columns)
+    outcomes = [o for c in columns for o in c.outcomes]
+    whole = sum(not o.found.why for o in outcomes)
+    depths = ", ".join(f"{c.arch} {c.depth}" for c in columns)
+    return (
+        f"symbolic: all paths of so many merged steps: {depths}; no path is longer that comes to "
+        f"no state again: {whole} of {len(outcomes)} casts"
     )
 
 

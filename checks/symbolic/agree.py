@@ -16,12 +16,8 @@ from model.lang.ir import Edge, State
 from model.lang.sorts import BOOL, Ref, Set, Sort
 
 from ..engine.reference import Explorer
-from .core import Core, View
-from .logic import Concrete
-
-Value = str | bool | frozenset[str] | None
-Frozen = tuple[tuple[Value, ...], ...]
-"""A state of a core: the values of its functions, in the order of the text."""
+from .core import Core
+from .instance import Frozen, Instance, Value
 
 
 class Seen:
@@ -72,11 +68,8 @@ class Comparison:
 
     def __init__(self, core: Core, abstraction: Abstraction) -> None:
         self.core, self._to = core, abstraction
-        self._g = Concrete(abstraction.objects)
-        self._places = {
-            name: list(self._g.tuples(f.args)) for name, f in core.functions.items()
-        }  # fmt: skip
-        self._after: dict[Frozen, dict[Frozen, str]] = {}
+        self._of = Instance(core, abstraction.objects)
+        self._g, self._places = self._of.logic, self._of.places
         self.agreement = Agreement()
 
     def state(self, seen: Seen) -> Frozen:
@@ -103,7 +96,7 @@ class Comparison:
             return frozen[packed]
 
         first = here(explorer.pack(initial) & mask)
-        if not self.core.initial(self._g, self._view(first)):
+        if not self.core.initial(self._g, self._of.view(first)):
             return Disagreement("the first state is no first state of the core", first)
         for packed, then, where in _steps(explorer, states):
             before, after = packed & mask, then & mask
@@ -140,7 +133,7 @@ class Comparison:
 
     def _between(self, before: Frozen, after: Frozen) -> set[str] | None:
         """The actions that a step is: one, or none, and then those by which relations fade."""
-        known = self._actions(before)
+        known = self._of.after(before)
         if after in known:
             return {known[after]}
         for state, name in itertools.chain([(before, "")], known.items()):
@@ -151,7 +144,7 @@ class Comparison:
 
     def _faded(self, before: Frozen, after: Frozen) -> set[str] | None:
         """The actions by which relations fade from one state to another, if only that happens."""
-        view, found = self._view(after), set()
+        view, found = self._of.view(after), set()
         for (name, places), one, two in zip(self._places.items(), before, after, strict=True):
             if one == two:
                 continue
@@ -165,41 +158,11 @@ class Comparison:
         return found
 
     def _broken(self, state: Frozen) -> str:
-        view = self._view(state)
+        view = self._of.view(state)
         wrong = (
             c.name for c in (*self.core.axioms, *self.core.clauses) if not c.holds(self._g, view)
         )
         return next(wrong, "")
-
-    def _view(self, state: Frozen) -> View:
-        tables = {
-            name: dict(zip(places, values, strict=True))
-            for (name, places), values in zip(self._places.items(), state, strict=True)
-        }
-        return View(self._g, {name: _lookup(table) for name, table in tables.items()})
-
-    def _actions(self, state: Frozen) -> dict[Frozen, str]:
-        """The states that actions lead to, with the first action that does."""
-        if state not in self._after:
-            view = self._view(state)
-            found: dict[Frozen, str] = {}
-            for action in self.core.actions:
-                for params in self._g.tuples(action.params):
-                    if action.guard(self._g, view, *params):
-                        after = action.after(self._g, view, *params)
-                        found.setdefault(self._frozen(after), action.name)
-            self._after[state] = found
-        return self._after[state]
-
-    def _frozen(self, view: View) -> Frozen:
-        return tuple(
-            tuple(getattr(view, name)(*args) for args in places)
-            for name, places in self._places.items()
-        )
-
-
-def _lookup(table: Mapping[tuple[Any, ...], Value]) -> Callable[..., Value]:
-    return lambda *args: table.get(args)
 
 
 # -- states of an explored system ------------------------------------------------------------------

@@ -13,6 +13,7 @@ from model.lang.ir import Call, Site
 from model.lang.sorts import Set
 
 from ..decide import Play, Theatre
+from ..engine.engines import Engine
 from ..engine.reference import DEADLOCK, Limits
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
 from .expand import UnfaithfulError, expand
@@ -71,19 +72,24 @@ class Trace:
         return sum(1 for r in self.rows if r.site is not None)
 
 
-def find_trace(play: Play, invariant: Invariant, limits: Limits = Limits()) -> Trace | None:
+def find_trace(
+    play: Play, invariant: Invariant, limits: Limits = Limits(), engine: Engine = Engine.AUTO
+) -> Trace | None:
     """The trace of a violation; None if the search for it stopped at a limit.
 
     Where too many states would have to be visited to know the shortest one, it is the first that
-    the explorer finds.  UnfaithfulError if what the reduced system shows does not replay.
+    the explorer finds; and always where the engine visits no states.  UnfaithfulError if what the
+    reduced system shows does not replay.
     """
-    theatre = Theatre([invariant])
+    theatre = Theatre([invariant], engine)
     for movers in (True, False):  # as `Theatre.play`: they may rest on a discipline that is broken
         stage = theatre.stage(play, movers=movers)
         shortest = Shortest(stage.explorer(play.cast, play.role), invariant.name)
-        path = shortest.find(stage.initial(play.cast), MOST_STATES)
+        path = None
+        if engine is not Engine.SYMBOLIC:
+            path = shortest.find(stage.initial(play.cast), MOST_STATES)
         if path is None:
-            _, search = stage.search(play.cast, play.role, limits)
+            search = theatre.search(play, stage, limits, goal=invariant.name)
             if search.why and invariant.name not in search.violations:
                 return None
             path = shortest.along(search)

@@ -17,8 +17,9 @@ from model.lang.sorts import Rec, Set, Sort
 
 from ...engine.reference import Explorer
 from ...scenario import Stage
-from ..agree import Abstraction, Decoder, Seen, Value
+from ..agree import Abstraction, Decoder, Seen
 from ..core import Action, Clause, Core, Function, Theorem, View
+from ..instance import Value
 from ..logic import Logic, Term
 
 
@@ -98,6 +99,12 @@ def core(*, flushed_first: bool = True) -> Core:
             "tables are not freed, and every entry has one lock",
             "an entry changes under its lock, but for Accessed and Dirty",
             "a flush drops what it names from every TLB before it is complete",
+        ),
+        axioms=(
+            Clause("nothing_permits_nothing", "what is no entry permits nothing",
+                   lambda g, s: g.every("Right", lambda x: g.no(s.permits(g.none("Value"), x)))),
+            Clause("an_address_has_a_lock", "every address has a page-table lock",
+                   lambda g, s: g.every("Addr", lambda a: g.no(g.same(s.ptl(a), g.none("Lock"))))),
         ),
         fades={"tlb": "forget", "owed": "pay"},
     )  # fmt: skip

@@ -17,8 +17,9 @@ from model.lang.ir import State
 
 from ...engine.reference import Explorer
 from ...scenario import Stage
-from ..agree import Abstraction, Seen, Value
+from ..agree import Abstraction, Seen
 from ..core import Action, Clause, Core, Function, Theorem, View
+from ..instance import Value
 from ..logic import Logic, Term
 from .flush import entries_of
 

@@ -6,13 +6,29 @@ from __future__ import annotations
 import pytest
 
 from checks.engine import compiler
+from checks.engine.compiled import Program
 from checks.engine.engines import Engine
+from checks.engine.layout import Layout
+from checks.engine.reference import Explorer, Press
 from checks.mutate.steps import steps_of
 from checks.report import chosen_casts
 from checks.scenario import Setting, Stage
 from checks.subject import by_name
 from invariants import REGISTRY
-from model.lang.ir import NULL_POINTER
+from model.lang import expr as ex
+from model.lang.ir import (
+    NULL_POINTER,
+    Check,
+    Edge,
+    Kind,
+    Op,
+    StateCheck,
+    System,
+    Thread,
+    Update,
+    Variable,
+)
+from model.lang.sorts import Int
 
 SCENE = "move/2p/ptl=different/init=one_at_dst"
 
@@ -32,3 +48,18 @@ def test_nothing_comes_after_it() -> None:
     _, compiled = stage.search(one, step.of(role), engine=Engine.COMPILED)
     assert compiled.violations == reference.violations
     assert (compiled.states, compiled.fired) == (reference.states, reference.fired)
+
+
+@pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
+def test_what_else_could_have_happened_is_still_judged() -> None:
+    """Of two ways one follows a NULL pointer: the other one is not forgotten."""
+    place = ex.cell("n", (), Int(0, 3))
+    dies = Op(Kind.CHOICE, checks=(Check(NULL_POINTER, ex.FALSE),))
+    goes = Op(Kind.CHOICE, updates=(Update(place, ex.number(1)),))
+    thread = Thread("cpu0", "f", (), (Edge(0, 1, dies), Edge(0, 2, goes)), 0, 2, 3)
+    zero = StateCheck("n_is_0", ex.eq(place, ex.number(0)))
+    system = System("s", (Variable("n", (), Int(0, 3)),), (thread,), (), (zero,))
+    explorer = Explorer(system, Press(Layout(system.variables, frozenset(), 1)))
+    compiled = Program([explorer], [{place: 0}]).run()
+    assert set(compiled.violations) == {NULL_POINTER, "n_is_0"}
+    assert explorer.run({place: 0}).violations == compiled.violations

@@ -7,7 +7,8 @@ import pytest
 
 from checks.symbolic.core import Core
 from checks.symbolic.cores import flush, order, rmap, shoot
-from checks.symbolic.prove import Prover, Result
+from checks.symbolic.infer import infer
+from checks.symbolic.prove import Prover, Result, snapshot_lines
 
 CORES = {c.name: c for c in (shoot.core(), flush.core(), order.core(), rmap.core())}
 
@@ -62,9 +63,24 @@ def test_what_is_left_out_fails_where_it_counts(broken: Core, fails: set[tuple[s
 def test_a_counterexample_is_small_and_has_names() -> None:
     found = [o for o in Prover(flush.core(flushed_first=False)).run() if o.result is Result.FAILED]
     (failed,) = found
-    assert failed.cause == (
+    assert failed.shot is not None
+    assert tuple(snapshot_lines(flush.core(), failed.shot)) == (
         "with   thread0, lock0",
         "       ptl(addr0) = lock0",
         "       holder(lock0) = thread0",
         "       owed(thread0, addr0, right0)",
     )
+
+
+def test_a_clause_that_is_missing_is_found_again() -> None:
+    """The lock clause: what is found is enough to prove every obligation."""
+    core = flush.core()
+    found = infer(core, ["owed_under_the_lock"])
+    assert found.why == ""
+    again = Prover(core, without=["owed_under_the_lock"], more=found.clauses)
+    assert {o.result for o in again.run()} == {Result.PROVED}
+
+
+def test_what_no_clause_can_mend_is_unknown() -> None:
+    found = infer(flush.core(flushed_first=False), ["owed_under_the_lock"], seconds=5)
+    assert found.why
