@@ -74,7 +74,7 @@ def move_ptes(
             if pte_present(pte):
                 force_flush = True
             pte = ptep_get_and_clear(vma.mm, old_addr, old_pte)
-            set_pte_at(vma.mm, new_addr, new_pte, moved_pte(pte, vma.uffd_wp))
+            set_pte_at(vma.mm, new_addr, new_pte, moved_pte(pte, vma.uffd_wp or vma.uffd_missing))
         old_addr += PAGE_SIZE
         if old_addr == old_end:
             break

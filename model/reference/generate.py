@@ -83,10 +83,10 @@ class Generator:
             self._note(op)
         while len(ops) < begun:
             name = self._random.choices(self._names, self._weights)[0]
-            op = _MAKE[name](self)
-            if op is not None:
-                check_op(op, self._arena, self._belief.places, self._used)
-                ops.append(self._note(op))
+            made = _MAKE[name](self)
+            if made is not None:
+                check_op(made, self._arena, self._belief.places, self._used)
+                ops.append(self._note(made))
         return Program(tuple(ops), self._arena)
 
     # -- choosing ----------------------------------------------------------------------------------

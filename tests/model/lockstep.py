@@ -12,8 +12,8 @@ be: Python does not show them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -21,7 +21,6 @@ from typing import Any
 
 from checks.engine.interpret import Interpreter, Position
 from model.lang import runtime
-from model.lang.declare import ModelFunction
 from model.lang.expr import Cell, Const, evaluate
 from model.lang.frontend.body import NULL, RANGE, UNMODELLED
 from model.lang.ir import Edge, Kind, State, System
@@ -128,21 +127,6 @@ class Script(runtime.Observer):
         if side is None or len(options) == 1:
             return super().choose(options)
         return side.pause(Event("choose", options=options))
-
-
-@contextmanager
-def swapped(
-    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]],
-) -> Iterator[None]:
-    """Let calls of the functions run the others, as `Context.swap` does when compiling."""
-    old = {fn: (fn.fn, fn.kind, fn.name) for fn in swap}
-    try:
-        for fn, new in swap.items():
-            fn.fn, fn.kind, fn.name = new.fn, new.kind, new.name
-        yield
-    finally:
-        for fn, (body, kind, name) in old.items():
-            fn.fn, fn.kind, fn.name = body, kind, name
 
 
 class Watch:
