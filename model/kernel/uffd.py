@@ -25,16 +25,19 @@ from .rmap import pmd_of
 
 
 @kernel("mm/userfaultfd.c:mfill_atomic_install_pte", "7.3.4")
-def mfill_atomic_install_pte(vma: Vma, addr: Addr, folio: Folio, wp: bool) -> int:
+def mfill_atomic_install_pte(
+    vma: Vma, addr: Addr, folio: Folio, wp: bool, over_markers: bool
+) -> int:
     """Map a new anonymous folio: 0, -EEXIST, or -EAGAIN if the table is gone.
 
-    On success the entry has the caller's reference.
+    On success the entry has the caller's reference.  `over_markers`: 6.18 lets it take the place
+    of any marker (pte_none_mostly), 7.3.4 only of one for write protection.
     """
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
         return -EAGAIN
     now = ptep_get(pte)
-    if not pte_none(now):
+    if not pte_none(now) and not (over_markers and now.kind == PteKind.MARKER):
         pte_unmap_unlock(pte)
         return -EEXIST
     folio_add_new_anon_rmap(folio, vma, addr, True)
@@ -54,7 +57,7 @@ def uffdio_copy(vma: Vma, addr: Addr) -> None:
     if folio is None:
         return
     pte_alloc(pmd_of(vma))
-    err = mfill_atomic_install_pte(vma, addr, folio, False)
+    err = mfill_atomic_install_pte(vma, addr, folio, False, False)
     if err != 0:
         folio_put(folio)
 

@@ -22,6 +22,7 @@ from model.lang.declare import ModelFunction, swapped
 from model.patches.uffd_move_batching import PATCH
 
 from . import advice, faults, maps, processes, uffd
+from .kernel import Behaviour
 from .observation import Capability, Kind, Observation, VmaView
 from .observation import Page as PageView
 from .program import PAGE_SIZE, Arena, Op, Refused, Result, check_op
@@ -37,22 +38,23 @@ Swap = Mapping[ModelFunction[..., Any], ModelFunction[..., Any]]
 class Reference:
     """The reference MM as a Machine.
 
-    `move` names the variant of UFFDIO_MOVE (`check-invariants list`); `kernel` is its version.
-    `swap`: there is a swap device; `many`: mremap moves ranges of several VMAs; `swaps` are
-    further functions to run in the place of others (mutants).
+    `swaps` are functions to run in the place of others: mutants.
     """
 
     name = "reference"
 
     def __init__(
-        self, arena: Arena, *, move: str = "merged", swap: bool = True,
-        many: bool = True, swaps: Swap | None = None, arch: str = "x86_64",
-    ) -> None:  # fmt: skip
-        self.arena, self._arch, self._many = arena, arch, many
-        self.can = frozenset(Capability) - (frozenset() if swap else {Capability.SWAP})
-        self._move = uffd.Move(PATCH.variant(move))
+        self, arena: Arena, kernel: Behaviour = Behaviour(), swaps: Swap | None = None
+    ) -> None:
+        self.arena, self.kernel = arena, kernel
+        self.can = frozenset(Capability)
+        if not kernel.swap:
+            self.can -= {Capability.SWAP}
+        if not kernel.mremap_many:
+            self.can -= {Capability.MREMAP_MANY}
+        self._move = uffd.Move(PATCH.variant(kernel.move))
         self._swaps = {**WITHOUT_GHOSTS, **self._move.variant.swap, **(swaps or {})}
-        self.universe = Universe(arena, swap=swap)
+        self.universe = Universe(arena, kernel)
         self._alone = runtime.Alone(self.universe.thread)
         self.spaces: dict[int, Space] = {0: Space(self.universe, 0)}
         self._used = 1
@@ -63,7 +65,7 @@ class Reference:
     def run(self, op: Op) -> Result:
         """Carry out one operation; Refused, BadProgramError (`check_op`)."""
         check_op(op, self.arena, self.spaces, self._used)
-        with selected(self._arch), swapped(self._swaps), runtime.observed(self._alone):
+        with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(self._alone):
             result = _DO[op.name](self, op)
         self.universe.sweep()
         return result
@@ -104,7 +106,8 @@ class Reference:
             return self.call(EINVAL)
         space = self.spaces[op.proc]
         return self.call(maps.mremap(
-            space, op.page, op.length, op.new_length, op.target, op.flags, many=self._many
+            space, op.page, op.length, op.new_length, op.target, op.flags,
+            many=self.kernel.mremap_many,
         ))  # fmt: skip
 
     def advise(self, op: Op, behaviour: Callable[..., int]) -> Result:

@@ -108,7 +108,7 @@ def _copy_page(space: Space, area: Area, page: int, token: int, wp: bool) -> int
         return -ENOMEM
     folio.frame.value = token
     pte_alloc(space.mm.root.pmds[page])
-    err = mfill_atomic_install_pte(area, page, folio, wp)
+    err = mfill_atomic_install_pte(area, page, folio, wp, space.universe.kernel.over_markers)
     if err:
         folio_put(folio)
     return err

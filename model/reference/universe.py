@@ -31,6 +31,7 @@ from model.kernel.task import addresses, entries
 from model.lang import Kobject, World, effect, kfield, static
 from model.lang.declare import ModelFunction
 
+from .kernel import Behaviour
 from .program import Arena
 
 if TYPE_CHECKING:
@@ -66,14 +67,11 @@ WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
 
 
 class Universe(World):
-    """A world that grows.
+    """A world that grows."""
 
-    `swap`: there is a swap device, and it never fills up.
-    """
-
-    def __init__(self, arena: Arena, *, swap: bool) -> None:
+    def __init__(self, arena: Arena, kernel: Behaviour) -> None:
         super().__init__()
-        self.arena, self._swap = arena, swap
+        self.arena, self.kernel = arena, kernel
         self._tuples: dict[type[Kobject], tuple[Any, ...]] = {}
         self._numbers = itertools.count()
         cpu = self.new(Cpu, "kernel")
@@ -83,7 +81,6 @@ class Universe(World):
         self.zero = self.new(Page, "ZERO", zero=True, number=next(self._numbers))
         self.memfd = self.new(Mapping, "memfd")
         self.spaces: list[Space] = []
-        self._spare = self._folio()
 
     # -- objects by kind ---------------------------------------------------------------------------
 
@@ -105,9 +102,10 @@ class Universe(World):
         """All objects of a kind, in order; of folios and slots always one that is free."""
         if cls is Vma:
             return tuple(p for s in self.spaces for a in s.areas for p in s.parts(a))  # type: ignore[misc]
-        if cls is Folio and not self._spare.__dict__["free"]:
-            self._spare = self._folio()
-        elif cls is Swap and self._swap:
+        if cls is Folio:  # one that was freed has had its number, and is not given out again
+            used = [f for f in self._objects.get(Folio, ()) if not f.__dict__["free"]]
+            return (*used, self._folio())  # type: ignore[arg-type]  # a T is a Folio here
+        if cls is Swap and self.kernel.swap:
             self._free_slot()
         found = self._tuples.get(cls)
         if found is None:
@@ -129,9 +127,8 @@ class Universe(World):
             self.new(Swap, f"S{number}", number=number)
 
     def sweep(self) -> None:
-        """Forget folios that went back to the allocator: their frames are not used again."""
-        gone = [f for f in self._objects[Folio] if f.__dict__["free"] and f is not self._spare]
-        for folio in gone:
+        """Forget folios that went back to the allocator."""
+        for folio in [f for f in self._objects.get(Folio, ()) if f.__dict__["free"]]:
             self.drop(folio)
             self.drop(folio.__dict__["frame"])
 

@@ -37,7 +37,7 @@ def copy_protected(vma: Any, addr: Any) -> int:
     folio = folio_alloc()
     if folio is None:
         return 0
-    return uffd.mfill_atomic_install_pte(vma, addr, folio, True)
+    return uffd.mfill_atomic_install_pte(vma, addr, folio, True, True)
 
 
 Args = Callable[[Setup, Mapping], tuple[Any, ...]]
