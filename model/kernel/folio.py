@@ -244,8 +244,9 @@ def split_folio(folio: Folio) -> int:
 @step("mm/rmap.c:folio_add_new_anon_rmap", "7.3.4", order="plain", traits="rmap new",
       several="the folio is not visible to anybody yet")  # fmt: skip
 def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool) -> None:
-    """The first mapping of a folio."""
-    folio.mapping = vma.anon_vma
+    """The first mapping of a folio; one that others may map as well gets the oldest anon_vma, in
+    whose tree all of them are (__folio_set_anon)."""
+    folio.mapping = vma.anon_vma if exclusive else vma.trees[0]
     folio.index = linear_page_index(vma, addr)
     folio.mapcount = 1
     folio.anon_exclusive = exclusive

@@ -70,7 +70,9 @@ class Vma(Kobject):
     uffd_wp: bool = kfield(False, "registered for write protection", const=True)
     shift: int = kfield(0, "address minus page index (vm_start - vm_pgoff)", const=True)
     anon_vma: AnonVma = kfield(const=True, doc="already prepared")
-    trees: tuple[AnonVma, ...] = kfield((), const=True, doc="interval trees that it is in")
+    trees: tuple[AnonVma, ...] = kfield(
+        (), const=True, doc="interval trees that it is in, that of the root first"
+    )
     lock: RwSem = kfield(const=True, doc="the VMA lock")
 
 

@@ -43,7 +43,7 @@ def mfill_atomic_install_pte(
     folio_add_new_anon_rmap(folio, vma, addr, True)
     entry = PteVal(
         kind=PteKind.PRESENT, frame=folio.frame, write=vma.writable and not wp, dirty=True,
-        soft_dirty=True, uffd_wp=wp,
+        soft_dirty=True, uffd_wp=wp, protnone=not vma.readable,
     )  # fmt: skip
     set_pte_at(vma.mm, addr, pte, entry)
     pte_unmap_unlock(pte)

@@ -12,7 +12,7 @@ from model.hw.machine import PteKind, PteVal
 from model.kernel.errno import EINVAL, ENOMEM, VM_FAULT_HWPOISON
 from model.kernel.madvise import madvise_free as madvise_free_page
 from model.kernel.objects import Folio
-from model.kernel.pgtable import NONE, pte_offset_map_lock, pte_unmap_unlock, set_pte_at
+from model.kernel.pgtable import NONE, pte_alloc, pte_offset_map_lock, pte_unmap_unlock, set_pte_at
 from model.kernel.reclaim import shrink_folio_list
 
 from .faults import GUARD, entry, fault_error, handle_mm_fault
@@ -115,6 +115,7 @@ def guard(space: Space, area: Area, start: int, end: int) -> int:
     space.anon_vma_prepare(area)
     zap_range(space, start, end, markers=False)
     for page in range(start, end):
+        pte_alloc(space.mm.root.pmds[page])
         _set(space, area, page, PteVal(kind=PteKind.MARKER, entry=GUARD))
     return 0
 

@@ -7,8 +7,6 @@ only by flushes, so that a flush that is missing shows as a load of what is not 
 
 from __future__ import annotations
 
-from typing import Any
-
 from model.hw.machine import Frame, PteKind, PteVal, Translation, translates
 from model.hw.tlb import fill, forget, remember_table, set_accessed, set_dirty
 from model.kernel.anon import do_anonymous_page, wp_zero_page
@@ -23,6 +21,7 @@ from model.kernel.errno import (
 from model.kernel.fault import swap_fault, write_fault
 from model.kernel.gup import gup_fast_pte_range
 from model.kernel.objects import Folio, Mapping
+from model.kernel.pgtable import NONE
 from model.kernel.shmem import do_cow_fault, do_file_fault, filemap_map_pages, wp_page_shared
 
 from .space import Area, Space
@@ -37,10 +36,9 @@ PTRS_PER_PTE = 512
 
 
 def entry(space: Space, page: int) -> PteVal:
-    """The page-table entry of a page."""
-    pmd: Any = space.mm.root.pmds[page]
-    val: PteVal = pmd.table.slots[page].val
-    return val
+    """The page-table entry of a page; none where there is no table."""
+    table = space.mm.root.pmds[page].table
+    return NONE if table is None else table.slots[page].val
 
 
 # -- user accesses --------------------------------------------------------------------------------
@@ -81,11 +79,10 @@ def _cached(space: Space, page: int, write: bool) -> Translation | None:
 
 def _walk(space: Space, page: int, write: bool) -> Translation | None:
     """A page walk: sets Accessed and Dirty, fills the TLB."""
-    pmd: Any = space.mm.root.pmds[page]
+    pmd = space.mm.root.pmds[page]
     table, cpu = pmd.table, space.cpu
-    pte = table.slots[page]
-    val: PteVal = pte.val
-    if not translates(val) or (write and not val.write):
+    val = entry(space, page)
+    if table is None or not translates(val) or (write and not val.write):
         return None
     remember_table(cpu, pmd)
     if not val.young:

@@ -27,7 +27,7 @@ from .observation import Capability, Kind, Observation, VmaView
 from .observation import Page as PageView
 from .program import PAGE_SIZE, Arena, Op, Refused, Result, check_op
 from .space import Space
-from .universe import WITHOUT_GHOSTS, Universe
+from .universe import ADAPTED, WITHOUT_GHOSTS, Universe
 
 ERRNO = {**NAMES, advice.EHWPOISON: "EHWPOISON"}
 EINVAL = -next(n for n, name in NAMES.items() if name == "EINVAL")
@@ -53,7 +53,7 @@ class Reference:
         if not kernel.mremap_many:
             self.can -= {Capability.MREMAP_MANY}
         self._move = uffd.Move(PATCH.variant(kernel.move))
-        self._swaps = {**WITHOUT_GHOSTS, **self._move.variant.swap, **(swaps or {})}
+        self._swaps = {**ADAPTED, **WITHOUT_GHOSTS, **self._move.variant.swap, **(swaps or {})}
         self.universe = Universe(arena, kernel)
         self._alone = runtime.Alone(self.universe.thread)
         self.spaces: dict[int, Space] = {0: Space(self.universe, 0)}
@@ -134,11 +134,9 @@ class Reference:
 
     def _pages(self, space: Space) -> tuple[PageView | None, ...]:
         found: list[PageView | None] = [None] * self.arena.pages
-        pmds = space.mm.root.pmds
         for area in space.areas:
             for page in range(area.start, area.end):
-                table: Any = pmds[page].table
-                found[page] = _view(table.slots[page].val)
+                found[page] = _view(faults.entry(space, page))
         return tuple(found)
 
 

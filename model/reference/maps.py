@@ -13,9 +13,11 @@ from dataclasses import replace
 from model.hw.machine import PteKind
 from model.kernel.errno import EAGAIN, EFAULT, EINVAL, ENOMEM
 from model.kernel.folio import folio_put
+from model.kernel.locks import spin_lock, spin_unlock
 from model.kernel.mprotect import change_prot_pte
 from model.kernel.mremap import move_ptes
 from model.kernel.objects import Folio
+from model.kernel.pgtable import pmd_clear, pte_alloc
 from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from model.kernel.zap import zap_pte
 from model.lang.runtime import check
@@ -96,7 +98,22 @@ def munmap(space: Space, page: int, length: int) -> int:
         area = space.carve(area, max(page, area.start), min(end, area.end))
         zap_range(space, area.start, area.end, markers=True)
         space.areas.remove(area)
+    free_pgtables(space)
     return 0
+
+
+def free_pgtables(space: Space) -> None:
+    """mm/memory.c:free_pgtables: tables that no VMA is in go, and the walk caches with them."""
+    for pmd in dict.fromkeys(space.mm.root.pmds):
+        span = [page for page, other in enumerate(space.mm.root.pmds) if other is pmd]
+        start, end = span[0], span[-1] + 1
+        if pmd.table is not None and next(space.within(start, end), None) is None:
+            tlb_gather_mmu(space.mm)
+            spin_lock(pmd.ptl)
+            pmd_clear(pmd)
+            spin_unlock(pmd.ptl)
+            tlb_flush_mmu(space.mm, start, end, False, True)
+            dec_tlb_flush_pending(space.mm)
 
 
 def mmap(space: Space, page: int, length: int, prot: str, kind: str, at: int) -> int:
@@ -285,12 +302,12 @@ def move_page_tables(space: Space, area: Area, old: int, new: int, length: int) 
         for at in (old + done, new + done):
             if at < boundary:
                 extent = min(extent, boundary - at)
-        pmds = space.mm.root.pmds
-        err = move_ptes(
-            space.part(area, old + done), pmds[old + done], pmds[new + done], old + done,
-            new + done, extent, True,
-        )  # fmt: skip
-        check(err == 0, "the tables of the arena are there")
+        src, dst = space.mm.root.pmds[old + done], space.mm.root.pmds[new + done]
+        if src.table is not None:
+            pte_alloc(dst)
+            part = space.part(area, old + done)
+            err = move_ptes(part, src, dst, old + done, new + done, extent, True)
+            check(err == 0, "nobody else frees a table")
         done += extent
 
 

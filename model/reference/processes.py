@@ -10,6 +10,7 @@ from model.kernel.errno import EBUSY, EFAULT, ENOENT
 from model.kernel.folio import gup_put_folio
 from model.kernel.fork import copy_pte
 from model.kernel.objects import Folio
+from model.kernel.pgtable import pte_alloc
 from model.kernel.tlbflush import flush_tlb_mm
 from model.lang.runtime import check
 
@@ -35,6 +36,8 @@ def fork(parent: Space, number: int) -> Space:
         if area.anon is None:
             continue
         for page in range(area.start, area.end):
+            if parent.mm.root.pmds[page].table is not None:
+                pte_alloc(child.mm.root.pmds[page])
             if entry(parent, page).kind != PteKind.NONE:
                 err = copy_pte(child.part(mine, page), parent.part(area, page), page, page)
                 check(err == 0, "memory never runs out")

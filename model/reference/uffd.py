@@ -91,8 +91,13 @@ def copy(space: Space, page: int, length: int, token: int, wp: bool) -> Answer:
 
 def zeropage(space: Space, page: int, length: int) -> Answer:
     """UFFDIO_ZEROPAGE."""
-    zero = PteVal(kind=PteKind.PRESENT, frame=space.universe.zero)
-    return _fill(space, page, length, lambda area, at: mfill_atomic_pte(area, at, zero), False)
+    frame = space.universe.zero
+
+    def one(area: Area, at: int) -> int:
+        zero = PteVal(kind=PteKind.PRESENT, frame=frame, protnone=not area.readable)
+        return mfill_atomic_pte(area, at, zero)
+
+    return _fill(space, page, length, one, False)
 
 
 def poison(space: Space, page: int, length: int) -> Answer:

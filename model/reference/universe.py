@@ -25,7 +25,7 @@ from model.kernel.objects import (
     Swap,
     Vma,
 )
-from model.kernel.pgtable import changed
+from model.kernel.pgtable import changed, spare_table
 from model.kernel.rmap import looked_at
 from model.kernel.task import addresses, entries
 from model.lang import Kobject, World, effect, kfield, static
@@ -46,6 +46,19 @@ class Page(Frame):
     number: int = kfield(0, const=True)
 
 
+class Directory(Pmd):
+    """An entry that points to a table, and the table that it is given when it needs one."""
+
+    room: Table = kfield(const=True)
+
+
+@static
+def room_of(pmd: Pmd) -> Table | None:
+    """The table for an entry that has none."""
+    table: Table = pmd.__dict__["room"]
+    return table
+
+
 @effect
 def nothing(*_: Any) -> None:
     pass
@@ -55,6 +68,9 @@ def nothing(*_: Any) -> None:
 def none_at_all() -> tuple[Any, ...]:
     return ()
 
+
+ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {spare_table: room_of}
+"""What is found in another way than in the world of a cast."""
 
 WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
     changed: nothing,
@@ -145,11 +161,7 @@ class Universe(World):
         return RwSem(self, name, {})
 
     def mm(self, name: str) -> tuple[Mm, Cpu]:
-        """An address space with the page tables of the arena, and a CPU that runs it.
-
-        The tables are there from the start and are never freed: a range without a table and one
-        with an empty table look the same from outside.
-        """
+        """An address space without page tables, and a CPU that runs it."""
         pages, boundary = self.arena.pages, self.arena.boundary
         spans = [(0, boundary or pages), (boundary, pages)][: 2 if boundary else 1]
         pml = SpinLock(self, f"{name}.pml", {"rank": 0})
@@ -161,7 +173,7 @@ class Universe(World):
             for addr in range(start, end):
                 slots[addr] = Pte(self, f"{name}+{addr}", {"table": table, "addr": addr})
             table.__dict__["slots"] = tuple(slots)
-            pmd = Pmd(self, f"{name}.pmd{rank}", {"table": table, "ptl": pml})
+            pmd = Directory(self, f"{name}.pmd{rank}", {"ptl": pml, "room": table})
             pmds[start:end] = [pmd] * (end - start)
         root = self.new(Root, f"{name}.pgd", pmds=tuple(pmds))
         mm = self.new(Mm, name, root=root, mmap_lock=self.sem(f"{name}.mmap_lock"))
