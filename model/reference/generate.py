@@ -125,12 +125,31 @@ class Generator:
         page, length = self._where(proc, _is_anon, longest)
         return Op(name, proc, page, length)
 
-    def _registered(self, name: str, *, touched: bool) -> Op:
-        proc = self._one()
-        page, length = self._where(
-            proc, lambda p: p is not None and bool(p.registered) and p.touched is touched, 4
-        )
-        return Op(name, proc, page, length)
+    def _run(self, proc: int, page: int) -> int:
+        """How many pages from this one on are mapped alike, as in one VMA."""
+        places = self._belief.places[proc]
+        first, length = places[page], 1
+        while page + length < len(places) and first is not None:
+            other = places[page + length]
+            if other is None or replace(other, touched=first.touched) != first:
+                break
+            length += 1
+        return length
+
+    def _some(self, wanted: Callable[[_Place | None], bool]) -> int | None:
+        """A process that has what is wanted somewhere; sometimes any; None if none has."""
+        if self._random.random() < 0.05:
+            return self._one()
+        have = [n for n, places in self._belief.places.items() if any(map(wanted, places))]
+        return self._random.choice(have) if have else None
+
+    def _registered(self, name: str, *, touched: bool, mode: str = "") -> Op | None:
+        def wanted(place: _Place | None) -> bool:
+            modes = place.registered if place is not None else frozenset()
+            return bool(modes) and (mode in modes or not mode) and _touched(place) is touched
+
+        proc = self._some(wanted)
+        return None if proc is None else Op(name, proc, *self._where(proc, wanted, 4))
 
     def _token(self) -> int:
         return self._random.choice(TOKENS)
@@ -191,24 +210,35 @@ class Generator:
         modes = self._random.choices((("missing",), ("missing", "wp"), ("wp",)), (5, 4, 2))[0]
         return replace(op, flags=frozenset(modes))
 
-    def copy(self) -> Op:
+    def copy(self) -> Op | None:
         op = self._registered("copy", touched=False)
-        return replace(op, token=self._token(), flags=self._flags(wp=0.2))
+        return op and replace(op, token=self._token(), flags=self._flags(wp=0.2))
 
-    def move(self) -> Op:
-        proc = self._one()
-        source, length = self._where(proc, lambda p: _is_anon(p) and p is not None and p.touched)
-        target, _ = self._where(
-            proc, lambda p: p is not None and bool(p.registered) and not p.touched
-        )
+    def move(self) -> Op | None:
+        proc = self._some(lambda p: p is not None and bool(p.registered))
+        if proc is None:
+            return None
+        source, length = self._where(proc, lambda p: _is_anon(p) and _touched(p))
+        place = self._belief.places[proc][source]
+
+        def fits(there: _Place | None) -> bool:
+            return (
+                place is not None and there is not None and bool(there.registered)
+                and there.prot == place.prot and there.locked == place.locked
+            )  # fmt: skip
+
+        target, _ = self._where(proc, lambda p: fits(p) and not _touched(p))
+        most = min(self._run(proc, source), self._run(proc, target))
+        if self._random.random() < 0.95:
+            length = min(length, most)
         length = min(length, self._arena.pages - target)
         flags = self._flags(holes=0.35, odd_address=0.005, odd_length=0.005, odd_target=0.005)
         length = 0 if self._random.random() < 0.005 else length
         return Op("move", proc, source, length, target, flags=flags)
 
-    def wp(self) -> Op:
-        op = self._registered("wp", touched=True)
-        return replace(op, flags=self._flags(off=0.4))
+    def wp(self) -> Op | None:
+        op = self._registered("wp", touched=True, mode="wp")
+        return op and replace(op, flags=self._flags(off=0.4))
 
     def pin(self) -> Op | None:
         proc = self._one()
@@ -216,7 +246,7 @@ class Generator:
         free = [s for s in SLOTS if s not in held]
         if not free:
             return None
-        page, length = self._where(proc, lambda p: _is_anon(p) and p is not None and p.touched, 3)
+        page, length = self._where(proc, lambda p: _is_anon(p) and _touched(p), 3)
         return Op("pin", proc, page, length, slot=free[0])
 
     def unpin(self) -> Op | None:
@@ -277,6 +307,10 @@ class Generator:
 
 def _is_anon(place: _Place | None) -> bool:
     return place is not None and place.kind == "anon"
+
+
+def _touched(place: _Place | None) -> bool:
+    return place is not None and place.touched
 
 
 def _touch(op: Op, place: _Place) -> None:
