@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Random programs on the reference MM: the flat oracle and the structural checks after each step.
+
+And the same with a deliberate error in it, which must be noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from model.reference.check import broken
+from model.reference.generate import Generator
+from model.reference.machine import Reference
+from model.reference.observation import Capability, Comparison
+from model.reference.program import Arena, Program, Refused, parse
+from tests.model.reference.mutants import MUTANTS, Mutant
+from tests.model.reference.oracle import NotToldError, Oracle
+
+PROGRAMS = 200
+ARENAS = (Arena(16), Arena(16, boundary=8))
+
+DIRTY_AFTER_FREE = parse("""
+p0 mmap 0+4 rw anon
+p0 register 2+2 wp
+p0 write 0 = 1
+p0 free 0+1
+p0 write 0 = 2
+p0 move 0+1 -> 2
+p0 pageout 2+1
+p0 read 2
+""")
+"""A page that MADV_FREE has been at is only as good as its dirty bit."""
+
+
+def programs() -> Iterator[Program]:
+    yield DIRTY_AFTER_FREE
+    for seed in range(PROGRAMS):
+        arena = ARENAS[seed % 2]
+        yield Generator(seed, arena, set(Capability)).program(30)
+
+
+def run(program: Program, mutant: Mutant | None = None) -> str:
+    """What goes wrong, with the program up to there; "" if nothing does."""
+    machine = Reference(program.arena, swaps=mutant.swaps if mutant else None)
+    oracle = Oracle(program.arena)
+    for n, op in enumerate(program.ops):
+        try:
+            result = machine.run(op)
+            what = broken(machine) or oracle.wrong(op, result, machine.observe())
+        except Refused:
+            continue
+        except NotToldError:
+            break
+        except Exception as error:
+            if mutant is None:
+                raise
+            what = repr(error)
+        if what:
+            return f"{what}\n{Program(program.ops[: n + 1], program.arena)}"
+    return ""
+
+
+def test_programs_agree_with_the_oracle_and_leave_everything_sound() -> None:
+    for program in programs():
+        wrong = run(program)
+        assert not wrong, wrong
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.seen], ids=lambda m: m.name)
+def test_an_error_is_noticed(mutant: Mutant) -> None:
+    assert any(run(program, mutant) for program in programs())
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if not m.seen], ids=lambda m: m.name)
+def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant) -> None:
+    """Only another implementation can tell: the reference without the error stands for one."""
+    found = any(differs(program, mutant) for program in programs())
+    assert found
+
+
+def differs(program: Program, mutant: Mutant) -> str:
+    whole, wrong = Reference(program.arena), Reference(program.arena, swaps=mutant.swaps)
+    comparison = Comparison(whole.can)
+    for op in program.ops:
+        try:
+            one, two = whole.run(op), wrong.run(op)
+        except Refused:
+            continue
+        what = "" if one == two else f"{op}: {one} expected, {two} seen"
+        what = what or comparison.difference(whole.observe(), wrong.observe())
+        if what:
+            return what
+    return ""
