@@ -6,11 +6,13 @@ A failure prints a program to paste (`check-invariants step -`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from model.reference.check import broken
 from model.reference.machine import Reference
@@ -24,11 +26,14 @@ from model.reference.program import (
     Op,
     Program,
     Refused,
+    parse,
     parse_op,
 )
+from tests.model.reference.mutants import MUTANTS
 from tests.model.reference.oracle import NotToldError, Oracle
 
 ARENA = Arena(8, boundary=4)
+NO_FLUSH = next(m for m in MUTANTS if m.name == "no flush after a gather")
 PAGES = st.integers(0, ARENA.pages - 1)
 PROCESSES = st.integers(0, 3)
 Span = tuple[int, int]
@@ -47,22 +52,34 @@ def ranges(draw: st.DrawFn) -> Span:
 
 
 class Memory(RuleBasedStateMachine):
-    """Any operation at any time; what may not be asked for is passed over."""
+    """Any operation at any time; what may not be asked for is passed over.
+
+    The arena is mapped at first.  A process is one of those that live, counted around.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.machine, self.oracle = Reference(ARENA), Oracle(ARENA)
+        self.machine, self.oracle = self.make(), Oracle(ARENA)
         self.done: list[Op] = []
-        self.told = True
+        self.used, self.told = 1, True
+        self.step(Op("mmap", 0, 0, ARENA.pages))
+
+    def make(self) -> Reference:
+        return Reference(ARENA)
 
     def step(self, op: Op) -> None:
         if not self.told:
             return
+        living = list(self.machine.spaces)
+        op = replace(op, proc=living[op.proc % len(living)])
+        if op.name == "fork":
+            op = replace(op, target=self.used)
         try:
             result = self.machine.run(op)
         except (BadProgramError, Refused):
             return
         self.done.append(op)
+        self.used += op.name == "fork"
         try:
             what = broken(self.machine) or self.oracle.wrong(op, result, self.machine.observe())
         except NotToldError:
@@ -101,9 +118,9 @@ class Memory(RuleBasedStateMachine):
     def read(self, proc: int, page: int) -> None:
         self.step(Op("read", proc, page))
 
-    @rule(proc=PROCESSES, child=st.integers(1, 3))
-    def fork(self, proc: int, child: int) -> None:
-        self.step(Op("fork", proc, target=child))
+    @rule(proc=PROCESSES)
+    def fork(self, proc: int) -> None:
+        self.step(Op("fork", proc))
 
     @rule(proc=PROCESSES)
     def exit(self, proc: int) -> None:
@@ -132,6 +149,26 @@ class Memory(RuleBasedStateMachine):
 
 TestMemory: Any = Memory.TestCase
 TestMemory.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, derandomize=True,
+    max_examples=250, stateful_step_count=30, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )  # fmt: skip
+
+
+class Unflushed(Memory):
+    """With an error in it."""
+
+    def make(self) -> Reference:
+        return Reference(ARENA, swaps=NO_FLUSH.swaps)
+
+
+def test_a_failure_is_a_short_program_to_paste() -> None:
+    searched = settings(
+        TestMemory.settings, max_examples=500, stateful_step_count=8, database=None,
+        phases=(Phase.generate, Phase.shrink),
+    )  # fmt: skip
+    with pytest.raises(AssertionError) as caught:
+        run_state_machine_as_test(Unflushed, settings=searched)
+    what, _, text = str(caught.value).partition("\n")
+    program = parse(text.partition("\nassert")[0])
+    assert what.startswith("a TLB holds nothing that the page table does not give")
+    assert len(program.ops) <= 4, program
