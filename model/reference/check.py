@@ -61,7 +61,7 @@ class State:
                     self.entries.append(Entry(space, space.find(page), page, val))
         self.maps = Counter(e.folio for e in self.entries if e.folio is not None)
         self.slots = self.machine.universe.all(Swap)
-        self.folios = dict.fromkeys(f for f in self.machine.universe.all(Folio) if not f.free)
+        self.folios = dict.fromkeys(self.machine.universe.folios())
         self.folios |= dict.fromkeys(self.maps)
 
 

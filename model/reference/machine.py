@@ -35,6 +35,20 @@ EINVAL = -next(n for n, name in NAMES.items() if name == "EINVAL")
 Swap = Mapping[ModelFunction[..., Any], ModelFunction[..., Any]]
 
 
+class Watched(runtime.Alone):
+    """One thread, whose steps are told to somebody."""
+
+    watches = True
+
+    def __init__(self, thread: Any, watch: Callable[[str], None]) -> None:
+        super().__init__(thread)
+        self._watch = watch
+
+    def before_step(self, name: str) -> None:
+        if "." not in name:  # a bare access of the reference itself
+            self._watch(name)
+
+
 class Reference:
     """The reference MM as a Machine.
 
@@ -62,10 +76,14 @@ class Reference:
     def close(self) -> None:
         """Nothing is held."""
 
-    def run(self, op: Op) -> Result:
-        """Carry out one operation; Refused, BadProgramError (`check_op`)."""
+    def run(self, op: Op, watch: Callable[[str], None] | None = None) -> Result:
+        """Carry out one operation; Refused, BadProgramError (`check_op`).
+
+        `watch` is told the name of each step of the models that is taken.
+        """
         check_op(op, self.arena, self.spaces, self._used)
-        with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(self._alone):
+        observer = self._alone if watch is None else Watched(self.universe.thread, watch)
+        with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(observer):
             result = _DO[op.name](self, op)
         self.universe.sweep()
         return result

@@ -264,8 +264,8 @@ _PATTERNS = {
     "token": r"= (?P<token>\d+)",
     "slot": r"slot (?P<slot>\d+)",
 }
-_HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?")
-_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6}))?")
+_HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
+_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6}))?", re.ASCII)
 _LONGEST_NUMBER = 6
 
 
@@ -280,7 +280,7 @@ def parse_op(text: str) -> Op:
         raise BadProgramError(f"no operation '{name}'; there are {', '.join(SHAPES)}")
     shape = SHAPES[name]
     takes = [_PATTERNS[t] for t in shape.takes]
-    found = re.match(r"\s*".join(takes) + r"(?=\s|$)", head["rest"] or "")
+    found = re.match(r"\s*".join(takes) + r"(?=\s|$)", head["rest"] or "", re.ASCII)
     if found is None:
         raise BadProgramError(f"'{text}' is not like '{_example(name)}'")
     flags = (head["rest"] or "")[found.end() :].split()

@@ -8,7 +8,6 @@ routines find them where they look in a cast: in the world of the current thread
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping as Dict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,12 +88,12 @@ class Universe(World):
         super().__init__()
         self.arena, self.kernel = arena, kernel
         self._tuples: dict[type[Kobject], tuple[Any, ...]] = {}
-        self._numbers = itertools.count()
+        self._last: dict[str, int] = {}
         cpu = self.new(Cpu, "kernel")
         self.thread = self.new(Thread, "kernel", cpu=cpu)
         self.new(RmapWalk, "walk", thread=self.thread)
         self.new(Gather, "tlb", thread=self.thread)
-        self.zero = self.new(Page, "ZERO", zero=True, number=next(self._numbers))
+        self.zero = self.new(Page, "ZERO", zero=True, number=0)
         self.memfd = self.new(Mapping, "memfd")
         self.spaces: list[Space] = []
 
@@ -119,8 +118,7 @@ class Universe(World):
         if cls is Vma:
             return tuple(p for s in self.spaces for a in s.areas for p in s.parts(a))  # type: ignore[misc]
         if cls is Folio:  # one that was freed has had its number, and is not given out again
-            used = [f for f in self._objects.get(Folio, ()) if not f.__dict__["free"]]
-            return (*used, self._folio())  # type: ignore[arg-type]  # a T is a Folio here
+            return (*self.folios(), self._folio())  # type: ignore[arg-type]  # a T is a Folio here
         if cls is Swap and self.kernel.swap:
             self._free_slot()
         found = self._tuples.get(cls)
@@ -128,8 +126,17 @@ class Universe(World):
             found = self._tuples[cls] = tuple(self._objects.get(cls, ()))
         return found
 
+    def folios(self) -> tuple[Folio, ...]:
+        """The folios that are in use."""
+        found: list[Any] = self._objects.get(Folio, [])
+        return tuple(f for f in found if not f.__dict__["free"])
+
+    def _number(self, kind: str) -> int:
+        self._last[kind] = self._last.get(kind, 0) + 1
+        return self._last[kind]
+
     def _folio(self) -> Folio:
-        number = next(self._numbers)
+        number = self._number("F")
         frame = self.new(Page, f"F{number}", number=number)
         folio = self.new(Folio, f"F{number}", frame=frame, free=True)
         frame.__dict__["folio"] = folio
@@ -152,7 +159,7 @@ class Universe(World):
 
     def anon_vma(self, root: AnonVma | None = None) -> AnonVma:
         """A new anon_vma, of the root of another or its own root."""
-        number = next(self._numbers)
+        number = self._number("A")
         if root is None:
             return AnonVma(self, f"A{number}", {"rwsem": self.sem(f"A{number}"), "root": number})
         return AnonVma(self, f"A{number}", {"rwsem": root.rwsem, "root": root.root})
