@@ -23,6 +23,7 @@ from .pgtable import (
     ptep_clear_flush,
     ptep_get,
     set_pte_at,
+    userfaultfd_pte_wp,
 )
 from .rmap import pmd_of
 
@@ -88,7 +89,7 @@ def wp_zero_page(vma: Vma, addr: Addr) -> int:
         folio_put(folio)
         return 0
     now = ptep_get(pte)
-    if not is_zero_page(now) or now.uffd_wp:
+    if not is_zero_page(now) or userfaultfd_pte_wp(vma, now):
         pte_unmap_unlock(pte)
         folio_put(folio)
         return 0

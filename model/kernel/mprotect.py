@@ -25,6 +25,7 @@ from .pgtable import (
     ptep_get,
     ptep_get_and_clear,
     set_pte_at,
+    userfaultfd_pte_wp,
 )
 from .rmap import pmd_of
 from .swap import is_swap_entry
@@ -99,7 +100,7 @@ def pte_modify(vma: Vma, pte: PteVal) -> PteVal:
 @kernel("mm/mprotect.c:can_change_private_pte_writable", "7.3.4")
 def can_change_private_pte_writable(vma: Vma, pte: PteVal) -> bool:
     """Whether a write fault would make the entry writable without any other check."""
-    if not vma.writable or pte.protnone or pte.uffd_wp:
+    if not vma.writable or pte.protnone or userfaultfd_pte_wp(vma, pte):
         return False
     folio = vm_normal_folio(pte)
     if folio is None or not folio_test_anon(folio):

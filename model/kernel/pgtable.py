@@ -65,6 +65,12 @@ def pte_same(one: PteVal, two: PteVal) -> bool:
 
 
 @pure
+def userfaultfd_pte_wp(vma: Vma, val: PteVal) -> bool:
+    """The bit alone is not enough: it stays in an entry whose VMA was registered anew without."""
+    return vma.uffd_wp and val.uffd_wp
+
+
+@pure
 def is_zero_page(val: PteVal) -> bool:
     """is_zero_pfn(pte_pfn(val))."""
     return val.frame is not None and val.frame.zero

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from model.hw.machine import PteKind, PteVal, permitted
 from model.kernel.objects import GUP_PIN, Folio, Swap
+from model.kernel.pgtable import userfaultfd_pte_wp
 from model.kernel.rmap import in_tree
 
 from .faults import entry
@@ -109,7 +110,9 @@ def _(s: State) -> Iterator[str]:
 
 @_check("an entry that a userfaultfd protects is not writable")
 def _(s: State) -> Iterator[str]:
-    yield from (str(e) for e in s.entries if e.val.uffd_wp and e.val.write)
+    for e in s.entries:
+        if e.area is not None and userfaultfd_pte_wp(e.area, e.val) and e.val.write:
+            yield str(e)
 
 
 # -- folios ----------------------------------------------------------------------------------------
