@@ -29,6 +29,7 @@ NAMED = {
     "folio lock left held": "return_to_caller()",
     "no folio trylock for the next page": "move_present_ptes()",
     "index not updated": "folio_unlock(F0)",
+    "entry not looked at before use": "folio_maybe_dma_pinned(-)",
 }
 """What must be on the trace: where it fails, or the step that comes too late."""
 
