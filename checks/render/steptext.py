@@ -58,10 +58,15 @@ def step_lines(step: Step, *, steps: bool) -> list[str]:
 
 
 def _result(step: Step) -> str:
-    if step.result is None:
+    result = step.result
+    if result is None:
         return f"refused: {step.why}"
-    value = "" if step.op.name in ("read", "mremap") else " 0"
-    return str(step.result).removesuffix(value) if not step.result.errno else str(step.result)
+    words = [result.errno or "OK"]
+    if not result.errno and step.op.name in ("read", "mremap"):
+        words.append(str(result.value))
+    if result.field is not None:
+        words.append(f"({result.field})")
+    return " ".join(words)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
