@@ -30,7 +30,7 @@ from .observation import Capability, Observation
 
 PAGE_SIZE = 4096
 
-MAX_PAGES = 4096
+MAX_PAGES = 512
 """An arena has at most so many pages."""
 
 
@@ -185,8 +185,8 @@ _SHOW: Mapping[str, Callable[[Op], str]] = {
 class Arena:
     """Where programs play.
 
-    Pages 0 to `pages` - 1.  Page `boundary` is at a PMD boundary, so that what is below is in
-    another page table; none if it is 0 and `pages` at most 512, for then page 0 is.
+    Pages 0 to `pages` - 1.  Page `boundary` is at a PMD boundary, so that what is below it is in
+    another page table; with 0 there is one table.
     """
 
     pages: int = 16
