@@ -67,6 +67,7 @@ def copy_present_page(dst_vma: Vma, dst_addr: Addr, dst_pte: Pte, page: Folio, p
     entry = PteVal(
         kind=PteKind.PRESENT, frame=new_folio.frame, dirty=True, soft_dirty=True,
         write=dst_vma.writable, uffd_wp=pte.uffd_wp and dst_vma.uffd_wp,
+        protnone=not dst_vma.readable,
     )  # fmt: skip
     set_pte_at(dst_vma.mm, dst_addr, dst_pte, entry)
     return 0
