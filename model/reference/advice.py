@@ -63,25 +63,35 @@ def free(space: Space, area: Area, start: int, end: int) -> int:
     return 0
 
 
-def pageout(space: Space, area: Area, start: int, end: int) -> int:
+def pageout(space: Space, page: int, length: int) -> int:
     """madvise_pageout; Refused where a page of the memfd itself would go out.
 
     Folios that another process maps too are left alone.
     """
+    for at in range(page, page + length):
+        folio = _alone(space, at)
+        if folio is not None and folio.mapping is None:
+            raise Refused("pages of a memfd are not paged out by the reference MM")
+    return walk_vmas(space, page, length, _pageout_vma)
+
+
+def _pageout_vma(space: Space, area: Area, start: int, end: int) -> int:
     if area.flags.locked:
         return -EINVAL
-    folios: list[Folio] = []
     for page in range(start, end):
-        val = entry(space, page)
-        folio = val.frame.folio if val.frame is not None and val.kind == PteKind.PRESENT else None
-        if folio is None or folio.mapcount != 1:
-            continue
-        if folio.mapping is None:
-            raise Refused("pages of a memfd are not paged out by the reference MM")
-        folios.append(folio)
-    for folio in folios:
-        shrink_folio_list(folio, space.mm)
+        folio = _alone(space, page)
+        if folio is not None:
+            shrink_folio_list(folio, space.mm)
     return 0
+
+
+def _alone(space: Space, page: int) -> Folio | None:
+    """The folio of a page that nothing else maps."""
+    val = entry(space, page)
+    folio: Folio | None = None
+    if val.kind == PteKind.PRESENT and val.frame is not None:
+        folio = val.frame.folio
+    return folio if folio is not None and folio.mapcount == 1 else None
 
 
 def populate(space: Space, page: int, length: int, write: bool) -> int:

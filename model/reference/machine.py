@@ -16,7 +16,7 @@ from typing import Any
 
 from model.hw.arch import selected
 from model.hw.machine import PteKind
-from model.kernel.errno import NAMES
+from model.kernel.errno import EINVAL, NAMES
 from model.lang import runtime
 from model.lang.declare import ModelFunction, swapped
 from model.patches.uffd_move_batching import PATCH
@@ -30,7 +30,6 @@ from .space import Space
 from .universe import ADAPTED, WITHOUT_GHOSTS, Universe
 
 ERRNO = {**NAMES, advice.EHWPOISON: "EHWPOISON"}
-EINVAL = -next(n for n, name in NAMES.items() if name == "EINVAL")
 
 Swap = Mapping[ModelFunction[..., Any], ModelFunction[..., Any]]
 
@@ -121,7 +120,7 @@ class Reference:
     def mremap(self, op: Op) -> Result:
         moves = op.flags & {"fixed", "dontunmap"}
         if "odd_address" in op.flags or (moves and "odd_target" in op.flags):
-            return self.call(EINVAL)
+            return self.call(-EINVAL)
         space = self.spaces[op.proc]
         return self.call(maps.mremap(
             space, op.page, op.length, op.new_length, op.target, op.flags,
@@ -130,7 +129,7 @@ class Reference:
 
     def advise(self, op: Op, behaviour: Callable[..., int]) -> Result:
         if "odd_address" in op.flags:
-            return self.call(EINVAL)
+            return self.call(-EINVAL)
         return self.call(advice.walk_vmas(self.spaces[op.proc], op.page, op.length, behaviour))
 
     def move(self, op: Op) -> Result:
@@ -179,7 +178,7 @@ def _view(val: Any) -> PageView:
 def _unless_odd(fn: Callable[[Space, Op], int]) -> Callable[[Reference, Op], Result]:
     def do(machine: Reference, op: Op) -> Result:
         odd = "odd_address" in op.flags
-        return machine.call(EINVAL if odd else fn(machine.spaces[op.proc], op))
+        return machine.call(-EINVAL if odd else fn(machine.spaces[op.proc], op))
 
     return do
 
@@ -197,7 +196,7 @@ _DO: Mapping[str, Callable[[Reference, Op], Result]] = {
     "mremap": Reference.mremap,
     "dontneed": lambda m, o: m.advise(o, advice.dontneed),
     "free": lambda m, o: m.advise(o, advice.free),
-    "pageout": lambda m, o: m.advise(o, advice.pageout),
+    "pageout": _unless_odd(lambda s, o: advice.pageout(s, o.page, o.length)),
     "guard": lambda m, o: m.advise(o, advice.guard),
     "unguard": lambda m, o: m.advise(o, advice.unguard),
     "populate_read": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, False)),

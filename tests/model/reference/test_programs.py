@@ -34,8 +34,18 @@ p0 read 2
 """A page that MADV_FREE has been at is only as good as its dirty bit."""
 
 
+PINNED_BUT_INACCESSIBLE = parse("""
+p0 mmap 0+2 rw anon
+p0 pin 0+1 slot 0
+p0 mprotect 0+1 none
+p0 fork -> p1
+""")
+"""What fork copies at once is no more accessible than its VMA."""
+
+
 def programs() -> Iterator[Program]:
     yield DIRTY_AFTER_FREE
+    yield PINNED_BUT_INACCESSIBLE
     for seed in range(PROGRAMS):
         arena = ARENAS[seed % 2]
         yield Generator(seed, arena, set(Capability)).program(30)
@@ -93,3 +103,20 @@ def differs(program: Program, mutant: Mutant) -> str:
         if what:
             return what
     return ""
+
+
+def test_what_is_refused_changes_nothing() -> None:
+    machine = Reference(Arena(16))
+    ops = parse("""
+        p0 mmap 0+2 rw anon
+        p0 mmap 2+2 rw shared @ 0
+        p0 write 1 = 5
+        p0 write 2 = 6
+        p0 pageout 0+4
+    """).ops
+    for op in ops[:-1]:
+        machine.run(op)
+    before = machine.observe()
+    with pytest.raises(Refused):
+        machine.run(ops[-1])
+    assert machine.observe() == before
