@@ -10,8 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from model.hw.arch import ARCHS
+from model.patches.uffd_move_batching import PATCH
 from model.reference.check import broken
-from model.reference.generate import Generator
+from model.reference.generate import WEIGHTS, Generator
+from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability, Comparison
 from model.reference.program import Arena, Program, Refused, parse
@@ -51,9 +54,9 @@ def programs() -> Iterator[Program]:
         yield Generator(seed, arena, set(Capability)).program(30)
 
 
-def run(program: Program, mutant: Mutant | None = None) -> str:
+def run(program: Program, mutant: Mutant | None = None, kernel: Behaviour = Behaviour()) -> str:
     """What goes wrong, with the program up to there; "" if nothing does."""
-    machine = Reference(program.arena, swaps=mutant.swaps if mutant else None)
+    machine = Reference(program.arena, kernel, mutant.swaps if mutant else None)
     oracle = Oracle(program.arena)
     for n, op in enumerate(program.ops):
         try:
@@ -86,12 +89,35 @@ def test_an_error_is_noticed(mutant: Mutant) -> None:
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if not m.seen], ids=lambda m: m.name)
 def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant) -> None:
     """Only another implementation can tell: the reference without the error stands for one."""
-    found = any(differs(program, mutant) for program in programs())
-    assert found
+    assert any(with_mutant(program, mutant) for program in programs())
 
 
-def differs(program: Program, mutant: Mutant) -> str:
-    whole, wrong = Reference(program.arena), Reference(program.arena, swaps=mutant.swaps)
+@pytest.mark.parametrize("name", [v.name for v in PATCH.variants if v.name != "merged"])
+def test_one_thread_cannot_tell_the_versions_of_the_move(name: str) -> None:
+    """A batch does what as many single pages do."""
+    weights = {**WEIGHTS, "move": 60, "register": 10, "copy": 10}
+    for seed in range(40):
+        arena = ARENAS[seed % 2]
+        program = Generator(seed, arena, set(Capability), weights=weights).program(30)
+        other = Reference(arena, Behaviour(move=name))
+        assert not differs(program, Reference(arena), other)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_every_architecture_flushes_what_has_to_be(arch: str) -> None:
+    for seed in range(40):
+        arena = ARENAS[seed % 2]
+        program = Generator(seed, arena, set(Capability)).program(30)
+        wrong = run(program, kernel=Behaviour(arch=arch))
+        assert not wrong, wrong
+
+
+def with_mutant(program: Program, mutant: Mutant) -> str:
+    other = Reference(program.arena, swaps=mutant.swaps)
+    return differs(program, Reference(program.arena), other)
+
+
+def differs(program: Program, whole: Reference, wrong: Reference) -> str:
     comparison = Comparison(whole.can)
     for op in program.ops:
         try:
