@@ -178,6 +178,7 @@ def mlock(space: Space, page: int, length: int) -> int:
 
 
 def munlock(space: Space, page: int, length: int) -> int:
+    """mm/mlock.c:munlock; -ENOMEM as above."""
     return apply_vma_lock_flags(space, page, length, locked=False)
 
 
