@@ -96,9 +96,14 @@ class Comparison:
 
     sees: Collection[Capability]
     _pairs: dict[int, int] = field(default_factory=dict)
+    _seen: dict[tuple[int, int], int | None] = field(default_factory=dict)
 
-    def difference(self, expected: Observation, seen: Observation) -> str:
-        """The first difference, as one line; "" if there is none."""
+    def difference(self, expected: Observation, seen: Observation, *, frees: bool = True) -> str:
+        """The first difference, as one line; "" if there is none.
+
+        `frees`: the operation may have freed frames before it allocated others.  If it has not, a
+        frame that stays where it was must have stayed on both sides.
+        """
         if list(expected.pages) != list(seen.pages):
             return f"living processes: {list(expected.pages)} expected, {list(seen.pages)} seen"
         there: dict[int, int] = {}
@@ -106,9 +111,18 @@ class Comparison:
         for proc, pages in expected.pages.items():
             for number, (one, two) in enumerate(zip(pages, seen.pages[proc], strict=True)):
                 found = self._page(one, two) or self._frame(one, two, there, back)
+                stayed = two is not None and two.frame == self._seen.get((proc, number))
+                if not found and stayed and not frees:
+                    found = self._stayed(one, two)
                 if found:
                     return f"p{proc} page {number}: {found}"
         self._pairs = there
+        self._seen = {
+            (proc, number): page.frame
+            for proc, pages in seen.pages.items()
+            for number, page in enumerate(pages)
+            if page is not None and page.frame is not None
+        }
         if (
             Capability.SEES_VMAS in self.sees
             and expected.vmas is not None
@@ -136,6 +150,14 @@ class Comparison:
         if page.kind is Kind.ZERO and Capability.SEES_ZERO not in self.sees:
             return Kind.ANON
         return page.kind
+
+    def _stayed(self, one: Page | None, two: Page | None) -> str:
+        """Of a page whose frame the other machine has kept."""
+        if Capability.SEES_FRAMES not in self.sees or one is None or two is None:
+            return ""
+        if one.frame is None or two.frame is None or one.frame in self._pairs:
+            return ""
+        return "a new frame expected, the one that was there before the step seen"
 
     def _frame(
         self, one: Page | None, two: Page | None, there: dict[int, int], back: dict[int, int]

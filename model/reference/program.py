@@ -133,6 +133,9 @@ SHAPES: Mapping[str, Shape] = {
 }  # fmt: skip
 """Every operation by its name."""
 
+FREES_NOTHING_FIRST = frozenset({"write", "populate_write", "mlock", "pin"})
+"""Operations that free a frame only after they have put another in its place, if at all."""
+
 TOKENS = range(1, 256)
 SLOTS = range(4)
 

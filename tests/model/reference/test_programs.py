@@ -17,7 +17,7 @@ from model.reference.generate import WEIGHTS, Generator
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability, Comparison
-from model.reference.program import Arena, Program, Refused, parse
+from model.reference.program import FREES_NOTHING_FIRST, Arena, Program, Refused, parse
 from tests.model.reference.mutants import MUTANTS, Mutant
 from tests.model.reference.oracle import NotToldError, Oracle
 
@@ -125,7 +125,8 @@ def differs(program: Program, whole: Reference, wrong: Reference) -> str:
         except Refused:
             continue
         what = "" if one == two else f"{op}: {one} expected, {two} seen"
-        what = what or comparison.difference(whole.observe(), wrong.observe())
+        frees = op.name not in FREES_NOTHING_FIRST
+        what = what or comparison.difference(whole.observe(), wrong.observe(), frees=frees)
         if what:
             return what
     return ""
