@@ -13,6 +13,7 @@ from invariants import REGISTRY, find
 from model.examples.shoot import SHOOT
 from model.lang.errors import ModelError
 from model.patches import PATCHES
+from model.reference.kernel import Behaviour
 
 from .decide import Play
 from .drift import drift as drift_of
@@ -29,10 +30,13 @@ from .render.ledgertext import ledger_lines
 from .render.orderingtext import ordering_lines
 from .render.progress import Watcher
 from .render.steps import python_source, step_lines
+from .render.steptext import step_lines as operation_lines
+from .render.steptext import steps_json
 from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
 from .report import chosen_casts, known_archs, trace_of
 from .scenario import Setting, Stage
+from .stepping import read_program, stepped
 from .subject import Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
 
@@ -282,6 +286,31 @@ def drift(tree: Path) -> None:
     sys.exit(UNKNOWN if report.differing else 0)
 
 
+@click.command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("--steps", is_flag=True, help="What each operation does in the models, by name.")
+@click.option("--variant", default="merged", show_default=True, help="The version of UFFDIO_MOVE.")
+@click.option("--no-swap", is_flag=True, help="Without a swap device.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def step(file: str, steps: bool, variant: str, no_swap: bool, form: str) -> None:
+    """A program on the reference MM: page tables, TLBs and folios after each operation.
+
+    FILE has one operation a line, like `p0 mmap 0+8 rw anon`; `-` is standard input.
+    """
+    program = read_program(file)
+    kernel = Behaviour(move=_stored("uffd_move_batching", variant).selected.role.variant.name,
+                       swap=not no_swap)  # fmt: skip
+    done = []
+    for number, each in enumerate(stepped(program, kernel)):
+        done.append(each)
+        if form == "text":
+            say([*([""] if number else []), *operation_lines(each, steps=steps)])
+    code = 1 if any(s.broken for s in done) else UNKNOWN if any(s.why for s in done) else 0
+    if form == "json":
+        click.echo(steps_json(program.arena, done, code))
+    sys.exit(code)
+
+
 SUBCOMMANDS = (
-    list_, show, explain, replay, necessity, ordering, locks, prove, export, drift,
+    list_, show, explain, replay, necessity, ordering, locks, prove, export, drift, step,
 )  # fmt: skip

@@ -38,6 +38,27 @@ def run(*args: str) -> Ran:
     return Ran(out.getvalue(), err.getvalue(), code)
 
 
+SHARED = """\
+p0 mmap 0+8 rw anon
+p0 register 4+4 missing
+p0 write 0 = 7
+p0 write 1 = 8
+p0 fork -> p1
+p1 write 0 = 9
+p0 move 0+2 -> 4
+p0 write 0 = 1       # the page is the parent's alone: it is reused, and exclusive from now on
+p0 move 0+2 -> 4
+p0 pageout 4+1
+"""
+
+
+def write_program(folder: Path) -> Path:
+    """`shared.txt`: pages that are shared with a child are not moved."""
+    path = folder / "shared.txt"
+    path.write_text(SHARED)
+    return path
+
+
 def write_late_flush(folder: Path) -> Path:
     """`my_v4.py`: v3 as `show` prints it, with the flush moved below the unlock."""
     text = run("show", "uffd_move_batching", "--variant", "v3", "--format", "python").stdout

@@ -68,7 +68,7 @@ NEIGHBOURS = (
     ),
     mutant(
         "new page mapped before its rmap is set", "UFFDIO_COPY sets the entry first",
-        move_after("folio_add_new_anon_rmap", "set_pte_at", in_="uffdio_copy"),
+        move_after("folio_add_new_anon_rmap", "set_pte_at", in_="mfill_atomic_install_pte"),
         breaks="mapped_where_it_says a_writable_page_is_exclusive",
         cast="move+uffd_copy/1p/ptl=different/init=all_at_src",
     ),

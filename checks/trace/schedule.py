@@ -19,6 +19,8 @@ from ..decide import Play
 from .run import Tick
 
 _TICK = re.compile(r"(\d)(?:\{([^}]*)\})?(?:\*(\d+))?|\[([^\]]+)\]")
+_COMMA = re.compile(r",(?![^\[]*\])")
+"""Between ticks; what hardware does may have commas of its own."""
 _HEAD = re.compile(
     r"(?P<patch>[^#]+)#(?P<variant>[^/~]+)(~(?P<mutant>[^/]+))?/(?P<cast>.+)@(?P<arch>[\w.-]+)"
 )
@@ -66,7 +68,7 @@ def read_schedule(line: str) -> Schedule:
             instead="copy the line that a trace ends with",
         )  # fmt: skip
     ticks: list[Tick] = []
-    for part in tail.split(",") if tail else ():
+    for part in _COMMA.split(tail) if tail else ():
         step = _TICK.fullmatch(part)
         if step is None:
             raise ModelError("not a schedule", why=f"'{part[:40]}' is no step")

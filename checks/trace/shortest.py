@@ -123,6 +123,9 @@ class Shortest:
             for number, new in moves.taken:
                 move = Move(n, code.thread.edges[number].origin())
                 found.append((move, self._weights[n][number], new, number in bad))
+            for number in sorted(bad - {number for number, _ in moves.taken}):  # nothing after it
+                move = Move(n, code.thread.edges[number].origin())
+                found.append((move, self._weights[n][number], state, True))
         rules = self._explorer.rules
         if rules is not None:
             for number, new in rules.moves(state).taken:

@@ -43,6 +43,7 @@ from .pgtable import (
     ptep_get_lockless,
     ptep_set_access_flags,
     set_pte_at,
+    userfaultfd_pte_wp,
 )
 from .rmap import pmd_of
 from .swap import (
@@ -123,7 +124,7 @@ def write_fault(vma: Vma, addr: Addr) -> None:
         return
     spin_lock(pte.table.ptl)
     now = ptep_get(pte)
-    if not pte_same(now, orig_pte) or orig_pte.uffd_wp:
+    if not pte_same(now, orig_pte) or userfaultfd_pte_wp(vma, orig_pte):
         pte_unmap_unlock(pte)
         return
     if vma.uffd_wp and mm_tlb_flush_pending(vma.mm):
@@ -190,7 +191,8 @@ def swap_fault(vma: Vma, addr: Addr) -> None:
     exclusive = orig_pte.exclusive
     new_pte = PteVal(
         kind=PteKind.PRESENT, frame=folio.frame, soft_dirty=orig_pte.soft_dirty,
-        uffd_wp=orig_pte.uffd_wp, write=exclusive and vma.writable and not orig_pte.uffd_wp,
+        uffd_wp=orig_pte.uffd_wp,
+        write=exclusive and vma.writable and not userfaultfd_pte_wp(vma, orig_pte),
     )  # fmt: skip
     mapping = folio_mapping(folio)
     if mapping is None:

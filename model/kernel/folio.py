@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Folios: references, pins, map counts, exclusivity, and where the reverse map finds them.
 
-Left out: large folios but for the flag (a large one is refused, split, or left alone by the
-routines modelled here), the LRU but for the reference that isolation holds, memory cgroups.
+A folio of a memfd is one whose mapping is no anon_vma.  Left out: large folios but for the flag
+(a large one is refused, split, or left alone by the routines modelled here), the LRU but for the
+reference that isolation holds, memory cgroups.
 """
 
 from __future__ import annotations
@@ -243,8 +244,9 @@ def split_folio(folio: Folio) -> int:
 @step("mm/rmap.c:folio_add_new_anon_rmap", "7.3.4", order="plain", traits="rmap new",
       several="the folio is not visible to anybody yet")  # fmt: skip
 def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool) -> None:
-    """The first mapping of a folio."""
-    folio.mapping = vma.anon_vma
+    """The first mapping of a folio; one that others may map as well gets the oldest anon_vma, in
+    whose tree all of them are (__folio_set_anon)."""
+    folio.mapping = vma.anon_vma if exclusive else vma.trees[0]
     folio.index = linear_page_index(vma, addr)
     folio.mapcount = 1
     folio.anon_exclusive = exclusive
@@ -274,6 +276,32 @@ def SetPageAnonExclusive(folio: Folio) -> None:
       traits="share")  # fmt: skip
 def ClearPageAnonExclusive(folio: Folio) -> None:
     folio.anon_exclusive = False
+
+
+@step("include/linux/page-flags.h:folio_test_anon", "7.3.4", order="relaxed")
+def folio_test_anon(folio: Folio) -> bool:
+    """Its mapping is an anon_vma: it is not a page of a file."""
+    return folio.mapping is not None
+
+
+@step("include/linux/rmap.h:folio_add_file_rmap_pte", "7.3.4", order="relaxed", traits="rmap")
+def folio_add_file_rmap_pte(folio: Folio) -> None:
+    """One more mapping of a page of a file."""
+    folio.mapcount = folio.mapcount + 1
+
+
+@primitive("include/linux/rmap.h:folio_try_dup_anon_rmap_pte", "7.3.4")
+def folio_try_dup_anon_rmap_pte(folio: Folio) -> bool:
+    """One more mapping, by a child, after which the folio is not exclusive; not if it is pinned.
+
+    The kernel returns 0 or -EBUSY.  Left out: MMF_HAS_PINNED (folio_needs_cow_for_dma asks only
+    for an mm that has ever pinned something, and of a folio that is exclusive only that mm has).
+    """
+    if PageAnonExclusive(folio) and folio_maybe_dma_pinned(folio):
+        return False
+    ClearPageAnonExclusive(folio)
+    folio_add_file_rmap_pte(folio)
+    return True
 
 
 @primitive("include/linux/rmap.h:folio_try_share_anon_rmap_pte", "7.3.4")

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""change_pte_range from the two callers that hold the VMA for reading only.
+"""change_pte_range: for NUMA hinting, for UFFDIO_WRITEPROTECT, and for mprotect.
 
+The first two hold the VMA for reading only: `change_pte` is what may run beside other readers.
 NUMA hinting makes entries inaccessible to the user; UFFDIO_WRITEPROTECT makes them read-only.
-Left out: batches of one large folio; the skips of NUMA hinting that only concern which pages it
-picks (shared, on the right node), except pinned pages; non-present entries; undoing either.
+Left out there: the skips of NUMA hinting that only concern which pages it picks (shared, on the
+right node), except pinned pages; non-present entries; undoing either.  `change_prot_pte` has all
+that mprotect and either direction of write protection do to one entry.  Left out in both: batches
+of one large folio, migration and device entries, markers for write protection.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.hw.machine import Addr, Pte, PteVal
-from model.lang import kernel, primitive
+from model.lang import kernel, primitive, pure
 
-from .folio import folio_maybe_dma_pinned, vm_normal_folio
+from .folio import PageAnonExclusive, folio_maybe_dma_pinned, folio_test_anon, vm_normal_folio
 from .objects import Vma
 from .pgtable import (
     pte_offset_map_lock,
@@ -22,8 +25,10 @@ from .pgtable import (
     ptep_get,
     ptep_get_and_clear,
     set_pte_at,
+    userfaultfd_pte_wp,
 )
 from .rmap import pmd_of
+from .swap import is_swap_entry
 from .tlbflush import (
     dec_tlb_flush_pending,
     flush_tlb_batched_pending,
@@ -80,3 +85,65 @@ def change_protection(vma: Vma, addr: Addr, prot_numa: bool) -> None:
     recorded = change_pte(vma, addr, prot_numa)
     tlb_flush_mmu(vma.mm, addr, addr + 1, recorded, False)
     dec_tlb_flush_pending(vma.mm)
+
+
+# -- mprotect, and write protection in both directions --------------------------------------------
+
+
+@pure
+def pte_modify(vma: Vma, pte: PteVal) -> PteVal:
+    """The entry with the protection of the VMA (vm_page_prot, which is read-only where a write
+    has to fault first: in private mappings)."""
+    return replace(pte, write=vma.shared and vma.writable, protnone=not vma.readable)
+
+
+@kernel("mm/mprotect.c:can_change_private_pte_writable", "7.3.4")
+def can_change_private_pte_writable(vma: Vma, pte: PteVal) -> bool:
+    """Whether a write fault would make the entry writable without any other check."""
+    if not vma.writable or pte.protnone or userfaultfd_pte_wp(vma, pte):
+        return False
+    folio = vm_normal_folio(pte)
+    if folio is None or not folio_test_anon(folio):
+        return False
+    return PageAnonExclusive(folio)
+
+
+@kernel("mm/mprotect.c:change_pte_range", "7.3.4")
+def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> bool:
+    """One entry, to what the VMA says now; whether a flush is due.
+
+    `uffd_wp` is MM_CP_UFFD_WP, `uffd_wp_resolve` undoes it.  Without the first,
+    MM_CP_TRY_CHANGE_WRITABLE is set for private writable VMAs
+    (vma_wants_manual_pte_write_upgrade).
+    """
+    pte = pte_offset_map_lock(pmd_of(vma), addr)
+    if pte is None:
+        return False
+    flush_tlb_batched_pending(vma.mm)
+    oldpte = ptep_get(pte)
+    if is_swap_entry(oldpte):
+        entry = replace(oldpte, uffd_wp=(oldpte.uffd_wp or uffd_wp) and not uffd_wp_resolve)
+        if entry != oldpte:
+            set_pte_at(vma.mm, addr, pte, entry)
+        pte_unmap_unlock(pte)
+        return False
+    if not pte_present(oldpte):
+        pte_unmap_unlock(pte)
+        return False
+    oldpte = ptep_modify_prot_start(vma, addr, pte)
+    ptent = pte_modify(vma, oldpte)
+    if uffd_wp:
+        ptent = replace(ptent, write=False, uffd_wp=True)
+    elif uffd_wp_resolve:
+        ptent = replace(ptent, uffd_wp=False)
+    upgrade = False
+    if not uffd_wp and not vma.shared:
+        upgrade = can_change_private_pte_writable(vma, ptent)
+    if upgrade:
+        ptent = replace(ptent, write=True)
+    ptep_modify_prot_commit(vma, addr, pte, ptent)
+    recorded = ptent != oldpte
+    if recorded:
+        tlb_remove_tlb_entry(addr)
+    pte_unmap_unlock(pte)
+    return recorded

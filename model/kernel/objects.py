@@ -50,17 +50,29 @@ class Mm(Kobject):
     tlb_flush_batched: Batched = kfield(Batched(), "unmaps whose flush is due, and how many had it")
 
 
+class Mapping(Kobject):
+    """struct address_space: the page cache of a memfd."""
+
+    pages: Array[Addr, Folio | None] = kfield(None, "i_pages: the folio at an index")
+
+
 class Vma(Kobject):
-    """struct vm_area_struct: a private anonymous mapping."""
+    """struct vm_area_struct: a private anonymous mapping, or one of a memfd if `file` is one."""
 
     mm: Mm = kfield(const=True)
     start: Addr = kfield(0, const=True)
     end: Addr = kfield(0, const=True)
     writable: bool = kfield(True, "VM_WRITE", const=True)
+    readable: bool = kfield(True, "VM_READ: accessible at all", const=True)
+    shared: bool = kfield(False, "VM_SHARED", const=True)
+    file: Mapping | None = kfield(None, "vm_file->f_mapping", const=True)
+    uffd_missing: bool = kfield(False, "registered for missing pages", const=True)
     uffd_wp: bool = kfield(False, "registered for write protection", const=True)
     shift: int = kfield(0, "address minus page index (vm_start - vm_pgoff)", const=True)
     anon_vma: AnonVma = kfield(const=True, doc="already prepared")
-    trees: tuple[AnonVma, ...] = kfield((), const=True, doc="interval trees that it is in")
+    trees: tuple[AnonVma, ...] = kfield(
+        (), const=True, doc="interval trees that it is in, that of the root first"
+    )
     lock: RwSem = kfield(const=True, doc="the VMA lock")
 
 

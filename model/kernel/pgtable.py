@@ -11,6 +11,8 @@ entries; none changes which entry is written under which lock.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model.hw.arch import Remote, arch
 from model.hw.machine import (
     Addr,
@@ -60,6 +62,12 @@ def next_pte(pte: Pte) -> Pte:
 @pure
 def pte_same(one: PteVal, two: PteVal) -> bool:
     return one == two
+
+
+@pure
+def userfaultfd_pte_wp(vma: Vma, val: PteVal) -> bool:
+    """The bit alone is not enough: it stays in an entry whose VMA was registered anew without."""
+    return vma.uffd_wp and val.uffd_wp
 
 
 @pure
@@ -141,6 +149,19 @@ def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
     """
     changed(pte, pte.val, val)
     pte.val = val
+
+
+@step("arch/x86/include/asm/pgtable.h:ptep_set_wrprotect", "7.3.4",
+      order={"x86": "full", "arm64": "relaxed", "s390": "full"}, traits="pte")  # fmt: skip
+def ptep_set_wrprotect(mm: Mm, addr: Addr, pte: Pte) -> None:
+    """Take Write away; the caller flushes.  s390: IPTE (ptep_xchg_lazy)."""
+    me: Thread = current()
+    old = pte.val
+    new = replace(old, write=False)
+    changed(pte, old, new)
+    pte.val = new
+    if arch().remote == Remote.WITH_ENTRY:
+        drop_entry(me.cpu, pte.addr)
 
 
 # -- tables ----------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 """A small address space: two anonymous VMAs of one mm, their tables, folios and CPUs.
 
 The source VMA maps `pages` pages at first, the destination none.  What a cast does not need is
-not made: a spare page, a spare table, a forked child, the zero page, further anon_vmas.  The child
-has made its VMA read-only; UFFDIO_MOVE takes no such VMA (mm/userfaultfd.c:validate_move_areas).
+not made: a spare page, a spare table, a forked child, the zero page, further anon_vmas.  Both VMAs
+of the mm are registered for write protection, which UFFDIO_WRITEPROTECT needs.  The child has made
+its VMA read-only; UFFDIO_MOVE takes no such VMA (mm/userfaultfd.c:validate_move_areas).
 """
 
 from __future__ import annotations
@@ -157,6 +158,7 @@ class _Builder:
         return self.w.new(
             Vma, region, mm=mm, start=lo, end=hi, shift=shift, anon_vma=own, trees=trees,
             lock=self.sem(f"{region}.vma_lock"), writable=region != "child",
+            uffd_wp=region != "child",
         )  # fmt: skip
 
 

@@ -113,6 +113,14 @@ def swap_duplicate(folio: Folio) -> Entry:
     return slot.number
 
 
+@step("mm/swapfile.c:swap_dup_entry_direct", "7.3.4", order="full",
+      several="under the cluster lock")  # fmt: skip
+def swap_dup_entry_direct(entry: Entry) -> None:
+    """One page-table entry more names the slot, which another one names already."""
+    slot = slot_of(entry)
+    slot.count = slot.count + 1
+
+
 @step("mm/swapfile.c:folio_put_swap", "7.3.4", order="full", several="under the cluster lock")
 def folio_put_swap(folio: Folio) -> None:
     """Undo swap_duplicate."""

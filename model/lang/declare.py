@@ -15,8 +15,9 @@ A decorated function still runs as Python; see `runtime`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Generic, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from . import runtime
 
@@ -129,3 +130,18 @@ def effect(fn: Callable[P, R]) -> ModelFunction[P, R]:
 def static(fn: Callable[P, R]) -> ModelFunction[P, R]:
     """Ordinary Python, carried out by the front end while it compiles."""
     return ModelFunction("static", fn)
+
+
+@contextmanager
+def swapped(
+    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]],
+) -> Iterator[None]:
+    """Let calls of the functions run the others, as `Context.swap` does when compiling."""
+    old = [(fn, fn.fn, fn.kind, fn.name) for fn in swap]
+    try:
+        for fn, new in swap.items():
+            fn.fn, fn.kind, fn.name = new.fn, new.kind, new.name
+        yield
+    finally:
+        for fn, body, kind, name in old:
+            fn.fn, fn.kind, fn.name = body, kind, name

@@ -51,12 +51,17 @@ class Array(Generic[K, V]):
         self._values: dict[K, V] = {}
 
     def __getitem__(self, key: K) -> V:
+        if not runtime.watched:
+            return self.peek(key)
         runtime.touch(self._owner, self._spec.name, write=False)
         value = self.peek(key)
         runtime.touched(self._owner, self._spec.name, write=False)
         return value
 
     def __setitem__(self, key: K, value: V) -> None:
+        if not runtime.watched:
+            self._values[key] = value
+            return
         runtime.touch(self._owner, self._spec.name, write=True)
         self._values[key] = value
         runtime.touched(self._owner, self._spec.name, write=True)
@@ -65,6 +70,9 @@ class Array(Generic[K, V]):
         """The element, without its being an access of the routine that runs."""
         default: V = self._spec.default
         return self._values.get(key, default)
+
+
+_UNKNOWN = object()
 
 
 class Field:
@@ -76,6 +84,7 @@ class Field:
         self.default, self.doc, self.const, self.role = default, doc, const, role
         self.lock, self.lo, self.hi = lock, lo, hi
         self.name, self.annotation, self.owner = "", "", Kobject
+        self._keys: Any = _UNKNOWN
 
     def __set_name__(self, owner: type[Kobject], name: str) -> None:
         self.owner, self.name = owner, name
@@ -90,8 +99,10 @@ class Field:
 
     def keys(self) -> Any:
         """The annotation of an array's key, or None for a plain field."""
-        hint = self.hint()
-        return typing.get_args(hint)[0] if typing.get_origin(hint) is Array else None
+        if self._keys is _UNKNOWN:
+            hint = self.hint()
+            self._keys = typing.get_args(hint)[0] if typing.get_origin(hint) is Array else None
+        return self._keys
 
     def element(self) -> Any:
         hint = self.hint()
@@ -100,7 +111,7 @@ class Field:
     def __get__(self, obj: Kobject | None, _cls: type[Kobject] | None = None) -> Any:
         if obj is None:
             return self
-        if self.const or self.keys() is not None:
+        if not runtime.watched or self.const or self.keys() is not None:
             return obj.__dict__[self.name]
         runtime.touch(obj, self.name, write=False)
         value = obj.__dict__[self.name]
@@ -114,6 +125,9 @@ class Field:
                 why="it is declared so, and the front end takes its value when it compiles",
                 instead="declare it without const=True",
             )
+        if not runtime.watched:
+            obj.__dict__[self.name] = value
+            return
         runtime.touch(obj, self.name, write=True)
         obj.__dict__[self.name] = value
         runtime.touched(obj, self.name, write=True)

@@ -3,7 +3,8 @@
 
 The front end gives these functions their meaning in a transition system; here they do the same
 to concrete objects.  One thread runs at a time.  An `Observer` watches each step and may switch
-threads there: that is how traces are replayed on objects.
+threads there: that is how traces are replayed on objects.  Where nobody watches (`Alone`), a step
+is a call and an access to a field is an access.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Unmodelled(Exception):
 class Observer:
     """What plain execution reports to; this one lets a single thread run on."""
 
+    watches = True
+    """Whether it is told of steps and accesses at all."""
+
     def current(self) -> Any:
         """The Thread object on whose behalf code runs."""
         raise RuntimeError("no thread is running: install an observer with `observed`")
@@ -50,25 +54,40 @@ class Observer:
         return options[0]
 
 
-_SILENT = Observer()
-_observer = _SILENT
+class Alone(Observer):
+    """One thread runs its calls to their ends, and nobody watches."""
+
+    watches = False
+
+    def __init__(self, thread: Any = None) -> None:
+        self.thread = thread
+
+    def current(self) -> Any:
+        if self.thread is None:
+            return super().current()
+        return self.thread
+
+
+_observer: Observer = Alone()
 _inside = threading.local()
+watched = False
+"""Whether the observer at hand watches: then steps and accesses go through it."""
 
 
 @contextmanager
 def observed(observer: Observer) -> Iterator[None]:
     """Report to `observer` for the time being."""
-    global _observer
-    outer, _observer = _observer, observer
+    global _observer, watched
+    outer, _observer, watched = _observer, observer, observer.watches
     try:
         yield
     finally:
-        _observer = outer
+        _observer, watched = outer, outer.watches
 
 
 def run_step(name: str, body: Callable[..., V], args: Any, kwargs: Any) -> V:
     """Carry out a step as one: the accesses inside are no steps of their own."""
-    if getattr(_inside, "step", False):
+    if not watched or getattr(_inside, "step", False):
         return body(*args, **kwargs)
     while True:
         _observer.before_step(name)
@@ -87,13 +106,13 @@ def run_step(name: str, body: Callable[..., V], args: Any, kwargs: Any) -> V:
 
 def touch(obj: Any, name: str, *, write: bool) -> None:
     """A bare read or write of a field, outside of any step, is a step of its own."""
-    if _observer is not _SILENT and not getattr(_inside, "step", False):
+    if watched and not getattr(_inside, "step", False):
         _observer.before_step(f"{obj}.{name}{' =' if write else ''}")
 
 
 def touched(obj: Any, name: str, *, write: bool) -> None:
     """The bare access is done."""
-    if _observer is not _SILENT and not getattr(_inside, "step", False):
+    if watched and not getattr(_inside, "step", False):
         _observer.after_step(f"{obj}.{name}{' =' if write else ''}")
 
 

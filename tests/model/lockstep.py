@@ -12,8 +12,8 @@ be: Python does not show them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -21,15 +21,17 @@ from typing import Any
 
 from checks.engine.interpret import Interpreter, Position
 from model.lang import runtime
-from model.lang.declare import ModelFunction
 from model.lang.expr import Cell, Const, evaluate
 from model.lang.frontend.body import NULL, RANGE, UNMODELLED
-from model.lang.ir import Edge, Kind, State, System
+from model.lang.ir import Edge, Kind, Rule, State, System
 from model.lang.objects import Array, Kobject, World
 from model.lang.sorts import Sort
 
 Place = tuple[str, tuple[int, ...]]
 """A cell as `World.snapshot` names it."""
+
+Pick = Callable[[list[str]], int]
+"""Which of the options of a choice, by position."""
 
 SILENT = frozenset({Kind.LET, Kind.ASSUME, Kind.ASSERT})
 
@@ -130,21 +132,6 @@ class Script(runtime.Observer):
         return side.pause(Event("choose", options=options))
 
 
-@contextmanager
-def swapped(
-    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]],
-) -> Iterator[None]:
-    """Let calls of the functions run the others, as `Context.swap` does when compiling."""
-    old = {fn: (fn.fn, fn.kind, fn.name) for fn in swap}
-    try:
-        for fn, new in swap.items():
-            fn.fn, fn.kind, fn.name = new.fn, new.kind, new.name
-        yield
-    finally:
-        for fn, (body, kind, name) in old.items():
-            fn.fn, fn.kind, fn.name = body, kind, name
-
-
 class Watch:
     """The shared state as the objects hold it; what did not change is not encoded again."""
 
@@ -235,7 +222,7 @@ class Lockstep:
     def running(self) -> list[int]:
         return [n for n, s in enumerate(self.sides) if s.event.kind in ("step", "choose")]
 
-    def step(self, n: int, random: Random) -> bool:
+    def step(self, n: int, pick: Pick) -> bool:
         """Let thread `n` do its next step in both; false if it has to wait in both."""
         side = self.sides[n]
         edges = self.it.enabled(self.pos, n)
@@ -243,7 +230,7 @@ class Lockstep:
             names = [str(getattr(o, "name", o)) for o in side.event.options]
             if [e.choice for e in edges] != names:
                 self._differ(n, f"Python may choose {names}, the IR {[e.choice for e in edges]}")
-            at = random.randrange(len(names))
+            at = pick(names)
             self._log(n, f"choose {names[at]}")
             self._take(n, edges[at])
             side.go_on(side.event.options[at])
@@ -273,7 +260,10 @@ class Lockstep:
         able = self.it.rules(self.pos)
         if not able:
             return
-        rule = random.choice(able)
+        self.fire_rule(random.choice(able))
+
+    def fire_rule(self, rule: Rule) -> None:
+        """The same for one rule, which can fire."""
         self.log.append(f"[{rule.name}]")
         self.pos = self.it.fire(self.pos, rule)
         try:
@@ -416,7 +406,7 @@ def _burst(run: Lockstep, n: int, steps: int, random: Random, waiting: set[int])
     for _ in range(steps):
         if n not in run.running() or run.stopped:
             return
-        if not run.step(n, random):
+        if not run.step(n, lambda names: random.randrange(len(names))):
             waiting.add(n)
             return
         waiting.clear()

@@ -28,6 +28,7 @@ from model.kernel.setup import NEEDS
 from model.kernel.task import return_to_caller
 from model.lang import expr as ex
 from model.lang.compose import Invocation
+from model.lang.declare import swapped
 from model.lang.expr import Expr
 from model.lang.frontend.body import Body
 from model.lang.frontend.routine import Routine
@@ -36,7 +37,7 @@ from model.lang.objects import Kobject, World
 from model.lang.sorts import Int
 from model.patches.patch import Variant
 from model.patches.uffd_move_batching import PATCH
-from tests.model.lockstep import Difference, Lockstep, play, swapped
+from tests.model.lockstep import Difference, Lockstep, play
 
 PAGES = 2
 STATES = (*PATCH.casts.initial, *PATCH.casts.assumed)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import inspect
 import textwrap
@@ -86,9 +87,8 @@ class Context:
 
     def annotation(self, fn: ModelFunction[..., Any], node: ast.expr) -> Any:
         """The type that an annotation inside a function means; None if it cannot be resolved."""
-        scope = getattr(fn.fn, "__globals__", {})
         try:
-            return eval(compile(ast.Expression(node), "<annotation>", "eval"), scope)
+            return eval(compile(ast.Expression(node), "<annotation>", "eval"), _globals(fn))
         except NameError:
             return None
 
@@ -97,6 +97,29 @@ class Context:
         file, node = _parsed(fn.fn)
         edit = self.edits.get(fn.name)
         return file, edit(node) if edit else node
+
+    def python(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+        """A function as plain Python, edited where a mutant says so."""
+        file, node = self.tree(fn)
+        bare = _OneLeft().visit(copy.deepcopy(node))
+        bare.decorator_list = []
+        text = ast.fix_missing_locations(ast.Module([bare], []))
+        scope: dict[str, Any] = {}
+        exec(compile(text, file, "exec"), _globals(fn), scope)
+        return ModelFunction(fn.kind, scope[fn.fn.__name__])
+
+
+class _OneLeft(ast.NodeTransformer):
+    """`and` and `or` of which an edit has left one part are that part, which Python insists on."""
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        return node.values[0] if len(node.values) == 1 else node
+
+
+def _globals(fn: ModelFunction[..., Any]) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(fn.fn, "__globals__", {})
+    return found
 
 
 @functools.cache

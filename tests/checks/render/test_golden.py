@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import run, write_late_flush
+from tests.command import run, write_late_flush, write_program
 
 ROOT = Path(__file__).parents[3]
 MARKED = re.compile(r"<!-- trace: my_v4 (\w+) -->\n```\n(.*?)```", re.DOTALL)
@@ -23,8 +23,10 @@ GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.txt"))
 
 
 def printed(command: str, folder: Path) -> str:
-    """What a command prints, with `my_v4.py` in the working directory, and its exit status."""
+    """What a command prints, with `my_v4.py` and `shared.txt` in the working directory, and its
+    exit status."""
     write_late_flush(folder)
+    write_program(folder)
     words = shlex.split(command)
     assert words[:2] == ["$", "check-invariants"]
     with contextlib.chdir(folder):

@@ -23,12 +23,13 @@ NAMED = {
     "flush one page short": "spin_unlock(src.ptl)",
     "flush after the PTLs": "flush_tlb_range(src+0, end of src)  <- not reached yet",
     "pin check before the PTE is cleared": "set_pte_at(dst+0",
-    "no re-check after the locks": "double_pt_lock()",
+    "no re-check after the locks": "PTE dst+0 F1 w dirty soft => F0 w",
     "PTLs in argument order": "spin_lock_nested(dst.ptl)  <- waits",
     "sleeping folio lock under the PTL": "folio_lock(F0)",
     "folio lock left held": "return_to_caller()",
     "no folio trylock for the next page": "move_present_ptes()",
     "index not updated": "folio_unlock(F0)",
+    "entry not looked at before use": "folio_maybe_dma_pinned(-)",
 }
 """What must be on the trace: where it fails, or the step that comes too late."""
 

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""madvise: MADV_DONTNEED, _FREE, _PAGEOUT, _POPULATE_*, _GUARD_* (mm/madvise.c:do_madvise).
+
+Addresses and lengths are pages of the arena; the result is 0 or a negative errno.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.hw.machine import PteKind, PteVal
+from model.kernel.errno import EINVAL, ENOMEM, VM_FAULT_HWPOISON
+from model.kernel.madvise import madvise_free as madvise_free_page
+from model.kernel.objects import Folio
+from model.kernel.pgtable import NONE, pte_alloc, pte_offset_map_lock, pte_unmap_unlock, set_pte_at
+from model.kernel.reclaim import shrink_folio_list
+
+from .faults import GUARD, entry, fault_error, handle_mm_fault
+from .maps import zap_range
+from .program import Refused
+from .space import Area, Space
+
+EHWPOISON = 133
+
+
+def walk_vmas(
+    space: Space, page: int, length: int, behaviour: Callable[[Space, Area, int, int], int]
+) -> int:
+    """madvise_walk_vmas: each VMA of the range; -ENOMEM at the end if there was a hole."""
+    end, at, hole = page + length, page, 0
+    if length == 0:
+        return 0
+    for area in space.within(page, end):
+        if area.start > at:
+            hole = -ENOMEM
+        stop = min(end, area.end)
+        err = behaviour(space, area, max(page, area.start), stop)
+        if err:
+            return err
+        at = stop
+    return hole if at >= end else -ENOMEM
+
+
+def dontneed(space: Space, area: Area, start: int, end: int) -> int:
+    """madvise_dontneed_free, madvise_dontneed_single_vma."""
+    if area.flags.locked:
+        return -EINVAL
+    zap_range(space, start, end, markers=False)
+    return 0
+
+
+def free(space: Space, area: Area, start: int, end: int) -> int:
+    """madvise_dontneed_free, madvise_free_single_vma."""
+    if area.flags.locked or not area.is_anonymous:
+        return -EINVAL
+    for page in range(start, end):
+        val = entry(space, page)
+        if val.kind == PteKind.MARKER:
+            if val.entry != GUARD:
+                _set(space, area, page, NONE)
+        else:
+            madvise_free_page(space.part(area, page), page)
+    return 0
+
+
+def pageout(space: Space, page: int, length: int) -> int:
+    """madvise_pageout; Refused where a page of the memfd itself would go out.
+
+    Folios that another process maps too are left alone.
+    """
+    for at in range(page, page + length):
+        folio = _alone(space, at)
+        if folio is not None and folio.mapping is None:
+            raise Refused("pages of a memfd are not paged out by the reference MM")
+    return walk_vmas(space, page, length, _pageout_vma)
+
+
+def _pageout_vma(space: Space, area: Area, start: int, end: int) -> int:
+    if area.flags.locked:
+        return -EINVAL
+    for page in range(start, end):
+        folio = _alone(space, page)
+        if folio is not None:
+            shrink_folio_list(folio, space.mm)
+    return 0
+
+
+def _alone(space: Space, page: int) -> Folio | None:
+    """The folio of a page that nothing else maps."""
+    val = entry(space, page)
+    folio: Folio | None = None
+    if val.kind == PteKind.PRESENT and val.frame is not None:
+        folio = val.frame.folio
+    return folio if folio is not None and folio.mapcount == 1 else None
+
+
+def populate(space: Space, page: int, length: int, write: bool) -> int:
+    """madvise_populate: -ENOMEM for a hole, -EINVAL where the VMA forbids it, -EFAULT where the
+    fault fails, -EHWPOISON for a poison marker."""
+    for at in range(page, page + length):
+        area = space.find(at)
+        if area is None:
+            return -ENOMEM
+        if not (area.writable if write else area.readable):
+            return -EINVAL
+        while not _is_there(entry(space, at), write):
+            fault = handle_mm_fault(space, area, at, write)
+            if fault & VM_FAULT_HWPOISON:
+                return -EHWPOISON
+            err = fault_error(fault)
+            if err:
+                return err
+    return 0
+
+
+def _is_there(val: PteVal, write: bool) -> bool:
+    return val.kind == PteKind.PRESENT and not val.protnone and (val.write or not write)
+
+
+def guard(space: Space, area: Area, start: int, end: int) -> int:
+    """madvise_guard_install: what is there is zapped; the VMA gets an anon_vma, so that fork
+    copies the markers."""
+    if area.flags.locked:
+        return -EINVAL
+    space.anon_vma_prepare(area)
+    zap_range(space, start, end, markers=False)
+    for page in range(start, end):
+        pte_alloc(space.mm.root.pmds[page])
+        _set(space, area, page, PteVal(kind=PteKind.MARKER, entry=GUARD))
+    return 0
+
+
+def unguard(space: Space, area: Area, start: int, end: int) -> int:
+    """madvise_guard_remove."""
+    for page in range(start, end):
+        val = entry(space, page)
+        if val.kind == PteKind.MARKER and val.entry == GUARD:
+            _set(space, area, page, NONE)
+    return 0
+
+
+def _set(space: Space, area: Area, page: int, val: PteVal) -> None:
+    """Put a marker in where nothing is mapped, or take one out: nothing to flush."""
+    pte = pte_offset_map_lock(space.mm.root.pmds[page], page)
+    assert pte is not None, area
+    set_pte_at(space.mm, page, pte, val)
+    pte_unmap_unlock(pte)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What must hold of the reference MM between two operations: structure, not contents.
+
+Each check is a sentence, and looks at everything: nothing runs meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from model.hw.machine import PteKind, PteVal, permitted
+from model.kernel.objects import GUP_PIN, Folio, Swap
+from model.kernel.pgtable import userfaultfd_pte_wp
+from model.kernel.rmap import in_tree
+
+from .faults import entry
+from .machine import Reference
+from .space import Area, Space
+
+CHECKS: list[tuple[str, Callable[[State], Iterator[str]]]] = []
+"""Sentences, each with what finds the places where it does not hold."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page-table entry that is not none, and where it is."""
+
+    space: Space
+    area: Area | None
+    page: int
+    val: PteVal
+
+    @property
+    def folio(self) -> Folio | None:
+        """The folio that it maps; None for the zero page and what is not present."""
+        found: Folio | None = None
+        if self.val.kind == PteKind.PRESENT and self.val.frame is not None:
+            found = self.val.frame.folio
+        return found
+
+    def __str__(self) -> str:
+        return f"p{self.space.number} page {self.page}"
+
+
+@dataclass
+class State:
+    """The machine, looked through once."""
+
+    machine: Reference
+    entries: list[Entry] = field(default_factory=list)
+    maps: Counter[Folio] = field(default_factory=Counter)
+    folios: dict[Folio, None] = field(default_factory=dict)
+    slots: tuple[Swap, ...] = ()
+
+    def __post_init__(self) -> None:
+        for space in self.machine.spaces.values():
+            for page in range(self.machine.arena.pages):
+                val = entry(space, page)
+                if val.kind != PteKind.NONE:
+                    self.entries.append(Entry(space, space.find(page), page, val))
+        self.maps = Counter(e.folio for e in self.entries if e.folio is not None)
+        self.slots = self.machine.universe.all(Swap)
+        self.folios = dict.fromkeys(self.machine.universe.folios())
+        self.folios |= dict.fromkeys(self.maps)
+
+
+def broken(machine: Reference) -> str:
+    """The first check that does not hold and where, as one line; "" if all do."""
+    state = State(machine)
+    for sentence, find in CHECKS:
+        for place in find(state):
+            return f"{sentence}: {place}"
+    return ""
+
+
+def _check(sentence: str) -> Callable[[Callable[[State], Iterator[str]]], None]:
+    def add(find: Callable[[State], Iterator[str]]) -> None:
+        CHECKS.append((sentence, find))
+
+    return add
+
+
+# -- VMAs and page tables --------------------------------------------------------------------------
+
+
+@_check("VMAs are in order and do not overlap")
+def _(s: State) -> Iterator[str]:
+    for space in s.machine.spaces.values():
+        for one, two in zip(space.areas, space.areas[1:], strict=False):
+            if not one.start < one.end <= two.start:
+                yield f"p{space.number} {one.start}-{one.end} and {two.start}-{two.end}"
+
+
+@_check("an entry is inside a VMA")
+def _(s: State) -> Iterator[str]:
+    yield from (str(e) for e in s.entries if e.area is None)
+
+
+@_check("an entry is writable only if the VMA is, and accessible only if the VMA is")
+def _(s: State) -> Iterator[str]:
+    for e in s.entries:
+        if e.area is not None and e.val.kind == PteKind.PRESENT:
+            if e.val.write and not e.area.writable:
+                yield str(e)
+            if not e.val.protnone and not e.area.readable:
+                yield str(e)
+
+
+@_check("an entry that a userfaultfd protects is not writable")
+def _(s: State) -> Iterator[str]:
+    for e in s.entries:
+        if e.area is not None and userfaultfd_pte_wp(e.area, e.val) and e.val.write:
+            yield str(e)
+
+
+# -- folios ----------------------------------------------------------------------------------------
+
+
+@_check("what is mapped is not free")
+def _(s: State) -> Iterator[str]:
+    yield from (str(e) for e in s.entries if e.folio is not None and e.folio.free)
+
+
+@_check("the map count is the number of entries")
+def _(s: State) -> Iterator[str]:
+    for folio in s.folios:
+        if folio.mapcount != s.maps[folio]:
+            yield f"{folio} says {folio.mapcount}, {s.maps[folio]} entries map it"
+
+
+@_check("references are entries, the swap cache, the page cache, and pins")
+def _(s: State) -> Iterator[str]:
+    pins = Counter(
+        f for space in s.machine.spaces.values() for held in space.pins.values() for f in held
+    )
+    memfd = s.machine.universe.memfd
+    files = Counter(memfd.pages.peek(n) for n in range(s.machine.arena.pages))
+    for folio in s.folios:
+        cached = (folio.swap is not None) + files[folio]
+        if folio.refcount != s.maps[folio] + cached + GUP_PIN * pins[folio]:
+            yield f"{folio} has {folio.refcount}"
+
+
+@_check("an anonymous page is writable only where it is exclusive")
+def _(s: State) -> Iterator[str]:
+    for e in s.entries:
+        folio = e.folio
+        anon = folio is not None and folio.mapping is not None
+        if folio is not None and anon and e.val.write and not folio.anon_exclusive:
+            yield f"{e} {folio}"
+
+
+@_check("an exclusive page is mapped once, and a pinned one that is mapped is exclusive")
+def _(s: State) -> Iterator[str]:
+    for folio, maps in s.maps.items():
+        if folio.mapping is None:
+            continue
+        if folio.anon_exclusive and maps > 1:
+            yield f"{folio} has {maps}"
+        if not folio.anon_exclusive and folio.refcount >= GUP_PIN:
+            yield f"{folio} is pinned"
+
+
+@_check("the zero page is never writable")
+def _(s: State) -> Iterator[str]:
+    for e in s.entries:
+        if e.val.frame is not None and e.val.frame.zero and e.val.write:
+            yield str(e)
+
+
+@_check("the reverse map finds every entry of an anonymous page")
+def _(s: State) -> Iterator[str]:
+    for e in s.entries:
+        folio = e.folio
+        if folio is None or folio.mapping is None or e.area is None:
+            continue
+        area = e.area
+        if not in_tree(area, folio.mapping, folio.index) or folio.index + area.shift != e.page:
+            yield f"{e} {folio}, which has index {folio.index} in {folio.mapping}"
+
+
+@_check("a swap slot counts the entries that name it, and one that is exclusive has one")
+def _(s: State) -> Iterator[str]:
+    names = [e for e in s.entries if e.val.kind == PteKind.SWAP]
+    counts = Counter(e.val.entry for e in names)
+    for slot in s.slots:
+        if slot.count != counts[slot.number]:
+            yield f"{slot} says {slot.count}, {counts[slot.number]} entries name it"
+    for e in names:
+        if e.val.exclusive and counts[e.val.entry] > 1:
+            yield str(e)
+
+
+# -- TLBs, locks -----------------------------------------------------------------------------------
+
+
+@_check("a TLB holds nothing that the page table does not give")
+def _(s: State) -> Iterator[str]:
+    for space in s.machine.spaces.values():
+        for page in range(s.machine.arena.pages):
+            if not space.cpu.tlb[page] <= permitted(entry(space, page)):
+                yield f"p{space.number} page {page}"
+
+
+@_check("nothing is locked, and no flush is due")
+def _(s: State) -> Iterator[str]:
+    thread = s.machine.universe.thread
+    if thread.rcu or thread.cpu.irqs_off:
+        yield "the kernel thread"
+    yield from (str(f) for f in s.folios if f.locked_by is not None)
+    for space in s.machine.spaces.values():
+        if space.mm.tlb_flush_pending:
+            yield f"p{space.number}: an mmu_gather is open"
+        for pmd in dict.fromkeys(space.mm.root.pmds):
+            table = pmd.table
+            if pmd.ptl.owner is not None or (table is not None and table.ptl.owner is not None):
+                yield f"p{space.number}: a page-table lock"
+        for area in space.areas:
+            for sem in (area.lock, area.anon.rwsem if area.anon is not None else None):
+                if sem is not None and (sem.readers or sem.writer is not None):
+                    yield f"p{space.number} {area.start}-{area.end}: {sem}"

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Programs: what both the reference MM and a running kernel carry out.
+
+A program is a list of operations on an arena of a few base pages that every process has at the
+same address.  At first there is one process, p0, nothing is mapped in the arena, and one memfd
+as long as the arena holds nothing.  A `Machine` runs one operation at a time and shows what it has
+become; `observation` says what is shown, and compares what two machines show.
+
+Text form, one operation a line, `#` begins a comment:
+
+    arena 16 boundary 8          # optional first line
+    p0 mmap 0+8 rw anon
+    p0 write 2 = 7
+    p0 fork -> p1
+    p0 register 8+4 missing wp
+    p0 move 0+2 -> 12 holes
+
+Ranges are `page+length` in base pages; a length may be 0.  The words after a range are flags, in
+any order on input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .observation import Capability, Observation
+
+PAGE_SIZE = 4096
+
+MAX_PAGES = 512
+"""An arena has at most so many pages."""
+
+
+class BadProgramError(ValueError):
+    """A text that is no program, or an operation that no machine is to be asked for."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error of the program
+    """A machine does not do this operation; the reason is the text.  Its state has not changed."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an operation returned.
+
+    `errno`: its name ("EBUSY"), or "" for success.  `value`: for `read` the token, for mremap the
+    page where the range is now, else 0.  `field`: what is left in the out field of a userfaultfd
+    ioctl (`move`, `copy`, `zeropage`), in bytes, or a negative errno; None if it was not written,
+    or there is none.
+    """
+
+    errno: str = ""
+    value: int = 0
+    field: int | None = None
+
+    def __str__(self) -> str:
+        left = "" if self.field is None else f" ({self.field})"
+        return (self.errno or f"OK {self.value}") + left
+
+
+class Machine(Protocol):
+    """Something that carries out programs: the reference MM, or a running kernel."""
+
+    name: str
+    can: frozenset[Capability]
+
+    def run(self, op: Op) -> Result:
+        """Carry out one operation; Refused if it is not among what this machine does."""
+
+    def observe(self) -> Observation:
+        """What the arena is now, in every process that lives.  Changes nothing."""
+
+    def close(self) -> None:
+        """End all processes and give back what was taken."""
+
+
+# -- operations --------------------------------------------------------------------------------
+
+ODD = ("odd_address", "odd_length", "odd_target")
+"""Flags that add one byte to the address, to the length, to the target."""
+
+PROTECTIONS = ("none", "r", "rw")
+KINDS = ("anon", "file", "shared")
+"""What mmap maps, always MAP_FIXED and replacing what was there: private anonymous memory, the
+memfd privately, the memfd shared."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How an operation is written: what it takes besides its process, and what it does."""
+
+    doc: str
+    takes: tuple[str, ...] = ("range",)
+    flags: tuple[str, ...] = ()
+
+
+SHAPES: Mapping[str, Shape] = {
+    "mmap": Shape("mmap; `@ page` is the offset in the memfd", ("range", "prot", "kind", "at")),
+    "munmap": Shape("munmap", flags=ODD[:1]),
+    "mprotect": Shape("mprotect", ("range", "prot"), ODD[:1]),
+    "mremap": Shape("mremap; without fixed the target is the page itself and only its length "
+                    "counts", ("range", "target range"),
+                    ("maymove", "fixed", "dontunmap", "odd_address", "odd_target")),
+    "mlock": Shape("mlock"),
+    "munlock": Shape("munlock"),
+    "dontneed": Shape("MADV_DONTNEED", flags=ODD[:1]),
+    "free": Shape("MADV_FREE"),
+    "pageout": Shape("MADV_PAGEOUT"),
+    "populate_read": Shape("MADV_POPULATE_READ"),
+    "populate_write": Shape("MADV_POPULATE_WRITE"),
+    "guard": Shape("MADV_GUARD_INSTALL"),
+    "unguard": Shape("MADV_GUARD_REMOVE"),
+    "fork": Shape("fork, without events; the child is the next number never used", ("child",)),
+    "exit": Shape("the process ends, p0 never does", ()),
+    "read": Shape("load a byte from a page as the kernel's copy_from_user does", ("page",)),
+    "write": Shape("store a byte, as copy_to_user does", ("page", "token")),
+    "register": Shape("UFFDIO_REGISTER with the process's own userfaultfd, which has "
+                      "UFFD_FEATURE_SIGBUS", flags=("missing", "wp")),
+    "unregister": Shape("UFFDIO_UNREGISTER"),
+    "copy": Shape("UFFDIO_COPY of pages that begin with the token", ("range", "token"),
+                  ("wp",)),
+    "zeropage": Shape("UFFDIO_ZEROPAGE"),
+    "move": Shape("UFFDIO_MOVE; holes is ALLOW_SRC_HOLES", ("range", "target"), ("holes", *ODD)),
+    "wp": Shape("UFFDIO_WRITEPROTECT; off resolves", flags=("off",)),
+    "poison": Shape("UFFDIO_POISON"),
+    "pin": Shape("pin the pages for long and for writing, as io_uring registers a buffer in a "
+                 "slot (FOLL_LONGTERM | FOLL_WRITE); EBUSY if the slot is taken",
+                 ("range", "slot")),
+    "unpin": Shape("give the buffer in the slot back; ENOENT if there is none", ("slot",)),
+}  # fmt: skip
+"""Every operation by its name."""
+
+FREES_NOTHING_FIRST = frozenset({"write", "populate_write", "mlock", "pin"})
+"""Operations that free a frame only after they have put another in its place, if at all."""
+
+TOKENS = range(1, 256)
+SLOTS = range(4)
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation.  Which fields mean something is in SHAPES; the others keep their defaults.
+
+    Pages and lengths are in base pages of the arena.
+    """
+
+    name: str
+    proc: int = 0
+    page: int = 0
+    length: int = 1
+    target: int = 0
+    """mremap, move: the first page of the destination; fork: the child's number."""
+    new_length: int = 0
+    """mremap."""
+    prot: str = "rw"
+    kind: str = "anon"
+    at: int = 0
+    """mmap of the memfd: its page that comes first."""
+    token: int = 0
+    slot: int = 0
+    flags: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        shape = SHAPES[self.name]
+        words = [f"p{self.proc}", self.name, *(_SHOW[t](self) for t in shape.takes)]
+        words += [f for f in shape.flags if f in self.flags]
+        return " ".join(w for w in words if w)
+
+
+_SHOW: Mapping[str, Callable[[Op], str]] = {
+    "range": lambda op: f"{op.page}+{op.length}",
+    "page": lambda op: f"{op.page}",
+    "prot": lambda op: op.prot,
+    "kind": lambda op: op.kind,
+    "at": lambda op: f"@ {op.at}" if op.kind != "anon" else "",
+    "target": lambda op: f"-> {op.target}",
+    "target range": lambda op: f"-> {op.target}+{op.new_length}",
+    "child": lambda op: f"-> p{op.target}",
+    "token": lambda op: f"= {op.token}",
+    "slot": lambda op: f"slot {op.slot}",
+}
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Where programs play.
+
+    Pages 0 to `pages` - 1.  Page `boundary` is at a PMD boundary, so that what is below it is in
+    another page table; with 0 there is one table.
+    """
+
+    pages: int = 16
+    boundary: int = 0
+
+    def __str__(self) -> str:
+        return f"arena {self.pages}" + (f" boundary {self.boundary}" if self.boundary else "")
+
+
+@dataclass(frozen=True)
+class Program:
+    """An arena and what is done in it, in order."""
+
+    ops: tuple[Op, ...]
+    arena: Arena = field(default_factory=Arena)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, (self.arena, *self.ops))) + "\n"
+
+
+# -- checks ------------------------------------------------------------------------------------
+
+
+def check_op(op: Op, arena: Arena, living: Iterable[int], used: int) -> None:
+    """BadProgramError unless a machine may be asked for `op`, where the processes `living` live
+    and `used` numbers of processes have been used."""
+    shape = SHAPES[op.name]
+    if op.proc not in living:
+        raise BadProgramError(f"p{op.proc} does not live")
+    if op.name == "fork" and op.target != used:
+        raise BadProgramError(f"the child has to be p{used}")
+    if op.name == "exit" and op.proc == 0:
+        raise BadProgramError("p0 does not exit")
+    spans = {"range": (op.page, op.length), "page": (op.page, 1), "target": (op.target, op.length)}
+    spans["target range"] = (op.target, op.new_length)
+    for take in shape.takes:
+        lo, length = spans.get(take, (0, 0))
+        if lo + length > arena.pages or lo >= arena.pages:
+            raise BadProgramError(f"{lo}+{length} is not inside the arena of {arena.pages} pages")
+    if op.name == "mmap" and op.at + op.length > arena.pages:
+        raise BadProgramError(f"{op.at}+{op.length} is behind the end of the memfd")
+    if op.name == "mremap" and "fixed" not in op.flags:
+        if op.target != op.page:
+            raise BadProgramError("mremap without fixed has its own page as target")
+        if "maymove" in op.flags and (op.new_length > op.length or "dontunmap" in op.flags):
+            raise BadProgramError("mremap needs fixed here: the kernel would choose the address")
+
+
+def check_program(program: Program) -> None:
+    """BadProgramError, with the line, unless each operation may be asked for after those before."""
+    living, used = {0}, 1
+    for number, op in enumerate(program.ops, 1):
+        try:
+            check_op(op, program.arena, living, used)
+        except BadProgramError as error:
+            raise BadProgramError(f"operation {number}, '{op}': {error}") from None
+        if op.name == "fork":
+            living.add(op.target)
+            used += 1
+        elif op.name == "exit":
+            living.remove(op.proc)
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+_PATTERNS = {
+    "range": r"(?P<page>\d+)\+(?P<length>\d+)",
+    "page": r"(?P<page>\d+)",
+    "prot": rf"(?P<prot>{'|'.join(PROTECTIONS)})",
+    "kind": rf"(?P<kind>{'|'.join(KINDS)})",
+    "at": r"(?:@ (?P<at>\d+))?",
+    "target": r"-> (?P<target>\d+)",
+    "target range": r"-> (?P<target>\d+)\+(?P<new_length>\d+)",
+    "child": r"-> p(?P<target>\d+)",
+    "token": r"= (?P<token>\d+)",
+    "slot": r"slot (?P<slot>\d+)",
+}
+_HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
+_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6}))?", re.ASCII)
+_LONGEST_NUMBER = 6
+
+
+def parse_op(text: str) -> Op:
+    """An operation from its line; BadProgramError says what is wrong with it."""
+    text = " ".join(text.split())
+    head = _HEAD.fullmatch(text)
+    if head is None:
+        raise BadProgramError(f"'{text}' does not begin with a process and an operation: p0 read 3")
+    name = head["name"]
+    if name not in SHAPES:
+        raise BadProgramError(f"no operation '{name}'; there are {', '.join(SHAPES)}")
+    shape = SHAPES[name]
+    takes = [_PATTERNS[t] for t in shape.takes]
+    found = re.match(r"\s*".join(takes) + r"(?=\s|$)", head["rest"] or "", re.ASCII)
+    if found is None:
+        raise BadProgramError(f"'{text}' is not like '{_example(name)}'")
+    flags = (head["rest"] or "")[found.end() :].split()
+    for flag in flags:
+        if flag not in shape.flags:
+            known = ", ".join(shape.flags) or "none"
+            raise BadProgramError(f"'{flag}' is no flag of {name}; there are {known}")
+    values: dict[str, int | str] = {"proc": int(head["proc"])}
+    for key, value in found.groupdict().items():
+        if value is None:
+            continue
+        if value.isdigit() and len(value) > _LONGEST_NUMBER:
+            raise BadProgramError(f"{value} is too large")
+        values[key] = int(value) if value.isdigit() else value
+    op = Op(name, flags=frozenset(flags), **values)  # type: ignore[arg-type]  # by the patterns
+    if "token" in shape.takes and op.token not in TOKENS:
+        raise BadProgramError(f"a token is {TOKENS[0]} to {TOKENS[-1]}, not {op.token}")
+    if op.slot not in SLOTS:
+        raise BadProgramError(f"a slot is {SLOTS[0]} to {SLOTS[-1]}, not {op.slot}")
+    return op
+
+
+def _example(name: str) -> str:
+    shape = SHAPES[name]
+    sample = Op(name, 0, 4, 2, 1 if name == "fork" else 8, 2, "rw", "anon", 0, 7, 0)
+    return " ".join([str(sample), *(f"[{f}]" for f in shape.flags)])
+
+
+def parse(text: str) -> Program:
+    """A program from its text; BadProgramError with the line."""
+    arena = Arena()
+    ops: list[Op] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.partition("#")[0].strip()
+        if not line:
+            continue
+        try:
+            found = _ARENA.fullmatch(" ".join(line.split()))
+            if found and not ops:
+                arena = Arena(int(found[1]), int(found[2] or 0))
+                if not 0 < arena.pages <= MAX_PAGES or arena.boundary >= arena.pages:
+                    raise BadProgramError(f"an arena has 1 to {MAX_PAGES} pages, and the boundary "
+                                          "inside")  # fmt: skip
+            else:
+                ops.append(parse_op(line))
+        except BadProgramError as error:
+            raise BadProgramError(f"line {number}: {error}") from None
+    program = Program(tuple(ops), arena)
+    check_program(program)
+    return program

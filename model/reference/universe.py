@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The objects of a run: as many as are needed, made when they are needed.
+
+A cast has finitely many objects that are there from the start; here frames, folios, swap slots and
+anon_vmas come and go, so that a frame's number is never used for another allocation.  The
+routines find them where they look in a cast: in the world of the current thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from model.hw.machine import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
+from model.hw.tlb import settled
+from model.kernel.objects import (
+    AnonVma,
+    Folio,
+    Gather,
+    Mapping,
+    Mm,
+    RmapWalk,
+    RwSem,
+    Swap,
+    Vma,
+)
+from model.kernel.pgtable import changed, spare_table
+from model.kernel.rmap import looked_at
+from model.kernel.task import addresses, entries
+from model.lang import Kobject, World, effect, kfield, static
+from model.lang.declare import ModelFunction
+
+from .kernel import Behaviour
+from .program import Arena
+
+if TYPE_CHECKING:
+    from .space import Space
+
+T = TypeVar("T", bound=Kobject)
+
+
+class Page(Frame):
+    """A frame with a number, which no other has."""
+
+    number: int = kfield(0, const=True)
+
+
+class Directory(Pmd):
+    """An entry that points to a table, and the table that it is given when it needs one."""
+
+    room: Table = kfield(const=True)
+
+
+@static
+def room_of(pmd: Pmd) -> Table | None:
+    """The table for an entry that has none."""
+    table: Table = pmd.__dict__["room"]
+    return table
+
+
+@effect
+def nothing(*_: Any) -> None:
+    pass
+
+
+@static
+def none_at_all() -> tuple[Any, ...]:
+    return ()
+
+
+ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {spare_table: room_of}
+"""What is found in another way than in the world of a cast."""
+
+WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
+    changed: nothing,
+    settled: nothing,
+    looked_at: nothing,
+    entries: none_at_all,
+    addresses: none_at_all,
+}
+"""What only keeps ghosts up to date, which no guard reads: not run, for speed."""
+
+
+class Universe(World):
+    """A world that grows."""
+
+    def __init__(self, arena: Arena, kernel: Behaviour) -> None:
+        super().__init__()
+        self.arena, self.kernel = arena, kernel
+        self._tuples: dict[type[Kobject], tuple[Any, ...]] = {}
+        self._last: dict[str, int] = {}
+        cpu = self.new(Cpu, "kernel")
+        self.thread = self.new(Thread, "kernel", cpu=cpu)
+        self.new(RmapWalk, "walk", thread=self.thread)
+        self.new(Gather, "tlb", thread=self.thread)
+        self.zero = self.new(Page, "ZERO", zero=True, number=0)
+        self.memfd = self.new(Mapping, "memfd")
+        self.spaces: list[Space] = []
+
+    # -- objects by kind ---------------------------------------------------------------------------
+
+    def new(self, cls: type[T], name: str, **values: Any) -> T:
+        """Create an object, at any time."""
+        made = cls(self, name, values)
+        kind = _kind(cls)
+        self._objects.setdefault(kind, []).append(made)
+        self._tuples.pop(kind, None)
+        return made
+
+    def drop(self, gone: Kobject) -> None:
+        """Forget an object; what is still in use by others goes on."""
+        kind = _kind(type(gone))
+        self._objects[kind].remove(gone)
+        self._tuples.pop(kind, None)
+
+    def all(self, cls: type[T]) -> tuple[T, ...]:
+        """All objects of a kind, in order; of folios and slots always one that is free."""
+        if cls is Vma:
+            return tuple(p for s in self.spaces for a in s.areas for p in s.parts(a))  # type: ignore[misc]
+        if cls is Folio:  # one that was freed has had its number, and is not given out again
+            return (*self.folios(), self._folio())  # type: ignore[arg-type]  # a T is a Folio here
+        if cls is Swap and self.kernel.swap:
+            self._free_slot()
+        found = self._tuples.get(cls)
+        if found is None:
+            found = self._tuples[cls] = tuple(self._objects.get(cls, ()))
+        return found
+
+    def folios(self) -> tuple[Folio, ...]:
+        """The folios that are in use."""
+        found: list[Any] = self._objects.get(Folio, [])
+        return tuple(f for f in found if not f.__dict__["free"])
+
+    def _number(self, kind: str) -> int:
+        self._last[kind] = self._last.get(kind, 0) + 1
+        return self._last[kind]
+
+    def _folio(self) -> Folio:
+        number = self._number("F")
+        frame = self.new(Page, f"F{number}", number=number)
+        folio = self.new(Folio, f"F{number}", frame=frame, free=True)
+        frame.__dict__["folio"] = folio
+        return folio
+
+    def _free_slot(self) -> None:
+        slots = self._objects.get(Swap, [])
+        last = slots[-1].__dict__ if slots else None
+        if last is None or last["count"] or last["folio"] is not None:
+            number = len(slots) + 1
+            self.new(Swap, f"S{number}", number=number)
+
+    def sweep(self) -> None:
+        """Forget folios that went back to the allocator."""
+        for folio in [f for f in self._objects.get(Folio, ()) if f.__dict__["free"]]:
+            self.drop(folio)
+            self.drop(folio.__dict__["frame"])
+
+    # -- what processes are made of ----------------------------------------------------------------
+
+    def anon_vma(self, root: AnonVma | None = None) -> AnonVma:
+        """A new anon_vma, of the root of another or its own root."""
+        number = self._number("A")
+        if root is None:
+            return AnonVma(self, f"A{number}", {"rwsem": self.sem(f"A{number}"), "root": number})
+        return AnonVma(self, f"A{number}", {"rwsem": root.rwsem, "root": root.root})
+
+    def sem(self, name: str) -> RwSem:
+        return RwSem(self, name, {})
+
+    def mm(self, name: str) -> tuple[Mm, Cpu]:
+        """An address space without page tables, and a CPU that runs it."""
+        pages, boundary = self.arena.pages, self.arena.boundary
+        spans = [(0, boundary or pages), (boundary, pages)][: 2 if boundary else 1]
+        pml = SpinLock(self, f"{name}.pml", {"rank": 0})
+        pmds: list[Pmd | None] = [None] * pages
+        for rank, (start, end) in enumerate(spans, 1):
+            lock = SpinLock(self, f"{name}.ptl{rank}", {"rank": rank})
+            table = Table(self, f"{name}.table{rank}", {"ptl": lock})
+            slots: list[Pte | None] = [None] * pages
+            for addr in range(start, end):
+                slots[addr] = Pte(self, f"{name}+{addr}", {"table": table, "addr": addr})
+            table.__dict__["slots"] = tuple(slots)
+            pmd = Directory(self, f"{name}.pmd{rank}", {"ptl": pml, "room": table})
+            pmds[start:end] = [pmd] * (end - start)
+        root = self.new(Root, f"{name}.pgd", pmds=tuple(pmds))
+        mm = self.new(Mm, name, root=root, mmap_lock=self.sem(f"{name}.mmap_lock"))
+        return mm, self.new(Cpu, f"{name}.cpu", user=True, root=root)
+
+
+def _kind(cls: type[Kobject]) -> type[Kobject]:
+    """The class of the models that a class is or extends."""
+    return next(c for c in cls.__mro__ if c.__base__ is Kobject)

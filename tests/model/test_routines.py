@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Routines that no cast calls do as plain Python what their IR does, from every initial state.
+
+They are what the reference MM needs besides: fork, mremap, mprotect, first faults, memfd pages.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from model.hw.arch import selected
+from model.hw.machine import PteKind, PteVal
+from model.kernel import anon, fork, mprotect, mremap, shmem, uffd
+from model.kernel.folio import folio_alloc
+from model.kernel.objects import Mapping
+from model.kernel.setup import NEEDS, Setup, two_vmas
+from model.kernel.task import return_to_caller
+from model.lang import compose, kernel
+from model.lang.compose import Invocation
+from model.lang.declare import ModelFunction
+from model.lang.frontend.source import Context
+from model.lang.ir import Kind, System
+from model.patches.uffd_move_batching import PATCH
+from tests.model.lockstep import Lockstep, play
+
+STATES = PATCH.casts.initial
+POISON = PteVal(kind=PteKind.MARKER, entry=1)
+
+
+@kernel("mm/userfaultfd.c:mfill_atomic", "7.3.4")
+def copy_protected(vma: Any, addr: Any) -> int:
+    folio = folio_alloc()
+    if folio is None:
+        return 0
+    return uffd.mfill_atomic_install_pte(vma, addr, folio, True, True)
+
+
+Args = Callable[[Setup, Mapping], tuple[Any, ...]]
+ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
+    "read an anonymous page": (
+        anon.do_anonymous_page, lambda s, _: (s.src_vma, s.src_vma.start + 1, False)),
+    "write an anonymous page": (
+        anon.do_anonymous_page, lambda s, _: (s.src_vma, s.src_vma.start + 1, True)),
+    "write the zero page": (anon.wp_zero_page, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+    "read a page of a file": (
+        shmem.do_file_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1, False)),
+    "write a page of a file": (
+        shmem.do_file_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1, True)),
+    "write a private page of a file": (
+        shmem.do_cow_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1)),
+    "write a shared page": (shmem.wp_page_shared, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+    "fault around": (
+        shmem.filemap_map_pages, lambda s, c: (s.src_vma, c, s.src_vma.start, s.src_vma.end)),
+    "fork a page": (
+        fork.copy_pte, lambda s, _: (s.child_vma, s.src_vma, 6, s.src_vma.start + 1)),
+    "mremap": (
+        mremap.move_ptes, lambda s, _: (s.src_vma, s.mm.root.pmds[0], s.mm.root.pmds[3], 0, 3, 2,
+                                        True)),
+    "mprotect": (
+        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, False)),
+    "write-protect": (
+        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, True, False)),
+    "resolve": (
+        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, True)),
+    "fill a page": (copy_protected, lambda s, _: (s.dst_vma, s.dst_vma.start + 1)),
+    "poison": (uffd.mfill_atomic_pte, lambda s, _: (s.dst_vma, s.dst_vma.start + 1, POISON)),
+}  # fmt: skip
+
+
+@functools.cache
+def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
+    setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
+    cache = setup.world.new(Mapping, "memfd")
+    base = setup.world.snapshot()
+    return setup, cache, Context(setup.world, epilogue=return_to_caller), base
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+def test_routine_as_python_and_as_ir(name: str) -> None:
+    setup, cache, ctx, base = world()
+    fn, args = ROUTINES[name]
+    call = Invocation(setup.threads[0], fn, args(setup, cache))
+    taken: set[int] = set()
+    with selected("x86_64"):
+        threads = compose.threads(ctx, [call])
+        for seed, initial in enumerate(STATES):
+            setup.world.restore(base)
+            initial.set_up(setup)
+            if seed % 2:
+                cache.pages[setup.src_vma.start + 1] = setup.spares[0]
+                setup.spares[0].free, setup.spares[0].refcount = False, 1
+            state = compose.initial_state(ctx)
+            system = System(name, setup.world.variables(), threads, ())
+
+            def body() -> Any:
+                result = call.fn(*call.args)
+                return_to_caller()
+                return result
+
+            run = play(Lockstep(setup.world, system, state, [(call.thread, body)], {}),
+                       Random(seed))  # fmt: skip
+            assert run.it.ended(run.pos), f"{name} from {initial.name} does not end"
+            taken |= {edge for _, edge in run.fired}
+    setup.world.restore(base)
+    shown = [e for e in threads[0].edges if e.op.kind is not Kind.LET]
+    assert sum(e.number in taken for e in shown) > len(shown) * 0.4

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every built-in trace is carried out by plain Python as well, with equal states after each step.
+
+Those of the golden files, and one for each mutant of the table: the functions that Python runs
+are edited as the mutant's are.  What a trace shows is then what the text of the models does, apart
+from the front end, the reductions and the engines that found it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.decide import Play
+from checks.inputs import subjects_of
+from checks.mutate import cast_of, mutants_of, role
+from checks.mutate.mutant import called_by
+from checks.report import chosen_casts
+from checks.scenario import Role, Setting, Stage
+from checks.subject import Subject, as_mutant
+from checks.trace.run import Runner, Tick
+from checks.trace.schedule import read_schedule
+from checks.trace.trace import find_trace
+from invariants import REGISTRY
+from model.hw.arch import selected
+from model.kernel.casts import invocations
+from model.lang.declare import ModelFunction, swapped
+from model.lang.frontend.source import Context
+from model.lang.ir import Edge
+from model.patches.uffd_move_batching import PATCH
+from tests.command import write_late_flush
+from tests.model.lockstep import SILENT, Difference, Lockstep
+from tests.model.test_two_runs import body, rules
+
+ROOT = Path(__file__).parents[2]
+SCHEDULE = re.compile(r"(?m)^replay    check-invariants replay '([^']+)'$")
+MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+
+
+def golden() -> Iterator[str]:
+    for path in sorted((ROOT / "tests" / "golden").glob("*.txt")):
+        yield from SCHEDULE.findall(path.read_text())
+
+
+def as_python(
+    played: Role, routines: list[ModelFunction[..., Any]]
+) -> Mapping[ModelFunction[..., Any], ModelFunction[..., Any]]:
+    """What calls have to run instead, so that Python does what the role does."""
+    swap = dict(played.variant.swap)
+    ctx = Context(_NO_WORLD, edits=dict(played.edits))
+    called = called_by(routines, played.variant)
+    edited = {fn: ctx.python(fn) for name, _ in played.edits for fn in called[name]}
+    return {**edited, **{old: edited.get(new, new) for old, new in swap.items()}}
+
+
+_NO_WORLD: Any = None
+
+
+def follow(play: Play, ticks: tuple[Tick, ...]) -> Lockstep:
+    """Carry a schedule out in both; Difference where they part."""
+    stage = Stage(Setting.of(play.cast), play.arch, [], anytime=True)
+    subject = play.role.variant.call(stage.setup)
+    kernel = play.role.variant.neighbours_from
+    calls = invocations(stage.setup, subject, play.cast.others, kernel)
+    system = stage.raw_system(play.cast, play.role)
+    initial = stage.initial(play.cast)
+    done = Runner(system, initial).run(ticks)
+    assert done is not None, "the schedule cannot be carried out in the IR"
+    swap = as_python(play.role, [c.fn for c in calls])
+    with selected(play.arch), swapped(swap):
+        bodies = [(c.thread, body(c)) for c in calls]
+        with Lockstep(stage.world, system, initial, bodies, rules(stage)) as run:
+            for step in done:
+                if step.tick.rule:
+                    run.fire_rule(next(r for r in system.rules if r.name == step.tick.rule))
+                for edge in step.edges:
+                    if edge.op.kind not in SILENT:
+                        assert run.step(step.tick.thread, partial(_taken, edge))
+                if run.stopped:
+                    break
+            assert run.stopped or run.pos.cells == done[-1].after.cells
+    return run
+
+
+def _taken(edge: Edge, names: list[str]) -> int:
+    """Which way the schedule goes."""
+    return names.index(edge.choice)
+
+
+@pytest.mark.parametrize("line", list(golden()), ids=lambda line: line.split(":")[0])
+def test_golden_traces(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_late_flush(tmp_path)
+    schedule = read_schedule(line)
+    own = schedule.patch.endswith(".py")
+    (subject,) = subjects_of(schedule.patch, "" if own else schedule.variant)
+    assert isinstance(subject, Subject)
+    if schedule.mutant:
+        subject = as_mutant(subject, schedule.mutant)
+    played = subject.selected.role
+    kernel = played.variant.neighbours_from
+    (cast, *_) = chosen_casts(subject.patch.casts, kernel, schedule.cast, full=False)
+    run = follow(Play(cast, played, schedule.arch), schedule.ticks)
+    assert len(run.log) >= len(schedule.ticks)
+
+
+@functools.cache
+def trace_of_mutant(name: str) -> tuple[Play, tuple[Tick, ...]]:
+    row = MUTANTS[name]
+    played = replace(role(PATCH, row), source=PATCH.name)
+    play = Play(cast_of(PATCH, row), played, row.archs[0])
+    trace = find_trace(play, REGISTRY[row.breaks[0]])
+    assert trace is not None
+    return play, read_schedule(trace.schedule).ticks
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_traces_of_mutants(name: str) -> None:
+    run = follow(*trace_of_mutant(name))
+    assert run.log
+
+
+def test_an_edit_that_python_does_not_have_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test can fail: Python with the flush, the IR without."""
+    play, ticks = trace_of_mutant("no flush")
+    monkeypatch.setattr("tests.model.test_traces.as_python", lambda *_: play.role.variant.swap)
+    with pytest.raises(Difference, match="Python is at"):
+        follow(play, ticks)
