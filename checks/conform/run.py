@@ -18,7 +18,7 @@ from model.reference.program import Arena, Machine, Program
 
 from .compare import Compared, Difference, compare, shrink
 from .kernel.bounded import Bounded, Ended, run_bounded
-from .kernel.machine import Kernel, stay_on_one_cpu
+from .kernel.machine import Kernel
 
 Watch = Callable[[int, int, int], None]
 """Told of progress: programs done, programs in all, operations so far."""
@@ -130,8 +130,7 @@ def _pair(asked: Asked, kernel: Kernel, program: Program) -> tuple[Machine, Mach
 
 def _batch(asked: Asked, numbers: range, child: int) -> Iterator[Outcome]:
     """What a child does: programs one after the other on one kernel machine."""
-    stay_on_one_cpu(child)
-    kernel = Kernel(asked.can)
+    kernel = Kernel(asked.can, child)
     pair = functools.partial(_pair, asked, kernel)
     for number in numbers:
         program = asked.make(number)
@@ -149,7 +148,6 @@ def _shrunk(asked: Asked, outcome: Outcome) -> Difference:
     assert difference is not None
 
     def work() -> Iterator[Difference]:
-        stay_on_one_cpu(0)
         yield shrink(difference, functools.partial(_pair, asked, Kernel(asked.can)))
 
     found, _ = run_bounded(work, SECONDS)

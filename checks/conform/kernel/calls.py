@@ -92,6 +92,7 @@ class Bytes:
         os.write(self._source, bytes(range(256)))
         self._sink = os.memfd_create("conform-load", os.MFD_CLOEXEC)
         os.ftruncate(self._sink, PAGE)
+        self._loaded = mmap.mmap(self._sink, PAGE)
 
     def store(self, address: int, value: int) -> int:
         """Store 0 <= value < 256."""
@@ -101,4 +102,4 @@ class Bytes:
         """The error's number and the byte."""
         if _pwrite(self._sink, address, 1, 0) < 0:
             return ctypes.get_errno(), 0
-        return 0, os.pread(self._sink, 1, 0)[0]
+        return 0, self._loaded[0]

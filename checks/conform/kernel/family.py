@@ -63,18 +63,28 @@ class Family:
             return carry_out(self._actor, op)
         return self._ask(self._children[op.proc], op)
 
+    def peek(self, process: int, pages: list[int]) -> list[int | None]:
+        """What present pages of a process begin with; see Actor.peek."""
+        if process == 0:
+            return self._actor.peek(pages)
+        child = self._children[process]
+        child.socket.send(pickle.dumps(pages))
+        answer = self._answer(child.socket)
+        assert isinstance(answer, list)
+        return answer
+
     def _ask(self, child: _Child, op: Op, *fds: int) -> Result:
         socket.send_fds(child.socket, [pickle.dumps(op)], fds)
-        return self._answer(child.socket)
+        answer = self._answer(child.socket)
+        assert isinstance(answer, Result)
+        return answer
 
     @staticmethod
-    def _answer(ours: socket.socket) -> Result:
+    def _answer(ours: socket.socket) -> object:
         answer = ours.recv(_LONGEST) if select.select([ours], [], [], PATIENCE)[0] else b""
         if not answer:
             raise LostChildError("a child does not answer")
-        result = pickle.loads(answer)
-        assert isinstance(result, Result)
-        return result
+        return pickle.loads(answer)
 
     def _fork(self, parent: int, number: int) -> Result:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -88,7 +98,8 @@ class Family:
         if result.errno:
             ours.close()
             return result
-        pid = self._answer(ours).value
+        pid = self._answer(ours)
+        assert isinstance(pid, int)
         self._children[number] = _Child(pid, ours, os.pidfd_open(pid), Pages(pid))
         return result
 
@@ -129,13 +140,16 @@ class Family:
 def _serve(actor: Actor, ours: socket.socket) -> None:
     calls.prctl(abi.PR_SET_PDEATHSIG, 0)  # a parent may end before its child
     actor.forked()
-    ours.send(pickle.dumps(Result(value=os.getpid())))
+    ours.send(pickle.dumps(os.getpid()))
     while True:
         message, fds, _, _ = socket.recv_fds(ours, _LONGEST, 1)
         if not message:
             os._exit(0)
         op = pickle.loads(message)
         result = Result()
+        if isinstance(op, list):
+            ours.send(pickle.dumps(actor.peek(op)))
+            continue
         if op.name == "fork":
             with socket.socket(fileno=fds[0]) as theirs:
                 if os.fork() == 0:

@@ -16,7 +16,7 @@ from .family import Family
 from .observe import Entry, Frames, Pages, decode
 
 _PROTECTIONS = {0: "none", abi.PROT_READ: "r", abi.PROT_READ | abi.PROT_WRITE: "rw"}
-_NEEDS = {
+NEEDS = {
     "pageout": Capability.SWAP,
     "guard": Capability.GUARD,
     "unguard": Capability.GUARD,
@@ -33,14 +33,16 @@ class Kernel:
     """One process, which plays p0 and forks the others, for one program after another.
 
     Made in a process that is there for nothing else, whose memory it changes: the arena has a
-    fixed address, and the process and its children stay on one CPU, since what one CPU has not
-    yet put on the lists of reclaim another cannot page out.
+    fixed address, and the process and its children stay on one CPU: a page that another CPU has
+    not yet put on the lists of reclaim (its folio batch) has one reference more, and is neither
+    reused after a fork nor paged out.
     """
 
     name = "kernel"
 
-    def __init__(self, can: Collection[Capability]) -> None:
+    def __init__(self, can: Collection[Capability], cpu: int = 0) -> None:
         self.can = frozenset(can)
+        _stay_on_one_cpu(cpu)
         calls.prctl(abi.PR_SET_THP_DISABLE, 1)
         self._actor = Actor()
         self._family = Family(self._actor)
@@ -54,7 +56,7 @@ class Kernel:
         self._arena, self._base = arena, base_of(arena)
 
     def run(self, op: Op) -> Result:
-        need = _NEEDS.get(op.name)
+        need = NEEDS.get(op.name)
         if need is not None and need not in self.can:
             raise Refused(f"{op.name} needs {need.value}")
         return self._family.run(op)
@@ -62,8 +64,7 @@ class Kernel:
     def observe(self) -> Observation:
         living = self._family.living()
         vmas = {p: self._vmas(self._family.pages(p)) for p in living}
-        pages = {p: self._pages(self._family.pages(p), vmas[p]) for p in living}
-        return Observation(pages, vmas)
+        return Observation({p: self._pages(p, vmas[p]) for p in living}, vmas)
 
     def close(self) -> None:
         """End the children and empty the arena.  Files stay open: `begin` may follow."""
@@ -78,18 +79,26 @@ class Kernel:
             found.append(VmaView(max(start, 0), min(end, count), _PROTECTIONS[vma.prot]))
         return tuple(found)
 
-    def _pages(self, pages: Pages, vmas: tuple[VmaView, ...]) -> tuple[Page | None, ...]:
+    def _pages(self, process: int, vmas: tuple[VmaView, ...]) -> tuple[Page | None, ...]:
         found: list[Page | None] = [None] * self._arena.pages
+        present = {}
+        pages = self._family.pages(process)
         for vma in vmas:
             words = pages.words(self._base + vma.start * PAGE, vma.end - vma.start)
             for number, word in enumerate(words, vma.start):
-                found[number] = _EMPTY if word == 0 else self._page(pages, number, decode(word))
+                found[number] = _EMPTY
+                if word:
+                    entry = decode(word)
+                    if entry.present:
+                        present[number] = entry
+                    else:
+                        found[number] = Page(_kind_of_absent(entry), uffd_wp=entry.uffd_wp)
+        values = self._family.peek(process, list(present)) if present else []
+        for (number, entry), value in zip(present.items(), values, strict=True):
+            found[number] = self._present(entry, value)
         return tuple(found)
 
-    def _page(self, pages: Pages, number: int, entry: Entry) -> Page:
-        if not entry.present:
-            return Page(_kind_of_absent(entry), uffd_wp=entry.uffd_wp)
-        value = pages.byte(self._base + number * PAGE)
+    def _present(self, entry: Entry, value: int | None) -> Page:
         kind = Kind.FILE if entry.file else Kind.ANON
         if self._frames is None or not entry.frame:
             return Page(kind, uffd_wp=entry.uffd_wp, value=value)
@@ -121,7 +130,7 @@ def _frames() -> Frames | None:
         return None
 
 
-def stay_on_one_cpu(number: int) -> None:
+def _stay_on_one_cpu(number: int) -> None:
     """Bind this process to one of the CPUs that it may use."""
     allowed = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {allowed[number % len(allowed)]})

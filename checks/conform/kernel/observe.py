@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What can be seen of a process's pages without touching one.
 
-`/proc/PID/pagemap`, `kpageflags` and `kpagecount` change nothing; `/proc/PID/mem`, read where a
-page is present, only marks it accessed.  process_vm_readv is no neutral reader: it pins, and a pin
-unshares (GUP's FOLL_UNSHARE), so that looking would change what is looked at.
+`/proc/PID/pagemap`, `kpageflags` and `kpagecount` change nothing.  Two ways to read another
+process's memory do, so that looking would change what is looked at: process_vm_readv pins, and a
+pin unshares (FOLL_UNSHARE); /proc/PID/mem marks a folio accessed (FOLL_TOUCH), the second time puts
+it into a batch to be activated, and the batch's reference keeps a write after fork from reusing it.
+So a process loads its own bytes (Actor.peek).
 
 Source: fs/proc/{task_mmu,page}.c of 6.18.
 """
@@ -105,17 +107,17 @@ class Vma:
 
 
 class Pages:
-    """The page table, the VMAs and the memory of one process."""
+    """The page table and the VMAs of one process."""
 
     def __init__(self, pid: int) -> None:
         self._fds: list[int] = []
         try:
-            for name in ("pagemap", "mem", "maps"):
+            for name in ("pagemap", "maps"):
                 self._fds.append(os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
             self.close()
             raise
-        self._pagemap, self._memory, self._maps = self._fds
+        self._pagemap, self._maps = self._fds
         self._asks = True
 
     def words(self, address: int, pages: int) -> Sequence[int]:
@@ -127,13 +129,6 @@ class Pages:
 
     def entries(self, address: int, pages: int) -> list[Entry]:
         return [decode(word) for word in self.words(address, pages)]
-
-    def byte(self, address: int) -> int:
-        """The byte at an address whose page is present; -1 if it cannot be read."""
-        try:
-            return os.pread(self._memory, 1, address)[0]
-        except (OSError, IndexError):
-            return -1
 
     def vmas(self, start: int, end: int) -> list[Vma]:
         """The VMAs that have a part between two addresses."""
