@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which program is number `n` of a seed: it depends on nothing but the two, and on what can be done.
+"""Which program is number `n` of a seed: that depends on the two and on what can be done.
 
 Programs lean towards one of a few themes, so that what needs several operations of a kind to show
 comes up.  Every other one has a PMD boundary in the middle of its arena.
@@ -34,4 +34,4 @@ def random_program(
     arena = Arena(PAGES, PAGES // 2 if number % 2 else 0)
     generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
                           weights=weights)  # fmt: skip
-    return generator.program(steps - 2)
+    return Program(generator.program(steps).ops[:steps], arena)

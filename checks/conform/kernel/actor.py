@@ -195,9 +195,12 @@ class Actor:
         return self.base + op.target * PAGE + ("odd_target" in op.flags)
 
 
+_NAMES = {133: "EHWPOISON", **errno.errorcode}  # which Python's does not have
+
+
 def error_name(number: int) -> str:
     """EBUSY for 16, "" for 0."""
-    return errno.errorcode.get(number, str(number)) if number else ""
+    return _NAMES.get(number, str(number)) if number else ""
 
 
 def _result(number: int, value: int = 0) -> Result:

@@ -16,6 +16,7 @@ import struct
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,7 @@ class Bounded:
             os.close(ours)
             _work(work, theirs, seconds)
         os.close(theirs)
+        os.set_blocking(ours, False)
         until = time.monotonic() + seconds + 1
         self._children[number] = _Child(pid, os.pidfd_open(pid), ours, until, bytearray())
 
@@ -64,23 +66,20 @@ class Bounded:
         The last item of a child is an Ended.
         """
         while self._children:
-            by_pipe = {c.pipe: number for number, c in self._children.items()}
-            for pipe in select.select(list(by_pipe), [], [], 0.5)[0]:
-                number = by_pipe[pipe]
-                child = self._children[number]
-                more = os.read(pipe, _CHUNK)
-                child.received += more
+            now = dict(self._children)
+            ready = select.select([f for c in now.values() for f in (c.pipe, c.pidfd)], [], [], 0.5)
+            for number, child in now.items():
+                # Its own children may keep the pipe open for longer than it lives itself.
+                ended = child.pidfd in ready[0] or time.monotonic() > child.until
+                _receive(child)
                 yield from ((number, item) for item in _complete(child.received))
-                if not more:
-                    yield number, self._end(number)
-            for number, child in list(self._children.items()):
-                if time.monotonic() > child.until:
+                if ended:
                     yield number, self._end(number)
 
     def _end(self, number: int) -> Ended:
-        """Wait a moment for a child that is done; a child that is not is killed."""
+        """Kill a child if it still lives, and wait for it."""
         child = self._children.pop(number)
-        if not select.select([child.pidfd], [], [], 0 if child.until < time.monotonic() else 1)[0]:
+        if not select.select([child.pidfd], [], [], 0)[0]:
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
         _, status = os.waitpid(child.pid, 0)
         os.close(child.pidfd)
@@ -98,6 +97,13 @@ class Ended:
         if self.status >= 0:
             return f"its process ended with status {self.status}"
         return f"its process was ended by {signal.Signals(-self.status).name}"
+
+
+def _receive(child: _Child) -> None:
+    """Take what is in its pipe."""
+    with suppress(BlockingIOError):
+        while more := os.read(child.pipe, _CHUNK):
+            child.received += more
 
 
 def _complete(received: bytearray) -> Iterator[Any]:

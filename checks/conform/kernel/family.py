@@ -91,7 +91,7 @@ class Family:
         with theirs:
             if parent == 0:
                 if os.fork() == 0:
-                    self._become(theirs)
+                    self._become(theirs, ours)
                 result = Result()
             else:
                 result = self._ask(self._children[parent], Op("fork", parent), theirs.fileno())
@@ -103,10 +103,11 @@ class Family:
         self._children[number] = _Child(pid, ours, os.pidfd_open(pid), Pages(pid))
         return result
 
-    def _become(self, theirs: socket.socket) -> None:
+    def _become(self, theirs: socket.socket, ours: socket.socket) -> None:
         """What a new child does: it serves, and never returns."""
         try:
-            for child in self._children.values():  # or a lost socket would not be noticed
+            ours.close()  # or nobody would notice that this end of a socket is lost
+            for child in self._children.values():
                 child.socket.close()
             _serve(self._actor, theirs)
         finally:

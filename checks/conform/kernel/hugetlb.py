@@ -41,6 +41,19 @@ class Sharing:
     """Its page is present after that mprotect."""
     second_keeps: bool
 
+    @property
+    def as_observed(self) -> bool:
+        """Whether this is what sharing looks like where it is possible (a shift of 0), and what
+        two tables look like where it is not.
+
+        A shared table: a page appears in both at once and counts once.  mprotect first leaves the
+        table (mm/hugetlb.c:hugetlb_unshare_pmds), and finds its own empty.
+        """
+        seen = (self.appears, self.mapcount, self.error, self.first_keeps, self.second_keeps)
+        return seen == (
+            (True, 1, "", False, True) if not self.shift else (False, 2, "", True, True)
+        )
+
 
 class NoHugePagesError(Exception):
     """It cannot be tried here; says why."""
@@ -74,8 +87,8 @@ def _second(memfd: int, address: int, ready: int, end: int) -> None:
 def _try(shift: int) -> Iterator[Sharing | str]:
     try:
         memfd = os.memfd_create("conform-huge", abi.MFD_CLOEXEC | abi.MFD_HUGETLB)
-    except OSError as error:
-        yield f"memfd_create(MFD_HUGETLB): {error.strerror}"
+    except OSError as none:
+        yield f"memfd_create(MFD_HUGETLB): {none.strerror}"
         return
     if os.fstat(memfd).st_blksize != PMD:
         yield f"huge pages have {os.fstat(memfd).st_blksize} bytes, not {PMD}"

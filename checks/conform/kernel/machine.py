@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
+from model.reference.generate import NEEDS
 from model.reference.observation import Capability, Kind, Observation, Page, VmaView
 from model.reference.program import Arena, Op, Refused, Result
 
@@ -16,17 +17,6 @@ from .family import Family
 from .observe import Entry, Frames, Pages, decode
 
 _PROTECTIONS = {0: "none", abi.PROT_READ: "r", abi.PROT_READ | abi.PROT_WRITE: "rw"}
-NEEDS = {
-    "pageout": Capability.SWAP,
-    "guard": Capability.GUARD,
-    "unguard": Capability.GUARD,
-    "pin": Capability.PIN,
-    "unpin": Capability.PIN,
-    "move": Capability.MOVE,
-    "poison": Capability.POISON,
-    **dict.fromkeys(("register", "unregister", "copy", "zeropage", "wp"), Capability.UFFD),
-}
-"""Operations that a kernel may not have."""
 
 
 class Kernel:
@@ -56,9 +46,9 @@ class Kernel:
         self._arena, self._base = arena, base_of(arena)
 
     def run(self, op: Op) -> Result:
-        need = NEEDS.get(op.name)
-        if need is not None and need not in self.can:
-            raise Refused(f"{op.name} needs {need.value}")
+        for need in NEEDS.get(op.name, ()):
+            if need not in self.can:
+                raise Refused(f"{op.name} needs {need.value}")
         return self._family.run(op)
 
     def observe(self) -> Observation:

@@ -127,6 +127,10 @@ class Probed:
     capability: Capability | None
     why: str
 
+    @property
+    def basic(self) -> bool:
+        return self.capability is None
+
 
 def _probe_all() -> Iterator[Probed]:
     kernel = Kernel(frozenset(Capability))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `conform` is asked, and its answer: probe, borrow what was granted, compare, give back."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from model.reference.observation import Capability
+from model.reference.program import Arena, Machine, Program
+
+from .generate import PAGES, random_program
+from .kernel.actor import AWAY
+from .kernel.grants import HUGE_PAGES, SWAP_BYTES, NotGrantedError, huge_pages, some_swap
+from .kernel.hugetlb import NoHugePagesError, Sharing, pmd_sharing
+from .kernel.probes import Probed, probe_kernel
+from .run import Asked, Report, Watch, conform
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference: how to make a fresh one, what it can, and what looks into it."""
+
+    make: Callable[[Arena], Machine]
+    can: Collection[Capability]
+    check: Callable[[Machine], str] | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    programs: int
+    steps: int
+    seed: int
+    without: tuple[str, ...] = ()
+    swap: bool = False
+    """Borrow a swap file."""
+    hugetlb: bool = False
+    """Borrow huge pages, and try whether two processes share PMD tables."""
+    jobs: int = 0
+
+
+@dataclass
+class Answer:
+    question: Question
+    kernel: str
+    """Release and architecture, for the reader: nothing is concluded from them."""
+    probed: tuple[Probed, ...] = ()
+    report: Report | None = None
+    """None where the basic set is missing."""
+    unseen: tuple[Capability, ...] = ()
+    """What the kernel can and the reference cannot."""
+    sharing: list[Sharing] = field(default_factory=list)
+    not_granted: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[Probed]:
+        """What is missing of the basic set."""
+        return [p for p in self.probed if p.basic and p.why]
+
+    @property
+    def exit_code(self) -> int:
+        """1 a difference, 3 something that was asked for is not known, 0 agreement."""
+        report = self.report
+        if report is not None and report.differing():
+            return 1
+        if any(not s.as_observed for s in self.sharing):
+            return 1
+        if report is None or report.interrupted or report.lost or self.not_granted:
+            return 3
+        return 3 if report.differing(steady=False) or not report.steps else 0
+
+
+def touched(question: Question) -> list[str]:
+    """What a run will touch, for the user to read before it does."""
+    lines = [
+        f"conform runs {question.programs} random programs of system calls in child processes of"
+        " its own, on the",
+        f"kernel of this machine: memory calls on {PAGES} pages at {AWAY:#x} of those children,"
+        " fork, userfaultfd,",
+        "io_uring buffers.  It reads /proc/PID/pagemap and maps of its children,"
+        " /proc/kpageflags and",
+        "/proc/kpagecount.  It changes no setting of the system"
+        + (", but for:" if question.swap or question.hugetlb else "."),
+    ]
+    if question.swap:
+        lines.append(f"  --swap     a swap file of {SWAP_BYTES >> 20} MiB is in use until it ends")
+    if question.hugetlb:
+        lines.append(f"  --hugetlb  {HUGE_PAGES} huge pages are reserved and given back")
+    return lines
+
+
+def ask(question: Question, reference: Reference, watch: Watch | None = None) -> Answer:
+    """Probe the kernel, and compare as far as it goes.  An interrupt ends it with what is known."""
+    answer = Answer(question, f"Linux {platform.release()} {platform.machine()}")
+    with _granted(answer):
+        answer.probed = probe_kernel()
+        if answer.missing:
+            return answer
+        can = {p.capability for p in answer.probed if p.capability and not p.why}
+        answer.unseen = tuple(c for c in Capability if c in can and c not in reference.can)
+        can &= set(reference.can)
+
+        def make(number: int) -> Program:
+            return random_program(question.seed, number, question.steps, can, question.without)
+
+        asked = Asked(make, reference.make, question.programs, can, reference.check, question.jobs)
+        answer.report = conform(asked, watch)
+    return answer
+
+
+@contextlib.contextmanager
+def _granted(answer: Answer) -> Iterator[None]:
+    """With what was granted; what could not be had is noted."""
+    with contextlib.ExitStack() as stack:
+        if answer.question.swap:
+            try:
+                stack.enter_context(some_swap())
+            except (NotGrantedError, OSError) as error:
+                answer.not_granted.append(str(error))
+        if answer.question.hugetlb:
+            try:
+                with huge_pages():
+                    answer.sharing = [pmd_sharing(0), pmd_sharing(1)]
+            except (NotGrantedError, NoHugePagesError, OSError) as error:
+                answer.not_granted.append(str(error))
+        yield
