@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from model.reference.observation import Comparison
 from model.reference.program import (
@@ -43,9 +44,7 @@ class Compared:
     difference: Difference | None
 
 
-def compare(
-    program: Program, pair: Pair, check: Callable[[Machine], str] | None = None
-) -> Compared:
+def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = None) -> Compared:
     """Run a program on both, until they differ.
 
     `check` looks at the reference after every step, and says what is wrong in it.
@@ -60,13 +59,16 @@ def compare(
             except Refused as why:
                 refused.append(f"{op.name}: {why}")
                 continue
-            seen = other.run(op)
-            steps += 1
-            what = (
-                f"'{expected}' expected, '{seen}' seen"
-                if expected != seen
-                else comparison.difference(reference.observe(), other.observe())
-            )
+            except Exception as error:
+                what = f"the reference fails: {error!r}"
+            else:
+                seen = other.run(op)
+                steps += 1
+                what = (
+                    f"'{expected}' expected, '{seen}' seen"
+                    if expected != seen
+                    else comparison.difference(reference.observe(), other.observe())
+                )
             if not what and check is not None:
                 what = check(reference)
             if what:

@@ -5,27 +5,26 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Callable, Collection, Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from model.lang.errors import ModelError
+from model.reference.check import broken
+from model.reference.kernel import Behaviour
+from model.reference.machine import Reference
 from model.reference.observation import Capability
-from model.reference.program import Arena, Machine, Program
+from model.reference.program import SHAPES, Arena, Program
 
 from .generate import PAGES, random_program
 from .kernel.actor import AWAY
 from .kernel.grants import HUGE_PAGES, SWAP_BYTES, NotGrantedError, huge_pages, some_swap
 from .kernel.hugetlb import NoHugePagesError, Sharing, pmd_sharing
-from .kernel.probes import Probed, probe_kernel
+from .kernel.probes import Probed, behaviour_of, probe_kernel
 from .run import Asked, Report, Watch, conform
 
-
-@dataclass(frozen=True)
-class Reference:
-    """The reference: how to make a fresh one, what it can, and what looks into it."""
-
-    make: Callable[[Arena], Machine]
-    can: Collection[Capability]
-    check: Callable[[Machine], str] | None = None
+Make = Callable[[Arena, Behaviour], Reference]
+"""Makes a fresh reference MM for a kernel that behaves so."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,18 @@ class Question:
     hugetlb: bool = False
     """Borrow huge pages, and try whether two processes share PMD tables."""
     jobs: int = 0
+
+
+def check_question(question: Question) -> None:
+    """ModelError where there is nothing to run it on, or for what is no operation."""
+    if sys.platform != "linux" or sys.maxsize < 2**32 or sys.byteorder != "little":
+        raise ModelError("conform", why="it runs on 64-bit little-endian Linux alone")
+    for name in question.without:
+        if name not in SHAPES:
+            raise ModelError(
+                f"--without {name}", why="there is no such operation",
+                instead=f"known: {', '.join(SHAPES)}",
+            )  # fmt: skip
 
 
 @dataclass
@@ -91,21 +102,26 @@ def touched(question: Question) -> list[str]:
     return lines
 
 
-def ask(question: Question, reference: Reference, watch: Watch | None = None) -> Answer:
+def ask(question: Question, make: Make = Reference, watch: Watch | None = None) -> Answer:
     """Probe the kernel, and compare as far as it goes.  An interrupt ends it with what is known."""
     answer = Answer(question, f"Linux {platform.release()} {platform.machine()}")
     with _granted(answer):
         answer.probed = probe_kernel()
         if answer.missing:
             return answer
+        behaviour = behaviour_of(answer.probed)
         can = {p.capability for p in answer.probed if p.capability and not p.why}
-        answer.unseen = tuple(c for c in Capability if c in can and c not in reference.can)
-        can &= set(reference.can)
+        reference = make(Arena(), behaviour).can
+        answer.unseen = tuple(c for c in Capability if c in can and c not in reference)
+        can &= reference
 
-        def make(number: int) -> Program:
+        def program(number: int) -> Program:
             return random_program(question.seed, number, question.steps, can, question.without)
 
-        asked = Asked(make, reference.make, question.programs, can, reference.check, question.jobs)
+        def fresh(arena: Arena) -> Reference:
+            return make(arena, behaviour)
+
+        asked = Asked(program, fresh, question.programs, can, broken, question.jobs)
         answer.report = conform(asked, watch)
     return answer
 

@@ -12,6 +12,7 @@ import functools
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from model.reference.observation import Capability
 from model.reference.program import Arena, Machine, Program
@@ -38,7 +39,7 @@ class Asked:
     reference: Callable[[Arena], Machine]
     programs: int
     can: Collection[Capability]
-    check: Callable[[Machine], str] | None = None
+    check: Callable[[Any], str] | None = None
     """Looks at the reference after every step, in one program of ten."""
     jobs: int = 0
 

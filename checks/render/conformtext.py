@@ -46,9 +46,12 @@ def conform_lines(answer: Answer) -> list[str]:
         lines += _counts(report)
     lines += [line for sharing in answer.sharing for line in _sharing(sharing)]
     for probed in answer.probed:
-        if probed.why:
+        if probed.why and not probed.probe.behaviour:
             basic = "basic set: " if probed.basic else ""
             lines += _row("skipped", f"{basic}{probed.name}: {probed.why}")
+    for probed in answer.probed:
+        if probed.probe.behaviour and probed.why:
+            lines += _row("differs", f"{probed.name}: {probed.why}; the reference does so too")
     for why in answer.not_granted:
         lines += _row("skipped", why)
     for capability in answer.unseen:
@@ -117,7 +120,9 @@ def conform_json(answer: Answer) -> str:
         "seed": question.seed,
         "without": list(question.without),
         "skipped": [
-            {"name": p.name, "basic": p.basic, "why": p.why} for p in answer.probed if p.why
+            {"name": p.name, "basic": p.basic, "why": p.why}
+            for p in answer.probed
+            if p.why and not p.probe.behaviour
         ],
         "unseen": [c.name for c in answer.unseen],
         "sharing": [

@@ -7,8 +7,10 @@ Nothing is concluded from a version.  A probe that fails says at which operation
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from model.reference.kernel import Behaviour
 from model.reference.observation import Capability
 
 from ..script import script
@@ -27,7 +29,13 @@ class Probe:
     name: str
     text: str
     capability: Capability | None = None
-    """None: of the basic set, without which nothing is compared."""
+    behaviour: str = ""
+    """A field of Behaviour that is true of a kernel on which the script succeeds."""
+
+    @property
+    def basic(self) -> bool:
+        """Of the basic set, without which nothing is compared."""
+        return self.capability is None and not self.behaviour
 
 
 _FORKED = """
@@ -116,20 +124,41 @@ PROBES: Sequence[Probe] = (
           Capability.SEES_VALUES),
     Probe("VMAs", "p0 mmap 0+2 rw anon\n p0 mprotect 0+1 r\n vmas p0: 0-1:r 1-2:rw",
           Capability.SEES_VMAS),
+    Probe("UFFDIO_COPY over a marker", """
+        p0 mmap 0+1 rw anon
+        p0 register 0+1 missing
+        p0 poison 0+1
+        p0 copy 0+1 = 5
+    """, behaviour="over_markers"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Probed:
-    """A probe's answer; `why` is "" if it can be done."""
+    """A probe, and why it fails here; "" if it does not."""
 
-    name: str
-    capability: Capability | None
+    probe: Probe
     why: str
 
     @property
+    def name(self) -> str:
+        return self.probe.name
+
+    @property
+    def capability(self) -> Capability | None:
+        return self.probe.capability
+
+    @property
     def basic(self) -> bool:
-        return self.capability is None
+        return self.probe.basic
+
+
+def behaviour_of(probed: Sequence[Probed]) -> Behaviour:
+    """The kernel that the reference MM has to be, to be like this one."""
+    able = {p.capability for p in probed if not p.why}
+    seen: dict[str, Any] = {p.probe.behaviour: not p.why for p in probed if p.probe.behaviour}
+    swap, many = Capability.SWAP in able, Capability.MREMAP_MANY in able
+    return replace(Behaviour(swap=swap, mremap_many=many), **seen)
 
 
 def _probe_all() -> Iterator[Probed]:
@@ -141,7 +170,7 @@ def _probe_all() -> Iterator[Probed]:
             why = asked.run(kernel)
         except (OSError, LostChildError) as error:
             why = str(error)
-        yield Probed(probe.name, probe.capability, why)
+        yield Probed(probe, why)
     kernel.close()
 
 
@@ -149,4 +178,4 @@ def probe_kernel() -> tuple[Probed, ...]:
     """What can be done here.  Runs in a child; what it does not come to is no capability."""
     found, ended = run_bounded(_probe_all, SECONDS)
     left = PROBES[len(found) :]
-    return (*found, *(Probed(p.name, p.capability, f"not reached: {ended}") for p in left))
+    return (*found, *(Probed(p, f"not reached: {ended}") for p in left))
