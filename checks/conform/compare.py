@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.reference.observation import Comparison
+from model.reference.observation import Capability, Comparison, Observation
 from model.reference.program import (
     BadProgramError,
     Machine,
@@ -50,7 +50,7 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
     `check` looks at the reference after every step, and says what is wrong in it.
     """
     reference, other = pair(program)
-    comparison = Comparison(reference.can & other.can)
+    alike = _Alike(reference, other)
     steps, refused = 0, []
     try:
         for number, op in enumerate(program.ops):
@@ -65,9 +65,7 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
                 seen = other.run(op)
                 steps += 1
                 what = (
-                    f"'{expected}' expected, '{seen}' seen"
-                    if expected != seen
-                    else comparison.difference(reference.observe(), other.observe())
+                    f"'{expected}' expected, '{seen}' seen" if expected != seen else alike.wrong(op)
                 )
             if not what and check is not None:
                 what = check(reference)
@@ -77,6 +75,44 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
         reference.close()
         other.close()
     return Compared(steps, tuple(refused), None)
+
+
+class _Alike:
+    """Compares what two machines show after each operation, and what they showed before it."""
+
+    def __init__(self, reference: Machine, other: Machine) -> None:
+        self._reference, self._other = reference, other
+        self._comparison = Comparison(reference.can & other.can)
+        self._frames = Capability.SEES_FRAMES in self._comparison.sees
+        self._before: tuple[Observation, Observation] | None = None
+
+    def wrong(self, op: Op) -> str:
+        now = self._reference.observe(), self._other.observe()
+        what = self._comparison.difference(*now)
+        if not what and self._frames and self._before and op.name not in _FILLS_WHAT_IT_UNMAPS:
+            what = _kept(self._before, now)
+        self._before = now
+        return what
+
+
+_FILLS_WHAT_IT_UNMAPS = ("mmap", "mremap")
+"""Here the frame that a page had may be freed, and be the one that it is given again."""
+
+
+def _kept(before: tuple[Observation, Observation], now: tuple[Observation, Observation]) -> str:
+    """Where the other machine kept the frame of a page and the reference did not: a Comparison
+    does not tell that from a frame that was freed and is used again."""
+    for proc, pages in now[1].pages.items():
+        was, becomes = before[0].pages.get(proc, ()), now[0].pages[proc]
+        for number, (one, two) in enumerate(zip(was, becomes, strict=False)):
+            if one is two or one is None or two is None or one.frame == two.frame:
+                continue
+            there, here = before[1].pages[proc][number], pages[number]
+            if one.frame is None or two.frame is None or there is None or here is None:
+                continue
+            if there.frame is not None and there.frame == here.frame:
+                return f"p{proc} page {number}: a new frame expected, the old one seen"
+    return ""
 
 
 def shrink(found: Difference, pair: Pair, tries: int = 400) -> Difference:
