@@ -257,6 +257,16 @@ MOVE = {
         see p0 8: anon no-wp
         p0 write 8 = 6
     """,
+    "registered anew without wp": """
+        p0 register 0+8 wp
+        p0 copy 3+1 = 5 wp
+        p0 register 0+8 missing
+        see p0 3: anon wp
+        p0 write 3 = 6
+        see p0 3: anon wp value 6
+        p0 move 3+1 -> 8 => OK (4096)
+        see p0 8: anon no-wp value 6
+    """,
     "an exclusive swap entry": _filled(0, 1) + """
         p0 pageout 0+1
         see p0 0: swap
