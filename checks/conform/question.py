@@ -18,7 +18,14 @@ from model.reference.program import SHAPES, Arena, Program
 
 from .generate import PAGES, random_program
 from .kernel.actor import AWAY
-from .kernel.grants import HUGE_PAGES, SWAP_BYTES, NotGrantedError, huge_pages, some_swap
+from .kernel.grants import (
+    HUGE_PAGES,
+    SWAP_BYTES,
+    NotGrantedError,
+    given_back,
+    huge_pages,
+    some_swap,
+)
 from .kernel.hugetlb import NoHugePagesError, Sharing, pmd_sharing
 from .kernel.probes import Probed, behaviour_of, probe_kernel
 from .run import Asked, Report, Watch, conform
@@ -130,6 +137,8 @@ def ask(question: Question, make: Make = Reference, watch: Watch | None = None) 
 def _granted(answer: Answer) -> Iterator[None]:
     """With what was granted; what could not be had is noted."""
     with contextlib.ExitStack() as stack:
+        if answer.question.swap or answer.question.hugetlb:
+            stack.enter_context(given_back())
         if answer.question.swap:
             try:
                 stack.enter_context(some_swap())

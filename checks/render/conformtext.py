@@ -71,7 +71,7 @@ def _counts(report: Report) -> Iterator[str]:
     every = len(report.outcomes)
     different, unsteady = report.differing(), report.differing(steady=False)
     if report.interrupted:
-        yield from _row("interrupted", f"{report.asked.programs - every} programs were not run")
+        yield from _row("stopped", f"interrupted: {report.asked.programs - every} programs not run")
     yield from _row("agree", f"{every - len(different) - len(unsteady)} programs;"
                     f" {report.steps} operations were compared")  # fmt: skip
     yield from _row("differ", f"{len(different)} programs")

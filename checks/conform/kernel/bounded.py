@@ -123,7 +123,8 @@ def _work(work: Callable[[], Iterable[Any]], pipe: int, seconds: float) -> None:
     try:
         calls.prctl(abi.PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         gc.freeze()  # or a collection would write to all of what is shared with the parent
         for item in work():

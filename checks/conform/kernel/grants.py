@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class NotGrantedError(Exception):
     """The system does not give it; says why."""
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def given_back() -> Iterator[None]:
+    """Whoever asks this process to end meanwhile (SIGTERM, SIGHUP) interrupts it instead, so that
+    what was borrowed is given back."""
+    kept = {n: signal.signal(n, _stop) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, before in kept.items():
+            signal.signal(number, before)
 
 
 def swap_header(size: int) -> bytes:
