@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.reference.observation import Capability, Comparison, Observation
+from model.reference.observation import Comparison
 from model.reference.program import (
+    FREES_NOTHING_FIRST,
     BadProgramError,
     Machine,
     Op,
@@ -50,7 +51,7 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
     `check` looks at the reference after every step, and says what is wrong in it.
     """
     reference, other = pair(program)
-    alike = _Alike(reference, other)
+    comparison = Comparison(reference.can & other.can)
     steps, refused = 0, []
     try:
         for number, op in enumerate(program.ops):
@@ -64,8 +65,9 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
             else:
                 seen = other.run(op)
                 steps += 1
-                what = (
-                    f"'{expected}' expected, '{seen}' seen" if expected != seen else alike.wrong(op)
+                what = f"'{expected}' expected, '{seen}' seen" if expected != seen else ""
+                what = what or comparison.difference(
+                    reference.observe(), other.observe(), frees=op.name not in FREES_NOTHING_FIRST
                 )
             if not what and check is not None:
                 what = check(reference)
@@ -75,44 +77,6 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
         reference.close()
         other.close()
     return Compared(steps, tuple(refused), None)
-
-
-class _Alike:
-    """Compares what two machines show after each operation, and what they showed before it."""
-
-    def __init__(self, reference: Machine, other: Machine) -> None:
-        self._reference, self._other = reference, other
-        self._comparison = Comparison(reference.can & other.can)
-        self._frames = Capability.SEES_FRAMES in self._comparison.sees
-        self._before: tuple[Observation, Observation] | None = None
-
-    def wrong(self, op: Op) -> str:
-        now = self._reference.observe(), self._other.observe()
-        what = self._comparison.difference(*now)
-        if not what and self._frames and self._before and op.name not in _FILLS_WHAT_IT_UNMAPS:
-            what = _kept(self._before, now)
-        self._before = now
-        return what
-
-
-_FILLS_WHAT_IT_UNMAPS = ("mmap", "mremap")
-"""Here the frame that a page had may be freed, and be the one that it is given again."""
-
-
-def _kept(before: tuple[Observation, Observation], now: tuple[Observation, Observation]) -> str:
-    """Where the other machine kept the frame of a page and the reference did not: a Comparison
-    does not tell that from a frame that was freed and is used again."""
-    for proc, pages in now[1].pages.items():
-        was, becomes = before[0].pages.get(proc, ()), now[0].pages[proc]
-        for number, (one, two) in enumerate(zip(was, becomes, strict=False)):
-            if one is two or one is None or two is None or one.frame == two.frame:
-                continue
-            there, here = before[1].pages[proc][number], pages[number]
-            if one.frame is None or two.frame is None or there is None or here is None:
-                continue
-            if there.frame is not None and there.frame == here.frame:
-                return f"p{proc} page {number}: a new frame expected, the old one seen"
-    return ""
 
 
 def shrink(found: Difference, pair: Pair, tries: int = 400) -> Difference:
