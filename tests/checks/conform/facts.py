@@ -462,6 +462,28 @@ COW = {
         p0 read 0
         see p0 0: file value 0
     """,
+    "MADV_POPULATE_WRITE dirties what MADV_FREE has cleaned": _filled(0, 1) + """
+        p0 mmap 8+1 rw anon
+        p0 register 8+1 missing
+        p0 free 0+1
+        p0 move 0+1 -> 8
+        p0 populate_write 8+1
+        p0 pageout 8+1
+        see p0 8: anon value 1
+    """,
+    "what is written after MADV_FREE is kept, and swapped out the second time": _filled(0, 1) + """
+        p0 free 0+1
+        p0 write 0 = 5
+        p0 pageout 0+1
+        see p0 0: anon value 5
+        p0 pageout 0+1
+        see p0 0: swap
+    """,
+    "what MADV_FREE has cleaned is thrown away": _filled(0, 1) + """
+        p0 free 0+1
+        p0 pageout 0+1
+        see p0 0: none
+    """,
     "populate": """
         p0 populate_read 0+1
         see p0 0: zero
