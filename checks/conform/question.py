@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ from .kernel.grants import (
 from .kernel.hugetlb import NoHugePagesError, Sharing, pmd_sharing
 from .kernel.probes import Probed, behaviour_of, probe_kernel
 from .run import Asked, Report, Watch, conform
+
+WIDTH = 100
 
 Make = Callable[[Arena, Behaviour], Reference]
 """Makes a fresh reference MM for a kernel that behaves so."""
@@ -92,16 +95,15 @@ class Answer:
 
 def touched(question: Question) -> list[str]:
     """What a run will touch, for the user to read before it does."""
-    lines = [
-        f"conform runs {question.programs} random programs of system calls in child processes of"
-        " its own, on the",
-        f"kernel of this machine: memory calls on {PAGES} pages at {AWAY:#x} of those children,"
-        " fork, userfaultfd,",
-        "io_uring buffers.  It reads /proc/PID/pagemap and maps of its children,"
-        " /proc/kpageflags and",
-        "/proc/kpagecount.  It changes no setting of the system"
-        + (", but for:" if question.swap or question.hugetlb else "."),
-    ]
+    borrows = ", but for:" if question.swap or question.hugetlb else "."
+    lines = textwrap.wrap(
+        f"conform runs {question.programs} random programs of system calls on the kernel of this"
+        f" machine, in child processes of its own: memory calls on {PAGES} pages at {AWAY:#x} of"
+        " those children, fork, userfaultfd, io_uring buffers.  It reads /proc/PID/pagemap and maps"
+        " of its children, /proc/kpageflags and /proc/kpagecount.  It changes no setting of the"
+        f" system{borrows}",
+        WIDTH,
+    )
     if question.swap:
         lines.append(f"  --swap     a swap file of {SWAP_BYTES >> 20} MiB is in use until it ends")
     if question.hugetlb:

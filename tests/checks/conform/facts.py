@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
+from .facts_move import MOVE, MOVE_SETTING, filled
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -22,285 +24,15 @@ class Fact:
     needs: frozenset[Capability]
 
 
-MOVE_SETTING = """
-    p0 mmap 0+8 rw anon
-    p0 mprotect 0+8 r
-    p0 mprotect 0+8 rw
-    p0 mmap 8+8 rw anon
-    p0 register 8+8 missing
-"""
-"""A source of 8 pages, and a registered destination of 8."""
-
-
-def _filled(first: int, length: int) -> str:
-    return "".join(f"p0 write {n} = {n + 1}\n" for n in range(first, first + length))
-
-
-MOVE = {
-    "1 page": _filled(0, 1) + """
-        see p0 0: anon exclusive value 1 frame A
-        p0 move 0+1 -> 8 => OK (4096)
-        see p0 0: none
-        see p0 8: anon exclusive value 1 frame A
-        p0 read 0
-        see p0 0: zero
-    """,
-    "8 pages": _filled(0, 8) + """
-        see p0 0: anon frame A
-        see p0 7: anon frame H
-        p0 move 0+8 -> 8 => OK (32768)
-        see p0 0: none
-        see p0 8: anon frame A exclusive
-        see p0 15: anon frame H exclusive value 8
-    """,
-    "a hole at 3 of 8": _filled(0, 3) + _filled(4, 4) + """
-        p0 move 0+8 -> 8 => EAGAIN (12288)
-        see p0 2: none
-        see p0 4: anon value 5
-        see p0 10: anon value 3
-        see p0 11: none
-    """,
-    "a hole at 0": _filled(1, 1) + "p0 move 0+2 -> 8 => ENOENT (-2)\n see p0 1: anon value 2",
-    "holes allowed": _filled(1, 1) + _filled(3, 1) + """
-        p0 move 0+4 -> 8 holes => OK (16384)
-        see p0 8: none
-        see p0 9: anon value 2
-        see p0 10: none
-        see p0 11: anon value 4
-    """,
-    "nothing but holes, allowed": "p0 move 0+4 -> 8 holes => OK (16384)\n see p0 8: none",
-    "destination taken at 0": _filled(0, 4) + "p0 copy 8+1 = 99" + """
-        p0 move 0+4 -> 8 => EEXIST (-17)
-        see p0 8: anon value 99
-        see p0 0: anon value 1
-    """,
-    "destination taken at 2 of 4": _filled(0, 4) + "p0 copy 10+1 = 99" + """
-        p0 move 0+4 -> 8 => EAGAIN (8192)
-        see p0 10: anon value 99
-        see p0 2: anon value 3
-        see p0 9: anon value 2
-    """,
-    "destination is the zero page": _filled(0, 1) + "p0 zeropage 8+1" + """
-        see p0 8: zero
-        p0 move 0+1 -> 8 => EEXIST (-17)
-    """,
-    "destination is a guard": _filled(0, 1) + """
-        p0 guard 8+1
-        p0 move 0+1 -> 8 => EEXIST (-17)
-        see p0 8: guard
-    """,
-    "destination is poisoned": _filled(0, 1) + """
-        p0 poison 8+1
-        p0 move 0+1 -> 8 => EEXIST (-17)
-        see p0 8: marker
-    """,
-    "source is the zero page": """
-        p0 read 0
-        see p0 0: zero
-        p0 move 0+1 -> 8 => OK (4096)
-        see p0 0: none
-        see p0 8: zero
-    """,
-    "source is a guard": """
-        p0 guard 0+1
-        p0 move 0+1 -> 8 => EFAULT (-14)
-        p0 move 0+1 -> 8 holes => EFAULT (-14)
-        see p0 0: guard
-    """,
-    "source is poisoned": """
-        p0 register 0+8 missing
-        p0 poison 0+1
-        p0 move 0+1 -> 8 => EFAULT (-14)
-        p0 move 0+1 -> 8 holes => EFAULT (-14)
-    """,
-    "source shared with a living child": _filled(0, 1) + """
-        p0 fork -> p1
-        see p0 0: anon shared mapcount 2 frame A
-        see p1 0: anon shared mapcount 2 frame A
-        p0 move 0+1 -> 8 => EBUSY (-16)
-    """,
-    "the child ended, the parent did not write": _filled(0, 1) + """
-        p0 fork -> p1
-        p1 exit
-        see p0 0: anon shared mapcount 1 frame A
-        p0 move 0+1 -> 8 => EBUSY (-16)
-        p0 write 0 = 9
-        see p0 0: anon exclusive mapcount 1 frame A
-        p0 move 0+1 -> 8 => OK (4096)
-    """,
-    "the child copied, the parent did not write": _filled(0, 1) + """
-        p0 fork -> p1
-        see p0 0: anon frame A
-        p1 write 0 = 5
-        see p1 0: anon exclusive frame B
-        p0 move 0+1 -> 8 => EBUSY (-16)
-        p0 pin 0+1 slot 0
-        p0 unpin slot 0
-        see p0 0: anon exclusive frame A
-        p0 move 0+1 -> 8 => OK (4096)
-    """,
-    "a page that is not exclusive at 3 of 8": _filled(3, 1) + """
-        p0 fork -> p1
-        p0 write 0 = 1
-        p0 write 1 = 1
-        p0 write 2 = 1
-        p0 write 4 = 1
-        p0 move 0+8 -> 8 => EAGAIN (12288)
-        see p0 3: anon shared
-    """,
-    "a pinned page": _filled(0, 1) + """
-        p0 pin 0+1 slot 0
-        p0 move 0+1 -> 8 => EBUSY (-16)
-        p0 unpin slot 0
-        p0 move 0+1 -> 8 => OK (4096)
-    """,
-    "a pinned page at 2 of 8": _filled(0, 8) + """
-        p0 pin 2+1 slot 0
-        p0 move 0+8 -> 8 => EAGAIN (8192)
-        p0 unpin slot 0
-    """,
-    "a pinned page and a fork": _filled(0, 1) + """
-        see p0 0: anon frame A
-        p0 pin 0+1 slot 0
-        p0 fork -> p1
-        see p0 0: anon exclusive frame A
-        see p1 0: anon exclusive frame B value 1
-        p0 unpin slot 0
-    """,
-    "odd arguments": _filled(0, 1) + """
-        p0 move 0+1 -> 8 odd_address => EINVAL
-        p0 move 0+1 -> 8 odd_target => EINVAL
-        p0 move 0+1 -> 8 odd_length => EINVAL
-        p0 move 0+0 -> 8 => EINVAL
-        see p0 0: anon value 1
-    """,
-    "source is shared memory": """
-        p0 mmap 0+8 rw shared
-        p0 write 0 = 1
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "source is a private file": """
-        p0 mmap 0+8 rw file
-        p0 write 0 = 1
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "source is read-only": _filled(0, 1) + """
-        p0 mprotect 0+8 r
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "both are read-only": _filled(0, 1) + """
-        p0 mprotect 0+16 r
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "both have no access": _filled(0, 1) + """
-        p0 mprotect 0+16 none
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "one is locked": _filled(0, 1) + """
-        p0 mlock 0+8
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "both are locked": _filled(0, 1) + """
-        p0 mlock 0+8
-        p0 mmap 8+8 rw anon
-        p0 register 8+8 missing
-        p0 mlock 8+8 => ENOMEM
-        p0 move 0+1 -> 8 => OK (4096)
-    """,
-    "destination is not registered": _filled(0, 1) + """
-        p0 unregister 8+8
-        p0 move 0+1 -> 8 => EINVAL (-22)
-    """,
-    "over two VMAs": _filled(0, 8) + """
-        p0 mprotect 4+4 r
-        p0 move 0+8 -> 8 => EINVAL (-22)
-        p0 mprotect 4+4 rw
-        p0 move 0+8 -> 8 => OK (32768)
-    """,
-    "source is not mapped": "p0 munmap 0+8\n p0 move 0+1 -> 8 => ENOENT (-2)",
-    "destination is not mapped": _filled(0, 1) + "p0 munmap 8+8\n p0 move 0+1 -> 8 => ENOENT (-2)",
-    "a child registers and moves for itself": _filled(0, 1) + """
-        p0 fork -> p1
-        p1 register 8+8 missing
-        p1 write 0 = 3
-        p1 move 0+1 -> 8 => OK (4096)
-        see p1 8: anon exclusive value 3
-        see p0 8: none
-        see p0 0: anon shared value 1
-    """,
-    "overlap forwards": """
-        p0 register 0+16 missing
-        p0 copy 0+6 = 5
-        p0 move 0+4 -> 2 => EEXIST (-17)
-    """,
-    "overlap backwards": """
-        p0 register 0+16 missing
-        p0 copy 4+4 = 5
-        see p0 7: anon frame D
-        p0 move 4+4 -> 2 => OK (16384)
-        see p0 2: anon value 5
-        see p0 5: anon value 5 frame D
-        see p0 6: none
-    """,
-    "uffd-wp is dropped": """
-        p0 register 0+8 missing wp
-        p0 copy 0+1 = 5
-        p0 wp 0+1
-        see p0 0: anon wp
-        p0 move 0+1 -> 8 => OK (4096)
-        see p0 8: anon no-wp
-        p0 write 8 = 6
-    """,
-    "destination is registered for wp too": _filled(0, 1) + """
-        p0 register 8+8 missing wp
-        p0 move 0+1 -> 8 => OK (4096)
-        see p0 8: anon no-wp
-        p0 write 8 = 6
-    """,
-    "registered anew without wp": """
-        p0 register 0+8 wp
-        p0 copy 3+1 = 5 wp
-        p0 register 0+8 missing
-        see p0 3: anon wp
-        p0 write 3 = 6
-        see p0 3: anon wp value 6
-        p0 move 3+1 -> 8 => OK (4096)
-        see p0 8: anon no-wp value 6
-    """,
-    "an exclusive swap entry": _filled(0, 1) + """
-        p0 pageout 0+1
-        see p0 0: swap
-        p0 move 0+1 -> 8 => OK (4096)
-        see p0 0: none
-        see p0 8: swap
-        p0 write 8 = 9
-        see p0 8: anon exclusive value 9
-    """,
-    "a swap entry that is shared": _filled(0, 1) + """
-        p0 pageout 0+1
-        p0 fork -> p1
-        see p1 0: swap
-        p0 move 0+1 -> 8 => EBUSY (-16)
-    """,
-    "swapped in again": _filled(0, 1) + """
-        p0 pageout 0+1
-        p0 read 0
-        see p0 0: anon exclusive value 1
-        p0 move 0+1 -> 8 => OK (4096)
-        see p0 8: anon value 1
-    """,
-}  # fmt: skip
-"""UFFDIO_MOVE, after MOVE_SETTING: mm/userfaultfd.c:move_pages and what it calls."""
-
 MREMAP = {
-    "a move": _filled(0, 4) + """
+    "a move": filled(0, 4) + """
         see p0 3: anon frame D
         p0 mremap 0+4 -> 8+4 maymove fixed
         p0 read 0 => EFAULT
         see p0 0: unmapped
         see p0 11: anon exclusive value 4 frame D
     """,
-    "DONTUNMAP": _filled(0, 2) + """
+    "DONTUNMAP": filled(0, 2) + """
         see p0 1: anon frame B
         p0 mremap 0+2 -> 8+2 maymove fixed dontunmap
         see p0 1: none
@@ -317,7 +49,7 @@ MREMAP = {
         see p0 0: file value 7 frame A
         see p0 8: file value 7 frame A
     """,
-    "bad arguments": _filled(0, 2) + """
+    "bad arguments": filled(0, 2) + """
         p0 mremap 0+2 -> 8+2 maymove fixed odd_address => EINVAL
         p0 mremap 0+2 -> 8+2 maymove fixed odd_target => EINVAL
         p0 mremap 0+2 -> 8+0 maymove fixed => EINVAL
@@ -326,7 +58,7 @@ MREMAP = {
         p0 mremap 0+2 -> 1+2 maymove fixed => EINVAL
         see p0 1: anon value 2
     """,
-    "old length 0, private": _filled(0, 2) + "p0 mremap 0+0 -> 8+2 maymove fixed => EINVAL",
+    "old length 0, private": filled(0, 2) + "p0 mremap 0+0 -> 8+2 maymove fixed => EINVAL",
     "old length 0, shared": """
         p0 mmap 0+2 rw shared
         p0 write 0 = 7
@@ -337,18 +69,18 @@ MREMAP = {
     """,
     "nothing there": "p0 munmap 0+8\n p0 mremap 0+2 -> 8+2 maymove fixed => EFAULT",
     "no room to grow": "p0 mprotect 4+4 r\n p0 mremap 0+4 -> 0+6 => ENOMEM",
-    "grow in place": _filled(0, 2) + """
+    "grow in place": filled(0, 2) + """
         p0 munmap 4+4
         p0 mremap 0+4 -> 0+6
         see p0 5: none
         see p0 6: unmapped
     """,
-    "shrink in place": _filled(0, 4) + """
+    "shrink in place": filled(0, 4) + """
         p0 mremap 0+4 -> 0+2
         see p0 1: anon value 2
         see p0 2: unmapped
     """,
-    "several VMAs, same size": _filled(0, 8) + """
+    "several VMAs, same size": filled(0, 8) + """
         p0 mprotect 4+4 r
         p0 mremap 0+8 -> 8+8 maymove fixed
         vmas p0: 8-12:rw 12-16:r
@@ -361,14 +93,14 @@ MREMAP = {
         p0 mremap 0+4 -> 8+4 maymove fixed
         p0 read 8
     """,
-    "a forked child of a moved range": _filled(0, 2) + """
+    "a forked child of a moved range": filled(0, 2) + """
         p0 mremap 0+2 -> 8+2 maymove fixed
         p0 fork -> p1
         see p1 9: anon value 2 shared
         p1 write 9 = 7
         see p0 9: anon value 2
     """,
-    "swapped pages": _filled(0, 1) + """
+    "swapped pages": filled(0, 1) + """
         p0 pageout 0+1
         p0 mremap 0+1 -> 8+1 maymove fixed
         see p0 8: swap
@@ -379,7 +111,7 @@ MREMAP = {
 """mremap, with pages 0 to 7 mapped: mm/mremap.c."""
 
 COW = {
-    "fork": _filled(0, 1) + """
+    "fork": filled(0, 1) + """
         see p0 0: anon exclusive mapcount 1 frame A
         p0 fork -> p1
         see p0 0: anon shared mapcount 2 frame A
@@ -388,14 +120,14 @@ COW = {
         p0 write 0 = 8
         see p0 0: anon exclusive mapcount 1 frame A value 8
     """,
-    "the parent writes first": _filled(0, 1) + """
+    "the parent writes first": filled(0, 1) + """
         see p0 0: anon frame A
         p0 fork -> p1
         p0 write 0 = 8
         see p0 0: anon exclusive frame B value 8
         see p1 0: anon shared mapcount 1 frame A value 1
     """,
-    "the child ended, a grandchild lives": _filled(0, 1) + """
+    "the child ended, a grandchild lives": filled(0, 1) + """
         p0 fork -> p1
         p1 fork -> p2
         see p0 0: anon mapcount 3 frame A
@@ -405,7 +137,7 @@ COW = {
         see p0 0: anon exclusive mapcount 1 frame B
         see p2 0: anon value 1 mapcount 1 frame A
     """,
-    "mprotect of a shared page and back": _filled(0, 1) + """
+    "mprotect of a shared page and back": filled(0, 1) + """
         p0 fork -> p1
         p0 mprotect 0+1 r
         p0 mprotect 0+1 rw
@@ -424,7 +156,7 @@ COW = {
         p0 mprotect 0+8 r
         vmas p0: 0-8:r
     """,
-    "no access is still present": _filled(0, 1) + """
+    "no access is still present": filled(0, 1) + """
         p0 mprotect 0+1 none
         see p0 0: anon exclusive
         p0 read 0 => EFAULT
@@ -448,7 +180,7 @@ COW = {
         see p0 0: file value 5 frame A
     """,
     "the zero page": "p0 read 0\n see p0 0: zero\n p0 write 0 = 1\n see p0 0: anon exclusive",
-    "MADV_DONTNEED": _filled(0, 2) + """
+    "MADV_DONTNEED": filled(0, 2) + """
         p0 dontneed 0+1
         see p0 0: none
         p0 read 0
@@ -462,7 +194,7 @@ COW = {
         p0 read 0
         see p0 0: file value 0
     """,
-    "MADV_POPULATE_WRITE dirties what MADV_FREE has cleaned": _filled(0, 1) + """
+    "MADV_POPULATE_WRITE dirties what MADV_FREE has cleaned": filled(0, 1) + """
         p0 mmap 8+1 rw anon
         p0 register 8+1 missing
         p0 free 0+1
@@ -471,7 +203,7 @@ COW = {
         p0 pageout 8+1
         see p0 8: anon value 1
     """,
-    "what is written after MADV_FREE is kept, and swapped out the second time": _filled(0, 1) + """
+    "what is written after MADV_FREE is kept, and swapped out the second time": filled(0, 1) + """
         p0 free 0+1
         p0 write 0 = 5
         p0 pageout 0+1
@@ -479,7 +211,7 @@ COW = {
         p0 pageout 0+1
         see p0 0: swap
     """,
-    "what MADV_FREE has cleaned is thrown away": _filled(0, 1) + """
+    "what MADV_FREE has cleaned is thrown away": filled(0, 1) + """
         p0 free 0+1
         p0 pageout 0+1
         see p0 0: none
