@@ -15,6 +15,7 @@ from model.lang.errors import ModelError
 from model.patches import PATCHES
 from model.reference.kernel import Behaviour
 
+from .conform.question import Question, ask, check_question, touched
 from .decide import Play
 from .drift import drift as drift_of
 from .engine.memory import memory_limit
@@ -25,6 +26,7 @@ from .example import as_promela, example_named
 from .necessity import Asked, Need, chosen_steps, ledger
 from .ordering import Reader, default_casts
 from .render import catalogue
+from .render.conformtext import conform_json, conform_lines
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
 from .render.orderingtext import ordering_lines
@@ -311,6 +313,37 @@ def step(file: str, steps: bool, variant: str, no_swap: bool, form: str) -> None
     sys.exit(code)
 
 
+@click.command()
+@click.option("--programs", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+@click.option("--steps", type=click.IntRange(1, 1000), default=30, show_default=True,
+              help="Operations in a program.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31), default=1, show_default=True)
+@click.option("--without", multiple=True, metavar="OPERATION",
+              help="Leave an operation out of programs, as fork; may be given again.")  # fmt: skip
+@click.option("--swap", is_flag=True, help="Borrow a swap file, so that pages are swapped out.")
+@click.option("--hugetlb", is_flag=True, help="Borrow huge pages, to see PMD tables shared.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def conform(
+    programs: int, steps: int, seed: int, without: tuple[str, ...], swap: bool, hugetlb: bool,
+    jobs: int, form: str,
+) -> None:  # fmt: skip
+    """The reference MM against the kernel that runs here: random programs, step by step.
+
+    Says first what it will touch.  An interrupt prints what is known so far.
+    """
+    question = Question(programs, steps, seed, without, swap, hugetlb, jobs)
+    check_question(question)
+    say(touched(question), err=True)
+    with Watcher("programs", "operations") as watch:
+        answer = ask(question, watch=watch)
+    if form == "json":
+        click.echo(conform_json(answer))
+    else:
+        say(conform_lines(answer))
+    sys.exit(answer.exit_code)
+
+
 SUBCOMMANDS = (
-    list_, show, explain, replay, necessity, ordering, locks, prove, export, drift, step,
+    list_, show, explain, replay, necessity, ordering, locks, prove, export, drift, step, conform,
 )  # fmt: skip

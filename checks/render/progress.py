@@ -15,7 +15,8 @@ from ..report import Report
 class Watcher:
     """Shows how far it is; silent where standard error is no terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, items: str = "casts", counted: str = "states") -> None:
+        self._items, self._counted = items, counted
         self._console = Console(stderr=True)
         self._began = time.monotonic()
         self._bar: Progress | None = None
@@ -31,12 +32,12 @@ class Watcher:
         self._told = now
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("casts"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[states]:,} states"), TimeElapsedColumn(),
+                TextColumn(self._items), BarColumn(), MofNCompleteColumn(),
+                TextColumn(f"{{task.fields[states]:,}} {self._counted}"), TimeElapsedColumn(),
                 console=self._console, transient=True,
             )  # fmt: skip
             self._bar.start()
-            self._bar.add_task("casts", total=every, states=states)
+            self._bar.add_task(self._items, total=every, states=states)
         self._bar.update(self._bar.task_ids[0], completed=done, states=states)
 
     def __exit__(

@@ -180,6 +180,11 @@ def folio_mark_lazyfree(folio: Folio) -> None:
     folio.lazyfree = True
 
 
+@step("include/linux/page-flags.h:folio_set_swapbacked", "7.3.4", order="relaxed")
+def folio_set_swapbacked(folio: Folio) -> None:
+    folio.lazyfree = False
+
+
 @step("mm/page-writeback.c:folio_mark_dirty", "7.3.4", order="relaxed")
 def folio_mark_dirty(folio: Folio) -> None:
     folio.dirty = True

@@ -25,6 +25,7 @@ from .folio import (
     folio_ref_freeze,
     folio_ref_unfreeze,
     folio_remove_rmap_pte,
+    folio_set_swapbacked,
     folio_test_dirty,
     folio_test_large,
     folio_test_lazyfree,
@@ -83,6 +84,7 @@ def ttu_anon_lazyfree(folio: Folio) -> bool:
     map_count = folio_mapcount(folio)
     smp_rmb()
     if folio_test_dirty(folio):
+        folio_set_swapbacked(folio)
         return False
     return ref_count == map_count + 1
 

@@ -15,7 +15,7 @@ from model.kernel.objects import Folio
 from model.kernel.pgtable import NONE, pte_alloc, pte_offset_map_lock, pte_unmap_unlock, set_pte_at
 from model.kernel.reclaim import shrink_folio_list
 
-from .faults import GUARD, entry, fault_error, handle_mm_fault
+from .faults import GUARD, entry, fault_error, handle_mm_fault, touch
 from .maps import zap_range
 from .program import Refused
 from .space import Area, Space
@@ -110,6 +110,8 @@ def populate(space: Space, page: int, length: int, write: bool) -> int:
             err = fault_error(fault)
             if err:
                 return err
+        if write:
+            touch(entry(space, at))
     return 0
 
 

@@ -19,6 +19,7 @@ from model.kernel.errno import (
     VM_FAULT_SIGSEGV,
 )
 from model.kernel.fault import swap_fault, write_fault
+from model.kernel.folio import folio_mark_dirty
 from model.kernel.gup import gup_fast_pte_range
 from model.kernel.objects import Folio, Mapping
 from model.kernel.pgtable import NONE
@@ -168,10 +169,19 @@ def populate(space: Space, area: Area, page: int, write: bool) -> int:
     while True:
         val = entry(space, page)
         if val.kind == PteKind.PRESENT and not val.protnone and (val.write or not write):
+            if write:
+                touch(val)
             return 0
         err = fault_error(handle_mm_fault(space, area, page, write))
         if err:
             return err
+
+
+def touch(val: PteVal) -> None:
+    """FOLL_TOUCH: what is populated for writing is dirty (mm/gup.c:follow_page_pte)."""
+    if not val.dirty and val.frame is not None:
+        folio: Folio = val.frame.folio
+        folio_mark_dirty(folio)
 
 
 def fault_error(fault: int) -> int:

@@ -23,6 +23,7 @@ from model.kernel.zap import zap_pte
 from model.lang.runtime import check
 
 from .faults import GUARD, entry, populate
+from .program import Refused
 from .space import Area, Flags, Space
 
 # -- page tables of a range ------------------------------------------------------------------------
@@ -215,6 +216,9 @@ def mremap(
             return -EINVAL
         if fixed and page < target + new and target < page + old:
             return -EINVAL
+    if dontunmap and any(a.flags.locked for a in space.within(page, page + old)):
+        # VM_LOCKED goes from the whole VMA, PG_mlocked stays in what was not moved.
+        raise Refused("the reference MM does not know which folios of an unlocked VMA stay mlocked")
     if fixed and old == new and many:
         return _remap_move(space, page, old, target, dontunmap)
     area = space.find(page)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which program is number `n` of a seed: that depends on the two and on what can be done.
+
+Programs lean towards one of a few themes, so that what needs several operations of a kind to show
+comes up.  Every other one has a PMD boundary in the middle of its arena.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from model.reference.generate import WEIGHTS, Generator
+from model.reference.observation import Capability
+from model.reference.program import Arena, Program
+
+PAGES = 16
+
+THEMES: Sequence[Mapping[str, int]] = (
+    {},
+    {"move": 3, "copy": 2, "register": 2},
+    {"fork": 4, "exit": 3, "pin": 2},
+    {"mprotect": 3, "mremap": 4, "mmap": 2, "munmap": 2},
+    {"wp": 4, "zeropage": 3, "poison": 3, "guard": 3, "pageout": 2, "register": 2},
+)
+"""Factors on how often an operation is tried."""
+
+
+def random_program(
+    seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
+) -> Program:
+    """`steps` operations, none of those in `without`."""
+    theme = THEMES[number % len(THEMES)]
+    weights = {n: w * theme.get(n, 1) for n, w in WEIGHTS.items() if n not in without}
+    arena = Arena(PAGES, PAGES // 2 if number % 2 else 0)
+    generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
+                          weights=weights)  # fmt: skip
+    return Program(generator.program(steps).ops[:steps], arena)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What only an explicit option takes from the system, and gives back whatever happens: a little
+swap, and a few huge pages.
+
+Two runs at once do not mix: the one that comes second is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .calls import PAGE
+
+SWAP_BYTES = 64 << 20
+HUGE_PAGES = 16
+_POOL = Path("/proc/sys/vm/nr_hugepages")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NotGrantedError(Exception):
+    """The system does not give it; says why."""
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def given_back() -> Iterator[None]:
+    """Whoever asks this process to end meanwhile (SIGTERM, SIGHUP) interrupts it instead, so that
+    what was borrowed is given back."""
+    kept = {n: signal.signal(n, _stop) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, before in kept.items():
+            signal.signal(number, before)
+
+
+def swap_header(size: int) -> bytes:
+    """The first page of a swap area of so many bytes: union swap_header in include/linux/swap.h."""
+    page = bytearray(PAGE)
+    page[1024:1028] = (1).to_bytes(4, "little")  # its version
+    page[1028:1032] = (size // PAGE - 1).to_bytes(4, "little")  # its last page
+    page[-10:] = b"SWAPSPACE2"
+    return bytes(page)
+
+
+@contextlib.contextmanager
+def some_swap(directory: str | None = None) -> Iterator[Path]:
+    """A swap file, in use while the context lasts.  NotGrantedError if it cannot be had."""
+    descriptor, name = tempfile.mkstemp(prefix="conform-swap-", dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(swap_header(SWAP_BYTES))
+            for _ in range(SWAP_BYTES // PAGE - 1):  # a file with holes is refused
+                file.write(bytes(PAGE))
+            file.flush()
+            os.fsync(file.fileno())
+        if _libc.swapon(name.encode(), 0):
+            why = os.strerror(ctypes.get_errno())
+            raise NotGrantedError(f"no swap: swapon of a file in {Path(name).parent}: {why}")
+        try:
+            yield Path(name)
+        finally:
+            _libc.swapoff(name.encode())
+    finally:
+        os.unlink(name)
+
+
+@contextlib.contextmanager
+def huge_pages(wanted: int = HUGE_PAGES) -> Iterator[int]:
+    """So many free huge pages of the usual size more than there were.  NotGrantedError if not."""
+    try:
+        lock = os.open(_POOL, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotGrantedError(f"no huge pages: {_POOL}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NotGrantedError("no huge pages: another run has reserved some") from None
+        before = int(_POOL.read_text())
+        try:
+            _POOL.write_text(f"{before + wanted}\n")
+            got = int(_POOL.read_text()) - before
+            if got < wanted:
+                raise NotGrantedError(f"no huge pages: {got} of {wanted} could be reserved")
+            yield got
+        finally:
+            _POOL.write_text(f"{before}\n")
+    finally:
+        os.close(lock)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The running kernel as a Machine: programs become system calls, /proc shows the outcome."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from model.reference.generate import NEEDS
+from model.reference.observation import Capability, Kind, Observation, Page, VmaView
+from model.reference.program import Arena, Op, Refused, Result
+
+from . import abi, calls
+from .actor import Actor, base_of
+from .calls import PAGE
+from .family import Family
+from .observe import Entry, Frames, Pages, decode
+
+_PROTECTIONS = {0: "none", abi.PROT_READ: "r", abi.PROT_READ | abi.PROT_WRITE: "rw"}
+
+
+class Kernel:
+    """One process, which plays p0 and forks the others, for one program after another.
+
+    Made in a process that is there for nothing else, whose memory it changes: the arena has a
+    fixed address, and the process and its children stay on one CPU: a page that another CPU has
+    not yet put on the lists of reclaim (its folio batch) has one reference more, and is neither
+    reused after a fork nor paged out.
+    """
+
+    name = "kernel"
+
+    def __init__(self, can: Collection[Capability], cpu: int = 0) -> None:
+        self.can = frozenset(can)
+        _stay_on_one_cpu(cpu)
+        calls.prctl(abi.PR_SET_THP_DISABLE, 1)
+        self._actor = Actor()
+        self._family = Family(self._actor)
+        self._frames = _frames()
+        self.begin(Arena())
+
+    def begin(self, arena: Arena) -> None:
+        """A fresh arena, one process."""
+        self._family.end_children()
+        self._actor.begin(arena)
+        self._arena, self._base = arena, base_of(arena)
+
+    def run(self, op: Op) -> Result:
+        for need in NEEDS.get(op.name, ()):
+            if need not in self.can:
+                raise Refused(f"{op.name} needs {need.value}")
+        return self._family.run(op)
+
+    def observe(self) -> Observation:
+        living = self._family.living()
+        vmas = {p: self._vmas(self._family.pages(p)) for p in living}
+        return Observation({p: self._pages(p, vmas[p]) for p in living}, vmas)
+
+    def close(self) -> None:
+        """End the children and empty the arena.  Files stay open: `begin` may follow."""
+        self._family.end_children()
+        self._actor.give_back()
+
+    def _vmas(self, pages: Pages) -> tuple[VmaView, ...]:
+        base, count = self._base, self._arena.pages
+        found = []
+        for vma in pages.vmas(base, base + count * PAGE):
+            start, end = (vma.start - base) // PAGE, (vma.end - base) // PAGE
+            found.append(VmaView(max(start, 0), min(end, count), _PROTECTIONS[vma.prot]))
+        return tuple(found)
+
+    def _pages(self, process: int, vmas: tuple[VmaView, ...]) -> tuple[Page | None, ...]:
+        found: list[Page | None] = [None] * self._arena.pages
+        present = {}
+        pages = self._family.pages(process)
+        for vma in vmas:
+            words = pages.words(self._base + vma.start * PAGE, vma.end - vma.start)
+            for number, word in enumerate(words, vma.start):
+                found[number] = _EMPTY
+                if word:
+                    entry = decode(word)
+                    if entry.present:
+                        present[number] = entry
+                    else:
+                        found[number] = Page(_kind_of_absent(entry), uffd_wp=entry.uffd_wp)
+        values = self._family.peek(process, list(present)) if present else []
+        for (number, entry), value in zip(present.items(), values, strict=True):
+            found[number] = self._present(entry, value)
+        return tuple(found)
+
+    def _present(self, entry: Entry, value: int | None) -> Page:
+        kind = Kind.FILE if entry.file else Kind.ANON
+        if self._frames is None or not entry.frame:
+            return Page(kind, uffd_wp=entry.uffd_wp, value=value)
+        frame = self._frames.read(entry.frame)
+        if frame.zero:
+            return Page(Kind.ZERO, uffd_wp=entry.uffd_wp, value=value)
+        return Page(
+            kind, entry.frame, frame.mapcount, frame.exclusive if kind is Kind.ANON else None,
+            entry.uffd_wp, value,
+        )  # fmt: skip
+
+
+_EMPTY = Page(uffd_wp=False)
+
+
+def _kind_of_absent(entry: Entry) -> Kind:
+    if entry.guard:
+        return Kind.GUARD
+    if entry.marker:
+        return Kind.MARKER
+    return Kind.SWAP if entry.swap else Kind.NONE
+
+
+def _frames() -> Frames | None:
+    """None for who is not root."""
+    try:
+        return Frames()
+    except OSError:
+        return None
+
+
+def _stay_on_one_cpu(number: int) -> None:
+    """Bind this process to one of the CPUs that it may use."""
+    allowed = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {allowed[number % len(allowed)]})

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `conform` is asked, and its answer: probe, borrow what was granted, compare, give back."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from model.lang.errors import ModelError
+from model.reference.check import broken
+from model.reference.kernel import Behaviour
+from model.reference.machine import Reference
+from model.reference.observation import Capability
+from model.reference.program import SHAPES, Arena, Program
+
+from .generate import PAGES, random_program
+from .kernel.actor import AWAY
+from .kernel.grants import (
+    HUGE_PAGES,
+    SWAP_BYTES,
+    NotGrantedError,
+    given_back,
+    huge_pages,
+    some_swap,
+)
+from .kernel.hugetlb import NoHugePagesError, Sharing, pmd_sharing
+from .kernel.probes import Probed, behaviour_of, probe_kernel
+from .run import Asked, Report, Watch, conform
+
+WIDTH = 100
+
+Make = Callable[[Arena, Behaviour], Reference]
+"""Makes a fresh reference MM for a kernel that behaves so."""
+
+
+@dataclass(frozen=True)
+class Question:
+    programs: int
+    steps: int
+    seed: int
+    without: tuple[str, ...] = ()
+    swap: bool = False
+    """Borrow a swap file."""
+    hugetlb: bool = False
+    """Borrow huge pages, and try whether two processes share PMD tables."""
+    jobs: int = 0
+
+
+def check_question(question: Question) -> None:
+    """ModelError where there is nothing to run it on, or for what is no operation."""
+    if sys.platform != "linux" or sys.maxsize < 2**32 or sys.byteorder != "little":
+        raise ModelError("conform", why="it runs on 64-bit little-endian Linux alone")
+    for name in question.without:
+        if name not in SHAPES:
+            raise ModelError(
+                f"--without {name}", why="there is no such operation",
+                instead=f"known: {', '.join(SHAPES)}",
+            )  # fmt: skip
+
+
+@dataclass
+class Answer:
+    question: Question
+    kernel: str
+    """Release and architecture, for the reader: nothing is concluded from them."""
+    probed: tuple[Probed, ...] = ()
+    report: Report | None = None
+    """None where the basic set is missing."""
+    unseen: tuple[Capability, ...] = ()
+    """What the kernel can and the reference cannot."""
+    sharing: list[Sharing] = field(default_factory=list)
+    not_granted: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[Probed]:
+        """What is missing of the basic set."""
+        return [p for p in self.probed if p.basic and p.why]
+
+    @property
+    def exit_code(self) -> int:
+        """1 a difference, 3 something that was asked for is not known, 0 agreement."""
+        report = self.report
+        if report is not None and report.differing():
+            return 1
+        if any(not s.as_observed for s in self.sharing):
+            return 1
+        if report is None or report.interrupted or report.lost or self.not_granted:
+            return 3
+        return 3 if report.differing(steady=False) or not report.steps else 0
+
+
+def touched(question: Question) -> list[str]:
+    """What a run will touch, for the user to read before it does."""
+    borrows = ", but for:" if question.swap or question.hugetlb else "."
+    lines = textwrap.wrap(
+        f"conform runs {question.programs} random programs of system calls on the kernel of this"
+        f" machine, in child processes of its own: memory calls on {PAGES} pages at {AWAY:#x} of"
+        " those children, fork, userfaultfd, io_uring buffers.  It reads /proc/PID/pagemap and maps"
+        " of its children, /proc/kpageflags and /proc/kpagecount.  It changes no setting of the"
+        f" system{borrows}",
+        WIDTH,
+    )
+    if question.swap:
+        lines.append(f"  --swap     a swap file of {SWAP_BYTES >> 20} MiB is in use until it ends")
+    if question.hugetlb:
+        lines.append(f"  --hugetlb  {HUGE_PAGES} huge pages are reserved and given back")
+    return lines
+
+
+def ask(question: Question, make: Make = Reference, watch: Watch | None = None) -> Answer:
+    """Probe the kernel, and compare as far as it goes.  An interrupt ends it with what is known."""
+    answer = Answer(question, f"Linux {platform.release()} {platform.machine()}")
+    with _granted(answer):
+        answer.probed = probe_kernel()
+        if answer.missing:
+            return answer
+        behaviour = behaviour_of(answer.probed)
+        can = {p.capability for p in answer.probed if p.capability and not p.why}
+        reference = make(Arena(), behaviour).can
+        answer.unseen = tuple(c for c in Capability if c in can and c not in reference)
+        can &= reference
+
+        def program(number: int) -> Program:
+            return random_program(question.seed, number, question.steps, can, question.without)
+
+        def fresh(arena: Arena) -> Reference:
+            return make(arena, behaviour)
+
+        asked = Asked(program, fresh, question.programs, can, broken, question.jobs)
+        answer.report = conform(asked, watch)
+    return answer
+
+
+@contextlib.contextmanager
+def _granted(answer: Answer) -> Iterator[None]:
+    """With what was granted; what could not be had is noted."""
+    with contextlib.ExitStack() as stack:
+        if answer.question.swap or answer.question.hugetlb:
+            stack.enter_context(given_back())
+        if answer.question.swap:
+            try:
+                stack.enter_context(some_swap())
+            except (NotGrantedError, OSError) as error:
+                answer.not_granted.append(str(error))
+        if answer.question.hugetlb:
+            try:
+                with huge_pages():
+                    answer.sharing = [pmd_sharing(0), pmd_sharing(1)]
+            except (NotGrantedError, NoHugePagesError, OSError) as error:
+                answer.not_granted.append(str(error))
+        yield

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Deliberate errors of the reference MM that a running kernel has to contradict.
+
+Those of tests/model/reference/mutants.py that a program can see, and some of what stands around
+the routines: checks of system calls, partial results, VMAs, and what is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest import mock
+
+from model.kernel.errno import EAGAIN
+from model.lang.declare import ModelFunction
+from model.reference import advice, machine, maps, space, uffd
+from model.reference.kernel import Behaviour
+from model.reference.machine import Reference
+from model.reference.observation import Capability, Kind, Page
+from model.reference.program import Arena
+from tests.model.reference.mutants import MUTANTS
+
+Patch = tuple[Any, str, Any]
+"""An object, the name of something in it, and what takes its place."""
+
+
+@dataclass(frozen=True)
+class KernelMutant:
+    name: str
+    swaps: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
+    patches: tuple[Patch, ...] = ()
+    needs: frozenset[Capability] = frozenset()
+    """What a kernel must be able to do for it to be seen."""
+
+    def make(self, arena: Arena, behaviour: Behaviour) -> Reference:
+        """A fresh reference MM with the error; only while it is `applied`."""
+        return Reference(arena, behaviour, self.swaps)
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for owner, name, instead in self.patches:
+                stack.enter_context(mock.patch.object(owner, name, instead))
+            yield
+
+
+_MOVE = frozenset({Capability.UFFD, Capability.MOVE})
+_OF_MODELS: Mapping[str, frozenset[Capability]] = {
+    "exclusive is map count 1": _MOVE,
+    "the move keeps uffd-wp": _MOVE,
+    "no range flush": _MOVE,
+    "no flush after a gather": frozenset(),
+    "no flush after fork": frozenset(),
+    "pins are not looked at": _MOVE | {Capability.PIN},
+    "everything counts as pinned": _MOVE,
+    "fork leaves the parent writable": frozenset(),
+    "fork gives the child writable entries": frozenset(),
+    "fork leaves pages exclusive": frozenset({Capability.SEES_EXCLUSIVE}),
+    "fork leaves swap entries exclusive": frozenset({Capability.SWAP}),
+    "any page is reused": frozenset(),
+    "no page is reused": frozenset({Capability.SEES_FRAMES}),
+    "reuse does not make exclusive": frozenset({Capability.SEES_EXCLUSIVE}),
+    "a copy copies nothing": frozenset(),
+    "mprotect does not unshare": frozenset(),
+    "mprotect upgrades any page": frozenset(),
+    "mremap keeps uffd-wp": frozenset({Capability.UFFD, Capability.SEES_UFFD_WP}),
+}
+"""Mutants of the routines that a program can see, and what that takes."""
+
+
+def _move_with(change: Callable[[bool], bool]) -> Patch:
+    true = uffd.Move.__call__
+
+    def call(self: uffd.Move, where: Any, page: int, length: int, target: int, holes: bool) -> Any:
+        return true(self, where, page, length, target, change(holes))
+
+    return uffd.Move, "__call__", call
+
+
+def _one_page_short() -> Patch:
+    true = uffd.Move.__call__
+
+    def call(self: uffd.Move, *arguments: Any) -> uffd.Answer:
+        error, left = true(self, *arguments)
+        return error, left - 1 if error == -EAGAIN and left is not None else left
+
+    return uffd.Move, "__call__", call
+
+
+def _move_vma_with(dontunmap: bool) -> Patch:
+    anyhow: Callable[..., int] = maps._move_vma
+
+    def move_vma(*arguments: Any) -> int:
+        return anyhow(*arguments[:-1], dontunmap)
+
+    return maps, "_move_vma", move_vma
+
+
+def _zero_page_is_anonymous() -> Patch:
+    true = machine._view
+
+    def view(val: Any) -> Page:
+        page = true(val)
+        return replace(page, kind=Kind.ANON) if page.kind is Kind.ZERO else page
+
+    return machine, "_view", view
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+KERNEL_MUTANTS = (
+    *(KernelMutant(m.name, m.swaps, needs=_OF_MODELS[m.name])
+      for m in MUTANTS if m.name in _OF_MODELS),
+    KernelMutant("the move forgets ALLOW_SRC_HOLES", patches=(_move_with(lambda _: False),),
+                 needs=_MOVE),
+    KernelMutant("the move always allows holes", patches=(_move_with(lambda _: True),),
+                 needs=_MOVE),
+    KernelMutant("a partial move says one page less", patches=(_one_page_short(),), needs=_MOVE),
+    KernelMutant("mremap keeps the old mapping", patches=(_move_vma_with(True),)),
+    KernelMutant("DONTUNMAP unmaps", patches=(_move_vma_with(False),)),
+    KernelMutant("MADV_DONTNEED keeps the data", patches=((advice, "zap_range", _nothing),)),
+    KernelMutant("VMAs never merge", patches=((space, "_mergeable", _nothing),),
+                 needs=frozenset({Capability.SEES_VMAS})),
+    KernelMutant("the zero page is anonymous", patches=(_zero_page_is_anonymous(),),
+                 needs=frozenset({Capability.SEES_ZERO})),
+)  # fmt: skip

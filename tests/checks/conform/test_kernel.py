@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The running kernel: what it can, and whether it does what Linux 6.18 was seen to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from checks.conform.kernel.bounded import run_bounded
+from checks.conform.kernel.grants import huge_pages
+from checks.conform.kernel.hugetlb import pmd_sharing
+from checks.conform.kernel.machine import Kernel
+from checks.conform.kernel.probes import Probed
+from checks.conform.script import script
+from model.reference.observation import Capability
+
+from .conftest import BORROWS, WANTED
+from .facts import FACTS, Fact
+
+pytestmark = pytest.mark.skipif(not WANTED, reason="CHECK_INVARIANTS_KERNEL is not set")
+
+
+def _run(text: str) -> str:
+    def work() -> Iterator[str]:
+        asked = script(text)
+        kernel = Kernel(frozenset(Capability))
+        kernel.begin(asked.program.arena)
+        yield asked.run(kernel)
+
+    found, ended = run_bounded(work, 30)
+    return found[0] if found else str(ended)
+
+
+def test_the_basic_set_is_there(probed: tuple[Probed, ...]) -> None:
+    """Without it all of this would be skipped, and nobody would notice."""
+    assert [p for p in probed if p.basic and p.why] == []
+    print(*(f"{p.name}: {p.why}" for p in probed if p.why), sep="\n")  # noqa: T201 - with -rA
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda f: f.name)
+def test_a_fact(fact: Fact, probed: tuple[Probed, ...]) -> None:
+    for probe in probed:
+        if probe.capability in fact.needs and probe.why:
+            pytest.skip(f"{probe.name}: {probe.why}")
+    assert _run(fact.text) == ""
+
+
+def test_a_wrong_fact_fails() -> None:
+    right = next(f for f in FACTS if f.name == "MOVE: 1 page")
+    wrong = replace(right, text=right.text.replace("OK (4096)", "OK (8192)"))
+    assert _run(wrong.text) == "'p0 move 0+1 -> 8': the field is 4096, not 8192"
+
+
+@pytest.mark.skipif(not BORROWS, reason="huge pages may not be reserved")
+def test_two_processes_share_a_pmd_table() -> None:
+    with huge_pages():
+        shared, apart = pmd_sharing(0), pmd_sharing(1)
+    assert shared.as_observed, shared
+    assert apart.as_observed, apart
+    assert not replace(apart, shift=0).as_observed
