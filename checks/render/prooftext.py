@@ -20,7 +20,9 @@ def proof_lines(proof: Proof, *, times: bool) -> list[str]:
     core = proof.core
     lines: list[str] = []
     for theorem in core.theorems:
-        lines += _wrapped(f"{proof.verdict:<11}", f"{theorem.name}, for any number of objects")
+        core_any = "core any-N: " if proof.verdict == "PROVED" else ""
+        number = f"any number of each {', '.join(core.sorts)}"
+        lines += _wrapped(f"{proof.verdict:<11}", f"{core_any}{theorem.name}, {number}")
         lines += _wrapped("", theorem.says)
     title = re.split(r"[.](\s|$)", core.doc)[0]
     lines += _wrapped("core       ", f"{core.name}: {title}.")

@@ -21,10 +21,13 @@ from dataclasses import dataclass, replace
 from .core import Action, Clause, Core, View
 from .instance import Frozen, Instance, Value
 from .logic import Concrete, Logic, Term
-from .prove import Prover, Result, Snapshot, UndecidedError
+from .prove import EFFORT, Prover, Result, Snapshot, UndecidedError
 
 FORMS = (((1, 2, 3), False), ((1, 2, 3), True), ((4,), False))
 """How many parts of a diagram a clause may have, and whether some object makes an exception."""
+
+_GUESS = EFFORT // 10
+"""The same for a clause that is only tried."""
 
 FIRST, NEAR = 3, 250
 """The samples: from so many first states of a size the nearest states."""
@@ -187,12 +190,12 @@ class _Inference:
             why = f"Z3 does not know: {error}"
         return Inferred(tuple(self._clauses), time.monotonic() - self._began, why)
 
-    def _prover(self, seconds: float = 1) -> Prover:
-        return Prover(self._core, seconds=seconds, without=self._without, more=self._clauses)
+    def _prover(self, effort: int = _GUESS) -> Prover:
+        return Prover(self._core, effort=effort, without=self._without, more=self._clauses)
 
     def _failed(self) -> Snapshot | None:
         """A state in which an obligation fails; None if all are proved."""
-        for proved in self._prover(10).run():
+        for proved in self._prover(EFFORT).run():
             self._on_time()
             if proved.result is Result.UNKNOWN:
                 raise UndecidedError(proved.why)

@@ -20,6 +20,10 @@ from .core import Action, Clause, Core, View
 from .instance import Frozen, Instance, Value
 from .logic import Symbolic, Term
 
+EFFORT = 20_000_000
+"""How much Z3 does for an obligation at most, in its own units, which unlike seconds are the same
+on every machine; about ten seconds."""
+
 LARGEST = 4
 """Objects of a sort in a counterexample, at most, before any number is allowed."""
 
@@ -72,10 +76,10 @@ class Prover:
     """Discharges the obligations of a core; `without` leaves clauses out, `more` are added."""
 
     def __init__(
-        self, core: Core, *, seconds: float = 10, without: Sequence[str] = (),
+        self, core: Core, *, effort: int = EFFORT, without: Sequence[str] = (),
         more: Sequence[Clause] = (),
     ) -> None:  # fmt: skip
-        self.core, self._seconds = core, seconds
+        self.core, self._effort = core, effort
         self._g = Symbolic(core.sorts, core.enums)
         self._functions = {
             name: z3.Function(
@@ -140,7 +144,7 @@ class Prover:
 
     def _solver(self, assumed: Sequence[Term]) -> z3.Solver:
         solver = z3.Solver()
-        solver.set("timeout", int(self._seconds * 1000))
+        solver.set("rlimit", self._effort)
         axioms = (c.holds(self._g, self._before) for c in self.core.axioms)
         solver.add(*self._g.distinct, *axioms, *assumed)
         return solver

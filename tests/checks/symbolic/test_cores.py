@@ -8,7 +8,7 @@ import pytest
 from checks.symbolic.core import Core
 from checks.symbolic.cores import flush, order, rmap, shoot
 from checks.symbolic.infer import infer
-from checks.symbolic.prove import Prover, Result, snapshot_lines
+from checks.symbolic.prove import EFFORT, Prover, Result, snapshot_lines
 
 CORES = {c.name: c for c in (shoot.core(), flush.core(), order.core(), rmap.core())}
 
@@ -16,7 +16,7 @@ CORES = {c.name: c for c in (shoot.core(), flush.core(), order.core(), rmap.core
 def results(core: Core, *, without: str = "") -> dict[Result, set[tuple[str, str]]]:
     """The obligations by what became of them."""
     found: dict[Result, set[tuple[str, str]]] = {result: set() for result in Result}
-    for o in Prover(core, seconds=2, without=[without] if without else []).run():
+    for o in Prover(core, effort=EFFORT // 5, without=[without] if without else []).run():
         found[o.result].add((o.obligation.what, o.obligation.clause))
     return found
 
