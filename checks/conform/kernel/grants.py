@@ -13,7 +13,7 @@ import fcntl
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .calls import PAGE
@@ -45,6 +45,32 @@ def given_back() -> Iterator[None]:
             signal.signal(number, before)
 
 
+@contextlib.contextmanager
+def _undone(undo: Callable[[], object]) -> Iterator[None]:
+    """`undo` is done at the end by a process of its own, which outlives this one if that is
+    killed, and notices."""
+    waits, tells = os.pipe()
+    guard = os.fork()
+    if guard == 0:
+        try:
+            os.setsid()  # what is sent to the group is not for it
+            os.close(tells)
+            os.read(waits, 1)
+            undo()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(waits)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(tells, b".")
+        os.close(tells)
+        if os.waitpid(guard, 0)[1]:  # it was killed itself
+            undo()
+
+
 def swap_header(size: int) -> bytes:
     """The first page of a swap area of so many bytes: union swap_header in include/linux/swap.h."""
     page = bytearray(PAGE)
@@ -52,6 +78,11 @@ def swap_header(size: int) -> bytes:
     page[1028:1032] = (size // PAGE - 1).to_bytes(4, "little")  # its last page
     page[-10:] = b"SWAPSPACE2"
     return bytes(page)
+
+
+def _swap_off(name: str) -> None:
+    _libc.swapoff(name.encode())
+    os.unlink(name)
 
 
 @contextlib.contextmanager
@@ -68,12 +99,11 @@ def some_swap(directory: str | None = None) -> Iterator[Path]:
         if _libc.swapon(name.encode(), 0):
             why = os.strerror(ctypes.get_errno())
             raise NotGrantedError(f"no swap: swapon of a file in {Path(name).parent}: {why}")
-        try:
+        with _undone(lambda: _swap_off(name)):
             yield Path(name)
-        finally:
-            _libc.swapoff(name.encode())
     finally:
-        os.unlink(name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
 
 
 @contextlib.contextmanager
@@ -89,13 +119,11 @@ def huge_pages(wanted: int = HUGE_PAGES) -> Iterator[int]:
         except OSError:
             raise NotGrantedError("no huge pages: another run has reserved some") from None
         before = int(_POOL.read_text())
-        try:
+        with _undone(lambda: _POOL.write_text(f"{before}\n")):
             _POOL.write_text(f"{before + wanted}\n")
             got = int(_POOL.read_text()) - before
             if got < wanted:
                 raise NotGrantedError(f"no huge pages: {got} of {wanted} could be reserved")
             yield got
-        finally:
-            _POOL.write_text(f"{before}\n")
     finally:
         os.close(lock)

@@ -19,7 +19,7 @@ WANTED = os.environ.get("CHECK_INVARIANTS_KERNEL", "")
 BORROWS = WANTED == "borrow"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def probed() -> Iterator[tuple[Probed, ...]]:
     """What this kernel can do, with swap if it may be borrowed, which it then is."""
     if not WANTED:
