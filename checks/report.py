@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from invariants.registry import Invariant
@@ -145,13 +145,13 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
     plays = plays_of(question)
     verdicts = Verdicts(use=question.cache)
     judged = [i for i in question.chosen if i.kind != "text"]
+    orders = _orders(question, plays, verdicts)  # first: the threads that it makes are used again
     outcomes = play_all(
         plays if judged else [], judged, question.limits, jobs=question.jobs,
         engine=question.engine, watch=watch, verdicts=verdicts,
     )  # fmt: skip
-    reader = Reader(verdicts)
     columns = [
-        _column(question, side, arch, plays, outcomes, reader)
+        _column(question, side, arch, plays, outcomes, orders)
         for side in question.subject.sides
         for arch in question.archs
     ]
@@ -164,19 +164,33 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
 
 def _column(
     question: Question, side: Side, arch: str, plays: Sequence[Play], outcomes: Sequence[Outcome],
-    reader: Reader,
+    orders: Mapping[tuple[str, str], tuple[Cell, tuple[Answer, ...]]],
 ) -> Column:  # fmt: skip
     mine = [p for p in plays if p.role is side.role and p.arch == arch]
     here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
-    cells: list[Cell] = []
-    orders: tuple[Answer, ...] = ()
-    for invariant in question.chosen:
-        if invariant.kind == "text":
-            cell, orders = reader.cell(invariant, mine, question.limits.until)
-        else:
-            cell = verdict(invariant, here)
-        cells.append(cell)
-    return Column(side, arch, tuple(p.cast for p in mine), here, tuple(cells), orders)
+    order, answers = orders.get((side.label, arch), (None, ()))
+    cells = [
+        order if order is not None and order.invariant is i else verdict(i, here)
+        for i in question.chosen
+    ]
+    return Column(side, arch, tuple(p.cast for p in mine), here, tuple(cells), answers)
+
+
+def _orders(
+    question: Question, plays: Sequence[Play], verdicts: Verdicts
+) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
+    """Whether sequential consistency is enough, by side and architecture, if that is asked."""
+    reader = Reader(verdicts)
+    return {
+        (side.label, arch): reader.cell(
+            invariant,
+            [p for p in plays if p.role is side.role and p.arch == arch],
+            question.limits.until,
+        )
+        for invariant in question.chosen if invariant.kind == "text"
+        for side in question.subject.sides
+        for arch in question.archs
+    }  # fmt: skip
 
 
 def _traces(

@@ -70,6 +70,10 @@ class Role:
     source: str = ""
 
 
+_made: dict[Any, tuple[Thread, Variant]] = {}
+"""Threads that the front end has made, with their variants, so that these keep their identity."""
+
+
 class Stage:
     """One world on one architecture, with the invariants that are asked about.
 
@@ -119,11 +123,21 @@ class Stage:
         """A thread as the front end makes it, with invariants attached."""
         key = (call.thread.name, call.fn, call.args, self._made_for(call, role))
         if key not in self._raw:
-            ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
             with selected(self.arch):
-                (made,) = compose.threads(ctx, [call])
-                self._raw[key] = self._attacher.thread(made, call.thread)
+                self._raw[key] = self._attacher.thread(self._bare(call, role), call.thread)
         return self._raw[key]
+
+    def _bare(self, call: Invocation, role: Role) -> Thread:
+        """A thread as the front end makes it, once for all stages of one world: what is asked
+        about it does not matter."""
+        names = tuple(getattr(a, "name", a) for a in call.args)
+        whose = None if self._made_for(call, role) is None else id(role.variant), role.edits
+        key = (self.setting, self.arch, call.thread.name, call.fn, names, whose)
+        if key not in _made:
+            ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
+            (thread,) = compose.threads(ctx, [call])
+            _made[key] = thread, role.variant
+        return _made[key][0]
 
     def _thread(self, call: Invocation, role: Role) -> Thread:
         key = (call.thread.name, call.fn, call.args, self._made_for(call, role))

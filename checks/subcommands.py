@@ -13,9 +13,7 @@ from invariants import REGISTRY, find
 from model.examples.shoot import SHOOT
 from model.lang.errors import ModelError
 from model.patches import PATCHES
-from model.reference.kernel import Behaviour
 
-from .conform.question import Question, ask, check_question, touched
 from .decide import Play
 from .drift import drift as drift_of
 from .engine.memory import memory_limit
@@ -26,19 +24,15 @@ from .example import as_promela, example_named
 from .necessity import Asked, Need, chosen_steps, ledger
 from .ordering import Reader, default_casts
 from .render import catalogue
-from .render.conformtext import conform_json, conform_lines
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
 from .render.orderingtext import ordering_lines
 from .render.progress import Watcher
 from .render.steps import python_source, step_lines
-from .render.steptext import step_lines as operation_lines
-from .render.steptext import steps_json
 from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
 from .report import chosen_casts, known_archs, trace_of
 from .scenario import Setting, Stage
-from .stepping import read_program, stepped
 from .subject import Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
 
@@ -299,6 +293,11 @@ def step(file: str, steps: bool, variant: str, no_swap: bool, form: str) -> None
 
     FILE has one operation a line, like `p0 mmap 0+8 rw anon`; `-` is standard input.
     """
+    from model.reference.kernel import Behaviour  # the reference MM takes a while to load
+
+    from .render.steptext import step_lines, steps_json
+    from .stepping import read_program, stepped
+
     program = read_program(file)
     kernel = Behaviour(move=_stored("uffd_move_batching", variant).selected.role.variant.name,
                        swap=not no_swap)  # fmt: skip
@@ -306,7 +305,7 @@ def step(file: str, steps: bool, variant: str, no_swap: bool, form: str) -> None
     for number, each in enumerate(stepped(program, kernel)):
         done.append(each)
         if form == "text":
-            say([*([""] if number else []), *operation_lines(each, steps=steps)])
+            say([*([""] if number else []), *step_lines(each, steps=steps)])
     code = 1 if any(s.broken for s in done) else UNKNOWN if any(s.why for s in done) else 0
     if form == "json":
         click.echo(steps_json(program.arena, done, code))
@@ -332,6 +331,9 @@ def conform(
 
     Says first what it will touch.  An interrupt prints what is known so far.
     """
+    from .conform.question import Question, ask, check_question, touched  # as for `step`
+    from .render.conformtext import conform_json, conform_lines
+
     question = Question(programs, steps, seed, without, swap, hugetlb, jobs)
     check_question(question)
     say(touched(question), err=True)

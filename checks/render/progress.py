@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from ..report import Report
+
+if TYPE_CHECKING:  # it takes a while to load, and most runs end before it is needed
+    from rich.progress import Progress
 
 
 class Watcher:
@@ -17,7 +19,6 @@ class Watcher:
 
     def __init__(self, items: str = "casts", counted: str = "states") -> None:
         self._items, self._counted = items, counted
-        self._console = Console(stderr=True)
         self._began = time.monotonic()
         self._bar: Progress | None = None
         self._told = 0.0
@@ -27,15 +28,11 @@ class Watcher:
 
     def __call__(self, done: int, every: int, states: int) -> None:
         now = time.monotonic()
-        if not self._console.is_terminal or now - self._began < 1 or now - self._told < 0.1:
+        if not sys.stderr.isatty() or now - self._began < 1 or now - self._told < 0.1:
             return
         self._told = now
         if self._bar is None:
-            self._bar = Progress(
-                TextColumn(self._items), BarColumn(), MofNCompleteColumn(),
-                TextColumn(f"{{task.fields[states]:,}} {self._counted}"), TimeElapsedColumn(),
-                console=self._console, transient=True,
-            )  # fmt: skip
+            self._bar = _bar(self._items, self._counted)
             self._bar.start()
             self._bar.add_task(self._items, total=every, states=states)
         self._bar.update(self._bar.task_ids[0], completed=done, states=states)
@@ -46,6 +43,23 @@ class Watcher:
     ) -> None:  # fmt: skip
         if self._bar is not None:
             self._bar.stop()
+
+
+def _bar(items: str, counted: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    return Progress(
+        TextColumn(items), BarColumn(), MofNCompleteColumn(),
+        TextColumn(f"{{task.fields[states]:,}} {counted}"), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )  # fmt: skip
 
 
 def stats_lines(report: Report, seconds: float) -> list[str]:
