@@ -25,6 +25,7 @@ from .scenario import Role, Setting, Stage
 from .symbolic.agree import Abstraction, Agreement, Comparison, Disagreement
 from .symbolic.core import Core
 from .symbolic.cores import flush, order, rmap, shoot
+from .symbolic.infer import Inferred, infer
 from .symbolic.prove import Proved, Prover, Result
 
 UNREDUCED = Passes(erase=False, merge=False, movers=False)
@@ -78,6 +79,12 @@ def proof_of(core: Core, compared: tuple[Compared, ...], needed: frozenset[str])
     impossible = tuple(a.name for a in core.actions if not prover.can_fire(a))
     seen = frozenset().union(*(c.agreement.used for c in compared))
     return Proof(core, obligations, impossible, compared, tuple(sorted(needed - seen)))
+
+
+def found_again(core: Core) -> Iterator[tuple[str, Inferred]]:
+    """Each clause left out in turn, and what is found so that all is proved again."""
+    for clause in core.clauses:
+        yield clause.name, infer(core, [clause.name])
 
 
 def _compared(

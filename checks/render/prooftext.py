@@ -7,9 +7,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from ..proofs import Compared, Proof
+from ..proofs import Compared, Proof, found_again
 from ..symbolic.core import Core
-from ..symbolic.infer import infer
 from ..symbolic.prove import Proved, Result, snapshot_lines
 from ..symbolic.reach import reachable
 from .columns import WIDTH
@@ -70,10 +69,9 @@ def _obligation(core: Core, proved: Proved, *, times: bool) -> Iterator[str]:
 
 def inferred_lines(core: Core) -> Iterator[str]:
     """Each clause of a core left out in turn, and what is found in its place."""
-    for clause in core.clauses:
-        found = infer(core, [clause.name])
+    for name, found in found_again(core):
         said = f"unknown: {found.why}" if found.why else "found again"
-        yield from _wrapped("without", f"{clause.name}: {said}")
+        yield from _wrapped("without", f"{name}: {said}")
         if not found.why:
             for one in found.clauses:
                 yield from _wrapped("", f"  {one.says}")

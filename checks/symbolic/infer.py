@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from .core import Action, Clause, Core, View
+from .clauses import SOME, Found, Part, Some, connected, diagram, namings, sort_of
+from .core import Action, Clause, Core
 from .instance import Frozen, Instance, Value
-from .logic import Concrete, Logic, Term
+from .logic import Concrete
 from .prove import EFFORT, Prover, Result, Snapshot, UndecidedError
 
 FORMS = (((1, 2, 3), False), ((1, 2, 3), True), ((4,), False))
@@ -31,113 +32,6 @@ _GUESS = EFFORT // 10
 
 FIRST, NEAR = 3, 250
 """The samples: from so many first states of a size the nearest states."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A literal: the value of a function at variables, a name by sort and number, is `value`, or
-    is not.  The value is a variable, a word, a truth value or None; an argument may be `SOME`."""
-
-    function: str
-    args: tuple[str, ...]
-    value: Value
-    true: bool = True
-
-    def holds(self, g: Logic, s: View, names: Mapping[str, Term], core: Core) -> Term:
-        """The literal as a formula."""
-        at = getattr(s, self.function)(*(names[a] for a in self.args))
-        sort = core.functions[self.function].value
-        if sort == "bool":
-            said = at if self.value else g.no(at)
-        elif self.value is None:
-            said = g.same(at, g.none(sort))
-        else:
-            assert isinstance(self.value, str)
-            word = sort in core.enums
-            said = g.same(at, g.word(sort, self.value) if word else names[self.value])
-        return said if self.true else g.no(said)
-
-    def variables(self, core: Core) -> set[str]:
-        """The variables that it is about."""
-        sort = core.functions[self.function].value
-        named = isinstance(self.value, str) and sort not in core.enums
-        return {*self.args, *([str(self.value)] if named else [])}
-
-    def shown(self) -> str:
-        """As a reader has it."""
-        here = f"{self.function}({', '.join(self.args)})" if self.args else self.function
-        if isinstance(self.value, bool):
-            return here if self.value is self.true else f"not {here}"
-        return f"{here} {'=' if self.true else '!='} {self.value or 'none'}"
-
-
-SOME = "some"
-
-
-@dataclass(frozen=True)
-class Some:
-    """That an object of a sort has all of these parts, and those of one of the cases."""
-
-    sort: str
-    parts: frozenset[Part]
-    cases: tuple[frozenset[Part], ...]
-
-    def holds(self, g: Logic, s: View, names: Mapping[str, Term], core: Core) -> Term:
-        """The whole as a formula."""
-
-        def one(witness: Term) -> Term:
-            known = {**names, SOME: witness}
-            cases = [g.both(*(p.holds(g, s, known, core) for p in case)) for case in self.cases]
-            return g.both(*(p.holds(g, s, known, core) for p in self.parts), g.either(*cases))
-
-        return g.some(self.sort, one)
-
-    def without(self, parts: Iterable[Part]) -> Some:
-        """Weaker: without some parts."""
-        gone = frozenset(parts)
-        return replace(
-            self, parts=self.parts - gone, cases=tuple(c - gone for c in self.cases)
-        )  # fmt: skip
-
-    def shown(self) -> str:
-        """As a reader has it."""
-        own = sorted(p.shown() for p in self.parts)
-        cases = [" and ".join(sorted(p.shown() for p in c)) for c in self.cases if c]
-        if cases and len(cases) == len(self.cases):
-            own.append(cases[0] if len(cases) == 1 else "(" + " or ".join(cases) + ")")
-        return f"some {self.sort} has " + " and ".join(own).replace(SOME, "it")
-
-
-@dataclass(frozen=True)
-class Found:
-    """A clause as data: these parts are never true together, but where `some`thing is so."""
-
-    parts: tuple[Part, ...]
-    some: Some | None = None
-
-    def clause(self, core: Core) -> Clause:
-        """The clause; variables of one sort are different objects."""
-        names = sorted(set().union(*(p.variables(core) for p in self.parts)))
-        sorts = [_sort(core, n) for n in names]
-
-        def holds(g: Logic, s: View) -> Term:
-            def body(*values: Term) -> Term:
-                known = dict(zip(names, values, strict=True))
-                pairs = itertools.combinations(zip(sorts, values, strict=True), 2)
-                differ = [g.no(g.same(a, b)) for (one, a), (two, b) in pairs if one == two]
-                premise = g.both(*differ, *(p.holds(g, s, known, core) for p in self.parts))
-                if self.some is None:
-                    return g.no(premise)
-                return g.implies(premise, self.some.holds(g, s, known, core))
-
-            return g.every(" ".join(sorts), body)
-
-        return Clause(f"inferred: {self.shown()}", self.shown(), holds)
-
-    def shown(self) -> str:
-        """As a reader has it."""
-        premise = " and ".join(p.shown() for p in self.parts)
-        return f"never {premise}" if self.some is None else f"if {premise}: {self.some.shown()}"
 
 
 Step = tuple[Instance, Frozen, Frozen]
@@ -210,7 +104,7 @@ class _Inference:
     def _mended(self, shot: Snapshot) -> Found | None:
         """A clause that is false in a state, holds at first and is kept by every action."""
         samples = list(self._seen(shot))
-        parts = list(_diagram(self._core, shot))
+        parts = list(diagram(self._core, shot))
         happened = _maximal(
             {mask for instance, states in samples for state in states
              for mask in self._masks(instance, state, parts, shot)}
@@ -222,7 +116,7 @@ class _Inference:
                     mask = sum(1 << n for n in picked)
                     premise = tuple(parts[n] for n in picked)
                     happens = any(mask & ~seen == 0 for seen in happened)
-                    if happens is not some or not _connected(self._core, premise):
+                    if happens is not some or not connected(self._core, premise):
                         continue
                     try:
                         found = (
@@ -256,7 +150,7 @@ class _Inference:
     ) -> Iterator[int]:
         """For each way to name objects by those of the diagram, the parts that are true."""
         view = instance.view(state)
-        for names in _namings(shot.objects, instance.logic.objects):
+        for names in namings(shot.objects, instance.logic.objects):
             yield sum(
                 1 << n for n, part in enumerate(parts)
                 if part.holds(instance.logic, view, names, self._core)
@@ -319,60 +213,12 @@ def _after(instance: Instance, action: Action, shot: Snapshot) -> Frozen:
     return instance.frozen(action.after(instance.logic, instance.view(shot.state), *shot.params))
 
 
-# -- diagrams --------------------------------------------------------------------------------------
-
-
-def _sort(core: Core, variable: str) -> str:
-    return next(s for s in core.sorts if variable.rstrip("0123456789") == s.lower())
-
-
-def _diagram(core: Core, shot: Snapshot) -> Iterator[Part]:
-    """All that is true of the objects of a state, what is there before what is not."""
-    absent = []
-    for (name, places), values in zip(
-        Instance(core, shot.objects).places.items(), shot.state, strict=True
-    ):
-        sort = core.functions[name].value
-        for args, value in zip(places, values, strict=True):
-            if value is False:
-                absent.append(Part(name, args, False))
-                continue
-            yield Part(name, args, value)
-            if sort in core.sorts:
-                others = (o for o in shot.objects[sort] if o != value)
-                absent += [Part(name, args, other, true=False) for other in others]
-    yield from absent
-
-
-def _namings(
-    wanted: Mapping[str, Sequence[str]], objects: Mapping[str, Sequence[str]]
-) -> Iterator[dict[str, str]]:
-    """Each way to give different objects to the names of each sort."""
-    ways = [itertools.permutations(objects[sort], len(names)) for sort, names in wanted.items()]
-    flat = [name for names in wanted.values() for name in names]
-    for picked in itertools.product(*ways):
-        yield dict(zip(flat, itertools.chain.from_iterable(picked), strict=True))
-
-
 def _maximal(masks: set[int]) -> list[int]:
     kept: list[int] = []
     for mask in sorted(masks, key=lambda m: -m.bit_count()):
         if not any(mask & ~other == 0 for other in kept):
             kept.append(mask)
     return kept
-
-
-def _connected(core: Core, parts: Sequence[Part]) -> bool:
-    """Whether the parts have to do with one another."""
-    groups = [p.variables(core) for p in parts]
-    reached = groups.pop(0)
-    while groups:
-        near = next((g for g in groups if g & reached), None)
-        if near is None:
-            return False
-        groups.remove(near)
-        reached = reached | near
-    return True
 
 
 # -- what an object has in all samples -------------------------------------------------------------
@@ -387,13 +233,13 @@ def _vectors(
 ) -> Iterator[Vector]:  # fmt: skip
     wanted: dict[str, list[str]] = {}
     for name in names:
-        wanted.setdefault(_sort(core, name), []).append(name)
+        wanted.setdefault(sort_of(core, name), []).append(name)
     for instance, states in samples:
         logic = instance.logic
         about = list(_about(core, names, sort, logic))
         for state in states:
             view = instance.view(state)
-            for naming in _namings(wanted, logic.objects):
+            for naming in namings(wanted, logic.objects):
                 if all(p.holds(logic, view, naming, core) for p in premise):
                     yield [
                         frozenset(p for p in about
@@ -406,7 +252,7 @@ def _about(core: Core, names: Sequence[str], sort: str, logic: Concrete) -> Iter
     """What may be said of some object of a sort and of the variables of a premise."""
     by_sort: dict[str, list[str]] = {s: [] for s in core.sorts}
     for name in names:
-        by_sort[_sort(core, name)].append(name)
+        by_sort[sort_of(core, name)].append(name)
     by_sort[sort].append(SOME)
     for name, function in core.functions.items():
         for args in itertools.product(*(by_sort[s] for s in function.args.split())):
@@ -455,8 +301,8 @@ def _weakened(
     logic, view = instance.logic, instance.view(after)
     wanted: dict[str, list[str]] = {}
     for name in names:
-        wanted.setdefault(_sort(core, name), []).append(name)
-    for naming in _namings(wanted, logic.objects):
+        wanted.setdefault(sort_of(core, name), []).append(name)
+    for naming in namings(wanted, logic.objects):
         if not all(p.holds(logic, view, naming, core) for p in premise):
             continue
         if some.holds(logic, view, naming, core):
