@@ -8,6 +8,7 @@ the bits that it may look at (`PyText.bits`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import CodeType
 from typing import Any
 
 from model.lang import ir
@@ -16,6 +17,9 @@ from model.lang.ir import Update
 
 from .layout import Layout, Seat, Slot
 from .text import LONG, Text
+
+_compiled: dict[str, CodeType] = {}
+"""Code by its text: architectures and sides write much of the same."""
 
 
 class PyText(Text):
@@ -33,7 +37,10 @@ class PyText(Text):
         """Compile the definition of a function, with the functions that it needs."""
         source = "\n".join([*self._functions, *lines, ""])
         self._functions.clear()
-        exec(compile(source, "<generated>", "exec"), self.names)
+        code = _compiled.get(source)
+        if code is None:
+            code = _compiled[source] = compile(source, "<generated>", "exec")
+        exec(code, self.names)
         return self.names[name]
 
     def once(self, text: str) -> str:
