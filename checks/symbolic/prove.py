@@ -159,7 +159,13 @@ class Prover:
         if found == z3.unsat:
             return Proved(obligation, Result.PROVED, seconds)
         if found == z3.unknown:
-            return Proved(obligation, Result.UNKNOWN, seconds, solver.reason_unknown())
+            why = solver.reason_unknown()
+            small = self._small(solver)
+            if small is None:
+                return Proved(obligation, Result.UNKNOWN, seconds, why)
+            return Proved(
+                obligation, Result.FAILED, seconds, shot=self._snapshot(small, params)
+            )  # fmt: skip
         return Proved(obligation, Result.FAILED, seconds, shot=self._smallest(solver, params))
 
     # -- counterexamples -------------------------------------------------------------------------
@@ -192,21 +198,28 @@ class Prover:
         solver = self._solver(assumed)
         found = solver.check()
         if found == z3.unknown:
-            raise UndecidedError(solver.reason_unknown())
+            why = solver.reason_unknown()
+            small = self._small(solver)
+            if small is None:
+                raise UndecidedError(why)
+            return self._snapshot(small, params)
         return self._smallest(solver, params) if found == z3.sat else None
 
     def _smallest(self, solver: z3.Solver, params: Sequence[Term]) -> Snapshot:
         """A model with as few objects of each sort as can be."""
-        model = solver.model()
+        any_size = solver.model()
+        return self._snapshot(self._small(solver) or any_size, params)
+
+    def _small(self, solver: z3.Solver) -> z3.ModelRef | None:
+        """The same, if there is one with few: Z3 finds it where it does not know of any number."""
         for size in range(1, LARGEST + 1):
             solver.push()
             for sort in self.core.sorts:
                 solver.add(self._at_most(sort, size))
             if solver.check() == z3.sat:
-                model = self._fewest(solver, size)
-                break
+                return self._fewest(solver, size)
             solver.pop()
-        return self._snapshot(model, params)
+        return None
 
     def _fewest(self, solver: z3.Solver, size: int) -> z3.ModelRef:
         """Sort by sort, with fewer objects of it than of the sort that needs most."""
