@@ -108,9 +108,8 @@ def all_folios() -> tuple[Folio, ...]:
     return found
 
 
-@step("mm/page_alloc.c:__folio_alloc_noprof", "7.3.4", traits="alloc",
-      several="the page allocator hands out a page that nobody else can see")  # fmt: skip
-def folio_alloc() -> Folio | None:
+@effect
+def new_folio() -> Folio | None:
     """A free page, one that was freed before if there is one; None when there is no memory."""
     got: Folio | None = None
     for folio in all_folios():
@@ -124,6 +123,13 @@ def folio_alloc() -> Folio | None:
         got.large = False
         got.frame.modified = False
     return got
+
+
+@step("mm/page_alloc.c:__folio_alloc_noprof", "7.3.4", traits="alloc",
+      several="the page allocator hands out a page that nobody else can see")  # fmt: skip
+def folio_alloc() -> Folio | None:
+    """A new page with one reference."""
+    return new_folio()
 
 
 @step("mm/vmscan.c:folio_isolate_lru", "7.3.4", order="full", traits="ref tryget",

@@ -92,8 +92,8 @@ def change_protection(vma: Vma, addr: Addr, prot_numa: bool) -> None:
 
 @pure
 def pte_modify(vma: Vma, pte: PteVal) -> PteVal:
-    """The entry with the protection of the VMA (vm_page_prot, which is read-only where a write
-    has to fault first: in private mappings)."""
+    """include/asm/pgtable.h: the entry with the protection of the VMA (vm_page_prot, which is
+    read-only where a write has to fault first: in private mappings)."""
     return replace(pte, write=vma.shared and vma.writable, protnone=not vma.readable)
 
 

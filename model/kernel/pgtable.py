@@ -66,7 +66,8 @@ def pte_same(one: PteVal, two: PteVal) -> bool:
 
 @pure
 def userfaultfd_pte_wp(vma: Vma, val: PteVal) -> bool:
-    """The bit alone is not enough: it stays in an entry whose VMA was registered anew without."""
+    """include/linux/userfaultfd_k.h: the bit alone is not enough, for it stays in an entry whose
+    VMA was registered anew without."""
     return vma.uffd_wp and val.uffd_wp
 
 

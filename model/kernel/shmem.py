@@ -13,7 +13,6 @@ from model.lang import current, effect, kernel, pure, step, wait_until
 
 from .errno import VM_FAULT_OOM
 from .folio import (
-    all_folios,
     copy_page,
     folio_add_file_rmap_pte,
     folio_add_new_anon_rmap,
@@ -21,6 +20,7 @@ from .folio import (
     folio_get,
     folio_put,
     linear_page_index,
+    new_folio,
     vm_normal_folio,
 )
 from .locks import folio_unlock
@@ -41,14 +41,9 @@ from .rmap import pmd_of
 @effect
 def new_page(cache: Mapping, index: Addr) -> Folio | None:
     """A zeroed folio in the page cache, which holds a reference; the caller's is another one."""
-    got: Folio | None = None
-    for folio in all_folios():
-        if got is None and folio.free:
-            got = folio
+    got = new_folio()
     if got is not None:
-        got.free = False
         got.refcount = 2
-        got.mapcount = 0
         got.lru = True
         cache.pages[index] = got
     return got
