@@ -132,7 +132,8 @@ class Stage:
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
         whose = None if self._made_for(call, role) is None else id(role.variant), role.edits
-        key = (self.setting, self.arch, call.thread.name, call.fn, names, whose)
+        world = two_vmas, self.setting, self.arch  # what makes it, and of what
+        key = (world, call.thread.name, call.fn, names, whose)
         if key not in _made:
             ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
             (thread,) = compose.threads(ctx, [call])
