@@ -8,7 +8,8 @@ one if no access of another thread conflicts with its own, where
 * accesses to a field under the lock that its declaration names do not conflict with each other,
   for only one thread can be at such a step (that both hold it is checked as they run, by
   `DISCIPLINE`); what an invariant looks at, it looks at without a lock;
-* releasing a lock conflicts with nothing but a trylock or a look at the lock word;
+* releasing a lock conflicts with nothing but a trylock or a look at the lock word; entering what
+  others wait for the end of, as a read section of RCU, does with their waiting (`held_up`);
 * asking "is it mine?" of a lock word does not conflict with what others do to it;
 * writing to an object that nobody else can see (just allocated, or freed by this very step)
   conflicts only with those who may look at free objects: that nobody else does is an invariant
@@ -58,6 +59,12 @@ class Uses:
     """Writes to objects that nobody else can see; not in `writes`."""
     careless: set[Region] = field(default_factory=set)
     """Reads of objects that may be free."""
+    waits: set[Region] = field(default_factory=set)
+    """Lock words that it waits for to be free."""
+    gains: set[Region] = field(default_factory=set)
+    """Lock words that it may make less free: whoever waits for one has come before, or has not."""
+    steady: set[Region] = field(default_factory=set)
+    """What steady checks look at."""
 
     def add(self, other: Uses) -> None:
         self.reads |= other.reads
@@ -67,6 +74,9 @@ class Uses:
         self.looks |= other.looks
         self.unseen |= other.unseen
         self.careless |= other.careless
+        self.waits |= other.waits
+        self.gains |= other.gains
+        self.steady |= other.steady
 
 
 class Classifier:
@@ -143,6 +153,8 @@ class Classifier:
         for update in op.updates:
             if isinstance(update.place, Cell):
                 self._note(found.writes, found.free_writes, update.place, free)
+                if self._is_lock(update.place) and not _frees(update.place, update.value):
+                    found.gains.update(self.elements.of(update.place))
                 for index in update.place.index:
                     self._read(found, index, who, free, waiting=False)
                 hardware = self.roles[update.place.var] is Role.HARDWARE
@@ -155,6 +167,9 @@ class Classifier:
         for check in op.checks:
             if not check.steady:
                 self._read(found, check.cond, who, True, waiting=False)  # from outside of any lock
+            else:
+                for cell in cells_of(check.cond):
+                    found.steady.update(self.elements.of(cell))
         return found
 
     def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:
@@ -188,7 +203,9 @@ class Classifier:
         for cell in self._sensitive(e, who):
             if self.roles[cell.var] is not Role.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
-            elif not (waiting and _waits(e, cell)):
+            elif waiting and _waits(e, cell):
+                found.waits.update(self.elements.of(cell))
+            else:
                 found.looks.update(self.elements.of(cell))
 
     def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
@@ -245,9 +262,27 @@ def _waits(e: Expr, cell: Cell) -> bool:
     return False
 
 
+def _frees(word: Cell, value: Expr) -> bool:
+    """Whether a value leaves a lock word as free as it was, or makes it more so."""
+    if isinstance(value, Const):
+        return value.value == 0
+    value = _wide(value)
+    return value is word or (
+        isinstance(value, ex.Op) and value.name in ("diff", "sub") and value.args[0] is word
+    )
+
+
+def _wide(value: Expr) -> Expr:
+    """A number before it is made to fit."""
+    return value.args[0] if isinstance(value, ex.Op) and value.name == "narrow" else value
+
+
 def _takes(word: Cell, value: Expr, who: int) -> bool:
     """Whether a value makes a thread the holder of a lock, or one of its holders."""
     if isinstance(word.sort, Int):  # a depth: whoever waits for it waits for 0
+        value = _wide(value)
+        if isinstance(value, ex.Op) and value.name == "add" and value.args[0] is word:
+            value = value.args[1]
         return isinstance(value, Const) and value.value > 0
     if not isinstance(word.sort, Set):
         return isinstance(value, Const) and value.value == who
@@ -261,6 +296,10 @@ class Others:
 
     uses: Uses
     judged: frozenset[Region]
+
+    def held_up(self, mine: Uses) -> bool:
+        """Whether a step that uses `mine` may keep one of theirs from being taken after it."""
+        return not mine.gains.isdisjoint(self.uses.waits)
 
     def conflict(self, mine: Uses, roles: Mapping[str, Role], *, ghosts: bool = False) -> bool:
         """Whether something of theirs conflicts with a step that uses `mine`.

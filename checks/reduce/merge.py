@@ -53,7 +53,7 @@ def moves_of(
     """What may be done with an edge of thread `number`; `uses` are with and without its checks."""
     every, bare = uses
     at_once = _at_once(edge)
-    left = at_once and not others.conflict(every, kinds.roles)
+    left = at_once and not others.held_up(every) and not others.conflict(every, kinds.roles)
     right = (
         edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED)
         and not kinds.releases(edge.op, number + 1)

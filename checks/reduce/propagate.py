@@ -139,18 +139,24 @@ class _View:
         return _values[key]
 
     def op(self, op: Op) -> Op:
-        if op.reads.isdisjoint(self._facts):
+        """The operation with what is certain put in: in its guard, and where the guard holds."""
+        guard = self.simple(op.guard)
+        facts = self._refined(guard)
+        if facts is None:
+            return replace(op, guard=ex.FALSE)
+        if op.reads.isdisjoint(facts):
             return op
+        view = self if facts is self._facts else _View(facts)
         checks = tuple(
-            c.with_cond(cond) for c in op.checks if (cond := self.simple(c.cond)) is not ex.TRUE
+            c.with_cond(cond) for c in op.checks if (cond := view.simple(c.cond)) is not ex.TRUE
         )
         updates = []
         for u in op.updates:
             place = u.place
             if isinstance(place, Cell):
-                place = ex.cell(place.var, tuple(map(self.simple, place.index)), place.sort)
-            updates.append(Update(place, self.simple(u.value)))
-        return replace(op, guard=self.simple(op.guard), updates=tuple(updates), checks=checks)
+                place = ex.cell(place.var, tuple(map(view.simple, place.index)), place.sort)
+            updates.append(Update(place, view.simple(u.value)))
+        return replace(op, guard=guard, updates=tuple(updates), checks=checks)
 
     def after(self, edge: Edge, own: Mapping[Cell, int]) -> Facts | None:
         """The facts behind an edge; None if it cannot be taken."""
@@ -239,8 +245,6 @@ def _forget(facts: Facts, place: Cell) -> None:
 
 def _from_guard(part: Expr, place: Expr) -> frozenset[int] | None:
     """What a guard alone says of a place: `x == c`, or a flag or its negation."""
-    if not isinstance(place, Local):
-        return None
     if part is place:
         return frozenset({1})
     if isinstance(part, ex.Op) and part.name == "not" and part.args[0] is place:
