@@ -139,8 +139,11 @@ def _together(
 
 
 def _size(group: list[Play]) -> int:
-    """A guess at how long a group takes: pairs take most."""
-    return sum(40 ** len(p.cast.others) for p in group)
+    """A guess at how long a group takes: each play, pairs longer, and each thread to prepare."""
+    threads = {
+        (p.arch, p.role.variant.name, p.role.mutant, o.name) for p in group for o in p.cast.others
+    }
+    return 20 * len(threads) + sum(4 ** len(p.cast.others) for p in group)
 
 
 def _ignore_interrupts() -> None:

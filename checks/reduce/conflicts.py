@@ -63,8 +63,6 @@ class Uses:
     """Lock words that it waits for to be free."""
     gains: set[Region] = field(default_factory=set)
     """Lock words that it may make less free: whoever waits for one has come before, or has not."""
-    steady: set[Region] = field(default_factory=set)
-    """What steady checks look at."""
 
     def add(self, other: Uses) -> None:
         self.reads |= other.reads
@@ -76,7 +74,6 @@ class Uses:
         self.careless |= other.careless
         self.waits |= other.waits
         self.gains |= other.gains
-        self.steady |= other.steady
 
 
 class Classifier:
@@ -167,9 +164,6 @@ class Classifier:
         for check in op.checks:
             if not check.steady:
                 self._read(found, check.cond, who, True, waiting=False)  # from outside of any lock
-            else:
-                for cell in cells_of(check.cond):
-                    found.steady.update(self.elements.of(cell))
         return found
 
     def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from model.lang import expr as ex
-from model.lang.expr import Cell, Expr, Local
+from model.lang.expr import Cell, Expr
 from model.lang.ir import Edge, Op, Thread, Update
 
 from .fold import reachable
