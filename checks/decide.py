@@ -15,13 +15,13 @@ from enum import StrEnum
 from invariants.attach import tokens
 from invariants.registry import Invariant
 from model.kernel.casts import Cast
-from model.lang.ir import Edge, Kind, Op, State, System, Thread
+from model.lang.ir import Edge, Kind, State, System, Thread
 
 from .engine.engines import Engine
-from .engine.reference import Limits, Progress, Search
+from .engine.reference import Limits, Progress, Search, bare, content
 from .reduce.conflicts import DISCIPLINE
 from .reduce.reducer import Passes
-from .scenario import Role, Setting, Stage, features_of
+from .scenario import Presses, Role, Setting, Stage, features_of
 
 UNMODELLED = "model:unmodelled"
 
@@ -119,6 +119,7 @@ class Theatre:
     def __init__(self, chosen: Sequence[Invariant], engine: Engine = Engine.AUTO) -> None:
         self._chosen, self._engine = tuple(chosen), engine
         self._stages: dict[tuple[Setting, str, bool], Stage] = {}
+        self._presses: Presses = {}
         self._searches: dict[object, Search] = {}
         self._contents: dict[object, int] = {}
         self._numbers: dict[int, tuple[int, Thread]] = {}
@@ -128,7 +129,9 @@ class Theatre:
         key = (Setting.of(play.cast), play.arch, movers)
         if key not in self._stages:
             passes = Passes(movers=movers)
-            self._stages[key] = Stage(key[0], play.arch, self._chosen, passes=passes)
+            self._stages[key] = Stage(
+                key[0], play.arch, self._chosen, passes=passes, presses=self._presses
+            )
         return self._stages[key]
 
     def prepare(self, plays: Sequence[Play]) -> None:
@@ -139,6 +142,7 @@ class Theatre:
         """Let go of what was made for these plays; stages stay."""
         for play in plays:
             self.stage(play).forget(play.cast, play.role)
+        self._presses.clear()
         self._searches.clear()
         self._numbers.clear()
         self._contents.clear()
@@ -178,27 +182,16 @@ class Theatre:
     def _identity(self, system: System, initial: State) -> object:
         """What decides a search."""
         threads = tuple(self._number(t) for t in system.threads)
-        rules = tuple((r.hardware, _bare(r.op)) for r in system.rules)
+        rules = tuple((r.hardware, bare(r.op)) for r in system.rules)
         return threads, rules, system.checks, system.finals, frozenset(initial.items())
 
     def _number(self, thread: Thread) -> int:
         """The same number for threads of the same content."""
         known = self._numbers.get(id(thread))
         if known is None:
-            number = self._contents.setdefault(_content(thread), len(self._contents))
+            number = self._contents.setdefault(content(thread), len(self._contents))
             known = self._numbers[id(thread)] = number, thread
         return known[0]
-
-
-def _content(thread: Thread) -> object:
-    """What of a thread decides a search: operations, and where they lead; not their places in the
-    source, nor the memory order of their accesses."""
-    edges = tuple((e.source, e.target, _bare(e.op)) for e in thread.edges)
-    return thread.entry, thread.end, thread.locals, edges
-
-
-def _bare(op: Op) -> object:
-    return op.kind is Kind.CHOICE, op.guard, op.updates, op.checks
 
 
 def families(plays: Iterable[Play]) -> list[list[Play]]:

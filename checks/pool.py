@@ -143,7 +143,7 @@ def _size(group: list[Play]) -> int:
     threads = {
         (p.arch, p.role.variant.name, p.role.mutant, o.name) for p in group for o in p.cast.others
     }
-    return 20 * len(threads) + sum(4 ** len(p.cast.others) for p in group)
+    return 20 * len(threads) + sum(1 << 2 * len(p.cast.others) for p in group)
 
 
 def _ignore_interrupts() -> None:

@@ -70,6 +70,9 @@ class Role:
     source: str = ""
 
 
+Presses = dict[tuple[Setting, frozenset[str], bool], Press]
+"""Text by setting, arrays with computed first indices, and whether dead locals are reset."""
+
 _made: dict[Any, tuple[Thread, Variant]] = {}
 """Threads that the front end has made, with their variants, so that these keep their identity."""
 
@@ -77,15 +80,16 @@ _made: dict[Any, tuple[Thread, Variant]] = {}
 class Stage:
     """One world on one architecture, with the invariants that are asked about.
 
-    `anytime` keeps TLBs that fill and forget at any time; without it they are eager.
+    `anytime` keeps TLBs that fill and forget at any time; without it they are eager.  `presses` has
+    the text of other stages of the same setting, which is used again and added to.
     """
 
     def __init__(
         self, setting: Setting, arch: str, chosen: Iterable[Invariant], *,
-        anytime: bool = False, passes: Passes = Passes(),
+        anytime: bool = False, passes: Passes = Passes(), presses: Presses | None = None,
     ) -> None:  # fmt: skip
         self.setting, self.arch, self.anytime = setting, arch, anytime
-        self._passes = passes
+        self._passes, self._presses = passes, presses
         self.setup: Setup = two_vmas(
             setting.pages, same_ptl=setting.same_ptl, threads=setting.threads, needs=setting.needs
         )
@@ -219,9 +223,17 @@ class Stage:
             groups.setdefault(features_of(cast), []).append((cast, role))
         for members in groups.values():
             reduced = self._reducer.reduce(self._family(members))
-            layout = Layout(self.variables, reduced.regions.whole, len(self.setup.threads))
-            made = reduced, Press(layout, live_locals if self._passes.merge else None)
+            made = reduced, self._press(reduced.regions.whole)
             self._families.update({_key(cast, role): made for cast, role in members})
+
+    def _press(self, whole: frozenset[str]) -> Press:
+        """What makes the text of a family, in which these arrays are indexed by computed values."""
+        presses = self._presses if self._presses is not None else {}
+        key = self.setting, whole, self._passes.merge
+        if key not in presses:
+            layout = Layout(self.variables, whole, len(self.setup.threads))
+            presses[key] = Press(layout, live_locals if self._passes.merge else None)
+        return presses[key]
 
     def _family(self, plays: Sequence[tuple[Cast, Role]]) -> Family:
         seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]

@@ -2,9 +2,10 @@
 """The Python text of a thread: one function per location; of rules: one function for all.
 
 Each function calls `step` with every operation that fires in a packed state `s`, by number, and
-the state after it, and `fail` with every check that fails, by operation and check.  The text
-depends on the layout only, so that it serves every initial state, and every cast in which the
-thread reduces to the same graph.
+the state after it.  Where not all checks of an operation hold it calls `fail`, which finds out
+which do not, by text of its own, and whether something comes after that.  The text depends on the
+layout only, so that it serves every initial state, and every cast in which the thread reduces to
+the same graph.
 
 A step depends on few bits of the state and writes few, its *footprint*; what the text did in one
 state is therefore known for every state that agrees in these (`known`).
@@ -24,8 +25,7 @@ from .layout import Layout, Seat, Slot
 from .pytext import PyText
 from .text import conjuncts, decided, laid_out
 
-Note = Callable[[tuple[int, int]], None]
-Run = Callable[[int, Note, Note], None]
+Run = Callable[[int, Callable[[tuple[int, int]], None], Callable[[int, int], bool]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Code:
         self.layout = text.layout
         self._text = text
         self._runs: dict[int, Run] = {}
+        self._checks: dict[tuple[int, int], Callable[[int], Any]] = {}
         self.footprints: list[int] = []
         self.known: dict[int, Effect] = {}
 
@@ -82,8 +83,24 @@ class Code:
             run = self._runs[at] = self._text.define("run", lines)
         taken: list[tuple[int, int]] = []
         failed: list[tuple[int, int]] = []
-        run(state, taken.append, failed.append)
+
+        def fail(number: int, state: int) -> bool:
+            for k, check in enumerate(self.ops[number].checks):
+                if not self._holds(number, k)(state):
+                    failed.append((number, k))
+                    if check.halts:
+                        return False
+            return True
+
+        run(state, taken.append, fail)
         return Moves(taken, failed)
+
+    def _holds(self, number: int, k: int) -> Callable[[int], Any]:
+        """One check of an operation, as true or false of a state."""
+        if (number, k) not in self._checks:
+            made = _condition(self._text, self.ops[number].checks[k].cond)
+            self._checks[number, k] = made
+        return self._checks[number, k]
 
     def effect(self, state: int, at: int = 0) -> Effect:
         """The moves in every state that agrees with this one in the footprint."""
@@ -142,9 +159,15 @@ class Judge:
 
     def __init__(self, layout: Layout, check: StateCheck) -> None:
         text = PyText(layout)
-        lines = ["def holds(s):", f"    return {text.test(check.cond)}"]
-        self.holds: Callable[[int], Any] = text.define("holds", lines)
+        self.holds = _condition(text, check.cond)
         self.footprint = text.bits(check.cond)
+
+
+def _condition(text: PyText, cond: Expr) -> Callable[[int], Any]:
+    holds: Callable[[int], Any] = text.define(
+        "holds", ["def holds(s):", f"    return {text.test(cond)}"]
+    )
+    return holds
 
 
 def _indent(lines: Iterable[str]) -> list[str]:
@@ -153,16 +176,11 @@ def _indent(lines: Iterable[str]) -> list[str]:
 
 def _action(text: PyText, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
     """Lines for one operation whose guard holds: judge the checks, give the successor."""
-    lines: list[str] = []
-    for k, check in enumerate(op.checks):
-        lines.append(f"if not {text.test(check.cond)}:")
-        lines.append(f"    fail(({number}, {k}))")
-        if check.halts:
-            lines.append("    break")
-    lines.append(f"step(({number}, {text.successor(op.updates, move)}))")
-    if not any(check.halts for check in op.checks):
-        return lines
-    return ["while True:", *_indent(lines), "    break"]  # what else can happen here still does
+    step = f"step(({number}, {text.successor(op.updates, move)}))"
+    if not op.checks:
+        return [step]
+    good = text.join("and", [text.test(check.cond) for check in op.checks])
+    return [f"if {good} or fail({number}, s):", f"    {step}"]
 
 
 def _carried_out(

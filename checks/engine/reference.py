@@ -19,7 +19,7 @@ from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
-from model.lang.ir import Rule, State, StateCheck, System, Thread
+from model.lang.ir import Kind, Op, Rule, State, StateCheck, System, Thread
 
 from .generate import Code, Effect, Judge, RulesCode, ThreadCode
 from .layout import Layout, Slot
@@ -101,8 +101,21 @@ Progress = Callable[[int], None]
 Live = Callable[[Thread], list[frozenset[Local]]]
 
 
+def content(thread: Thread) -> object:
+    """What of a thread decides a search: operations, and where they lead; not their places in the
+    source, nor the memory order of their accesses."""
+    edges = tuple((e.source, e.target, bare(e.op)) for e in thread.edges)
+    return thread.entry, thread.end, thread.locals, edges
+
+
+def bare(op: Op) -> object:
+    """What of an operation decides a search."""
+    return op.kind is Kind.CHOICE, op.guard, op.updates, op.checks
+
+
 class Press:
-    """Keeps the generated text of one world's threads, so that casts share it.
+    """Keeps the generated text of one world's threads, so that casts share it, and architectures
+    on which a thread is the same.
 
     `live` gives the locals alive at each location, where dead ones are reset: locals that are
     never alive together then share bits.
@@ -112,6 +125,7 @@ class Press:
         self.layout = layout
         self._live = live
         self._threads: dict[tuple[int, int], ThreadCode] = {}
+        self._contents: dict[tuple[int, object], ThreadCode] = {}
         self._rules: dict[int, RulesCode] = {}
         self._judges: dict[StateCheck, Judge] = {}
         self._watch: dict[Any, list[tuple[int, ...]]] = {}
@@ -122,9 +136,12 @@ class Press:
         key = (number, id(thread))
         if key not in self._threads:
             self._kept.append(thread)
-            live = self._live(thread) if self._live is not None else None
-            seat = self.layout.seat(number, thread, live)
-            self._threads[key] = ThreadCode(self.layout, seat, thread)
+            same = number, content(thread)
+            if same not in self._contents:
+                live = self._live(thread) if self._live is not None else None
+                seat = self.layout.seat(number, thread, live)
+                self._contents[same] = ThreadCode(self.layout, seat, thread)
+            self._threads[key] = self._contents[same]
         return self._threads[key]
 
     def rules(self, rules: tuple[Rule, ...]) -> RulesCode:

@@ -50,7 +50,7 @@ class Shortest:
     def __init__(self, explorer: Explorer, invariant: str) -> None:
         self._explorer, self._invariant = explorer, invariant
         self._weights = [
-            [count(edge.origin()) for edge in code.thread.edges] for code in explorer.codes
+            [count(edge.origin()) for edge in thread.edges] for thread in explorer.system.threads
         ]
 
     def find(self, initial: State, most: int) -> Path | None:
@@ -113,7 +113,7 @@ class Shortest:
     def _moves(self, state: int) -> list[tuple[Move, int, int, bool]]:
         """Each move with its weight, the state after it, and whether it fails as it is made."""
         found = []
-        layout = self._explorer.layout
+        layout, threads = self._explorer.layout, self._explorer.system.threads
         for n, code in enumerate(self._explorer.codes):
             moves = code.moves(state, layout.value(state, code.seat.pc))
             bad = {
@@ -121,10 +121,10 @@ class Shortest:
                 if code.ops[number].checks[k].invariant == self._invariant
             }  # fmt: skip
             for number, new in moves.taken:
-                move = Move(n, code.thread.edges[number].origin())
+                move = Move(n, threads[n].edges[number].origin())
                 found.append((move, self._weights[n][number], new, number in bad))
             for number in sorted(bad - {number for number, _ in moves.taken}):  # nothing after it
-                move = Move(n, code.thread.edges[number].origin())
+                move = Move(n, threads[n].edges[number].origin())
                 found.append((move, self._weights[n][number], state, True))
         rules = self._explorer.rules
         if rules is not None:
