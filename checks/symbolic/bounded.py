@@ -48,24 +48,28 @@ def bounded_search(
     `Search.depth` is how deep it went, `why` is empty where no path is longer; `fired` are the
     operations that can be carried out within that.
     """
-    return _Bounded(explorer, initial, limits, progress, goal).run()
+    return search_paths(Encoding(explorer, initial), limits, progress, goal=goal)
+
+
+def search_paths(
+    encoding: Encoding, limits: Limits, progress: Progress | None = None, *, goal: str = ""
+) -> Search:
+    """The same of a system that is encoded."""
+    return _Bounded(encoding, limits, progress, goal).run()
 
 
 class _Bounded:
     def __init__(
-        self, explorer: Explorer, initial: State, limits: Limits, progress: Progress | None,
-        goal: str,
-    ) -> None:  # fmt: skip
-        self._explorer, self._limits, self._progress = explorer, limits, progress
-        self._goal = goal
-        self._encoding = Encoding(explorer, initial)
+        self, encoding: Encoding, limits: Limits, progress: Progress | None, goal: str
+    ) -> None:
+        self._encoding, self._explorer = encoding, encoding.explorer
+        self._limits, self._progress, self._goal = limits, progress, goal
         self._path = Unrolling(self._encoding)
         self._path.solver.set("max_memory", max(limits.bytes >> 20, 1))
         self._search = Search()
-        self._start = explorer.pack(initial)
-        self._search.parents[self._start] = self._start
+        self._search.parents[encoding.start] = encoding.start
         self._known = -1  # the depth up to which all is judged
-        self._fired = [bytearray(len(code.ops)) for code in explorer.all_codes()]
+        self._fired = [bytearray(len(code.ops)) for code in self._explorer.all_codes()]
 
     def run(self) -> Search:
         """Go deeper until it is complete, the goal fails or a limit is met."""

@@ -73,7 +73,7 @@ class Encoding:
             u.place.var for op in self._system.ops() for u in op.updates
             if isinstance(u.place, Cell)
         }  # fmt: skip
-        self._start = explorer.pack(initial)
+        self.start = explorer.pack(initial)
         self._cells: dict[Cell, Field] = {}
         self._fixed: dict[Cell, Term] = {}
         self.locals: list[dict[Local, Field]] = []
@@ -103,7 +103,7 @@ class Encoding:
             slot = layout.slot(place)
             if slot is None or _of_none(place):
                 continue
-            code = layout.value(self._start, slot) - slot.lowest
+            code = layout.value(self.start, slot) - slot.lowest
             if place.var in self._written:
                 self._cells[place] = _field(str(place), place.sort, slot, code)
             else:
@@ -194,7 +194,7 @@ class Encoding:
 
     def packed(self, codes: Mapping[Field, int]) -> int:
         """The packed state in which fields have these codes; dead locals have 0."""
-        found = self._start
+        found = self.start
         for field in self.fields:
             found &= ~(field.slot.mask << field.slot.offset)
         for field, code in codes.items():

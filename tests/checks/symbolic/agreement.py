@@ -14,7 +14,7 @@ import z3
 
 from checks.engine.reference import Explorer, Limits
 from checks.reduce.liveness import live_locals
-from checks.symbolic.bounded import bounded_search, failing, moves_of
+from checks.symbolic.bounded import failing, moves_of, search_paths
 from checks.symbolic.encode import RULE, Encoding, Field, Step, code_of
 from checks.symbolic.unroll import Bundle, Unrolling
 from checks.symbolic.values import Term
@@ -43,10 +43,11 @@ def agree(case: Case) -> None:
     explorer = case.make()
     found = explorer.run(case.initial, Limits(MOST))
     states = list(found.parents)
-    compare = Compare(Encoding(explorer, case.initial), case.resets)
+    encoding = Encoding(explorer, case.initial)
+    compare = Compare(encoding, case.resets)
     for state in states[:: max(1, len(states) // case.states)]:
         compare(state)
-    said = bounded_search(explorer, case.initial, Limits(depth=case.depth))
+    said = search_paths(encoding, Limits(depth=case.depth))
     within = {n: v for n, v in found.violations.items() if v.depth <= case.depth}
     for name in within.keys() | {n for n, v in said.violations.items() if v.depth <= case.depth}:
         one, two = within[name], said.violations[name]
