@@ -208,17 +208,15 @@ def prove(
     if example is not None:
         if example is not SHOOT:
             raise ModelError(f"{patch} has no core", instead="example:shoot")
-        if variant not in ("", "no_ack_wait"):
-            raise ModelError(f"shoot has no variant '{variant}'", instead="no_ack_wait")
-        proofs = prove_shoot(limits, acked=not variant)
+        proofs = prove_shoot(variant, limits)
     else:
         subject = _stored(patch, variant)
         if mutant:
             subject = as_mutant(subject, mutant)
         role = subject.selected.role
         proofs = prove_patch(subject.patch, role, known_archs(arch)[0], limits)
-        edited = f"; MUTANT: {mutant}" if mutant else ""
-        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}{edited}"])
+        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}"])
+        say([f"MUTANT     {mutant}"] if mutant else [])
     verdicts = set()
     for proof in proofs:
         verdicts.add(proof.verdict)

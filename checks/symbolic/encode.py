@@ -84,7 +84,15 @@ class Encoding:
             *self.counters, *(f for own in self.locals for f in own.values()),
             *self._cells.values(),
         )  # fmt: skip
-        self.steps = tuple(self._steps())
+        self._edges: dict[tuple[int, int], list[tuple[int, int, Op]]] = {}
+        for n, thread in enumerate(self._system.threads):
+            for number, edge in enumerate(thread.edges):
+                self._edges.setdefault((n, edge.source), []).append((number, edge.target, edge.op))
+        rules = [(number, 0, rule.op) for number, rule in enumerate(self._system.rules)]
+        self._edges |= {(RULE, 0): rules} if rules else {}
+        self._steps: dict[tuple[int, int], list[Step]] = {}
+        self._readers = {n: self._values(own) for n, own in enumerate(self.locals)}
+        self._readers[RULE] = self._values({})
         judging = self._values({})
         self.checks = [(c.invariant, judging.term(c.cond)) for c in self._system.checks]
         self.finals = [(c.invariant, judging.term(c.cond)) for c in self._system.finals]
@@ -93,7 +101,11 @@ class Encoding:
             f.term == t.end for f, t in zip(self.counters, self._system.threads, strict=True)
         ))  # fmt: skip
         software = any(not r.hardware for r in self._system.rules)
-        self.moves = z3.Or(*(self.enabled(s) for s in self.steps if software or s.thread != RULE))
+        self.moves = z3.Or(*(
+            self._enabled(thread, source, self._readers[thread].term(op.guard))
+            for (thread, source), edges in self._edges.items() if software or thread != RULE
+            for _, _, op in edges
+        ))  # fmt: skip
 
     # -- fields ----------------------------------------------------------------------------------
 
@@ -132,23 +144,32 @@ class Encoding:
 
     def enabled(self, step: Step) -> Term:
         """Whether a step can be taken: its thread is there, and its guard holds."""
-        if step.thread == RULE:
-            return step.guard
-        return z3.And(self.counters[step.thread].term == step.source, step.guard)
+        return self._enabled(step.thread, step.source, step.guard)
 
-    def _steps(self) -> Iterator[Step]:
-        for n, thread in enumerate(self._system.threads):
-            values = self._values(self.locals[n])
-            for number, edge in enumerate(thread.edges):
-                writes = self._writes(edge.op.updates, values, self.locals[n])
-                if edge.target != edge.source:
-                    counter = self.counters[n]
-                    writes[counter] = counter.held(edge.target)
-                yield self._step(n, number, edge.source, edge.target, edge.op, values, writes)
-        values = self._values({})
-        for number, rule in enumerate(self._system.rules):
-            writes = self._writes(rule.op.updates, values, {})
-            yield self._step(RULE, number, 0, 0, rule.op, values, writes)
+    def _enabled(self, thread: int, source: int, guard: Term) -> Term:
+        if thread == RULE:
+            return guard
+        return z3.And(self.counters[thread].term == source, guard)
+
+    def places(self) -> Iterable[tuple[int, int]]:
+        """Each thread and location from which there are steps; rules stand at 0."""
+        return self._edges
+
+    def leaving(self, thread: int, source: int) -> list[Step]:
+        """The steps of a thread from a location, or the rules: made when they are asked for."""
+        if (thread, source) not in self._steps:
+            self._steps[thread, source] = list(self._made(thread, source))
+        return self._steps[thread, source]
+
+    def _made(self, thread: int, source: int) -> Iterator[Step]:
+        values = self._readers[thread]
+        own = {} if thread == RULE else self.locals[thread]
+        for number, target, op in self._edges.get((thread, source), ()):
+            writes = self._writes(op.updates, values, own)
+            if target != source:
+                counter = self.counters[thread]
+                writes[counter] = counter.held(target)
+            yield self._step(thread, number, source, target, op, values, writes)
 
     def _step(
         self, thread: int, number: int, source: int, target: int, op: Op, values: Values,

@@ -25,7 +25,7 @@ class Instance:
     def __init__(self, core: Core, objects: Objects) -> None:
         self.core, self.logic = core, Concrete(objects)
         self.places = {name: list(self.logic.tuples(f.args)) for name, f in core.functions.items()}
-        self._after: dict[Frozen, dict[Frozen, str]] = {}
+        self._after: dict[Frozen, dict[Frozen, tuple[str, ...]]] = {}
 
     def view(self, state: Frozen) -> View:
         """A state as formulas read it."""
@@ -42,17 +42,17 @@ class Instance:
             for name, places in self.places.items()
         )
 
-    def after(self, state: Frozen) -> dict[Frozen, str]:
-        """The states that actions lead to, with the first action that does."""
+    def after(self, state: Frozen) -> dict[Frozen, tuple[str, ...]]:
+        """The states that actions lead to, with the actions that do."""
         if state not in self._after:
             view = self.view(state)
-            found: dict[Frozen, str] = {}
+            found: dict[Frozen, dict[str, None]] = {}
             for action in self.core.actions:
                 for params in self.logic.tuples(action.params):
                     if action.guard(self.logic, view, *params):
                         then = action.after(self.logic, view, *params)
-                        found.setdefault(self.frozen(then), action.name)
-            self._after[state] = found
+                        found.setdefault(self.frozen(then), {})[action.name] = None
+            self._after[state] = {then: tuple(names) for then, names in found.items()}
         return self._after[state]
 
     def reached(self, first: Sequence[Frozen], most: int) -> dict[Frozen, Frozen | None]:

@@ -105,7 +105,7 @@ class Compare:
     def _leaving(self, thread: int, at: int) -> tuple[list[Step], Bundle]:
         """The steps of a thread at a location, and what is to be known of them."""
         if (thread, at) not in self._bundles:
-            steps = [s for s in self.encoding.steps if (s.thread, s.source) == (thread, at)]
+            steps = self.encoding.leaving(thread, at)
             parts = [
                 part for s in steps
                 for part in (self.encoding.enabled(s), *(c for _, c in s.checks),
