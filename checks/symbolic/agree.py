@@ -37,6 +37,8 @@ class Abstraction:
     """Functions of a `Seen` and of arguments."""
     may_be: Callable[[frozenset[str], str], bool] = _any_action
     """Whether a call with these traits may be an action, where the states alone do not say."""
+    remembered: frozenset[str] = frozenset()
+    """Functions that the model does not keep: their values are those that the invariant has."""
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,18 @@ class Comparison:
                     if not as_done.guard(self._g, view, *params):
                         continue
                     then = self._of.frozen(as_done.after(self._g, view, *params))
+                    then = self._as_remembered(then, after)
                     if then == after or self._faded(then, after) is not None:
                         found.append(Lacking(action, params, lacks, before, after, where))
         return min(found, key=lambda lacking: len(lacking.names), default=None)
+
+    def _as_remembered(self, then: Frozen, after: Frozen) -> Frozen:
+        """A state of the core, with what the model does not keep as in a state of the model: once
+        a step lacks something, the invariant may have it otherwise."""
+        return tuple(
+            two if name in self._to.remembered else one
+            for name, one, two in zip(self._places, then, after, strict=True)
+        )
 
     def _faded(self, before: Frozen, after: Frozen) -> set[str] | None:
         """The actions by which relations fade from one state to another, if only that happens."""

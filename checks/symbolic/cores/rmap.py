@@ -172,4 +172,5 @@ def abstraction(
             "walks": walked,
             "saw": saw,
         },
+        remembered=frozenset({"saw"}),
     )  # fmt: skip

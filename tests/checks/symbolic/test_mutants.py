@@ -24,7 +24,6 @@ LATE = ("flush", ALONE, {"flushed_first"}, {("release", "owed_under_the_lock")})
 WAIT = {("wait", "waits_upwards")}
 HOME = {("map", "mapped_at_home")}
 MOVED = {("move", "mapped_at_home")}
-WALKED = {("move", "home_stays_while_walked")}
 
 TOUCHED = {
     "no flush": LATE,
@@ -43,8 +42,8 @@ TOUCHED = {
         "order", ALONE, {"all_let_go"}, {("end", "ended_with_nothing")},
     ),
     "no folio trylock for the next page": (
-        "rmap", WALK, {"folio_is_locked", "owner_unlocks"},
-        {*WALKED, ("unlock", "home_stays_while_walked")},
+        "rmap", WALK, {"folio_is_locked", "owner_unlocks", "walked_folio_is_locked"},
+        {(what, "home_stays_while_walked") for what in ("move", "unlock", "walk")},
     ),
     "index not updated": ("rmap", ALONE, {"at_home"}, HOME),
     "PageAnonExclusive not looked at": ("rmap", SHARED, {"folio_is_unmapped"}, MOVED),
