@@ -29,12 +29,18 @@ def example_lines(result: ExampleResult) -> list[str]:
         exchanged = ", ".join(f"{count} of {name}" for name, count in result.classes.items())
         lines.append(f"symmetry  {exchanged} are exchanged")
     lines += [f"{'':10}not {name}: {why}" for name, why in result.refused.items()]
-    return [*lines, f"{what:<10}{counts.removesuffix(' visited')}"]
+    lines += textwrap.wrap(
+        f"{what:<10}{counts.removesuffix(' visited')}", WIDTH, subsequent_indent=" " * 10
+    )
+    return lines
 
 
 def _counted(result: ExampleResult) -> tuple[str, str]:
     """What was searched, in a word, and how much of it."""
     search = result.search
+    if result.facts:
+        facts = ", ".join(result.facts)
+        return "induction", f"no state was visited; true at first, and kept by every rule: {facts}"
     if search.depth is not None:
         longer = "" if search.why else "; no path is longer that comes to no state again"
         return "symbolic", f"all paths of {search.depth} steps{longer}"

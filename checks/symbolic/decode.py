@@ -39,7 +39,7 @@ class Decoder:
         self._ended: dict[int, frozenset[str]] = {}
         dims = {v.name: v.dims for v in explorer.system.variables}
         self.fixed = {
-            _name(cell, dims[cell.var]): _value(code, cell.sort)
+            named_cell(cell, dims[cell.var]): value_of(code, cell.sort)
             for cell, code in initial.items()
             if isinstance(cell, Cell)
         }
@@ -47,10 +47,12 @@ class Decoder:
         for cell in explorer.cells(initial):
             slot = explorer.layout.slot(cell)
             if slot is not None:
-                self._slots.append((_name(cell, dims[cell.var]), slot.offset, slot.mask, cell.sort))
+                self._slots.append(
+                    (named_cell(cell, dims[cell.var]), slot.offset, slot.mask, cell.sort)
+                )
 
     def __call__(self, packed: int, ended: Collection[str] = ()) -> Seen:
-        now = {n: _value(packed >> at & mask, sort) for n, at, mask, sort in self._slots}
+        now = {n: value_of(packed >> at & mask, sort) for n, at, mask, sort in self._slots}
         return Seen({**self.fixed, **now}, ended)
 
     def ended(self, packed: int) -> frozenset[str]:
@@ -74,12 +76,14 @@ class Decoder:
         return {state >> at & mask for state in states for at, mask in places}
 
 
-def _name(cell: Cell, dims: Sequence[Sort]) -> tuple[str, ...]:
+def named_cell(cell: Cell, dims: Sequence[Sort]) -> tuple[str, ...]:
+    """A cell by its variable and the names of its indices."""
     values = (i.value if isinstance(i, Const) else 0 for i in cell.index)
     return cell.var, *(d.show(v - d.lowest) for d, v in zip(dims, values, strict=True))
 
 
-def _value(code: int, sort: Sort) -> Value:
+def value_of(code: int, sort: Sort) -> Value:
+    """The value of a code: the name of an object or None, a truth value, a set, or as shown."""
     if sort == BOOL:
         return bool(code)
     if isinstance(sort, Ref) and not code:

@@ -60,7 +60,7 @@ class Step:
 class Encoding:
     """The system of an explorer that begins in a state.
 
-    `fields` are its variables: program counters, `locals` of each thread, cells that are written.
+    `fields` are its variables: program counters, `locals` of each thread, `cells` that are written.
     `checks`: what must hold in every state; `finals`: where all have ended and nothing moves.
     `moves`: whether some thread, or a rule of software, can move; `ended`: whether all threads have
     returned.
@@ -68,13 +68,14 @@ class Encoding:
 
     def __init__(self, explorer: Explorer, initial: State) -> None:
         self.explorer, self._system = explorer, explorer.system
+        self.initial = initial
         self._variables = {v.name: v for v in self._system.variables}
         self._written = {
             u.place.var for op in self._system.ops() for u in op.updates
             if isinstance(u.place, Cell)
         }  # fmt: skip
         self.start = explorer.pack(initial)
-        self._cells: dict[Cell, Field] = {}
+        self.cells: dict[Cell, Field] = {}
         self._fixed: dict[Cell, Term] = {}
         self.locals: list[dict[Local, Field]] = []
         self.counters: list[Field] = []
@@ -82,7 +83,7 @@ class Encoding:
         self._name_threads()
         self.fields = (
             *self.counters, *(f for own in self.locals for f in own.values()),
-            *self._cells.values(),
+            *self.cells.values(),
         )  # fmt: skip
         self._edges: dict[tuple[int, int], list[tuple[int, int, Op]]] = {}
         for n, thread in enumerate(self._system.threads):
@@ -117,7 +118,7 @@ class Encoding:
                 continue
             code = layout.value(self.start, slot) - slot.lowest
             if place.var in self._written:
-                self._cells[place] = _field(str(place), place.sort, slot, code)
+                self.cells[place] = _field(str(place), place.sort, slot, code)
             else:
                 self._fixed[place] = holding(code, place.sort)
 
@@ -135,7 +136,7 @@ class Encoding:
             if isinstance(place, Local):
                 return own[place].term
             assert isinstance(place, Cell)
-            found = self._cells.get(place)
+            found = self.cells.get(place)
             return found.term if found is not None else self._fixed.get(place)
 
         return Values(read, self._variables)
@@ -195,7 +196,7 @@ class Encoding:
                 found[own[place]] = value
                 continue
             for one, here in values.elements(place):
-                field = self._cells.get(one)
+                field = self.cells.get(one)
                 if field is not None:
                     known = found.get(field, field.term)
                     found[field] = value if z3.is_true(here) else z3.If(here, value, known)
