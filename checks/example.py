@@ -103,6 +103,8 @@ def _symbolic(
         core, abstraction = CORES[example.name]
         clauses = clauses_of(core().clauses, abstraction(*sizes.values()), encoding)
         proved = by_induction(encoding, [Fact(*clause) for clause in clauses], limits)
+        if proved.stopped:
+            return Search(why=f"symbolic: {proved.why}", depth=0), ()
         if not proved.why:
             return Search(), tuple(fact.name for fact in proved.facts)
     return search_paths(encoding, limits, progress), ()

@@ -23,16 +23,18 @@ def example_lines(result: ExampleResult) -> list[str]:
     word, why = ("UNKNOWN", f" ({search.why})") if search.why else ("HOLDS", "")
     lines = []
     for sentence in result.sentences:
-        lines += textwrap.wrap(f"{word:<10}{sentence}{why}", WIDTH, subsequent_indent=" " * 10)
+        lines += _wrapped(f"{word:<10}{sentence}{why}")
     lines.append(f"example   {result.name}")
     if result.classes:
         exchanged = ", ".join(f"{count} of {name}" for name, count in result.classes.items())
         lines.append(f"symmetry  {exchanged} are exchanged")
     lines += [f"{'':10}not {name}: {why}" for name, why in result.refused.items()]
-    lines += textwrap.wrap(
-        f"{what:<10}{counts.removesuffix(' visited')}", WIDTH, subsequent_indent=" " * 10
-    )
-    return lines
+    return lines + _wrapped(f"{what:<10}{counts.removesuffix(' visited')}")
+
+
+def _wrapped(line: str) -> list[str]:
+    """An option stays in one piece."""
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)
 
 
 def _counted(result: ExampleResult) -> tuple[str, str]:

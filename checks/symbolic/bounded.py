@@ -10,7 +10,6 @@ comes back to a state that the path had already.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 
 import z3
@@ -20,6 +19,7 @@ from model.lang.ir import State
 
 from ..engine.generate import Moves
 from ..engine.reference import DEADLOCK, Explorer, Limits, Progress, Search, Violation
+from .asking import StoppedError, model_of, solver_for
 from .encode import RULE, Encoding, Field, code_of
 from .unroll import Taken, Unrolling
 from .values import Term
@@ -33,10 +33,6 @@ Place = tuple[int, int]
 
 class ReplayError(ModelError):
     """The tool's own error: what Z3 found is no run of the reference explorer."""
-
-
-class StoppedError(Exception):
-    """Z3 gave no answer, and why."""
 
 
 def bounded_search(
@@ -64,8 +60,7 @@ class _Bounded:
     ) -> None:
         self._encoding, self._explorer = encoding, encoding.explorer
         self._limits, self._progress, self._goal = limits, progress, goal
-        self._path = Unrolling(self._encoding)
-        self._path.solver.set("max_memory", max(limits.bytes >> 20, 1))
+        self._path = Unrolling(self._encoding, solver_for(limits))
         self._search = Search()
         self._search.parents[encoding.start] = encoding.start
         self._known = -1  # the depth up to which all is judged
@@ -152,18 +147,7 @@ class _Bounded:
 
     def _model(self, wanted: Term) -> z3.ModelRef | None:
         """A path on which something is so; None if there is none."""
-        solver = self._path.solver
-        left = min(self._limits.until - time.monotonic(), 1e6)
-        if left <= 0:
-            raise StoppedError("stopped at --timeout")
-        solver.set("timeout", max(int(left * 1000), 1))
-        try:
-            found = solver.check(wanted)
-        except (KeyboardInterrupt, z3.Z3Exception) as error:
-            raise StoppedError(_reason(str(error), self._limits)) from error
-        if found == z3.unknown:
-            raise StoppedError(_reason(solver.reason_unknown(), self._limits))
-        return solver.model() if found == z3.sat else None
+        return model_of(self._path.solver, self._limits, wanted)
 
     def _find(self, wrong: Mapping[str, Term], *, at_step: bool) -> None:
         """Note every invariant that can fail here and did not before."""
@@ -211,14 +195,6 @@ def _taken(model: z3.ModelRef, choices: Sequence[Taken]) -> Taken:
 def _same_states(states: Sequence[int]) -> list[tuple[int, int]]:
     pairs = itertools.combinations(range(len(states)), 2)
     return [(one, two) for one, two in pairs if states[one] == states[two]]
-
-
-def _reason(text: str, limits: Limits) -> str:
-    if "memory" in text:
-        return limits.too_many_bytes()
-    if "interrupt" in text or not text:
-        return "interrupted"
-    return "stopped at --timeout" if "timeout" in text or "cancel" in text else text
 
 
 # -- the reference explorer ------------------------------------------------------------------------

@@ -9,8 +9,7 @@ which all that is true, nothing is.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import z3
@@ -18,6 +17,7 @@ import z3
 from model.lang.sorts import Enum, Int, Ref
 
 from ..engine.reference import Limits
+from .asking import StoppedError, model_of, solver_for
 from .encode import Encoding, Field, Step
 from .unroll import Bundle
 from .values import Term, as_bits
@@ -34,14 +34,11 @@ class Fact:
 @dataclass(frozen=True)
 class Induction:
     """The candidates that are true of every state; `why` it does not follow from them that nothing
-    is wrong, or Z3 did not say."""
+    is wrong, or that Z3 was `stopped`."""
 
     facts: tuple[Fact, ...]
     why: str = ""
-
-
-class _StoppedError(Exception):
-    """Z3 gave no answer, and why."""
+    stopped: bool = False
 
 
 def by_induction(encoding: Encoding, candidates: Iterable[Fact], limits: Limits) -> Induction:
@@ -64,8 +61,7 @@ class _Induction:
             for n, (fact, at_first) in enumerate(zip(every, holds, strict=True))
             if z3.is_true(at_first)
         }
-        self._solver = z3.SolverFor("QF_BV")
-        self._solver.set("max_memory", max(limits.bytes >> 20, 1))
+        self._solver = solver_for(limits)
         for name, fact in self._facts.items():
             self._solver.add(z3.Implies(name, fact.term))
         self._steps = [s for place in encoding.places() for s in encoding.leaving(*place)]
@@ -80,8 +76,8 @@ class _Induction:
             why = ""
             if wrong and self._model([z3.Or(*wrong)]) is not None:
                 why = f"it does not follow from the {len(self._facts)} facts that were found"
-        except _StoppedError as stopped:
-            return Induction((), str(stopped))
+        except StoppedError as stopped:
+            return Induction((), str(stopped), stopped=True)
         return Induction(tuple(f for f in self._facts.values() if f not in self._values), why)
 
     def _fails(self) -> Iterator[Term]:
@@ -101,7 +97,7 @@ class _Induction:
         self._solver.push()
         self._solver.add(*happens)
         while kept:
-            model = self._model([z3.Or(*(z3.Not(then) for then in kept.values()))])
+            model = self._model(z3.Or(*(z3.Not(then) for then in kept.values())))
             if model is None:
                 break
             for name, then in list(kept.items()):
@@ -110,23 +106,9 @@ class _Induction:
         self._solver.pop()
         return before - len(self._facts)
 
-    def _model(self, wanted: Sequence[Term]) -> z3.ModelRef | None:
+    def _model(self, wanted: Term) -> z3.ModelRef | None:
         """A state of which all facts are true and this as well; None if there is none."""
-        left = min(self._limits.until - time.monotonic(), 1e6)
-        if left <= 0:
-            raise _StoppedError("stopped at --timeout")
-        self._solver.set("timeout", max(int(left * 1000), 1))
-        self._solver.push()
-        self._solver.add(*wanted)
-        try:
-            found = self._solver.check(*self._facts)
-            model = self._solver.model() if found == z3.sat else None
-        except z3.Z3Exception as error:
-            raise _StoppedError(str(error)) from error
-        self._solver.pop()
-        if found == z3.unknown:
-            raise _StoppedError(self._solver.reason_unknown())
-        return model
+        return model_of(self._solver, self._limits, *self._facts, wanted)
 
 
 def _is_a_value(field: Field) -> Term:

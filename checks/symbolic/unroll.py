@@ -36,9 +36,8 @@ class Unrolling:
     `end` carries one of them out.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
-        self.encoding = encoding
-        self.solver = z3.SolverFor("QF_BV")
+    def __init__(self, encoding: Encoding, solver: z3.Solver) -> None:
+        self.encoding, self.solver = encoding, solver
         self.states: list[dict[Field, Term]] = [
             {f: f.held(f.initial) for f in encoding.fields}
         ]  # fmt: skip

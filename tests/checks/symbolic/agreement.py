@@ -14,6 +14,7 @@ import z3
 
 from checks.engine.reference import Explorer, Limits
 from checks.reduce.liveness import live_locals
+from checks.symbolic.asking import solver_for
 from checks.symbolic.bounded import failing, moves_of, search_paths
 from checks.symbolic.encode import RULE, Encoding, Field, Step, code_of
 from checks.symbolic.unroll import Bundle, Unrolling
@@ -129,7 +130,7 @@ class Compare:
 
 def follow(compare: Compare, states: Sequence[int]) -> None:
     """That a path of the explorer is one of the encoding."""
-    path = Unrolling(compare.encoding)
+    path = Unrolling(compare.encoding, solver_for(Limits()))
     for state in states[1:]:
         path.begin()
         path.end()
