@@ -30,7 +30,11 @@ def model_of(solver: z3.Solver, limits: Limits, *wanted: Term) -> z3.ModelRef | 
     solver.set("timeout", max(int(left * 1000), 1))
     try:
         found = solver.check(*wanted)
-    except (KeyboardInterrupt, z3.Z3Exception) as error:
+    except KeyboardInterrupt as error:
+        raise StoppedError("interrupted") from error
+    except z3.Z3Exception as error:
+        if not any(word in str(error) for word in ("memory", "interrupt", "cancel")):
+            raise  # an error of ours
         raise StoppedError(_reason(str(error), limits)) from error
     if found == z3.unknown:
         raise StoppedError(_reason(solver.reason_unknown(), limits))

@@ -74,7 +74,7 @@ class _Induction:
                 pass
             wrong = [*(t for _, t in self._encoding.wrong()), *self._fails()]
             why = ""
-            if wrong and self._model([z3.Or(*wrong)]) is not None:
+            if wrong and self._model(z3.Or(*wrong)) is not None:
                 why = f"it does not follow from the {len(self._facts)} facts that were found"
         except StoppedError as stopped:
             return Induction((), str(stopped), stopped=True)
