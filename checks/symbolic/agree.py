@@ -18,8 +18,8 @@ from model.lang.ir import State
 
 from ..engine.reference import Explorer
 from .core import Action, Clause, Core, Theorem
-from .decode import Decoder, Seen, steps_from
-from .instance import Frozen, Instance, Value
+from .decode import Decoder, Seen, Step, steps_from
+from .instance import Frozen, Instance, Taken, Value
 
 
 def _any_action(_: frozenset[str], __: str) -> bool:
@@ -37,6 +37,8 @@ class Abstraction:
     """Functions of a `Seen` and of arguments."""
     may_be: Callable[[frozenset[str], str], bool] = _any_action
     """Whether a call with these traits may be an action, where the states alone do not say."""
+    actor: str = ""
+    """The sort of who acts: an action with one as first parameter is only that one's step."""
     remembered: frozenset[str] = frozenset()
     """Functions that the model does not keep: their values are those that the invariant has."""
 
@@ -101,7 +103,7 @@ class Comparison:
         decode = Decoder(explorer, initial)
         mask = decode.mask(self._to.variables)
         frozen: dict[tuple[int, frozenset[str]], Frozen] = {}
-        known: set[tuple[Frozen, Frozen, frozenset[str]]] = set()
+        known: set[tuple[Frozen, Frozen, frozenset[str], str]] = set()
         used: set[str] = set()
 
         def here(packed: int) -> Frozen:
@@ -122,13 +124,14 @@ class Comparison:
                 return Disagreement(f"clause {broken} does not hold", one)
             for step in steps_from(explorer, packed, mask):
                 two = here(step.after)
-                if one == two or (one, two, step.traits) in known:
+                seen = one, two, step.traits, step.who
+                if one == two or seen in known:
                     continue
-                known.add((one, two, step.traits))
+                known.add(seen)
                 self.agreement.steps += 1
-                actions = self._between(one, two, step.traits)
+                actions = self._between(one, two, step)
                 if actions is None:
-                    lacking = self._nearly(one, two, step.traits, step.where())
+                    lacking = self._nearly(one, two, step)
                     if lacking is None:
                         what = "no action of the core is this step"
                         return Disagreement(what, one, two, step.where())
@@ -178,33 +181,38 @@ class Comparison:
 
     # -- steps -----------------------------------------------------------------------------------
 
-    def _between(self, before: Frozen, after: Frozen, traits: frozenset[str]) -> set[str] | None:
+    def _between(self, before: Frozen, after: Frozen, step: Step) -> set[str] | None:
         """The actions that a step is: one, or none, and then those by which relations fade."""
         known = self._of.after(before)
-        own = self._may_be(known.get(after, ()), traits)
-        if own:
+        own = self._may_be(known.get(after, ()), step)
+        if own is not None:
             return {own}
-        for state, names in itertools.chain([(before, ("",))], known.items()):
-            faded = self._faded(state, after)
-            name = self._may_be(names, traits)
-            if faded is not None and name is not None:
-                return faded | {name} - {""}
+        faded = self._faded(before, after)
+        if faded is not None:
+            return faded
+        for state, taken in known.items():
+            faded, own = self._faded(state, after), self._may_be(taken, step)
+            if faded is not None and own is not None:
+                return faded | {own}
         return None
 
-    def _may_be(self, names: Iterable[str], traits: frozenset[str]) -> str | None:
-        """The first action of these that a step may be."""
-        return next((n for n in names if not n or self._to.may_be(traits, n)), None)
+    def _may_be(self, actions: Iterable[Taken], step: Step) -> str | None:
+        """The first of these actions that a step may be."""
+        return next((a.name for a, params in actions if self._is_of(step, a, params)), None)
 
-    def _nearly(
-        self, before: Frozen, after: Frozen, traits: frozenset[str], where: str
-    ) -> Lacking | None:
+    def _is_of(self, step: Step, action: Action, params: tuple[Any, ...]) -> bool:
+        """Whether a step may be an action by who takes it, and by its call."""
+        acts = self._to.actor and action.params.split()[0] == self._to.actor
+        return self._to.may_be(step.traits, action.name) and (not acts or params[0] == step.who)
+
+    def _nearly(self, before: Frozen, after: Frozen, step: Step) -> Lacking | None:
         """The step as an action that lacks as little as can be."""
         found: list[Lacking] = []
         view = self._of.view(before)
         for action in self.core.actions:
-            if not self._to.may_be(traits, action.name):
-                continue
             for params in self._g.tuples(action.params):
+                if not self._is_of(step, action, params):
+                    continue
                 needs = {n.name for n in action.needs if not n.holds(self._g, view, *params)}
                 for effects in _subsets(e.name for e in action.effects):
                     lacks = frozenset(needs | effects)
@@ -214,7 +222,7 @@ class Comparison:
                     then = self._of.frozen(as_done.after(self._g, view, *params))
                     then = self._as_remembered(then, after)
                     if then == after or self._faded(then, after) is not None:
-                        found.append(Lacking(action, params, lacks, before, after, where))
+                        found.append(Lacking(action, params, lacks, before, after, step.where()))
         return min(found, key=lambda lacking: len(lacking.names), default=None)
 
     def _as_remembered(self, then: Frozen, after: Frozen) -> Frozen:

@@ -95,11 +95,11 @@ def value_of(code: int, sort: Sort) -> Value:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a system: the states before and after it, the traits of the call that it is, and
-    where it stands."""
+    """A step of a system: the state after it, which thread's it is, or none's, the traits of the
+    call that it is, and where it stands."""
 
-    before: int
     after: int
+    who: str
     traits: frozenset[str]
     where: Callable[[], str]
 
@@ -114,12 +114,13 @@ def steps_from(explorer: Explorer, state: int, mask: int) -> Iterator[Step]:
             edge = code.thread.edges[number]
             if (state ^ after) & mask or edge.target == code.thread.end:
                 traits = edge.call.traits if edge.call is not None else nothing
-                yield Step(state, after, traits, functools.partial(_place, edge))
+                where = functools.partial(_place, edge)
+                yield Step(after, code.thread.name, traits, where)
     if explorer.rules is not None:
         for number, after in explorer.rules.moves(state).taken:
             if (state ^ after) & mask:
                 where = functools.partial(str, explorer.system.rules[number].name)
-                yield Step(state, after, nothing, where)
+                yield Step(after, "", nothing, where)
 
 
 def _place(edge: Edge) -> str:

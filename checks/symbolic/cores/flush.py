@@ -204,6 +204,7 @@ def abstraction(
             "tlb": lambda s, c, a, x: among(s, "Cpu.tlb", c, a, x),
             "owed": lambda s, t, a, x: among(s, "Thread.removed", t, a, x),
         },
+        actor="Thread",
     )
 
 

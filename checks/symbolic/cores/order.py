@@ -138,4 +138,5 @@ def abstraction(
         lambda traits, action: (
             (action == "try") is ("trylock" in traits) or action in ("let_go", "end")
         ),
+        actor="Thread",
     )

@@ -173,4 +173,5 @@ def abstraction(
             "saw": saw,
         },
         remembered=frozenset({"saw"}),
+        actor="Thread",
     )  # fmt: skip
