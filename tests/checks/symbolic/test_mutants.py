@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,15 @@ def test_the_command_shows_the_step_and_the_trace(monkeypatch: pytest.MonkeyPatc
     assert "           FAILED  release keeps owed_under_the_lock" in lines
     assert "           reached in the model: before the step above" in lines
     assert max(map(len, lines)) <= 100
+    _, _, after = (
+        (Path(__file__).parents[3] / "README.md")
+        .read_text()
+        .partition("<!-- proof: no flush -->\n```\n")
+    )
+    told = [line for line in after.partition("\n```")[0].splitlines() if line.strip() != "..."]
+    printed = iter(lines)
+    assert told
+    assert all(line in printed for line in told), "README.md has something else, or another order"
     at = lines.index("trace      flushed_before_ptl_is_released is VIOLATED:") + 1
     words = " ".join(lines[at : at + 3]).replace("\\", "").replace("'", "")
     arguments = words.partition("check-invariants ")[2].split()
