@@ -43,7 +43,8 @@ class ExampleResult:
     """What was found; `steps` lead to the violation of `broken`, if there is one.
 
     `classes` of objects, with their sizes, were exchanged: states are orbits then.  Those that were
-    `refused` say why.
+    `refused` say why.  `facts` are the clauses of its core that are true of every state, if it was
+    proved by induction: then no state was visited.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ExampleResult:
     steps: tuple[Step, ...]
     classes: Mapping[str, int]
     refused: Mapping[str, str]
+    facts: tuple[str, ...] = ()
 
 
 def check_example(
@@ -66,11 +68,10 @@ def check_example(
     system, initial = built(example, sizes, variant)
     classes, refused = symmetric_classes(system, initial) if symmetry else ({}, {})
     make = partial(explorer_of, system, classes)
+    facts: tuple[str, ...] = ()
     if engine is Engine.SYMBOLIC:
-        from .symbolic.bounded import bounded_search  # Z3 takes a while to load
-
         explorer = make()
-        done = bounded_search(explorer, initial, limits, progress)
+        done, facts = _symbolic(example, sizes, explorer, initial, limits, progress)
     else:
         explorer, done = search(make, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
@@ -82,8 +83,31 @@ def check_example(
     sentences = {i.name: _sentence(i) for i in example.invariants}
     return ExampleResult(
         f"{example.name}({size}){' ' + variant if variant else ''}", tuple(sentences.values()),
-        done, sentences[found.invariant] if found else "", steps, classes, refused,
+        done, sentences[found.invariant] if found else "", steps, classes, refused, facts,
     )  # fmt: skip
+
+
+def _symbolic(
+    example: Example, sizes: Mapping[str, int], explorer: Explorer, initial: State, limits: Limits,
+    progress: Progress | None,
+) -> tuple[Search, tuple[str, ...]]:  # fmt: skip
+    """By induction, if the example has a core and its clauses are enough; else path by path."""
+    from .symbolic.bounded import search_paths  # Z3 takes a while to load
+    from .symbolic.cased import clauses_of
+    from .symbolic.cores import EXAMPLES as CORES
+    from .symbolic.encode import Encoding
+    from .symbolic.induction import Fact, by_induction
+
+    encoding = Encoding(explorer, initial)
+    if example.name in CORES:
+        core, abstraction = CORES[example.name]
+        clauses = clauses_of(core().clauses, abstraction(*sizes.values()), encoding)
+        proved = by_induction(encoding, [Fact(*clause) for clause in clauses], limits)
+        if proved.stopped:
+            return Search(why=f"symbolic: {proved.why}", depth=0), ()
+        if not proved.why:
+            return Search(), tuple(fact.name for fact in proved.facts)
+    return search_paths(encoding, limits, progress), ()
 
 
 def as_promela(example: Example, params: Mapping[str, str], variant: str) -> str:

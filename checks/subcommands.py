@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -156,12 +157,12 @@ def necessity(
 
 
 @click.command()
-@click.argument("patch")
+@click.argument("patch", default=next(iter(PATCHES)))
 @click.option("--variant", default="", help="The version; by default the after side.")
 @click.option("--mutant", default="", help="A mutant of it, by name.")
 @click.option("--arch", default="x86_64", show_default=True)
 @click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
-@click.option("--format", "form", type=click.Choice(["text", "dot"]), default="text")
+@click.option("--format", "form", type=click.Choice(["text", "dot", "svg"]), default="text")
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 def locks(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, form: str, max_states: int
@@ -169,7 +170,11 @@ def locks(
     """Which locks are taken while which are held, by line; cycles, and whether they block."""
     from .locks import Asked as LocksAsked  # networkx takes a while to load: not for every command
     from .locks import casts_of, lock_orders
-    from .render.lockstext import lock_dot, lock_lines
+    from .render.lockstext import drawn, lock_dot, lock_lines
+
+    if form == "svg" and shutil.which("dot") is None:
+        raise ModelError("--format svg: there is no dot", why="Graphviz draws it",
+                         instead="--format dot")  # fmt: skip
 
     subject = _stored(patch, variant)
     if mutant:
@@ -182,7 +187,10 @@ def locks(
     asked = LocksAsked(role, tuple(casts), known_archs(arch)[0], Limits(max_states))
     with Watcher() as watch:
         answer = lock_orders(asked, watch)
-    say(lock_dot(answer) if form == "dot" else lock_lines(asked, answer))
+    if form == "svg":
+        click.echo(drawn(lock_dot(answer)), nl=False)
+    else:
+        say(lock_dot(answer) if form == "dot" else lock_lines(asked, answer))
     if any(c.blocks is not None for c in answer.cycles):
         sys.exit(1)
     sys.exit(UNKNOWN if answer.observed.stopped or any(c.why for c in answer.cycles) else 0)
@@ -208,17 +216,15 @@ def prove(
     if example is not None:
         if example is not SHOOT:
             raise ModelError(f"{patch} has no core", instead="example:shoot")
-        if variant not in ("", "no_ack_wait"):
-            raise ModelError(f"shoot has no variant '{variant}'", instead="no_ack_wait")
-        proofs = prove_shoot(limits, acked=not variant)
+        proofs = prove_shoot(variant, limits)
     else:
         subject = _stored(patch, variant)
         if mutant:
             subject = as_mutant(subject, mutant)
         role = subject.selected.role
         proofs = prove_patch(subject.patch, role, known_archs(arch)[0], limits)
-        edited = f"; MUTANT: {mutant}" if mutant else ""
-        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}{edited}"])
+        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}"])
+        say([f"MUTANT     {mutant}"] if mutant else [])
     verdicts = set()
     for proof in proofs:
         verdicts.add(proof.verdict)

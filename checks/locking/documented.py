@@ -30,6 +30,19 @@ EXCEPTIONS = {
 """Orders that the comments do not have, and why they are right."""
 
 
+NOT_TAKEN = (
+    ("inode->i_rwsem > mmap_lock", "mm/rmap.c; no file is read or written here"),
+    ("mmap_lock > mapping->invalidate_lock > folio lock",
+     "mm/filemap.c; no fault on a file reads it from disk here"),
+    ("folio lock > hugetlb_fault_mutex, vma_start_write, i_mmap_rwsem > anon_vma->root->rwsem",
+     "mm/rmap.c; no VMA is changed here, and no file is unmapped"),
+    ("pte lock > swap_lock, i_pages, lruvec->lru_lock", "mm/rmap.c, mm/filemap.c; the models have "
+     "no steps for what these guard"),
+    ("hugetlb_fault_mutex > hugetlb vma_lock > i_mmap_rwsem > folio lock",
+     "hugetlb alone, the other way round: mm/rmap.c, the exception; hugetlb is not modelled"),
+)  # fmt: skip
+"""Orders that are documented (mm/rmap.c and mm/filemap.c, 7.3.4) and that no routine here takes."""
+
 AGAINST = "AGAINST mm/rmap.c, which has the other order"
 
 

@@ -4,12 +4,13 @@ a graph for Graphviz."""
 
 from __future__ import annotations
 
+import subprocess
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from ..locking.documented import said_of
+from ..locking.documented import NOT_TAKEN, said_of
 from ..locking.graph import by_kind, tree, waiting
-from ..locking.observed import Order
+from ..locking.observed import Order, Taken
 from ..locks import Answer, Asked, Decided, names
 from .columns import WIDTH
 
@@ -51,6 +52,10 @@ def lock_lines(asked: Asked, answer: Answer) -> list[str]:
         wrapped = textwrap.wrap(said, WIDTH - 40)
         lines.append(f"  {f'{first} > {then}':<38}{wrapped[0]}")
         lines += [f"{'':40}{more}" for more in wrapped[1:]]
+    lines += ["", "documented as well, and not taken here"]
+    for order, why in NOT_TAKEN:
+        lines += textwrap.wrap(f"{order}: {why}", WIDTH, initial_indent="  ",
+                               subsequent_indent="    ")  # fmt: skip
     for place in sorted(seen.unseen):
         lines.append(_cut(f"  never taken in these scenarios: {place}"))
     for name in seen.stopped:
@@ -81,14 +86,19 @@ def _below(
 def _examples(orders: Sequence[Order], indent: int) -> list[str]:
     """A line for each of a few orders that differ for a reader."""
     texts = dict.fromkeys(
-        f"{o.first.routine}: {o.first.function} {o.first.line} > "
-        f"{o.then.function} {o.then.line} {o.then.call}"
+        f"{o.first.routine}: {o.first.function} {o.first.line}{_mode(o.first)} > "
+        f"{o.then.function} {o.then.line} {o.then.call}{_mode(o.then)}"
         for o in orders
     )
     shown = [_cut(" " * indent + text) for text in list(texts)[:SHOWN]]
     if len(texts) > SHOWN:
         shown.append(" " * indent + f"and {len(texts) - SHOWN} more")
     return shown
+
+
+def _mode(taken: Taken) -> str:
+    """How a lock is held, if it can be held in two ways."""
+    return f" ({taken.mode})" if taken.mode else ""
 
 
 def _cycle(decided: Decided) -> list[str]:
@@ -101,8 +111,8 @@ def _cycle(decided: Decided) -> list[str]:
         first, then = order.first, order.then
         lines.append(f"  CPU{n}  {first.routine}()")
         for word, taken in (("holds", first), ("waits", then)):
-            mode = f" ({taken.mode})" if taken.mode else ""
-            lines.append(_cut(f"    {word}  {taken.lock.name + mode:<24}{taken.where}"))
+            name = taken.lock.name + _mode(taken)
+            lines.append(_cut(f"    {word}  {name:<24}{taken.where}"))
     if decided.blocks is not None:
         role = decided.blocks.role
         mutant = f" --mutant '{role.mutant}'" if role.mutant else f" --variant {role.variant.name}"
@@ -132,3 +142,10 @@ def lock_dot(answer: Answer) -> list[str]:
         style = "" if real else ", style=dashed"
         lines.append(f'\t"{first}" -> "{then}" [label="{label}"{style}];')
     return [*lines, "}"]
+
+
+def drawn(lines: Sequence[str]) -> str:
+    """A graph as SVG, by Graphviz."""
+    words = ["dot", "-Tsvg"]
+    return subprocess.run(words, input="\n".join(lines), capture_output=True, text=True,
+                          check=True).stdout  # fmt: skip

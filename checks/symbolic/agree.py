@@ -1,35 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """That a core is an abstraction of a model: every state of an enumerated system is one of the core,
 and every step leads where an action of the core leads, or changes nothing that the core knows.
+
+A step of the model may lack something of an action: a need that does not hold before it, an effect
+that is left out.  Then the model is an instance of the core without that (`Core.without`), as long
+as its states are of the invariant; whether the theorems still follow is for `prove` to say.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from model.lang.expr import Cell, Const
-from model.lang.ir import Edge, State
-from model.lang.sorts import BOOL, Ref, Set, Sort
+from model.lang.ir import State
 
 from ..engine.reference import Explorer
-from .core import Core
-from .instance import Frozen, Instance, Value
+from .core import Action, Clause, Core, Theorem
+from .decode import Decoder, Seen, Step, steps_from
+from .instance import Frozen, Instance, Taken, Value
 
 
-class Seen:
-    """A state of a model: its cells by variable and names of objects."""
-
-    def __init__(self, cells: Mapping[tuple[str, ...], Value]) -> None:
-        self._cells = cells
-
-    def __call__(self, variable: str, *index: str) -> Value:
-        """The value of a cell: the name of an object or None, a truth value, the set of what is in
-        it, or as it is shown."""
-        return self._cells[variable, *index]
+def _any_action(_: frozenset[str], __: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,12 @@ class Abstraction:
     variables: frozenset[str]
     values: Mapping[str, Callable[..., Value]]
     """Functions of a `Seen` and of arguments."""
+    may_be: Callable[[frozenset[str], str], bool] = _any_action
+    """Whether a call with these traits may be an action, where the states alone do not say."""
+    actor: str = ""
+    """The sort of who acts: an action with one as first parameter is only that one's step."""
+    remembered: frozenset[str] = frozenset()
+    """Functions that the model does not keep: their values are those that the invariant has."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,28 @@ class Disagreement:
     where: str = ""
 
 
+@dataclass(frozen=True)
+class Lacking:
+    """A step of the model that is an action of the core, with these parameters, but for what it
+    lacks: the names of needs and effects."""
+
+    action: Action
+    params: tuple[Any, ...]
+    names: frozenset[str]
+    before: Frozen
+    after: Frozen
+    where: str
+
+
 @dataclass
 class Agreement:
-    """How much was compared."""
+    """How much was compared, and what the model lacks, by the names of that."""
 
     states: int = 0
     steps: int = 0
     used: frozenset[str] = frozenset()
     """Actions of the core that some step was."""
+    lacking: dict[frozenset[str], Lacking] = field(default_factory=dict)
 
 
 class Comparison:
@@ -70,6 +84,7 @@ class Comparison:
         self.core, self._to = core, abstraction
         self._of = Instance(core, abstraction.objects)
         self._g, self._places = self._of.logic, self._of.places
+        self._broken: dict[Frozen, str] = {}
         self.agreement = Agreement()
 
     def state(self, seen: Seen) -> Frozen:
@@ -82,65 +97,141 @@ class Comparison:
     def compare(
         self, explorer: Explorer, initial: State, states: Iterable[int]
     ) -> Disagreement | None:
-        """Look at states of a system, and at the steps from them; the first that does not agree."""
+        """Look at states of a system, nearest first, and at the steps from them; the first that
+        does not agree.  What comes after a step that lacks something is not looked at, once it is
+        no state of the invariant."""
         decode = Decoder(explorer, initial)
         mask = decode.mask(self._to.variables)
-        known: set[tuple[int, int]] = set()
-        frozen: dict[int, Frozen] = {}
-        judged: set[Frozen] = set()
+        frozen: dict[tuple[int, frozenset[str]], Frozen] = {}
+        known: set[tuple[Frozen, Frozen, frozenset[str], str]] = set()
         used: set[str] = set()
 
         def here(packed: int) -> Frozen:
-            if packed not in frozen:
-                frozen[packed] = self.state(decode(packed))
-            return frozen[packed]
+            key = packed & mask, decode.ended(packed)
+            if key not in frozen:
+                frozen[key] = self.state(decode(*key))
+            return frozen[key]
 
-        first = here(explorer.pack(initial) & mask)
+        first = here(explorer.pack(initial))
         if not self.core.initial(self._g, self._of.view(first)):
             return Disagreement("the first state is no first state of the core", first)
-        for packed, then, where in _steps(explorer, states):
-            before, after = packed & mask, then & mask
-            if (before, after) in known:
-                continue
-            known.add((before, after))
-            one = here(before)
-            if one not in judged:
-                judged.add(one)
-                self.agreement.states += 1
-                broken = self._broken(one)
-                if broken:
-                    return Disagreement(f"clause {broken} does not hold", one)
-            two = here(after)
-            if one == two:
-                continue
-            self.agreement.steps += 1
-            actions = self._between(one, two)
-            if actions is None:
-                return Disagreement("no action of the core is this step", one, two, where())
-            used |= actions
+        for packed in states:
+            one = here(packed)
+            broken = self._judged(one)
+            if broken:
+                if self.agreement.lacking:
+                    continue
+                return Disagreement(f"clause {broken} does not hold", one)
+            for step in steps_from(explorer, packed, mask):
+                two = here(step.after)
+                seen = one, two, step.traits, step.who
+                if one == two or seen in known:
+                    continue
+                known.add(seen)
+                self.agreement.steps += 1
+                actions = self._between(one, two, step)
+                if actions is None:
+                    lacking = self._nearly(one, two, step)
+                    if lacking is None:
+                        what = "no action of the core is this step"
+                        return Disagreement(what, one, two, step.where())
+                    self.agreement.lacking.setdefault(lacking.names, lacking)
+                    actions = {lacking.action.name}
+                used |= actions
         self.agreement.used = frozenset(used)
         return None
 
     def differences(
-        self, found: Disagreement
+        self, before: Frozen, after: Frozen | None
     ) -> Iterator[tuple[str, tuple[Any, ...], Value, Value]]:
         """What is not none or false before or after: the function, its arguments, both values."""
-        after = found.after or found.before
-        for (name, places), one, two in zip(self._places.items(), found.before, after, strict=True):
+        for (name, places), one, two in zip(
+            self._places.items(), before, after or before, strict=True
+        ):
             for place, old, new in zip(places, one, two, strict=True):
                 if old or new:
                     yield name, place, old, new
 
-    def _between(self, before: Frozen, after: Frozen) -> set[str] | None:
+    def counterexample(
+        self, action: Action | None, clause: Clause | Theorem
+    ) -> tuple[Frozen, tuple[Any, ...]] | None:
+        """A state of the invariant that the model was seen in, and the parameters with which an
+        action, of the core or of one without something, breaks a clause there; or, without an
+        action, in which it does not hold.  First those from which the model took a step that lacks
+        something."""
+        for state, params in self._candidates(action):
+            view = self._of.view(state)
+            if action is None:
+                if not clause.holds(self._g, view):
+                    return state, ()
+            elif action.guard(self._g, view, *params) and not clause.holds(
+                self._g, action.after(self._g, view, *params)
+            ):
+                return state, params
+        return None
+
+    def _candidates(self, action: Action | None) -> Iterator[tuple[Frozen, tuple[Any, ...]]]:
+        sorts = action.params if action is not None else ""
+        for lacking in self.agreement.lacking.values():
+            if lacking.action.params == sorts:
+                yield lacking.before, lacking.params
+        for state, broken in self._broken.items():
+            if not broken:
+                yield from ((state, params) for params in self._g.tuples(sorts))
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    def _between(self, before: Frozen, after: Frozen, step: Step) -> set[str] | None:
         """The actions that a step is: one, or none, and then those by which relations fade."""
         known = self._of.after(before)
-        if after in known:
-            return {known[after]}
-        for state, name in itertools.chain([(before, "")], known.items()):
-            faded = self._faded(state, after)
-            if faded is not None:
-                return faded | ({name} if name else set())
+        own = self._may_be(known.get(after, ()), step)
+        if own is not None:
+            return {own}
+        faded = self._faded(before, after)
+        if faded is not None:
+            return faded
+        for state, taken in known.items():
+            faded, own = self._faded(state, after), self._may_be(taken, step)
+            if faded is not None and own is not None:
+                return faded | {own}
         return None
+
+    def _may_be(self, actions: Iterable[Taken], step: Step) -> str | None:
+        """The first of these actions that a step may be."""
+        return next((a.name for a, params in actions if self._is_of(step, a, params)), None)
+
+    def _is_of(self, step: Step, action: Action, params: tuple[Any, ...]) -> bool:
+        """Whether a step may be an action by who takes it, and by its call."""
+        acts = self._to.actor and action.params.split()[0] == self._to.actor
+        return self._to.may_be(step.traits, action.name) and (not acts or params[0] == step.who)
+
+    def _nearly(self, before: Frozen, after: Frozen, step: Step) -> Lacking | None:
+        """The step as an action that lacks as little as can be."""
+        found: list[Lacking] = []
+        view = self._of.view(before)
+        for action in self.core.actions:
+            for params in self._g.tuples(action.params):
+                if not self._is_of(step, action, params):
+                    continue
+                needs = {n.name for n in action.needs if not n.holds(self._g, view, *params)}
+                for effects in _subsets(e.name for e in action.effects):
+                    lacks = frozenset(needs | effects)
+                    as_done = action.without(lacks)
+                    if not as_done.guard(self._g, view, *params):
+                        continue
+                    then = self._of.frozen(as_done.after(self._g, view, *params))
+                    then = self._as_remembered(then, after)
+                    if then == after or self._faded(then, after) is not None:
+                        found.append(Lacking(action, params, lacks, before, after, step.where()))
+        return min(found, key=lambda lacking: len(lacking.names), default=None)
+
+    def _as_remembered(self, then: Frozen, after: Frozen) -> Frozen:
+        """A state of the core, with what the model does not keep as in a state of the model: once
+        a step lacks something, the invariant may have it otherwise."""
+        return tuple(
+            two if name in self._to.remembered else one
+            for name, one, two in zip(self._places, then, after, strict=True)
+        )
 
     def _faded(self, before: Frozen, after: Frozen) -> set[str] | None:
         """The actions by which relations fade from one state to another, if only that happens."""
@@ -157,82 +248,22 @@ class Comparison:
             found.add(action.name)
         return found
 
-    def _broken(self, state: Frozen) -> str:
-        view = self._of.view(state)
-        wrong = (
-            c.name for c in (*self.core.axioms, *self.core.clauses) if not c.holds(self._g, view)
-        )
-        return next(wrong, "")
+    # -- states ----------------------------------------------------------------------------------
+
+    def _judged(self, state: Frozen) -> str:
+        """The first axiom or clause that does not hold in a state."""
+        if state not in self._broken:
+            view = self._of.view(state)
+            wrong = (
+                c.name for c in (*self.core.axioms, *self.core.clauses)
+                if not c.holds(self._g, view)
+            )  # fmt: skip
+            self._broken[state] = next(wrong, "")
+            self.agreement.states += not self._broken[state]
+        return self._broken[state]
 
 
-# -- states of an explored system ------------------------------------------------------------------
-
-
-class Decoder:
-    """Cells of packed states, by name; those that are not packed never change."""
-
-    def __init__(self, explorer: Explorer, initial: State) -> None:
-        dims = {v.name: v.dims for v in explorer.system.variables}
-        self.fixed = {
-            _name(cell, dims[cell.var]): _value(code, cell.sort)
-            for cell, code in initial.items()
-            if isinstance(cell, Cell)
-        }
-        self._slots = []
-        for cell in explorer.cells(initial):
-            slot = explorer.layout.slot(cell)
-            if slot is not None:
-                self._slots.append((_name(cell, dims[cell.var]), slot.offset, slot.mask, cell.sort))
-
-    def __call__(self, packed: int) -> Seen:
-        now = {n: _value(packed >> at & mask, sort) for n, at, mask, sort in self._slots}
-        return Seen({**self.fixed, **now})
-
-    def mask(self, variables: Collection[str]) -> int:
-        """The bits of the cells of some variables."""
-        bits = (mask << at for name, at, mask, _ in self._slots if name[0] in variables)
-        return functools.reduce(int.__or__, bits, 0)
-
-    def codes(self, variable: str, states: Iterable[int]) -> set[int]:
-        """The codes that cells of a variable have in some states."""
-        places = [(at, mask) for name, at, mask, _ in self._slots if name[0] == variable]
-        return {state >> at & mask for state in states for at, mask in places}
-
-
-def _name(cell: Cell, dims: Sequence[Sort]) -> tuple[str, ...]:
-    values = (i.value if isinstance(i, Const) else 0 for i in cell.index)
-    return cell.var, *(d.show(v - d.lowest) for d, v in zip(dims, values, strict=True))
-
-
-def _value(code: int, sort: Sort) -> Value:
-    if sort == BOOL:
-        return bool(code)
-    if isinstance(sort, Ref) and not code:
-        return None
-    if isinstance(sort, Set):
-        return frozenset(sort.elem.show(e) for e in sort.elem.codes() if code >> e & 1)
-    return sort.show(code)
-
-
-_Step = tuple[int, int, Callable[[], str]]
-"""A state, one after it, and where the step stands."""
-
-
-def _steps(explorer: Explorer, states: Iterable[int]) -> Iterator[_Step]:
-    """The steps of a system from these states, and each state as a step to itself."""
-    for state in states:
-        yield state, state, str
-        for code in explorer.codes:
-            at = explorer.layout.value(state, code.seat.pc)
-            for number, after in code.moves(state, at).taken:
-                yield state, after, functools.partial(_place, code.thread.edges[number])
-        if explorer.rules is not None:
-            for number, after in explorer.rules.moves(state).taken:
-                yield state, after, functools.partial(str, explorer.system.rules[number].name)
-
-
-def _place(edge: Edge) -> str:
-    if edge.site is None:
-        return ""
-    site = edge.site.shown()
-    return f"{site.function} {site.line}  {edge.call.name if edge.call is not None else ''}"
+def _subsets(names: Iterable[str]) -> Iterator[frozenset[str]]:
+    every = list(names)
+    for size in range(len(every) + 1):
+        yield from map(frozenset, itertools.combinations(every, size))

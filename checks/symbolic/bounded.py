@@ -10,7 +10,6 @@ comes back to a state that the path had already.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 
 import z3
@@ -20,6 +19,7 @@ from model.lang.ir import State
 
 from ..engine.generate import Moves
 from ..engine.reference import DEADLOCK, Explorer, Limits, Progress, Search, Violation
+from .asking import StoppedError, model_of, solver_for
 from .encode import RULE, Encoding, Field, code_of
 from .unroll import Taken, Unrolling
 from .values import Term
@@ -35,10 +35,6 @@ class ReplayError(ModelError):
     """The tool's own error: what Z3 found is no run of the reference explorer."""
 
 
-class StoppedError(Exception):
-    """Z3 gave no answer, and why."""
-
-
 def bounded_search(
     explorer: Explorer, initial: State, limits: Limits, progress: Progress | None = None, *,
     goal: str = "",
@@ -48,24 +44,27 @@ def bounded_search(
     `Search.depth` is how deep it went, `why` is empty where no path is longer; `fired` are the
     operations that can be carried out within that.
     """
-    return _Bounded(explorer, initial, limits, progress, goal).run()
+    return search_paths(Encoding(explorer, initial), limits, progress, goal=goal)
+
+
+def search_paths(
+    encoding: Encoding, limits: Limits, progress: Progress | None = None, *, goal: str = ""
+) -> Search:
+    """The same of a system that is encoded."""
+    return _Bounded(encoding, limits, progress, goal).run()
 
 
 class _Bounded:
     def __init__(
-        self, explorer: Explorer, initial: State, limits: Limits, progress: Progress | None,
-        goal: str,
-    ) -> None:  # fmt: skip
-        self._explorer, self._limits, self._progress = explorer, limits, progress
-        self._goal = goal
-        self._encoding = Encoding(explorer, initial)
-        self._path = Unrolling(self._encoding)
-        self._path.solver.set("max_memory", max(limits.bytes >> 20, 1))
+        self, encoding: Encoding, limits: Limits, progress: Progress | None, goal: str
+    ) -> None:
+        self._encoding, self._explorer = encoding, encoding.explorer
+        self._limits, self._progress, self._goal = limits, progress, goal
+        self._path = Unrolling(self._encoding, solver_for(limits))
         self._search = Search()
-        self._start = explorer.pack(initial)
-        self._search.parents[self._start] = self._start
+        self._search.parents[encoding.start] = encoding.start
         self._known = -1  # the depth up to which all is judged
-        self._fired = [bytearray(len(code.ops)) for code in explorer.all_codes()]
+        self._fired = [bytearray(len(code.ops)) for code in self._explorer.all_codes()]
 
     def run(self) -> Search:
         """Go deeper until it is complete, the goal fails or a limit is met."""
@@ -148,18 +147,7 @@ class _Bounded:
 
     def _model(self, wanted: Term) -> z3.ModelRef | None:
         """A path on which something is so; None if there is none."""
-        solver = self._path.solver
-        left = min(self._limits.until - time.monotonic(), 1e6)
-        if left <= 0:
-            raise StoppedError("stopped at --timeout")
-        solver.set("timeout", max(int(left * 1000), 1))
-        try:
-            found = solver.check(wanted)
-        except (KeyboardInterrupt, z3.Z3Exception) as error:
-            raise StoppedError(_reason(str(error), self._limits)) from error
-        if found == z3.unknown:
-            raise StoppedError(_reason(solver.reason_unknown(), self._limits))
-        return solver.model() if found == z3.sat else None
+        return model_of(self._path.solver, self._limits, wanted)
 
     def _find(self, wrong: Mapping[str, Term], *, at_step: bool) -> None:
         """Note every invariant that can fail here and did not before."""
@@ -207,14 +195,6 @@ def _taken(model: z3.ModelRef, choices: Sequence[Taken]) -> Taken:
 def _same_states(states: Sequence[int]) -> list[tuple[int, int]]:
     pairs = itertools.combinations(range(len(states)), 2)
     return [(one, two) for one, two in pairs if states[one] == states[two]]
-
-
-def _reason(text: str, limits: Limits) -> str:
-    if "memory" in text:
-        return limits.too_many_bytes()
-    if "interrupt" in text or not text:
-        return "interrupted"
-    return "stopped at --timeout" if "timeout" in text or "cancel" in text else text
 
 
 # -- the reference explorer ------------------------------------------------------------------------

@@ -8,8 +8,8 @@ are functions of a `Logic` and of states, so that they can be proved and be carr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from .logic import Logic, Term
 
@@ -53,15 +53,68 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Need:
+    """What the protocol sees to before a step: a part of a guard, which actions may share."""
+
+    name: str
+    says: str
+    holds: Callable[..., Term]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the protocol does as well at a step: the state that it makes of the one before, the one
+    that the rest of the step leaves, and the parameters."""
+
+    name: str
+    says: str
+    makes: Callable[..., View]
+
+
+@dataclass(frozen=True)
 class Action:
     """A step: sorts of its parameters, with blanks between; the kernel's or the hardware's part in
-    `doc`."""
+    `doc`.
+
+    `may` and `then` are what makes it that step at all.  What a patch may get wrong has a name:
+    `needs` and `effects`.
+    """
 
     name: str
     params: str
-    guard: Callable[..., Term]
-    after: Callable[..., View]
+    may: Callable[..., Term]
+    then: Callable[..., View]
     doc: str
+    needs: tuple[Need, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    def guard(self, g: Logic, s: View, *params: Term) -> Term:
+        """When it can be taken."""
+        return g.both(self.may(g, s, *params), *(n.holds(g, s, *params) for n in self.needs))
+
+    def after(self, g: Logic, s: View, *params: Term) -> View:
+        """The state after it."""
+        now = self.then(g, s, *params)
+        for effect in self.effects:
+            now = effect.makes(g, s, now, *params)
+        return now
+
+    def named(self) -> set[str]:
+        """The names of its needs and effects."""
+        return {need.name for need in self.needs} | {effect.name for effect in self.effects}
+
+    def sayings(self, names: Collection[str]) -> list[str]:
+        """What needs and effects of these names say."""
+        return [need.says for need in self.needs if need.name in names] + [
+            effect.says for effect in self.effects if effect.name in names
+        ]
+
+    def without(self, names: Collection[str]) -> Action:
+        """The step as one does it that does not see to some needs, and leaves effects out."""
+        return replace(
+            self, needs=tuple(n for n in self.needs if n.name not in names),
+            effects=tuple(e for e in self.effects if e.name not in names),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,3 +157,8 @@ class Core:
 
     def action(self, name: str) -> Action:
         return next(a for a in self.actions if a.name == name)
+
+    def without(self, *names: str) -> Core:
+        """The core of a protocol that does not see to some needs, and leaves effects out."""
+        assert not set(names).difference(*(a.named() for a in self.actions)), names
+        return replace(self, actions=tuple(a.without(names) for a in self.actions))

@@ -60,7 +60,7 @@ class Step:
 class Encoding:
     """The system of an explorer that begins in a state.
 
-    `fields` are its variables: program counters, `locals` of each thread, cells that are written.
+    `fields` are its variables: program counters, `locals` of each thread, `cells` that are written.
     `checks`: what must hold in every state; `finals`: where all have ended and nothing moves.
     `moves`: whether some thread, or a rule of software, can move; `ended`: whether all threads have
     returned.
@@ -68,13 +68,14 @@ class Encoding:
 
     def __init__(self, explorer: Explorer, initial: State) -> None:
         self.explorer, self._system = explorer, explorer.system
+        self.initial = initial
         self._variables = {v.name: v for v in self._system.variables}
         self._written = {
             u.place.var for op in self._system.ops() for u in op.updates
             if isinstance(u.place, Cell)
         }  # fmt: skip
-        self._start = explorer.pack(initial)
-        self._cells: dict[Cell, Field] = {}
+        self.start = explorer.pack(initial)
+        self.cells: dict[Cell, Field] = {}
         self._fixed: dict[Cell, Term] = {}
         self.locals: list[dict[Local, Field]] = []
         self.counters: list[Field] = []
@@ -82,9 +83,17 @@ class Encoding:
         self._name_threads()
         self.fields = (
             *self.counters, *(f for own in self.locals for f in own.values()),
-            *self._cells.values(),
+            *self.cells.values(),
         )  # fmt: skip
-        self.steps = tuple(self._steps())
+        self._edges: dict[tuple[int, int], list[tuple[int, int, Op]]] = {}
+        for n, thread in enumerate(self._system.threads):
+            for number, edge in enumerate(thread.edges):
+                self._edges.setdefault((n, edge.source), []).append((number, edge.target, edge.op))
+        rules = [(number, 0, rule.op) for number, rule in enumerate(self._system.rules)]
+        self._edges |= {(RULE, 0): rules} if rules else {}
+        self._steps: dict[tuple[int, int], list[Step]] = {}
+        self._readers = {n: self._values(own) for n, own in enumerate(self.locals)}
+        self._readers[RULE] = self._values({})
         judging = self._values({})
         self.checks = [(c.invariant, judging.term(c.cond)) for c in self._system.checks]
         self.finals = [(c.invariant, judging.term(c.cond)) for c in self._system.finals]
@@ -93,7 +102,11 @@ class Encoding:
             f.term == t.end for f, t in zip(self.counters, self._system.threads, strict=True)
         ))  # fmt: skip
         software = any(not r.hardware for r in self._system.rules)
-        self.moves = z3.Or(*(self.enabled(s) for s in self.steps if software or s.thread != RULE))
+        self.moves = z3.Or(*(
+            self._enabled(thread, source, self._readers[thread].term(op.guard))
+            for (thread, source), edges in self._edges.items() if software or thread != RULE
+            for _, _, op in edges
+        ))  # fmt: skip
 
     # -- fields ----------------------------------------------------------------------------------
 
@@ -103,9 +116,9 @@ class Encoding:
             slot = layout.slot(place)
             if slot is None or _of_none(place):
                 continue
-            code = layout.value(self._start, slot) - slot.lowest
+            code = layout.value(self.start, slot) - slot.lowest
             if place.var in self._written:
-                self._cells[place] = _field(str(place), place.sort, slot, code)
+                self.cells[place] = _field(str(place), place.sort, slot, code)
             else:
                 self._fixed[place] = holding(code, place.sort)
 
@@ -123,7 +136,7 @@ class Encoding:
             if isinstance(place, Local):
                 return own[place].term
             assert isinstance(place, Cell)
-            found = self._cells.get(place)
+            found = self.cells.get(place)
             return found.term if found is not None else self._fixed.get(place)
 
         return Values(read, self._variables)
@@ -132,23 +145,32 @@ class Encoding:
 
     def enabled(self, step: Step) -> Term:
         """Whether a step can be taken: its thread is there, and its guard holds."""
-        if step.thread == RULE:
-            return step.guard
-        return z3.And(self.counters[step.thread].term == step.source, step.guard)
+        return self._enabled(step.thread, step.source, step.guard)
 
-    def _steps(self) -> Iterator[Step]:
-        for n, thread in enumerate(self._system.threads):
-            values = self._values(self.locals[n])
-            for number, edge in enumerate(thread.edges):
-                writes = self._writes(edge.op.updates, values, self.locals[n])
-                if edge.target != edge.source:
-                    counter = self.counters[n]
-                    writes[counter] = counter.held(edge.target)
-                yield self._step(n, number, edge.source, edge.target, edge.op, values, writes)
-        values = self._values({})
-        for number, rule in enumerate(self._system.rules):
-            writes = self._writes(rule.op.updates, values, {})
-            yield self._step(RULE, number, 0, 0, rule.op, values, writes)
+    def _enabled(self, thread: int, source: int, guard: Term) -> Term:
+        if thread == RULE:
+            return guard
+        return z3.And(self.counters[thread].term == source, guard)
+
+    def places(self) -> Iterable[tuple[int, int]]:
+        """Each thread and location from which there are steps; rules stand at 0."""
+        return self._edges
+
+    def leaving(self, thread: int, source: int) -> list[Step]:
+        """The steps of a thread from a location, or the rules: made when they are asked for."""
+        if (thread, source) not in self._steps:
+            self._steps[thread, source] = list(self._made(thread, source))
+        return self._steps[thread, source]
+
+    def _made(self, thread: int, source: int) -> Iterator[Step]:
+        values = self._readers[thread]
+        own = {} if thread == RULE else self.locals[thread]
+        for number, target, op in self._edges.get((thread, source), ()):
+            writes = self._writes(op.updates, values, own)
+            if target != source:
+                counter = self.counters[thread]
+                writes[counter] = counter.held(target)
+            yield self._step(thread, number, source, target, op, values, writes)
 
     def _step(
         self, thread: int, number: int, source: int, target: int, op: Op, values: Values,
@@ -174,7 +196,7 @@ class Encoding:
                 found[own[place]] = value
                 continue
             for one, here in values.elements(place):
-                field = self._cells.get(one)
+                field = self.cells.get(one)
                 if field is not None:
                     known = found.get(field, field.term)
                     found[field] = value if z3.is_true(here) else z3.If(here, value, known)
@@ -194,7 +216,7 @@ class Encoding:
 
     def packed(self, codes: Mapping[Field, int]) -> int:
         """The packed state in which fields have these codes; dead locals have 0."""
-        found = self._start
+        found = self.start
         for field in self.fields:
             found &= ~(field.slot.mask << field.slot.offset)
         for field, code in codes.items():

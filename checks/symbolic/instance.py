@@ -8,12 +8,15 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .core import Core, View
+from .core import Action, Core, View
 from .logic import Concrete
 
 Value = str | bool | frozenset[str] | None
 Frozen = tuple[tuple[Value, ...], ...]
 """A state of a core: the values of its functions, in the order of the text."""
+
+Taken = tuple[Action, tuple[Any, ...]]
+"""An action and its parameters."""
 
 Objects = Mapping[str, Sequence[str]]
 """By sort, what there is."""
@@ -25,7 +28,7 @@ class Instance:
     def __init__(self, core: Core, objects: Objects) -> None:
         self.core, self.logic = core, Concrete(objects)
         self.places = {name: list(self.logic.tuples(f.args)) for name, f in core.functions.items()}
-        self._after: dict[Frozen, dict[Frozen, str]] = {}
+        self._after: dict[Frozen, dict[Frozen, list[Taken]]] = {}
 
     def view(self, state: Frozen) -> View:
         """A state as formulas read it."""
@@ -42,16 +45,16 @@ class Instance:
             for name, places in self.places.items()
         )
 
-    def after(self, state: Frozen) -> dict[Frozen, str]:
-        """The states that actions lead to, with the first action that does."""
+    def after(self, state: Frozen) -> dict[Frozen, list[Taken]]:
+        """The states that actions lead to, with the actions that do and their parameters."""
         if state not in self._after:
             view = self.view(state)
-            found: dict[Frozen, str] = {}
+            found: dict[Frozen, list[Taken]] = {}
             for action in self.core.actions:
                 for params in self.logic.tuples(action.params):
                     if action.guard(self.logic, view, *params):
                         then = action.after(self.logic, view, *params)
-                        found.setdefault(self.frozen(then), action.name)
+                        found.setdefault(self.frozen(then), []).append((action, params))
             self._after[state] = found
         return self._after[state]
 

@@ -29,6 +29,6 @@ def _way(instance: Instance, found: dict[Frozen, Frozen | None], state: Frozen) 
     names: list[str] = []
     before = found[state]
     while before is not None:
-        names.append(instance.after(before)[state])
+        names.append(instance.after(before)[state][0][0].name)
         state, before = before, found[before]
     return names[::-1]

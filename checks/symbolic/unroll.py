@@ -36,9 +36,8 @@ class Unrolling:
     `end` carries one of them out.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
-        self.encoding = encoding
-        self.solver = z3.SolverFor("QF_BV")
+    def __init__(self, encoding: Encoding, solver: z3.Solver) -> None:
+        self.encoding, self.solver = encoding, solver
         self.states: list[dict[Field, Term]] = [
             {f: f.held(f.initial) for f in encoding.fields}
         ]  # fmt: skip
@@ -46,13 +45,7 @@ class Unrolling:
         self._places = [{f.initial} for f in encoding.counters]
         self._names = [name for name, _ in encoding.wrong()]
         self._judged = Bundle([term for _, term in encoding.wrong()])
-        leaving: dict[tuple[int, int], list[Step]] = {}
-        for step in encoding.steps:
-            leaving.setdefault((step.thread, step.source), []).append(step)
-        self._leaving = [
-            (thread, source, steps, Bundle(part for s in steps for part in _parts(s)))
-            for (thread, source), steps in leaving.items()
-        ]
+        self._bundles: dict[tuple[int, int], tuple[list[Step], Bundle]] = {}
 
     @property
     def depth(self) -> int:
@@ -67,9 +60,9 @@ class Unrolling:
         """The steps that may be taken in the last state, by the places where threads can be and as
         far as guards are known to be false."""
         found = [
-            taken for thread, source, steps, bundle in self._leaving
+            taken for thread, source in self.encoding.places()
             if thread == RULE or source in self._places[thread]
-            for taken in self._may_be_taken(steps, bundle)
+            for taken in self._may_be_taken(*self._leaving(thread, source))
         ]  # fmt: skip
         self._at_most_one([t.term for t in found])
         self.choices.append(found)
@@ -114,6 +107,13 @@ class Unrolling:
     def _stays(self, now: Term, then: Term, writers: Sequence[Term]) -> None:
         """A field stays as it is if nobody writes it."""
         self.solver.add(z3.Or(*writers, then == now))
+
+    def _leaving(self, thread: int, source: int) -> tuple[list[Step], Bundle]:
+        if (thread, source) not in self._bundles:
+            steps = self.encoding.leaving(thread, source)
+            bundle = Bundle(part for step in steps for part in _parts(step))
+            self._bundles[thread, source] = steps, bundle
+        return self._bundles[thread, source]
 
     def _may_be_taken(self, steps: Sequence[Step], bundle: Bundle) -> Iterator[Taken]:
         parts = iter(bundle.where(self.states[-1]))

@@ -65,6 +65,7 @@ class Machine(Kobject):
     pages: tuple[Page, ...] = kfield((), const=True)
     frames: tuple[Frame, ...] = kfield((), const=True)
     acked: bool = kfield(True, "whether a zap waits for acknowledgements", const=True)
+    flushes: bool = kfield(True, "whether a zap flushes its own CPU", const=True)
 
 
 @rule
@@ -131,7 +132,8 @@ def zap_clear(c: Cpu, p: Page) -> None:
 def zap_flush(m: Machine, c: Cpu, p: Page) -> None:
     """Flush this CPU, post the IPIs, and let go of the lock."""
     wait_until(c.pc == Pc.CLEARED and c.page == p)
-    c.tlb[p] = None
+    if m.flushes:
+        c.tlb[p] = None
     for other in m.cpus:
         c.ipi[other] = other is not c
     m.lock.owner = None
@@ -179,12 +181,14 @@ RULES = (
 )  # fmt: skip
 
 
-def world(cpus: int = 3, pages: int = 2, frames: int = 3, *, acked: bool = True) -> World:
+def world(
+    cpus: int = 3, pages: int = 2, frames: int = 3, *, acked: bool = True, flushes: bool = True
+) -> World:
     """The machine with nothing mapped."""
     w = World()
     lock = w.new(Lock, "ptl")
     w.new(
-        Machine, "machine", lock=lock, acked=acked,
+        Machine, "machine", lock=lock, acked=acked, flushes=flushes,
         cpus=tuple(w.new(Cpu, f"cpu{i}") for i in range(cpus)),
         pages=tuple(w.new(Page, f"p{i}") for i in range(pages)),
         frames=tuple(w.new(Frame, f"f{i}") for i in range(frames)),
@@ -194,5 +198,6 @@ def world(cpus: int = 3, pages: int = 2, frames: int = 3, *, acked: bool = True)
 
 SHOOT = Example(
     "shoot", {"cpus": Param(1, 4, 3), "pages": Param(1, 4, 2), "frames": Param(1, 6, 3)},
-    {"no_ack_wait": {"acked": False}}, world, RULES, (no_free_frame_is_named,),
+    {"no_ack_wait": {"acked": False}, "no_local_flush": {"flushes": False}},
+    world, RULES, (no_free_frame_is_named,),
 )  # fmt: skip

@@ -9,24 +9,25 @@ value is what it permits.  Hardware fills and forgets at any time.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from model.hw.machine import Cpu, Pte, PteKind, Table
+from model.hw.machine import Cpu, Pte, PteKind, Root, Table
 from model.lang.ir import State
 from model.lang.sorts import Rec, Set, Sort
 
 from ...engine.reference import Explorer
 from ...scenario import Stage
-from ..agree import Abstraction, Decoder, Seen
-from ..core import Action, Clause, Core, Function, Theorem, View
+from ..agree import Abstraction
+from ..core import Action, Clause, Core, Function, Need, Theorem, View
+from ..decode import Decoder, Seen
 from ..instance import Value
 from ..logic import Logic, Term
 
 
-def core(*, flushed_first: bool = True) -> Core:
-    """The core; with a lock that is let go of with a flush still due, it is broken."""
+def core() -> Core:
+    """The core."""
 
-    def holds(g: Logic, s: View, t: Term, a: Term) -> Term:
+    def holds(g: Logic, s: View, t: Term, a: Term, _: Term) -> Term:
         return g.same(s.holder(s.ptl(a)), t)
 
     def change(g: Logic, s: View, t: Term, a: Term, v: Term) -> View:
@@ -46,14 +47,16 @@ def core(*, flushed_first: bool = True) -> Core:
     def flushed(g: Logic, s: View, a: Term, x: Term) -> Term:
         return g.every("Cpu", lambda c: g.no(s.tlb(c, a, x)))
 
-    def may_release(g: Logic, s: View, t: Term, lock: Term) -> Term:
-        paid = g.every("Addr Right", lambda a, x: g.implies(
+    def paid(g: Logic, s: View, t: Term, lock: Term) -> Term:
+        return g.every("Addr Right", lambda a, x: g.implies(
             g.same(s.ptl(a), lock), g.no(s.owed(t, a, x))))  # fmt: skip
-        mine = g.same(s.holder(lock), t)
-        return g.both(mine, paid) if flushed_first else mine
 
     def wider(g: Logic, s: View, a: Term, v: Term) -> Term:
-        return g.every("Right", lambda x: g.implies(s.permits(s.entry(a), x), s.permits(v, x)))
+        old = s.entry(a)
+        return g.both(
+            g.some("Right", lambda x: s.permits(old, x)),
+            g.every("Right", lambda x: g.implies(s.permits(old, x), s.permits(v, x))),
+        )
 
     actions = (
         Action("fill", "Cpu Addr Right", lambda _, s, __, a, x: s.permits(s.entry(a), x),
@@ -61,18 +64,23 @@ def core(*, flushed_first: bool = True) -> Core:
         Action("forget", "Cpu Addr Right", lambda g, _, *__: g.both(),
                lambda _, s, c, a, x: s.set("tlb", (c, a, x), False), "evicted, or invalidated"),
         Action("mark", "Addr Value", lambda g, s, a, v: wider(g, s, a, v), mark,
-               "hardware sets Accessed or Dirty"),
+               "hardware sets Accessed or Dirty in an entry that is there"),
         Action("take", "Thread Lock",
                lambda g, s, _, k: g.same(s.holder(k), g.none("Thread")),
                lambda _, s, t, k: s.set("holder", (k,), t), "take a page-table lock"),
-        Action("change", "Thread Addr Value", lambda g, s, t, a, _: holds(g, s, t, a), change,
-               "change an entry under its lock, and owe the flush"),
+        Action("change", "Thread Addr Value", lambda g, *_: g.both(), change,
+               "change an entry, and owe the flush",
+               (Need("under_the_lock", "whoever changes an entry holds its page-table lock",
+                     holds),)),
         Action("pay", "Thread Addr Right", lambda g, s, _, a, x: flushed(g, s, a, x),
                lambda _, s, t, a, x: s.set("owed", (t, a, x), False),
                "a flush is complete: what no TLB has is not owed any more"),
-        Action("release", "Thread Lock", may_release,
-               lambda g, s, _, k: s.set("holder", (k,), g.none("Thread")),
-               "let go of the lock, with nothing owed under it"),
+        Action("release", "Thread Lock",
+               lambda g, s, _, k: g.no(g.same(s.holder(k), g.none("Thread"))),
+               lambda g, s, _, k: s.set("holder", (k,), g.none("Thread")), "let go of the lock",
+               (Need("owner_releases", "who lets go of a lock holds it",
+                     lambda g, s, t, k: g.same(s.holder(k), t)),
+                Need("flushed_first", "nothing is owed under a lock that is let go of", paid))),
     )  # fmt: skip
     return Core(
         "flush", __doc__ or "", ("Cpu", "Thread", "Addr", "Lock", "Value", "Right"),
@@ -131,19 +139,20 @@ CLAUSES = (
 )  # fmt: skip
 
 
-def entries_of(stage: Stage, explorer: Explorer, initial: State) -> dict[str, tuple[str, str, Pte]]:
-    """By address, of the address space of user code: its pmd, the table that this has at first,
-    and the entry."""
+def entries_of(
+    stage: Stage, explorer: Explorer, initial: State, roots: Iterable[Root]
+) -> dict[str, tuple[str, str, Pte]]:
+    """By address, of these page tables: its pmd, the table that this has at first, and the
+    entry."""
     fixed = Decoder(explorer, initial).fixed
     tables = {t.name: t for t in stage.world.all(Table)}
     address = next(v for v in stage.variables if v.name == "Cpu.tlb").dims[1].show
-    root = next(c.root for c in stage.world.all(Cpu) if c.user)
-    assert root is not None
     entries: dict[str, tuple[str, str, Pte]] = {}
-    for number, pmd in enumerate(root.pmds):
-        table = fixed.get(("Pmd.table", pmd.name)) if pmd is not None else None
-        if isinstance(table, str):
-            entries[address(number)] = (pmd.name, table, tables[table].slots[number])
+    for root in roots:
+        for number, pmd in enumerate(root.pmds):
+            table = fixed.get(("Pmd.table", pmd.name)) if pmd is not None else None
+            if isinstance(table, str):
+                entries[address(number)] = (pmd.name, table, tables[table].slots[number])
     return entries
 
 
@@ -156,8 +165,9 @@ def abstraction(
 ) -> Abstraction:
     """The entries, page-table locks, TLBs and debts of a world, whose tables must stay."""
     decoder = Decoder(explorer, initial)
-    entries = entries_of(stage, explorer, initial)
     users = [c for c in stage.world.all(Cpu) if c.user]
+    roots = [c.root for c in users if c.root is not None]
+    entries = entries_of(stage, explorer, initial, roots)
     kinds = {v.name: v for v in stage.variables}
     sets = kinds["Cpu.tlb"].sort
     assert isinstance(sets, Set)
@@ -194,6 +204,7 @@ def abstraction(
             "tlb": lambda s, c, a, x: among(s, "Cpu.tlb", c, a, x),
             "owed": lambda s, t, a, x: among(s, "Thread.removed", t, a, x),
         },
+        actor="Thread",
     )
 
 

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from ..agree import Abstraction
-from ..core import Action, Clause, Core, Function, Theorem, View
+from ..core import Action, Clause, Core, Effect, Function, Need, Theorem, View
 from ..logic import Logic, Term
 
 PCS = ("IDLE", "FAULT", "ZAP", "CLEARED", "WAIT")
 
 
-def core(*, flushes: bool = True, acked: bool = True) -> Core:
-    """The core; without its own flush, or without waiting for acknowledgements, it is broken."""
+def core() -> Core:
+    """The core."""
 
     def at(g: Logic, s: View, c: Term, *pcs: str) -> Term:
         return g.either(*(g.same(s.pc(c), g.word("Pc", pc)) for pc in pcs))
@@ -32,10 +32,8 @@ def core(*, flushes: bool = True, acked: bool = True) -> Core:
     def start(g: Logic, s: View, c: Term, p: Term, pc: str) -> View:
         return go(g, s.set("owner", (), c), c, pc).set("page", (c,), p)
 
-    def flushed(g: Logic, s: View, c: Term, p: Term) -> View:
+    def posted(g: Logic, s: View, c: Term, _: Term) -> View:
         done = go(g, s.set("owner", (), g.none("Cpu")), c, "WAIT")
-        if flushes:
-            done = done.set("tlb", (c, p), g.none("Frame"))
 
         def ipi(sender: Term, other: Term) -> Term:
             return g.choose(g.same(sender, c), g.no(g.same(other, c)), s.ipi(sender, other))
@@ -51,9 +49,8 @@ def core(*, flushes: bool = True, acked: bool = True) -> Core:
 
         return done.whole("ipi", ipi)
 
-    def may_free(g: Logic, s: View, c: Term) -> Term:
-        answered = g.every("Cpu", lambda d: g.no(s.ipi(c, d))) if acked else True
-        return g.both(at(g, s, c, "WAIT"), answered)
+    def answered(g: Logic, s: View, c: Term) -> Term:
+        return g.every("Cpu", lambda d: g.no(s.ipi(c, d)))
 
     def may_map_nothing(g: Logic, s: View, c: Term, p: Term) -> Term:
         full = g.every("Frame", s.used)
@@ -89,8 +86,12 @@ def core(*, flushes: bool = True, acked: bool = True) -> Core:
                    "pte", (p,), g.none("Frame")), c, "CLEARED"), "clear the entry"),
         Action("zap_flush", "Cpu Page",
                lambda g, s, c, p: g.both(at(g, s, c, "CLEARED"), g.same(s.page(c), p)),
-               flushed, "flush here, post the IPIs, let go of the lock"),
-        Action("zap_free", "Cpu", may_free, freed, "all have answered: free the frame"),
+               posted, "flush here, post the IPIs, let go of the lock",
+               effects=(Effect("flushes_here", "a zap flushes its own CPU",
+                               lambda g, _, s, c, p: s.set("tlb", (c, p), g.none("Frame"))),)),
+        Action("zap_free", "Cpu", lambda g, s, c: at(g, s, c, "WAIT"), freed, "free the frame",
+               (Need("all_have_answered", "a frame is freed when all CPUs have answered",
+                     answered),)),
         Action("acknowledge", "Cpu Cpu Page",
                lambda g, s, c, sender, p: g.both(s.ipi(sender, c), g.same(s.page(sender), p)),
                lambda g, s, c, sender, p: s.set("tlb", (c, p), g.none("Frame")).set(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,13 +95,34 @@ def test_what_was_not_visited_is_said() -> None:
 
 
 def test_the_command() -> None:
-    ran = run("locks", PATCH, "--scenario", REFERENCED)
+    ran = run("locks", "--scenario", REFERENCED)
     assert ran.exit_code == 0
+    assert "  hugetlb_fault_mutex > hugetlb vma_lock > i_mmap_rwsem > folio lock: " in ran.stdout
+    assert ": uffd_move_lock 134 (read) > " in ran.stdout
     assert ran.stdout.endswith("\nno cycle\n")
     assert max(map(len, ran.stdout.splitlines())) <= 100
     dot = run("locks", PATCH, "--scenario", ALONE, "--format", "dot").stdout
     assert dot.startswith("digraph locks {\n")
     assert '"VMA lock" -> "pte lock"' in dot
+
+
+def test_without_graphviz_there_is_no_svg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    ran = run("locks", PATCH, "--scenario", ALONE, "--format", "svg")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        "check-invariants: --format svg: there is no dot: Graphviz draws it; --format dot\n"
+    )
+
+
+def test_svg_is_drawn_by_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is called dot gets the graph."""
+    dot = tmp_path / "dot"
+    dot.write_text('#!/bin/sh\necho "<svg $1>"; head -n 1\n')
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ran = run("locks", PATCH, "--scenario", ALONE, "--format", "svg")
+    assert ran.stdout.splitlines() == ["<svg -Tsvg>", "digraph locks {"]
 
 
 @pytest.mark.parametrize("form", ["text", "dot"])

@@ -14,7 +14,8 @@ import z3
 
 from checks.engine.reference import Explorer, Limits
 from checks.reduce.liveness import live_locals
-from checks.symbolic.bounded import bounded_search, failing, moves_of
+from checks.symbolic.asking import solver_for
+from checks.symbolic.bounded import failing, moves_of, search_paths
 from checks.symbolic.encode import RULE, Encoding, Field, Step, code_of
 from checks.symbolic.unroll import Bundle, Unrolling
 from checks.symbolic.values import Term
@@ -43,10 +44,11 @@ def agree(case: Case) -> None:
     explorer = case.make()
     found = explorer.run(case.initial, Limits(MOST))
     states = list(found.parents)
-    compare = Compare(Encoding(explorer, case.initial), case.resets)
+    encoding = Encoding(explorer, case.initial)
+    compare = Compare(encoding, case.resets)
     for state in states[:: max(1, len(states) // case.states)]:
         compare(state)
-    said = bounded_search(explorer, case.initial, Limits(depth=case.depth))
+    said = search_paths(encoding, Limits(depth=case.depth))
     within = {n: v for n, v in found.violations.items() if v.depth <= case.depth}
     for name in within.keys() | {n for n, v in said.violations.items() if v.depth <= case.depth}:
         one, two = within[name], said.violations[name]
@@ -104,7 +106,7 @@ class Compare:
     def _leaving(self, thread: int, at: int) -> tuple[list[Step], Bundle]:
         """The steps of a thread at a location, and what is to be known of them."""
         if (thread, at) not in self._bundles:
-            steps = [s for s in self.encoding.steps if (s.thread, s.source) == (thread, at)]
+            steps = self.encoding.leaving(thread, at)
             parts = [
                 part for s in steps
                 for part in (self.encoding.enabled(s), *(c for _, c in s.checks),
@@ -128,7 +130,7 @@ class Compare:
 
 def follow(compare: Compare, states: Sequence[int]) -> None:
     """That a path of the explorer is one of the encoding."""
-    path = Unrolling(compare.encoding)
+    path = Unrolling(compare.encoding, solver_for(Limits()))
     for state in states[1:]:
         path.begin()
         path.end()

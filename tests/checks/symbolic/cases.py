@@ -18,9 +18,10 @@ from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer
 from checks.reduce.usage import Part, Regions
 from checks.report import chosen_casts
-from checks.scenario import Setting, Stage
+from checks.scenario import Role, Setting, Stage
 from checks.subject import as_mutant, by_name
 from invariants import REGISTRY
+from model.kernel.casts import Cast
 from model.lang import expr as ex
 from model.lang.ir import Check, Edge, Kind, Op, Rule, StateCheck, System, Update
 
@@ -126,10 +127,13 @@ def move_case(variant: str, scene: str, mutant: str = "", arch: str = "x86_64") 
         subject = as_mutant(subject, mutant)
     role = subject.selected.role
     (one,) = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scene, full=False)
-    stage = Stage(Setting.of(one), arch, REGISTRY.values())
-    return Case(
-        partial(stage.explorer, one, role), stage.initial(one), resets=True, depth=4, states=8
-    )
+    return played(Stage(Setting.of(one), arch, REGISTRY.values()), one, role)
+
+
+def played(stage: Stage, cast: Cast, role: Role) -> Case:
+    """A cast on its stage."""
+    make = partial(stage.explorer, cast, role)
+    return Case(make, stage.initial(cast), resets=True, depth=4, states=8)
 
 
 _AT_SRC = "1p/ptl=different/init=all_at_src"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The models are what the cores say, and a mutant is not."""
+"""The models are what the cores say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from checks.engine.reference import Limits
 from checks.example import explorer_of, system_of
 from checks.proofs import THEORIES, Proof, prove_patch, prove_shoot
-from checks.subject import as_mutant, by_name
+from checks.subject import by_name
 from checks.symbolic.agree import Comparison
 from checks.symbolic.cores import shoot
 
@@ -29,10 +29,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(THEORIES, PATCH, tuple(kept))
 
 
-def proofs(variant: str, mutant: str = "", arch: str = "x86_64") -> dict[str, Proof]:
+def proofs(variant: str, arch: str = "x86_64") -> dict[str, Proof]:
     subject = by_name(PATCH, variant)
-    if mutant:
-        subject = as_mutant(subject, mutant)
     found = prove_patch(subject.patch, subject.selected.role, arch, Limits())
     return {proof.core.name: proof for proof in found}
 
@@ -55,46 +53,47 @@ def test_a_theorem_about_walks_that_nobody_makes_is_not_claimed() -> None:
     assert found["rmap"].unseen == ("walk",)
 
 
-@pytest.mark.usefixtures("few")
-@pytest.mark.parametrize(
-    ("mutant", "core"),
-    [
-        ("no flush", "flush"),
-        ("flush one page short", "flush"),
-        ("flush after the PTLs", "flush"),
-        ("PTLs in argument order", "order"),
-        ("index not updated", "rmap"),
-    ],
-)
-def test_a_mutant_is_no_instance_of_its_core(mutant: str, core: str) -> None:
-    found = proofs("folio_lock_only", mutant)
-    different = {n for n, p in found.items() if any(c.disagreement for c in p.compared)}
-    assert different == {core}
-    assert found[core].verdict == "UNKNOWN"
-
-
 def test_shoot_is_its_core() -> None:
-    (proof,) = prove_shoot(Limits())
+    (proof,) = prove_shoot("", Limits())
     assert proof.verdict == "PROVED"
     assert [(c.agreement.states, c.agreement.steps) for c in proof.compared] == [
         (189, 442), (1389, 4044),
     ]  # fmt: skip
-    (broken,) = prove_shoot(Limits(), acked=False)
-    assert broken.verdict == "FAILED"
 
 
-def test_a_core_that_differs_from_the_model_is_found_out() -> None:
-    """The model does not wait for acknowledgements, the core does."""
-    system, initial = system_of(2, 1, 2, acked=False)
+@pytest.mark.parametrize(
+    ("variant", "lacks", "fails"),
+    [
+        ("no_ack_wait", "all_have_answered", "zap_free"),
+        ("no_local_flush", "flushes_here", "zap_flush"),
+    ],
+)
+def test_what_a_variant_of_shoot_lacks_is_found(variant: str, lacks: str, fails: str) -> None:
+    (proof,) = prove_shoot(variant, Limits())
+    assert proof.verdict == "FAILED"
+    assert proof.lacking == {lacks}
+    (failed,) = proof.failed
+    assert (failed.obligation.what, failed.obligation.clause) == (fails, "stale_is_awaited")
+    assert proof.reached(failed) is not None
+    assert proof.shown is not None
+    ran = run(*proof.shown.arguments)
+    assert ran.exit_code == 1
+
+
+def test_a_step_that_is_no_action_is_found_out() -> None:
+    """The model has an action that the core has not."""
+    system, initial = system_of(2, 1, 2)
     explorer = explorer_of(system)
     states = list(explorer.run(initial).parents)
-    comparison = Comparison(shoot.core(), shoot.abstraction(2, 1, 2))
-    found = comparison.compare(explorer, initial, states)
+    core = shoot.core()
+    fewer = replace(core, actions=tuple(a for a in core.actions if a.name != "acknowledge"))
+    found = Comparison(fewer, shoot.abstraction(2, 1, 2)).compare(explorer, initial, states)
     assert found is not None
+    assert found.what == "no action of the core is this step"
 
 
 def test_what_is_not_visited_is_not_claimed() -> None:
-    (proof,) = prove_shoot(Limits(100))
+    (proof,) = prove_shoot("", Limits(100))
     assert proof.verdict == "UNKNOWN"
 
 
