@@ -167,26 +167,26 @@ class Source:
         return max(1, *(-(-layout.width // 64) for layout in self._layouts))
 
     def files(self) -> list[str]:
-        """The text of each file: the explorer, the tables with what is small, what is large."""
-        units = self._units.values()
-        large = [u for u in units if len(u.text) >= LARGE]
-        return [
-            _file([
-                f"#define WORDS {self.words}",
-                *_leaves(self.words, self._layouts),
-                '#include "explore.c"',
-            ]),
-            _file([
-                *(f"extern SHARED const {u.kind} {u.table}[];" for u in large),
-                *(u.text for u in units if len(u.text) < LARGE),
-                *(f"static const {a.replace('@', name, 1)};" for a, name in self._arrays.items()),
-                f"SHARED const unsigned invariants = {len(self.invariants)};",
-                "SHARED const struct system systems[] = {",
-                *(f"\t{s}," for s in self._systems),
-                "};",
-            ]),
-            *(_file([u.text]) for u in large),
-        ]  # fmt: skip
+        """The text of each file: what is large, the tables with what is small, the explorer; one
+        for all if nothing is large."""
+        large = [u for u in self._units.values() if len(u.text) >= LARGE]
+        tables = [
+            *(f"extern SHARED const {u.kind} {u.table}[];" for u in large),
+            *(u.text for u in self._units.values() if u not in large),
+            *(f"static const {a.replace('@', name, 1)};" for a, name in self._arrays.items()),
+            f"SHARED const unsigned invariants = {len(self.invariants)};",
+            "SHARED const struct system systems[] = {",
+            *(f"\t{s}," for s in self._systems),
+            "};",
+        ]
+        explorer = [
+            f"#define WORDS {self.words}",
+            *_leaves(self.words, self._layouts),
+            '#include "explore.c"',
+        ]
+        if not large:
+            return [_file([*tables, *explorer])]
+        return [*(_file([u.text]) for u in large), _file(tables), _file(explorer)]
 
     def _text(self, code: Code, watch: Sequence[tuple[int, ...]]) -> str:
         unit = self._used(_operations(code))
