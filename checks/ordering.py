@@ -128,9 +128,13 @@ class Reader:
         return Cell(invariant, kind, reason, len(asked), 0, ()), tuple(asked)
 
 
+def in_each_world(plays: Sequence[Play]) -> list[Play]:
+    """One play for each set of routines in each world, of those on one architecture."""
+    return [play for group in _by_size(plays) for play in group]
+
+
 def _by_size(plays: Sequence[Play]) -> list[list[Play]]:
-    """One play for each set of routines in each world, world by world, those with the fewest
-    neighbours and objects first."""
+    """The same, world by world, those with the fewest neighbours and objects first."""
     groups: dict[tuple[int, bool, int, int, tuple[str, ...]], dict[tuple[str, ...], Play]] = {}
     for play in plays:
         world = Setting.of(play.cast)

@@ -1,143 +1,70 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The C text of systems, for `runtime`: a function for each location, and tables of them."""
+"""The C text of systems, for `runtime`: a function for each location, and tables of them.
+
+What belongs to one thread, to the rules or to the checks is a `Unit`, which stands by itself: it
+is written and compiled once for all systems that it is part of.  What is left for a system is a
+table of its units.
+"""
 
 from __future__ import annotations
 
 import bisect
+import hashlib
 import itertools
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from model.lang.ir import Op, StateCheck
 
-from .ctext import CText, Definitions
-from .generate import RulesCode, ThreadCode
+from .ctext import MARK, CText, Definitions
+from .generate import Code, ThreadCode
 from .layout import Layout, Slot
 from .reference import DEADLOCK, Explorer
 from .text import conjuncts, decided, laid_out
 
+LARGE = 20_000
+"""Characters from which a unit is a C file of its own."""
 
-class Source:
-    """One C file for several systems; threads that are the same are there once."""
+
+@dataclass(frozen=True)
+class Unit:
+    """Definitions whose names begin with one that is made from their content, so that units never
+    clash; those outside use `table`, an array of functions of the type `kind`.
+
+    Invariants are numbered in it by their position in `invariants`.
+    """
+
+    kind: str
+    table: str
+    text: str
+    invariants: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, kind: str, lines: Iterable[str], functions: Iterable[str], invariants: Iterable[str]
+    ) -> Unit:
+        """The unit of some lines and of a table of their functions; names begin with `MARK`."""
+        table = f"SHARED const {kind} {MARK}table[] = {{{', '.join(functions)}}};"
+        text = "\n".join([*lines, table])
+        name = f"u{hashlib.sha256(text.encode()).hexdigest()[:12]}_"
+        return cls(kind, f"{name}table", text.replace(MARK, name), tuple(invariants))
+
+
+class _Writer:
+    """Makes a unit of operations."""
 
     def __init__(self) -> None:
-        self.invariants = {DEADLOCK: 0}
-        self._definitions = Definitions()
+        self.definitions = Definitions()
         self._lines: list[str] = []
-        self._systems: list[str] = []
-        self._names: dict[int, str] = {}
-        self._tables: dict[tuple[str, str], str] = {}
-        self._kept: list[object] = []
-        self._layouts: list[Layout] = []
+        self._invariants: dict[str, int] = {}
 
-    def add(self, explorer: Explorer) -> int:
-        """Add the system of an explorer; gives its number."""
-        number = len(self._systems)
-        system, layout = explorer.system, explorer.layout
-        self._layouts.append(layout)
-        threads = [self._thread(c, w) for c, w in zip(explorer.codes, explorer.watch, strict=True)]
-        rule = self._rules(explorer.rules) if explorer.rules else "NULL"
-        rules = len(explorer.rules.ops) if explorer.rules else 0
-        checks = self._judges(layout, system.checks)
-        text = CText(self._definitions, layout)
-        tests = [text.test(c.cond) for c in system.checks]
-        every = self._definitions.function(text.join("and", tests)) if tests else "NULL"
-        finals = self._judges(layout, system.finals)
-        software = int(any(not r.hardware for r in system.rules))
-        table = ", ".join(f"&{name}" for name in threads)
-        self._lines += [
-            f"static const struct thread *const threads{number}[] = {{{table or 'NULL'}}};",
-            f"static const struct judge checks{number}[] = {{{_entries(checks)}}};",
-            f"static const struct judge finals{number}[] = {{{_entries(finals)}}};",
-        ]
-        self._systems.append(
-            f"{{{len(threads)}, {rules}, {len(checks)}, {len(finals)}, {software}, "
-            f"threads{number}, {rule}, checks{number}, finals{number}, {every}}}"
-        )
-        return number
-
-    @property
-    def words(self) -> int:
-        """64-bit words of a state, so far."""
-        return max(1, *(-(-layout.width // 64) for layout in self._layouts))
-
-    def text(self) -> str:
-        """The text of the file."""
-        return "\n".join([
-            f"#define WORDS {self.words}",
-            *_leaves(self.words, self._layouts),
-            f"#define INVARIANTS {len(self.invariants)}",
-            *self._definitions.lines,
-            *self._lines,
-            "static const struct system systems[] = {",
-            *(f"\t{s}," for s in self._systems),
-            "};",
-            "",
-        ])  # fmt: skip
-
-    def _once(self, thing: object, letter: str) -> tuple[str, bool]:
-        """A name for something, and whether it is new."""
-        name = self._names.get(id(thing))
-        if name is not None:
-            return name, False
-        self._kept.append(thing)
-        name = self._names[id(thing)] = f"{letter}{len(self._names)}"
-        return name, True
-
-    def _thread(self, code: ThreadCode, watch: Sequence[tuple[int, ...]]) -> str:
-        masks = ", ".join(f"{sum(1 << k for k in group if k < 64)}u" for group in watch)
-        name, new = self._once(code, "t")
-        if not new:
-            return self._watched(name, masks)
-        text = CText(self._definitions, code.layout, code.seat)
-        places = []
-        for at in range(code.thread.locations):
-            leaving = code.leaving(at)
-            if not leaving:
-                places.append("NULL")
-                continue
-            moves = {n: code.move(e) for n, e in leaving.items()}
-            self._function(f"{name}_{at}", text, {n: e.op for n, e in leaving.items()}, moves)
-            places.append(f"{name}_{at}")
-        pc, end = code.seat.pc, code.thread.end
-        self._lines += [
-            f"static const steps {name}_at[] = {{{', '.join(places)}}};",
-            f"#define {name} {pc.offset}, {pc.width}, {end}, {len(code.thread.edges)}, {name}_at",
-        ]
-        return self._watched(name, masks)
-
-    def _watched(self, name: str, masks: str) -> str:
-        """The table of a thread in systems that judge the same checks at the same places."""
-        key = (name, masks)
-        if key not in self._tables:
-            made = self._tables[key] = f"{name}w{len(self._tables)}"
-            self._lines += [
-                f"static const W {made}_watch[] = {{{masks}}};",
-                f"static const struct thread {made} = {{{name}, {made}_watch}};",
-            ]
-        return self._tables[key]
-
-    def _rules(self, code: RulesCode) -> str:
-        name, new = self._once(code, "r")
-        if new:
-            text = CText(self._definitions, code.layout)
-            self._function(name, text, dict(enumerate(code.ops)), {})
-        return name
-
-    def _judges(self, layout: Layout, checks: Iterable[StateCheck]) -> list[str]:
-        text = CText(self._definitions, layout)
-        return [
-            f"{{{self._invariant(check.invariant)}, "
-            f"{self._definitions.function(text.test(check.cond))}}}"
-            for check in checks
-        ]
-
-    def _invariant(self, name: str) -> int:
-        return self.invariants.setdefault(name, len(self.invariants))
-
-    def _function(
-        self, name: str, text: CText, ops: Mapping[int, Op],
+    def function(
+        self, number: int, text: CText, ops: Mapping[int, Op],
         moves: Mapping[int, list[tuple[Slot, int]]],
-    ) -> None:  # fmt: skip
+    ) -> str:  # fmt: skip
+        """The name of a function that carries out what may be done of operations by number."""
+        name = f"{MARK}at{number}"
         actions = [self._action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
         guards = [conjuncts(op.guard) for op in ops.values()]
         body = laid_out(decided(guards), actions, text.blocks)
@@ -147,18 +74,150 @@ class Source:
             *body,
             "}",
         ]
+        return name
+
+    def unit(self, places: Sequence[str]) -> Unit:
+        """The unit of what was written, with the functions at each place."""
+        return Unit.of("steps", [*self.definitions.lines, *self._lines], places, self._invariants)
 
     def _action(self, text: CText, op: Op, number: int, move: list[tuple[Slot, int]]) -> list[str]:
         lines = []
         for check in op.checks:
-            invariant = self._invariant(check.invariant)
-            judged = self._definitions.check(text.test(check.cond), invariant, check.halts)
+            invariant = self._invariants.setdefault(check.invariant, len(self._invariants))
+            judged = self.definitions.check(text.test(check.cond), invariant, check.halts)
             lines.append(f"if ({judged}) break;" if check.halts else f"{judged};")
         made, words = text.successor(op.updates, move)
         lines += [*made, f"done(x, {number}, {words});"]
         if not any(check.halts for check in op.checks):
             return lines
         return ["do {", *lines, "} while (0);"]  # what else can happen here still does
+
+
+_of_code: weakref.WeakKeyDictionary[Code, Unit] = weakref.WeakKeyDictionary()
+_of_checks: weakref.WeakKeyDictionary[Layout, dict[tuple[StateCheck, ...], Unit]]
+_of_checks = weakref.WeakKeyDictionary()
+
+
+def _operations(code: Code) -> Unit:
+    """The unit of a thread, with a function for each location, or of rules, with one."""
+    unit = _of_code.get(code)
+    if unit is None:
+        writer = _Writer()
+        seat = code.seat if isinstance(code, ThreadCode) else None
+        text = CText(writer.definitions, code.layout, seat)
+        if isinstance(code, ThreadCode):
+            places = [_place(writer, text, code, at) for at in range(code.thread.locations)]
+        else:
+            places = [writer.function(0, text, dict(enumerate(code.ops)), {})]
+        unit = _of_code[code] = writer.unit(places)
+    return unit
+
+
+def _place(writer: _Writer, text: CText, code: ThreadCode, at: int) -> str:
+    leaving = code.leaving(at)
+    if not leaving:
+        return "NULL"
+    moves = {n: code.move(e) for n, e in leaving.items()}
+    return writer.function(at, text, {n: e.op for n, e in leaving.items()}, moves)
+
+
+def _conditions(layout: Layout, checks: tuple[StateCheck, ...]) -> Unit:
+    """The unit of checks: the condition of each, and then that all of them hold."""
+    known = _of_checks.setdefault(layout, {})
+    if checks not in known:
+        definitions = Definitions()
+        text = CText(definitions, layout)
+        tests = [text.test(c.cond) for c in checks]
+        functions = [definitions.function(t) for t in (*tests, text.join("and", tests))]
+        names = [c.invariant for c in checks]
+        known[checks] = Unit.of("condition", definitions.lines, functions, names)
+    return known[checks]
+
+
+class Source:
+    """The C files of several systems."""
+
+    def __init__(self) -> None:
+        self.invariants = {DEADLOCK: 0}
+        self._units: dict[str, Unit] = {}
+        self._arrays: dict[str, str] = {}
+        self._systems: list[str] = []
+        self._layouts: list[Layout] = []
+
+    def add(self, explorer: Explorer) -> int:
+        """Add the system of an explorer; gives its number."""
+        system, layout, number = explorer.system, explorer.layout, len(self._systems)
+        self._layouts.append(layout)
+        threads = [
+            f"{{{c.seat.pc.offset}, {c.seat.pc.width}, {c.thread.end}, {self._text(c, w)}}}"
+            for c, w in zip(explorer.codes, explorer.watch, strict=True)
+        ]
+        rules = self._text(explorer.rules, [()]) if explorer.rules else "{0}"
+        software = int(any(not r.hardware for r in system.rules))
+        judges = [self._judges(layout, c) for c in (system.checks, system.finals)]
+        table = self._array("struct thread", threads)
+        self._systems.append(
+            f"{{{len(threads)}, {software}, {table}, {rules}, {', '.join(judges)}}}"
+        )
+        return number
+
+    @property
+    def words(self) -> int:
+        """64-bit words of a state, so far."""
+        return max(1, *(-(-layout.width // 64) for layout in self._layouts))
+
+    def files(self) -> list[str]:
+        """The text of each file: what is large, the tables with what is small, the explorer; one
+        for all if nothing is large."""
+        large = [u for u in self._units.values() if len(u.text) >= LARGE]
+        tables = [
+            *(f"extern SHARED const {u.kind} {u.table}[];" for u in large),
+            *(u.text for u in self._units.values() if u not in large),
+            *(f"static const {a.replace('@', name, 1)};" for a, name in self._arrays.items()),
+            f"SHARED const unsigned invariants = {len(self.invariants)};",
+            "SHARED const struct system systems[] = {",
+            *(f"\t{s}," for s in self._systems),
+            "};",
+        ]
+        explorer = [
+            f"#define WORDS {self.words}",
+            *_leaves(self.words, self._layouts),
+            '#include "explore.c"',
+        ]
+        if not large:
+            return [_file([*tables, *explorer])]
+        return [*(_file([u.text]) for u in large), _file(tables), _file(explorer)]
+
+    def _text(self, code: Code, watch: Sequence[tuple[int, ...]]) -> str:
+        unit = self._used(_operations(code))
+        masks = [f"{sum(1 << k for k in group if k < 64)}u" for group in watch]
+        numbers = self._numbers(unit)
+        return f"{{{len(code.ops)}, {unit.table}, {self._array('W', masks)}, {numbers}}}"
+
+    def _judges(self, layout: Layout, checks: tuple[StateCheck, ...]) -> str:
+        if not checks:
+            return "{0}"
+        unit = self._used(_conditions(layout, checks))
+        return f"{{{len(checks)}, {unit.table}, {self._numbers(unit)}}}"
+
+    def _used(self, unit: Unit) -> Unit:
+        """The unit, whose text is there once; others of that text may be about other invariants."""
+        self._units.setdefault(unit.table, unit)
+        return unit
+
+    def _numbers(self, unit: Unit) -> str:
+        """The name of an array of what its invariants are here, by their numbers there."""
+        found = [self.invariants.setdefault(i, len(self.invariants)) for i in unit.invariants]
+        return self._array("unsigned", map(str, found))
+
+    def _array(self, kind: str, items: Iterable[str]) -> str:
+        """The name of an array, which is there once."""
+        text = f"{kind} @[] = {{{', '.join(items) or '0'}}}"
+        return self._arrays.setdefault(text, f"a{len(self._arrays)}")
+
+
+def _file(lines: Iterable[str]) -> str:
+    return "\n".join(['#include "fields.h"', *lines, ""])
 
 
 def _leaves(words: int, layouts: Iterable[Layout]) -> list[str]:
@@ -177,7 +236,3 @@ def _leaves(words: int, layouts: Iterable[Layout]) -> list[str]:
         "};",
         f"static const unsigned first_leaf[] = {{{', '.join(map(str, first))}}};",
     ]
-
-
-def _entries(items: Sequence[str]) -> str:
-    return ", ".join(items) or "{0, NULL}"

@@ -48,7 +48,7 @@ class Program:
             source.add(explorer)
         self._words = source.words
         self._names = list(source.invariants)
-        self._lib = load(source.text())
+        self._lib = load(source.files())
         _declare(self._lib)
 
     def run(

@@ -19,10 +19,14 @@ SHORT = 60
 ALL = (1 << WORD) - 1
 
 
-class Definitions:
-    """Tables and functions of one C file, each there once.
+MARK = "$"
+"""What the names of a text begin with; `ccode.Unit` puts a name of its own in its place."""
 
-    Merged steps repeat each other: what is long is a function, which makes a file several times
+
+class Definitions:
+    """Tables and functions of one C text, each there once.
+
+    Merged steps repeat each other: what is long is a function, which makes a text several times
     shorter and quicker to compile.
     """
 
@@ -59,13 +63,13 @@ class Definitions:
     def _named(self, before: str, after: str) -> str:
         name = self._names.get(before + after)
         if name is None:
-            name = self._names[before + after] = f"d{len(self._names)}"
+            name = self._names[before + after] = f"{MARK}{len(self._names)}"
             self.lines.append(f"{before} {name}{after}")
         return name
 
 
 class CText(Text):
-    """Writes C; tables and long expressions become definitions of the file."""
+    """Writes C; tables and long expressions become definitions of the text."""
 
     def __init__(self, definitions: Definitions, layout: Layout, seat: Seat | None = None) -> None:
         super().__init__(layout, seat)

@@ -47,6 +47,19 @@ def cell(asked: list[Play], until: float = float("inf")) -> tuple[Verdict, tuple
     return made.verdict, answers
 
 
+def test_a_pair_is_listed_once_with_how_many_worlds_show_it() -> None:
+    """Whatever a glob fits: what a cast begins with makes no line of its own."""
+    asked = ("ordering", PATCH, "--variant", "merged", "--arch", "x86_64")
+    done = run(*asked, "--scenario", "move+zap_???/*")
+    assert done.exit_code == 3
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if "@" in line] == [
+        f"{'move+zap_src@x86_64':<52} HOLDS",
+        f"{'move+zap_dst@x86_64':<52} UNKNOWN, 1 pair, 2 of 2 worlds",
+        "               in      move+zap_dst@x86_64, 2 of 2 worlds",
+    ]
+
+
 def test_a_set_of_routines_is_read_once() -> None:
     asked = plays("gup_fast")
     again = chosen_casts(

@@ -9,6 +9,9 @@
 
 #include "keys.h"
 
+W overflow;
+const V state_bits = 64 * WORDS;
+
 /* -- states ----------------------------------------------------------------------------------- */
 
 static void note(struct explorer *x, unsigned invariant, W state, W depth, int at_step)
@@ -23,14 +26,14 @@ static void note(struct explorer *x, unsigned invariant, W state, W depth, int a
 
 static void judge(struct explorer *x, const W *state, W which, W number, W depth)
 {
-	const struct system *y = x->system;
+	const struct judges *y = &x->system->checks;
 
-	if (which == EVERY && (!y->all_hold || y->all_hold(state)))
+	if (which == EVERY && (!y->count || y->holds[y->count](state)))
 		return;
-	for (unsigned k = 0; k < y->checks; k++)
-		if ((k > 63 || which >> k & 1) && !x->violation[y->check[k].invariant].seen &&
-		    !y->check[k].holds(state))
-			note(x, y->check[k].invariant, number, depth, 0);
+	for (unsigned k = 0; k < y->count; k++)
+		if ((k > 63 || which >> k & 1) && !x->violation[y->invariant[k]].seen &&
+		    !y->holds[k](state))
+			note(x, y->invariant[k], number, depth, 0);
 }
 
 /* Judge the state that was found last. */
@@ -68,7 +71,7 @@ static void look_up(struct explorer *x, unsigned count)
 
 static uint16_t every_word[WORDS + 1];
 
-static void done(struct explorer *x, unsigned number, const uint16_t *words)
+void done(struct explorer *x, unsigned number, const uint16_t *words)
 {
 	struct successor *n;
 
@@ -98,8 +101,10 @@ static void done(struct explorer *x, unsigned number, const uint16_t *words)
 	expect_bucket(x, n->hash);
 }
 
-static void fail(struct explorer *x, unsigned invariant, int stop)
+void fail(struct explorer *x, unsigned number, int stop)
 {
+	unsigned invariant = x->invariant[number];
+
 	if (!x->violation[invariant].seen) {
 		look_up(x, x->mark); /* states that were found before may break it as well */
 		note(x, invariant, x->done, x->levels, 1);
@@ -107,13 +112,14 @@ static void fail(struct explorer *x, unsigned invariant, int stop)
 	x->stopped |= stop;
 }
 
-/* Carry out what may be done here, and give how much that was; `watch`: the checks of states that
- * it may change. */
-static unsigned carry_out(struct explorer *x, steps at, W watch)
+/* Carry out what a thread, or the rules, may do at a location, and give how much that was; `watch`:
+ * the checks of states that it may change. */
+static unsigned carry_out(struct explorer *x, const struct text *text, W at, W watch)
 {
 	x->mark = x->successors;
 	x->watch = watch;
-	at(x->state, x->changed, x);
+	x->invariant = text->invariant;
+	text->at[at](x->state, x->changed, x);
 	x->transitions += x->successors - x->mark;
 	return x->successors - x->mark;
 }
@@ -124,16 +130,16 @@ static void end(struct explorer *x)
 
 	look_up(x, x->successors);
 	for (unsigned i = 0; i < y->threads; i++) {
-		const struct thread *t = y->thread[i];
+		const struct thread *t = &y->thread[i];
 
 		if (get(x->state, t->pc, t->pc_width) != t->end) {
 			note(x, DEADLOCK, x->done, x->levels - 1, 0);
 			return;
 		}
 	}
-	for (unsigned k = 0; k < y->finals; k++)
-		if (!x->violation[y->final[k].invariant].seen && !y->final[k].holds(x->state))
-			note(x, y->final[k].invariant, x->done, x->levels - 1, 0);
+	for (unsigned k = 0; k < y->finals.count; k++)
+		if (!x->violation[y->finals.invariant[k]].seen && !y->finals.holds[k](x->state))
+			note(x, y->finals.invariant[k], x->done, x->levels - 1, 0);
 }
 
 static void expand(struct explorer *x)
@@ -144,16 +150,16 @@ static void expand(struct explorer *x)
 	memcpy(x->changed, x->state, sizeof(x->changed));
 	x->moved = x->stopped = 0;
 	for (unsigned i = 0; i < y->threads; i++) {
-		const struct thread *t = y->thread[i];
+		const struct thread *t = &y->thread[i];
 		W pc = (W)get(x->state, t->pc, t->pc_width);
 
 		x->firing = x->fired[i];
-		if (t->at[pc] && carry_out(x, t->at[pc], t->watch[pc]))
+		if (t->text.at[pc] && carry_out(x, &t->text, pc, t->text.watch[pc]))
 			x->moved = 1;
 	}
-	if (y->rule) {
+	if (y->rules.at) {
 		x->firing = x->fired[y->threads];
-		if (carry_out(x, y->rule, EVERY) && y->software)
+		if (carry_out(x, &y->rules, 0, EVERY) && y->software)
 			x->moved = 1;
 	}
 	if (!x->moved && !x->stopped)
@@ -176,6 +182,7 @@ void explore_close(struct explorer *x)
 	give_back(x->parent, x->parent_bytes);
 	give_back(x->table, x->buckets * sizeof(struct bucket));
 	free(x->successor);
+	free(x->violation);
 	for (unsigned k = 0; k < LEAVES; k++) {
 		free(x->leaf[k].value);
 		free(x->leaf[k].table);
@@ -208,12 +215,13 @@ struct explorer *explore_open(unsigned number, const W *initial, W max_states, W
 	x->successor = malloc(x->successor_room * sizeof(*x->successor));
 	x->fired = calloc(y->threads + 1, sizeof(*x->fired));
 	for (unsigned i = 0; x->fired && i <= y->threads; i++) {
-		unsigned edges = i < y->threads ? y->thread[i]->edges : y->rules;
+		const struct text *text = i < y->threads ? &y->thread[i].text : &y->rules;
 
-		x->fired[i] = calloc(edges + 1, 1);
+		x->fired[i] = calloc(text->operations + 1, 1);
 		ok &= x->fired[i] != NULL;
 	}
-	ok = ok && x->fired && x->successor;
+	x->violation = calloc(invariants, sizeof(*x->violation));
+	ok = ok && x->fired && x->successor && x->violation;
 	x->queue_bytes = max_bytes < MOST_BYTES ? max_bytes : MOST_BYTES;
 	x->parent_bytes = 4 * (W)UINT32_MAX;
 	ok = ok && (x->queue = reserve(&x->queue_bytes)) && (x->parent = reserve(&x->parent_bytes));

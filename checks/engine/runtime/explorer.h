@@ -5,7 +5,6 @@
 #pragma once
 
 #include "fields.h"
-#include GENERATED
 #include "orbits.h"
 
 struct entry {
@@ -64,7 +63,8 @@ struct explorer {
 	W watch;               /* the checks that what is carried out may change */
 	int status, moved, stopped, ran_out;
 	unsigned char **fired, *firing;
-	struct violation violation[INVARIANTS];
+	const unsigned *invariant; /* by number in the text that is carried out */
+	struct violation *violation;
 	/* successors that are not yet looked up, those before `mark` of earlier steps */
 	struct successor *successor;
 	unsigned successors, successor_room, mark;

@@ -2,9 +2,9 @@
 /*
  * What generated text uses: the fields of a packed state, the forms of functions and of tables.
  *
- * GENERATED is the text made from the systems.  It gives WORDS (64-bit words of a state), KEY_WORDS
- * (those of a key at most), LEAVES with leaf_at[] and first_leaf[] (by word), INVARIANTS (how many
- * names there are) and systems[].
+ * The explorer is compiled for states of one shape, with WORDS (64-bit words of a state), KEY_WORDS
+ * (those of a key at most), LEAVES with leaf_at[] and first_leaf[] (by word).  Other files have
+ * systems[], and what the systems do.
  */
 #pragma once
 
@@ -18,6 +18,9 @@ typedef int64_t V;
 enum { RUNNING, DONE, STOPPED_STATES, STOPPED_MEMORY, STOPPED_INDEX, FIELD_OVERFLOW };
 
 struct explorer;
+
+/* What several files of one program use. */
+#define SHARED __attribute__((visibility("hidden")))
 
 static inline W mask_of(unsigned width)
 {
@@ -35,7 +38,7 @@ static inline V get(const W *s, unsigned offset, unsigned width)
 	return (V)(found & mask_of(width));
 }
 
-static W overflow; /* bits of codes that did not fit into their field */
+extern SHARED W overflow; /* bits of codes that did not fit into their field */
 
 /* The bits of a code for a field of this width. */
 static inline W fit(V code, unsigned width)
@@ -44,14 +47,14 @@ static inline W fit(V code, unsigned width)
 	return (W)code;
 }
 
+extern SHARED const V state_bits;
+
 /* The same at a computed offset, which is outside of the state where an object is None: no step
  * that is carried out uses what is read there, or writes there. */
-static inline V get_within(const W *s, V offset, unsigned width, V bits)
+static inline V get_at(const W *s, V offset, unsigned width)
 {
-	return offset < 0 || offset + width > bits ? 0 : get(s, (unsigned)offset, width);
+	return offset < 0 || offset + width > state_bits ? 0 : get(s, (unsigned)offset, width);
 }
-
-#define get_at(s, offset, width) get_within(s, offset, width, 64 * WORDS)
 
 static inline void put(W *t, unsigned offset, unsigned width, V code)
 {
@@ -63,15 +66,13 @@ static inline void put(W *t, unsigned offset, unsigned width, V code)
 		t[word + 1] = (t[word + 1] & ~(mask >> (64 - bit))) | value >> (64 - bit);
 }
 
-static inline void put_within(W *t, V offset, unsigned width, V code, V bits)
+static inline void put_at(W *t, V offset, unsigned width, V code)
 {
-	if (offset < 0 || offset + width > bits)
+	if (offset < 0 || offset + width > state_bits)
 		overflow |= 1;
 	else
 		put(t, (unsigned)offset, width, code);
 }
-
-#define put_at(t, offset, width, code) put_within(t, offset, width, code, 64 * WORDS)
 
 static inline V within(V value, V low, V high)
 {
@@ -79,38 +80,48 @@ static inline V within(V value, V low, V high)
 }
 
 /* The operation of this number was carried out on `t`, in these words, up to the END. */
-static void done(struct explorer *x, unsigned number, const uint16_t *words);
+SHARED void done(struct explorer *x, unsigned number, const uint16_t *words);
 
 #define END 0xffff
 
-/* A check about an invariant fails as an operation is about to be carried out. */
-static void fail(struct explorer *x, unsigned invariant, int stop);
+/* A check about an invariant (by its number in this text) fails as an operation is about to be
+ * carried out. */
+SHARED void fail(struct explorer *x, unsigned invariant, int stop);
 
 /* What may be done in state `s`; `t` is a copy of it, and so again after done(). */
 typedef void (*steps)(const W *s, W *t, struct explorer *x);
 typedef V (*condition)(const W *s);
 
+/* What a thread does, or the rules, which have one location. */
+struct text {
+	unsigned operations;
+	const steps *at;       /* by location; NULL where there are none */
+	const W *watch;        /* by location: the checks of states that they may change */
+	const unsigned *invariant; /* by number in the text */
+};
+
 struct thread {
 	unsigned pc, pc_width; /* where its program counter is */
 	V end;
-	unsigned edges;
-	const steps *at;       /* by location */
-	const W *watch;        /* by location: the checks of states that its edges may change */
+	struct text text;
 };
 
-struct judge {
-	unsigned invariant;
-	condition holds;
+struct judges {
+	unsigned count;
+	const condition *holds; /* of each; then whether all hold */
+	const unsigned *invariant;
 };
 
 struct system {
-	unsigned threads, rules, checks, finals;
+	unsigned threads;
 	int software;          /* whether rules are more than what hardware does by itself */
-	const struct thread *const *thread;
-	steps rule;            /* or NULL */
-	const struct judge *check, *final;
-	condition all_hold;    /* whether every check does; NULL if there is none */
+	const struct thread *thread;
+	struct text rules;
+	struct judges checks, finals;
 };
+
+extern SHARED const struct system systems[];
+extern SHARED const unsigned invariants; /* how many names there are */
 
 #define PURE __attribute__((pure))
 #define ONCE __attribute__((noinline))

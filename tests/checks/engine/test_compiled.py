@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import os
 import subprocess
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,7 +29,7 @@ from checks.reduce.usage import Part, Regions
 from checks.scenario import Role, Setting, Stage
 from model.lang import expr as ex
 from model.lang.errors import ModelError
-from model.lang.ir import Edge, Kind, Op, State, StateCheck, System, Thread, Update, Variable
+from model.lang.ir import Check, Edge, Kind, Op, State, StateCheck, System, Thread, Update, Variable
 from model.lang.sorts import Int, Ref, Set
 
 from ..reduce.playing import EVERY, cast, variant
@@ -62,14 +65,14 @@ def explorer(system: System, passes: Passes) -> Explorer:
     return Explorer(small, Press(layout, live_locals if passes.merge else None))
 
 
-def shoot_text() -> str:
-    """C text to compile."""
+def shoot_files() -> list[str]:
+    """C files to compile."""
     system, initial = system_of_shoot(2, 1, 2)
     one = shoot_explorer(system)
     one.pack(initial)
     source = Source()
     source.add(one)
-    return source.text()
+    return source.files()
 
 
 def findings(found: Search) -> object:
@@ -182,6 +185,26 @@ def test_threads_that_are_the_same_judge_the_checks_of_their_system() -> None:
 
 
 @needs_cc
+def test_text_that_is_the_same_may_be_about_other_invariants() -> None:
+    """Threads and checks that differ in names alone are compiled once."""
+    number = Int(0, 3)
+    place = ex.cell("n", (), number)
+    variables = (Variable("n", (), number),)
+    layout = Layout(variables, frozenset(), 1)
+    explorers = []
+    for name in ("one", "other"):
+        fails = Check(f"{name}_step", ex.eq(place, ex.number(1)))
+        op = Op(Kind.STORE, updates=(Update(place, ex.number(2)),), checks=(fails,))
+        thread = Thread("cpu0", "f", (), (Edge(0, 1, op),), 0, 1, 2)
+        check = StateCheck(f"{name}_state", ex.not_(ex.eq(place, ex.number(2))))
+        system = System("s", variables, (thread,), (), (check,))
+        explorers.append(Explorer(system, Press(layout)))
+    program = Program(explorers, [{place: 0}] * 2)
+    violated = [set(program.run(n).violations) for n in range(2)]
+    assert violated == [{"one_step", "one_state"}, {"other_step", "other_state"}]
+
+
+@needs_cc
 def test_a_value_too_large_for_its_field_is_an_error() -> None:
     """The front end narrows; IR that does not must not change the field beside it."""
     number = Int(0, 3)
@@ -220,48 +243,100 @@ def test_an_index_that_no_object_has_is_past_the_end() -> None:
     assert findings(found) == findings(explorer.run(initial))
 
 
+def _has_two(texts: list[str]) -> bool:
+    return ctypes.c_int.in_dll(compiler.load(texts), "two").value == 0
+
+
 class TestCache:
     """What was compiled is kept, unless it cannot be."""
 
-    TEXT = shoot_text()
+    FILES = shoot_files()
 
     @pytest.fixture(autouse=True)
     def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = tmp_path
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def kept(self) -> list[Path]:
-        return sorted(self.root.glob("check-invariants/*"))
+    def kept(self, suffix: str = "") -> list[Path]:
+        return sorted(self.root.glob(f"check-invariants/*{suffix}"))
 
     @needs_cc
     def test_a_second_load_does_not_compile(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        compiler.load(self.TEXT)
-        assert [p.suffix for p in self.kept()] == [".so"]
+        compiler.load(self.FILES)
+        assert len(self.kept(".so")) == 1
+        assert len(self.kept(".o")) == len(self.FILES)
         monkeypatch.setattr(subprocess, "run", None)
-        compiler.load(self.TEXT)
+        compiler.load(self.FILES)
+
+    @needs_cc
+    def test_programs_share_files(self) -> None:
+        """Only what another program has not is compiled."""
+        compiler.load(self.FILES)
+        before = self.kept(".o")
+        compiler.load([*self.FILES, "int other;"])
+        assert len(set(self.kept(".o")) - set(before)) == 1
+        assert len(self.kept(".so")) == 2
 
     @needs_cc
     def test_damaged_files_are_made_again(self) -> None:
-        compiler.load(self.TEXT)
-        (path,) = self.kept()
-        whole = path.read_bytes()
-        path.unlink()  # not in place: what is loaded is mapped
-        path.write_bytes(whole[: len(whole) // 2])
-        compiler.load(self.TEXT)
-        assert path.read_bytes() == whole
+        compiler.load(self.FILES)
+        whole = {path: path.read_bytes() for path in self.kept()}
+        for path, content in whole.items():
+            path.unlink()  # not in place: what is loaded is mapped
+            path.write_bytes(content[: len(content) // 2])
+        compiler.load(self.FILES)
+        assert {path: path.read_bytes() for path in self.kept()} == whole
+
+    @needs_cc
+    def test_what_was_not_used_for_longest_is_removed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compiler.load(self.FILES)
+        old = self.kept()
+        for path in old:
+            os.utime(path, (0, 0))
+        compiler.load(self.FILES)  # of these the program is used, and its objects are not
+        (used,) = self.kept(".so")
+        monkeypatch.setattr(compiler, "MOST_BYTES", used.stat().st_size + 20_000)
+        other = ["int other;"]
+        compiler.load(other)
+        assert used in self.kept()
+        assert not set(self.kept()) & set(old) - {used}
+        monkeypatch.setattr(compiler, "MOST_BYTES", 0)
+        compiler.load(["int yet_another;"])
+        assert len(self.kept()) == 1  # the last one made
+
+    @needs_cc
+    def test_what_a_killed_run_left_behind_is_removed(self) -> None:
+        directory = self.root / "check-invariants"
+        directory.mkdir()
+        left, new = directory / "left.part", directory / "new.part"
+        for path in (left, new):
+            path.write_text("not whole")
+        os.utime(left, (0, 0))
+        compiler.load(["int other;"])
+        assert not left.exists()
+        assert new.exists()
+
+    @needs_cc
+    def test_runs_that_remove_what_others_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compiler, "MOST_BYTES", 0)
+        texts = [[f"int one{n};", "int two;"] for n in range(3)]
+        with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("fork")) as pool:
+            assert all(pool.map(_has_two, texts * 3))
 
     @needs_cc
     def test_a_cache_that_is_no_directory(self) -> None:
         (self.root / "check-invariants").write_text("in the way")
-        compiler.load(self.TEXT)
+        compiler.load(self.FILES)
         assert (self.root / "check-invariants").read_text() == "in the way"
 
     def test_no_compiler(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CC", "no-such-compiler")
         with pytest.raises(compiler.NoCompilerError, match="no-such-compiler"):
-            compiler.load(self.TEXT)
+            compiler.load(self.FILES)
 
     def test_a_compiler_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CC", "false")
         with pytest.raises(compiler.NoCompilerError, match="'false' fails"):
-            compiler.load(self.TEXT)
+            compiler.load(self.FILES)
