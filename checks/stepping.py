@@ -74,6 +74,14 @@ class SlotRow:
 
 
 @dataclass(frozen=True)
+class TableRow:
+    """A PMD table of huge pages, and the ranges of processes that it maps."""
+
+    table: str
+    ranges: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Step:
     """An operation and what it left; `steps` are those of the models that it took, by name.
 
@@ -89,6 +97,7 @@ class Step:
     pages: tuple[PageRow, ...]
     folios: tuple[FolioRow, ...]
     slots: tuple[SlotRow, ...]
+    tables: tuple[TableRow, ...]
     broken: str
 
 
@@ -125,7 +134,8 @@ def stepped(program: Program, kernel: Behaviour) -> Iterator[Step]:
         spaces = list(machine.spaces.values())
         yield Step(
             number, op, result, why, tuple(steps), tuple(_vmas(spaces)), tuple(_pages(spaces)),
-            tuple(_folios(machine)), tuple(_slots(machine)), broken(machine),
+            tuple(_folios(machine)), tuple(_slots(machine)), tuple(_tables(machine)),
+            broken(machine),
         )  # fmt: skip
 
 
@@ -201,3 +211,16 @@ def _slots(machine: Reference) -> Iterator[SlotRow]:
         if slot.count or slot.folio is not None:
             folio = str(slot.folio) if slot.folio is not None else ""
             yield SlotRow(str(slot), slot.count, slot.value, folio)
+
+
+def _tables(machine: Reference) -> Iterator[TableRow]:
+    if not machine.arena.huge:
+        return
+    found: dict[str, list[str]] = {}
+    for space in machine.spaces.values():
+        for start, end in machine.arena.spans:
+            table = space.mm.root.pmds[start].table
+            if table is not None:
+                found.setdefault(str(table), []).append(f"p{space.number} {start}+{end - start}")
+    for name, ranges in found.items():
+        yield TableRow(name, tuple(ranges))

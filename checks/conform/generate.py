@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from model.reference.generate import WEIGHTS, Generator
+from model.reference.generate_huge import WEIGHTS as HUGE_WEIGHTS
+from model.reference.generate_huge import HugeGenerator
 from model.reference.observation import Capability
 from model.reference.program import Arena, Program
 
@@ -35,3 +37,11 @@ def random_program(
     generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
                           weights=weights)  # fmt: skip
     return Program(generator.program(steps).ops[:steps], arena)
+
+
+def random_huge_program(
+    seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
+) -> Program:
+    """The same of huge pages."""
+    weights = {n: w for n, w in HUGE_WEIGHTS.items() if n not in without}
+    return HugeGenerator(seed << 32 | number, can, weights).program(steps)

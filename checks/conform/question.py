@@ -17,7 +17,7 @@ from model.reference.machine import Reference
 from model.reference.observation import Capability
 from model.reference.program import SHAPES, Arena, Program
 
-from .generate import PAGES, random_program
+from .generate import PAGES, random_huge_program, random_program
 from .kernel.actor import AWAY
 from .kernel.grants import (
     HUGE_PAGES,
@@ -46,7 +46,7 @@ class Question:
     swap: bool = False
     """Borrow a swap file."""
     hugetlb: bool = False
-    """Borrow huge pages, and try whether two processes share PMD tables."""
+    """Borrow huge pages; one program of ten, on top of the others, is then of those."""
     jobs: int = 0
 
 
@@ -70,6 +70,8 @@ class Answer:
     probed: tuple[Probed, ...] = ()
     report: Report | None = None
     """None where the basic set is missing."""
+    huge: Report | None = None
+    """Programs of huge pages; None where they were not asked for, or there are none."""
     unseen: tuple[Capability, ...] = ()
     """What the kernel can and the reference cannot."""
     sharing: list[Sharing] = field(default_factory=list)
@@ -83,14 +85,21 @@ class Answer:
     @property
     def exit_code(self) -> int:
         """1 a difference, 3 something that was asked for is not known, 0 agreement."""
-        report = self.report
-        if report is not None and report.differing():
+        if any(report.differing() for report in self.reports):
             return 1
         if any(not s.as_observed for s in self.sharing):
             return 1
-        if report is None or report.interrupted or report.lost or self.not_granted:
+        if self.report is None or self.not_granted or (self.question.hugetlb and not self.huge):
             return 3
-        return 3 if report.differing(steady=False) or not report.steps else 0
+        unknown = any(
+            r.interrupted or r.lost or r.differing(steady=False) or not r.steps
+            for r in self.reports
+        )
+        return 3 if unknown else 0
+
+    @property
+    def reports(self) -> list[Report]:
+        return [r for r in (self.report, self.huge) if r is not None]
 
 
 def touched(question: Question) -> list[str]:
@@ -107,7 +116,10 @@ def touched(question: Question) -> list[str]:
     if question.swap:
         lines.append(f"  --swap     a swap file of {SWAP_BYTES >> 20} MiB is in use until it ends")
     if question.hugetlb:
-        lines.append(f"  --hugetlb  {HUGE_PAGES} huge pages are reserved and given back")
+        lines.append(
+            f"  --hugetlb  {HUGE_PAGES} huge pages are reserved and given back;"
+            f" {huge_programs(question)} programs more map them"
+        )
     return lines
 
 
@@ -115,7 +127,7 @@ def ask(question: Question, make: Make = Reference, watch: Watch | None = None) 
     """Probe the kernel, and compare as far as it goes.  An interrupt ends it with what is known."""
     answer = Answer(question, f"Linux {platform.release()} {platform.machine()}")
     with _granted(answer):
-        answer.probed = probe_kernel()
+        answer.probed = probe_kernel(hugetlb=question.hugetlb)
         if answer.missing:
             return answer
         behaviour = behaviour_of(answer.probed)
@@ -132,7 +144,21 @@ def ask(question: Question, make: Make = Reference, watch: Watch | None = None) 
 
         asked = Asked(program, fresh, question.programs, can, broken, question.jobs)
         answer.report = conform(asked, watch)
+        if Capability.HUGETLB in can and not answer.report.interrupted:
+
+            def huge_program(number: int) -> Program:
+                seed, without = question.seed, question.without
+                return random_huge_program(seed, number, question.steps, can, without)
+
+            # One process at a time: the pool is small.
+            asked = Asked(huge_program, fresh, huge_programs(question), can, broken, jobs=1)
+            answer.huge = conform(asked, watch)
     return answer
+
+
+def huge_programs(question: Question) -> int:
+    """How many programs of huge pages are run besides the others."""
+    return max(question.programs // 10, 1)
 
 
 @contextlib.contextmanager
@@ -148,8 +174,8 @@ def _granted(answer: Answer) -> Iterator[None]:
                 answer.not_granted.append(str(error))
         if answer.question.hugetlb:
             try:
-                with huge_pages():
-                    answer.sharing = [pmd_sharing(0), pmd_sharing(1)]
+                stack.enter_context(huge_pages())
+                answer.sharing = [pmd_sharing(0), pmd_sharing(1)]
             except (NotGrantedError, NoHugePagesError, OSError) as error:
                 answer.not_granted.append(str(error))
         yield

@@ -9,6 +9,7 @@ unseen[]    what the kernel can and the reference MM cannot
 sharing[]   shift, appears, mapcount, error, first_keeps, second_keeps, as_observed
 and where the basic set is there:
 run, compared (operations), agree, refused{}, interrupted
+huge        the same of programs of huge pages, where they were asked for and can be had
 differ[], unsteady[]   number, small (made small), step, operation, what, program (its text)
 lost[]      number, why
 """
@@ -44,6 +45,8 @@ def conform_lines(answer: Answer) -> list[str]:
         lines += _row("UNKNOWN", "the basic set is missing, so nothing was compared")
     else:
         lines += _counts(report)
+    if answer.huge is not None:
+        lines += _counts(answer.huge, " of huge pages")
     lines += [line for sharing in answer.sharing for line in _sharing(sharing)]
     for probed in answer.probed:
         if probed.why and not probed.probe.behaviour:
@@ -56,29 +59,30 @@ def conform_lines(answer: Answer) -> list[str]:
         lines += _row("skipped", why)
     for capability in answer.unseen:
         lines += _row("not in MM", capability.value)
-    if report is not None:
-        for what, times in report.refused().items():
+    for each in answer.reports:
+        for what, times in each.refused().items():
             lines += _row("refused", f"{times} times, by the reference: {what}")
-        for outcome, difference in report.shown:
+    for each in answer.reports:
+        for outcome, difference in each.shown:
             lines += ["", *difference_lines(outcome, difference)]
-        for outcome in report.differing(steady=False)[:3]:
+        for outcome in each.differing(steady=False)[:3]:
             assert outcome.compared.difference is not None
             lines += ["", *difference_lines(outcome, outcome.compared.difference)]
     return lines
 
 
-def _counts(report: Report) -> Iterator[str]:
+def _counts(report: Report, of: str = "") -> Iterator[str]:
     every = len(report.outcomes)
     different, unsteady = report.differing(), report.differing(steady=False)
     if report.interrupted:
         yield from _row("stopped", f"interrupted: {report.asked.programs - every} programs not run")
-    yield from _row("agree", f"{every - len(different) - len(unsteady)} programs;"
+    yield from _row("agree", f"{every - len(different) - len(unsteady)} programs{of};"
                     f" {report.steps} operations were compared")  # fmt: skip
-    yield from _row("differ", f"{len(different)} programs")
+    yield from _row("differ", f"{len(different)} programs{of}")
     if unsteady:
-        yield from _row("unsteady", f"{len(unsteady)} programs differed once and not again")
+        yield from _row("unsteady", f"{len(unsteady)} programs{of} differed once and not again")
     for number, why in sorted(report.lost.items()):
-        yield from _row("lost", f"program {number}: {why}")
+        yield from _row("lost", f"program {number}{of}: {why}")
 
 
 def difference_lines(outcome: Outcome, difference: Difference) -> list[str]:
@@ -131,19 +135,25 @@ def conform_json(answer: Answer) -> str:
         "not_granted": answer.not_granted,
     }
     if report is not None:
-        small = {o.number: d for o, d in report.shown}
-        different, unsteady = report.differing(), report.differing(steady=False)
-        document |= {
-            "run": len(report.outcomes),
-            "compared": report.steps,
-            "agree": len(report.outcomes) - len(different) - len(unsteady),
-            "differ": [_difference(o, small.get(o.number)) for o in different],
-            "unsteady": [_difference(o, None) for o in unsteady],
-            "lost": [{"number": n, "why": why} for n, why in sorted(report.lost.items())],
-            "refused": report.refused(),
-            "interrupted": report.interrupted,
-        }
+        document |= _report(report)
+    if answer.huge is not None:
+        document["huge"] = _report(answer.huge)
     return json.dumps(document, indent=2)
+
+
+def _report(report: Report) -> dict[str, Any]:
+    small = {o.number: d for o, d in report.shown}
+    different, unsteady = report.differing(), report.differing(steady=False)
+    return {
+        "run": len(report.outcomes),
+        "compared": report.steps,
+        "agree": len(report.outcomes) - len(different) - len(unsteady),
+        "differ": [_difference(o, small.get(o.number)) for o in different],
+        "unsteady": [_difference(o, None) for o in unsteady],
+        "lost": [{"number": n, "why": why} for n, why in sorted(report.lost.items())],
+        "refused": report.refused(),
+        "interrupted": report.interrupted,
+    }
 
 
 def _difference(outcome: Outcome, small: Difference | None) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the reference MM is after an operation, as tables; and the machine form.
 
-Version 1 of the latter: version, arena, boundary, exit, and
+Version 1 of the latter: version, arena, boundary, huge, exit, and
 steps[]  number, op, errno (null: refused), value, field, why, steps[], broken, and
          vmas[]    process, start, length, prot, of, anon_vma, notes[]
          pages[]   process, page, entry, tlb, holds
          folios[]  folio, references, pins, maps, exclusive, mapping, index, holds, notes[]
          slots[]   slot, entries, holds, folio
+         tables[]  table, ranges[] (of huge pages: PMD tables, and what they map)
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def step_lines(step: Step, *, steps: bool) -> list[str]:
         ((f"p{p.process} {p.page}", p.entry, p.tlb, "" if p.holds is None else str(p.holds))
          for p in step.pages),
     )  # fmt: skip
+    lines += _table(("PMD table", "maps"), ((t.table, ", ".join(t.ranges)) for t in step.tables))
     lines += _table(
         ("folio", "refs", "maps", "exclusive", "mapping", "index", "holds", ""),
         ((f.folio, f"{f.references}{f' +{f.pins} pinned' if f.pins else ''}", str(f.maps),
@@ -85,7 +87,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def steps_json(arena: Arena, steps: Sequence[Step], exit_code: int) -> str:
     """The whole run as one JSON document."""
     document = {
-        "version": VERSION, "arena": arena.pages, "boundary": arena.boundary, "exit": exit_code,
+        "version": VERSION, "arena": arena.pages, "boundary": arena.boundary,
+        "huge": arena.huge, "exit": exit_code,
         "steps": [_step(s) for s in steps],
     }  # fmt: skip
     return json.dumps(document, indent=2)
@@ -100,5 +103,5 @@ def _step(step: Step) -> dict[str, object]:
         "field": None if result is None else result.field,
         "why": step.why, "steps": list(step.steps), "broken": step.broken,
     }  # fmt: skip
-    tables = ("vmas", "pages", "folios", "slots")
+    tables = ("vmas", "pages", "folios", "slots", "tables")
     return head | {t: [dataclasses.asdict(row) for row in getattr(step, t)] for t in tables}

@@ -94,6 +94,9 @@ class Table(Kobject):
     slots: tuple[Pte, ...] = kfield((), const=True, doc="its entries, by address")
     spare: bool = kfield(False, "in use by nobody at first", const=True)
     freed: bool = kfield(False, "given back to the page allocator")
+    sharers: int = kfield(
+        0, "pt_share_count: entries that point to it, other than the first (hugetlb)", hi=3
+    )
 
 
 class Pte(Kobject):

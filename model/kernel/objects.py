@@ -54,6 +54,10 @@ class Mapping(Kobject):
     """struct address_space: the page cache of a memfd."""
 
     pages: Array[Addr, Folio | None] = kfield(None, "i_pages: the folio at an index")
+    i_mmap_rwsem: RwSem = kfield(const=True)
+    fault_mutexes: tuple[RwSem, ...] = kfield(
+        (), const=True, doc="hugetlb_fault_mutex_table: the one of an index"
+    )
 
 
 class Vma(Kobject):
@@ -74,6 +78,9 @@ class Vma(Kobject):
         (), const=True, doc="interval trees that it is in, that of the root first"
     )
     lock: RwSem = kfield(const=True, doc="the VMA lock")
+    hugetlb_lock: RwSem | None = kfield(
+        None, "hugetlb: vm_private_data, the lock of a VMA that may share PMD tables", const=True
+    )
 
 
 class AnonVma(Kobject):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from model.hw.machine import PteKind, PteVal, permitted
+from model.hw.machine import Pte, PteKind, PteVal, permitted
 from model.kernel.objects import GUP_PIN, Folio, Swap
 from model.kernel.pgtable import userfaultfd_pte_wp
 from model.kernel.rmap import in_tree
@@ -30,7 +30,11 @@ class Entry:
     space: Space
     area: Area | None
     page: int
-    val: PteVal
+    pte: Pte
+
+    @property
+    def val(self) -> PteVal:
+        return self.pte.val
 
     @property
     def folio(self) -> Folio | None:
@@ -56,11 +60,13 @@ class State:
 
     def __post_init__(self) -> None:
         for space in self.machine.spaces.values():
-            for page in range(self.machine.arena.pages):
-                val = entry(space, page)
-                if val.kind != PteKind.NONE:
-                    self.entries.append(Entry(space, space.find(page), page, val))
-        self.maps = Counter(e.folio for e in self.entries if e.folio is not None)
+            for page, pmd in enumerate(space.mm.root.pmds):
+                table = pmd.table
+                if table is not None and table.slots[page].val.kind != PteKind.NONE:
+                    found = Entry(space, space.find(page), page, table.slots[page])
+                    self.entries.append(found)
+        once = {e.pte: e for e in self.entries}  # one of a table that is shared counts once
+        self.maps = Counter(e.folio for e in once.values() if e.folio is not None)
         self.slots = self.machine.universe.all(Swap)
         self.folios = dict.fromkeys(self.machine.universe.folios())
         self.folios |= dict.fromkeys(self.maps)
@@ -113,6 +119,14 @@ def _(s: State) -> Iterator[str]:
     for e in s.entries:
         if e.area is not None and userfaultfd_pte_wp(e.area, e.val) and e.val.write:
             yield str(e)
+
+
+@_check("a page table counts the entries that point to it, other than the first")
+def _(s: State) -> Iterator[str]:
+    puds = [p for space in s.machine.spaces.values() for p in dict.fromkeys(space.mm.root.pmds)]
+    for table, count in Counter(p.table for p in puds).items():
+        if table is not None and table.sharers != count - 1:
+            yield f"{table} says {table.sharers}, {count} entries point to it"
 
 
 # -- folios ----------------------------------------------------------------------------------------
@@ -218,6 +232,11 @@ def _(s: State) -> Iterator[str]:
             if pmd.ptl.owner is not None or (table is not None and table.ptl.owner is not None):
                 yield f"p{space.number}: a page-table lock"
         for area in space.areas:
-            for sem in (area.lock, area.anon.rwsem if area.anon is not None else None):
+            anon = area.anon.rwsem if area.anon is not None else None
+            for sem in (area.lock, anon, area.hugetlb_lock):
                 if sem is not None and (sem.readers or sem.writer is not None):
                     yield f"p{space.number} {area.start}-{area.end}: {sem}"
+    memfd = s.machine.universe.memfd
+    for sem in (memfd.i_mmap_rwsem, *memfd.fault_mutexes):
+        if sem.readers or sem.writer is not None:
+            yield str(sem)

@@ -25,6 +25,7 @@ from model.kernel.objects import Folio, Mapping
 from model.kernel.pgtable import NONE
 from model.kernel.shmem import do_cow_fault, do_file_fault, filemap_map_pages, wp_page_shared
 
+from . import hugetlb
 from .space import Area, Space
 
 POISONED, GUARD = 2, 4
@@ -111,6 +112,8 @@ def handle_mm_fault(space: Space, area: Area, page: int, write: bool) -> int:
 
     mm/memory.c:handle_pte_fault; a userfaultfd has UFFD_FEATURE_SIGBUS.
     """
+    if space.universe.arena.huge:
+        return hugetlb.fault(space, area, page, write)
     val, vma = entry(space, page), space.part(area, page)
     if val.kind == PteKind.NONE:
         return _missing(space, area, page, write)

@@ -18,5 +18,7 @@ class Behaviour:
     """mremap moves a range of several VMAs; since 6.17."""
     swap: bool = True
     """There is a swap device.  It never fills up."""
+    pmd_sharing: bool = True
+    """VMAs of hugetlb share PMD tables (HUGETLB_PMD_PAGE_TABLE_SHARING)."""
     arch: str = "x86_64"
     """How TLBs are flushed (model/hw/arch.py); a program can tell if a flush is missing only."""

@@ -17,17 +17,24 @@ from typing import Any
 from model.hw.arch import selected
 from model.hw.machine import PteKind
 from model.kernel.errno import EINVAL, NAMES
-from model.lang import runtime
+from model.kernel.hugetlb import want_pmd_share
+from model.lang import pure, runtime
 from model.lang.declare import ModelFunction, swapped
 from model.patches.uffd_move_batching import PATCH
 
-from . import advice, faults, maps, processes, uffd
+from . import advice, faults, hugetlb, maps, processes, uffd
 from .kernel import Behaviour
 from .observation import Capability, Kind, Observation, VmaView
 from .observation import Page as PageView
-from .program import PAGE_SIZE, Arena, Op, Refused, Result, check_op
-from .space import Space
+from .program import ODD, PAGE_SIZE, Arena, Op, Refused, Result, check_op
+from .space import Area, Space
 from .universe import ADAPTED, WITHOUT_GHOSTS, Universe
+
+
+@pure
+def never(*_: Any) -> bool:
+    return False
+
 
 ERRNO = {**NAMES, advice.EHWPOISON: "EHWPOISON"}
 
@@ -67,6 +74,8 @@ class Reference:
             self.can -= {Capability.MREMAP_MANY}
         self._move = uffd.Move(PATCH.variant(kernel.move))
         self._swaps = {**ADAPTED, **WITHOUT_GHOSTS, **self._move.variant.swap, **(swaps or {})}
+        if not kernel.pmd_sharing:
+            self._swaps[want_pmd_share] = never
         self.universe = Universe(arena, kernel)
         self._alone = runtime.Alone(self.universe.thread)
         self.spaces: dict[int, Space] = {0: Space(self.universe, 0)}
@@ -83,7 +92,7 @@ class Reference:
         check_op(op, self.arena, self.spaces, self._used)
         observer = self._alone if watch is None else Watched(self.universe.thread, watch)
         with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(observer):
-            result = _DO[op.name](self, op)
+            result = (_DO_HUGE if self.arena.huge else _DO)[op.name](self, op)
         self.universe.sweep()
         return result
 
@@ -214,3 +223,43 @@ _DO: Mapping[str, Callable[[Reference, Op], Result]] = {
     "unpin": _unless_odd(lambda s, o: processes.unpin(s, o.slot)),
 }  # fmt: skip
 """What carries out each operation."""
+
+
+def _unless_split(fn: Callable[[Space, Op], int]) -> Callable[[Reference, Op], Result]:
+    """Of huge pages: an address inside of one is no place to split a VMA (hugetlb_vm_op_split), or
+    to move it to (align_hugetlb)."""
+
+    def do(machine: Reference, op: Op) -> Result:
+        space = machine.spaces[op.proc]
+        if op.flags.isdisjoint(ODD):
+            return machine.call(fn(space, op))
+        area = space.find(op.page)
+        if area is None or (op.name == "mprotect" and area.flags.prot == op.prot):
+            raise Refused("where nothing would be split, an odd address is no error")
+        return machine.call(-EINVAL)
+
+    return do
+
+
+def _huge_advice(behaviour: Callable[[Space, Area, int, int], int]) -> Callable[[Space, Op], int]:
+    return lambda space, op: advice.walk_vmas(space, op.page, op.length, behaviour)
+
+
+def _not_of_huge_pages(_: Reference, op: Op) -> Result:
+    raise Refused(f"the reference MM has no {op.name} of huge pages")
+
+
+_DO_HUGE: Mapping[str, Callable[[Reference, Op], Result]] = {
+    **dict.fromkeys(_DO, _not_of_huge_pages),
+    "mmap": _unless_split(lambda s, o: hugetlb.mmap(s, o.page, o.length, o.prot, o.kind, o.at)),
+    "munmap": _unless_split(lambda s, o: hugetlb.munmap(s, o.page, o.length)),
+    "mprotect": _unless_split(lambda s, o: hugetlb.mprotect(s, o.page, o.length, o.prot)),
+    "mremap": _unless_split(lambda s, o: maps.mremap(
+        s, o.page, o.length, o.new_length, o.target, o.flags, many=s.universe.kernel.mremap_many)),
+    "dontneed": _unless_split(_huge_advice(hugetlb.dontneed)),
+    **{name: _unless_split(_huge_advice(hugetlb.forbidden))
+       for name in ("free", "pageout", "guard", "unguard")},
+    "fork": Reference.fork, "exit": Reference.exit,
+    "read": Reference.read, "write": Reference.write, "move": Reference.move,
+}  # fmt: skip
+"""The same in an arena of huge pages."""

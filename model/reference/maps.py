@@ -22,6 +22,7 @@ from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gath
 from model.kernel.zap import zap_pte
 from model.lang.runtime import check
 
+from . import hugetlb
 from .faults import GUARD, entry, populate
 from .program import Refused
 from .space import Area, Flags, Space
@@ -209,13 +210,10 @@ def mremap(
     `many`: a range of several VMAs can be moved (6.17 and later).
     """
     fixed, dontunmap = "fixed" in flags, "dontunmap" in flags
-    if new == 0:
+    if check_mremap_params(page, old, new, target, flags):
         return -EINVAL
-    if fixed or dontunmap:
-        if "maymove" not in flags or (dontunmap and old != new):
-            return -EINVAL
-        if fixed and page < target + new and target < page + old:
-            return -EINVAL
+    if space.universe.arena.huge:
+        return hugetlb.mremap(space, page, old, new, target, flags, many=many)
     if dontunmap and any(a.flags.locked for a in space.within(page, page + old)):
         # VM_LOCKED goes from the whole VMA, PG_mlocked stays in what was not moved.
         raise Refused("the reference MM does not know which folios of an unlocked VMA stay mlocked")
@@ -233,6 +231,17 @@ def mremap(
     elif new > old:
         return _expand(space, area, page, old, new)
     return page
+
+
+def check_mremap_params(page: int, old: int, new: int, target: int, flags: frozenset[str]) -> int:
+    """0 or -EINVAL, whatever is mapped."""
+    fixed, dontunmap = "fixed" in flags, "dontunmap" in flags
+    if new == 0:
+        return -EINVAL
+    if (fixed or dontunmap) and ("maymove" not in flags or (dontunmap and old != new)):
+        return -EINVAL
+    overlap = fixed and page < target + new and target < page + old
+    return -EINVAL if overlap else 0
 
 
 def _check_prep_vma(area: Area | None, page: int, old: int, new: int, moves: bool) -> int:

@@ -16,6 +16,7 @@ class Capability(enum.Enum):
     POISON = "UFFDIO_POISON"
     GUARD = "MADV_GUARD_INSTALL and _REMOVE"
     SWAP = "MADV_PAGEOUT puts anonymous pages out to swap"
+    HUGETLB = "huge pages of hugetlb"
     PIN = "registered buffers of io_uring"
     MREMAP_MANY = "mremap moves a range of several VMAs"
     SEES_FRAMES = "which pages share a frame, and which kept theirs"

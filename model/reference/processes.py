@@ -14,6 +14,7 @@ from model.kernel.pgtable import pte_alloc
 from model.kernel.tlbflush import flush_tlb_mm
 from model.lang.runtime import check
 
+from . import hugetlb
 from .faults import entry, pin
 from .maps import zap_range
 from .space import Space
@@ -30,6 +31,9 @@ def fork(parent: Space, number: int) -> Space:
     """
     child = Space(parent.universe, number)
     for area in parent.areas:
+        if parent.universe.arena.huge:
+            hugetlb.fork_vma(child, area)
+            continue
         flags = replace(area.flags, locked=False, uffd=frozenset())
         mine = child.insert(area.start, area.end, area.shift, flags)
         child.anon_vma_fork(mine, area)
@@ -49,10 +53,12 @@ def exit_mm(space: Space) -> None:
     """The process ends: its buffers are given back and its memory is unmapped."""
     for slot in list(space.pins):
         unpin(space, slot)
+    universe = space.universe
+    if universe.arena.huge:
+        hugetlb.exit_vmas(space)
     for area in space.areas:
         zap_range(space, area.start, area.end, markers=True)
     space.areas.clear()
-    universe = space.universe
     universe.spaces.remove(space)
     universe.drop(space.cpu)
     universe.drop(space.mm)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.hw.machine import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
 from model.hw.tlb import settled
+from model.kernel.hugetlb import i_mmap, new_pmd_table
 from model.kernel.objects import (
     AnonVma,
     Folio,
@@ -31,10 +32,10 @@ from model.lang import Kobject, World, effect, kfield, static
 from model.lang.declare import ModelFunction
 
 from .kernel import Behaviour
-from .program import Arena
+from .program import PARTS_OF_A_PUD, Arena
 
 if TYPE_CHECKING:
-    from .space import Space
+    from .space import Area, Space
 
 T = TypeVar("T", bound=Kobject)
 
@@ -68,7 +69,23 @@ def none_at_all() -> tuple[Any, ...]:
     return ()
 
 
-ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {spare_table: room_of}
+@static
+def made_for(pud: Directory) -> Table:
+    """A new PMD table of hugetlb: the one before may be in use by others."""
+    universe: Universe = pud.world  # type: ignore[assignment]
+    return universe.pmd_table()
+
+
+@static
+def linked(mapping: Mapping) -> tuple[Vma, ...]:
+    """The VMAs of the hugetlb memfd, as they stand in its interval tree."""
+    universe: Universe = mapping.world  # type: ignore[assignment]
+    return tuple(universe.i_mmap)
+
+
+ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
+    spare_table: room_of, new_pmd_table: made_for, i_mmap: linked,
+}  # fmt: skip
 """What is found in another way than in the world of a cast."""
 
 WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
@@ -94,8 +111,12 @@ class Universe(World):
         self.new(RmapWalk, "walk", thread=self.thread)
         self.new(Gather, "tlb", thread=self.thread)
         self.zero = self.new(Page, "ZERO", zero=True, number=0)
-        self.memfd = self.new(Mapping, "memfd")
+        self.memfd = self.new(
+            Mapping, "memfd", i_mmap_rwsem=self.sem("i_mmap_rwsem"),
+            fault_mutexes=tuple(self.sem(f"fault_mutex{n}") for n in range(arena.pages)),
+        )  # fmt: skip
         self.spaces: list[Space] = []
+        self.i_mmap: list[Area] = []
 
     # -- objects by kind ---------------------------------------------------------------------------
 
@@ -167,20 +188,35 @@ class Universe(World):
     def sem(self, name: str) -> RwSem:
         return RwSem(self, name, {})
 
+    def pmd_table(self) -> Table:
+        """A PMD table, at whatever PUD entry it is used: an address finds its place in it."""
+        number = self._number("PMD table")
+        lock = SpinLock(self, f"PMD{number}.ptl", {"rank": 1})
+        table = Table(self, f"PMD{number}", {"ptl": lock})
+        part = tuple(
+            Pte(self, f"PMD{number}+{n}", {"table": table, "addr": n})
+            for n in range(PARTS_OF_A_PUD)
+        )
+        slots = part * (self.arena.pages // PARTS_OF_A_PUD + 1)
+        table.__dict__["slots"] = slots[: self.arena.pages]
+        return table
+
+    def _pte_table(self, name: str, rank: int, start: int, end: int) -> Table:
+        lock = SpinLock(self, f"{name}.ptl{rank}", {"rank": rank})
+        table = Table(self, f"{name}.table{rank}", {"ptl": lock})
+        slots: list[Pte | None] = [None] * self.arena.pages
+        for addr in range(start, end):
+            slots[addr] = Pte(self, f"{name}+{addr}", {"table": table, "addr": addr})
+        table.__dict__["slots"] = tuple(slots)
+        return table
+
     def mm(self, name: str) -> tuple[Mm, Cpu]:
         """An address space without page tables, and a CPU that runs it."""
-        pages, boundary = self.arena.pages, self.arena.boundary
-        spans = [(0, boundary or pages), (boundary, pages)][: 2 if boundary else 1]
         pml = SpinLock(self, f"{name}.pml", {"rank": 0})
-        pmds: list[Pmd | None] = [None] * pages
-        for rank, (start, end) in enumerate(spans, 1):
-            lock = SpinLock(self, f"{name}.ptl{rank}", {"rank": rank})
-            table = Table(self, f"{name}.table{rank}", {"ptl": lock})
-            slots: list[Pte | None] = [None] * pages
-            for addr in range(start, end):
-                slots[addr] = Pte(self, f"{name}+{addr}", {"table": table, "addr": addr})
-            table.__dict__["slots"] = tuple(slots)
-            pmd = Directory(self, f"{name}.pmd{rank}", {"ptl": pml, "room": table})
+        pmds: list[Pmd | None] = [None] * self.arena.pages
+        for rank, (start, end) in enumerate(self.arena.spans, 1):
+            room = None if self.arena.huge else self._pte_table(name, rank, start, end)
+            pmd = Directory(self, f"{name}.pmd{rank}", {"ptl": pml, "room": room})
             pmds[start:end] = [pmd] * (end - start)
         root = self.new(Root, f"{name}.pgd", pmds=tuple(pmds))
         mm = self.new(Mm, name, root=root, mmap_lock=self.sem(f"{name}.mmap_lock"))

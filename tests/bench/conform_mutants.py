@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Deliberate errors of the reference MM, and how soon the running kernel contradicts each.
 
-    python -m tests.bench.conform_mutants [--programs 2000] [--seeds 3] [--swap]
+    python -m tests.bench.conform_mutants [--programs 2000] [--seeds 3] [--swap] [--hugetlb]
 
 For each mutant the number of programs up to the first that differs, the median over a few seeds,
 and in how many of the first programs it shows at all: a mutant that shows in the first operation
@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.conform.compare import compare
-from checks.conform.generate import random_program
+from checks.conform.generate import random_huge_program, random_program
 from checks.conform.kernel.bounded import run_bounded
-from checks.conform.kernel.grants import some_swap
+from checks.conform.kernel.grants import huge_pages, some_swap
 from checks.conform.kernel.machine import Kernel
 from checks.conform.kernel.probes import behaviour_of, probe_kernel
 from model.reference.kernel import Behaviour
@@ -69,7 +69,8 @@ def hunt(
             return mutant.make(program.arena, behaviour), kernel
 
         def differs(seed: int, number: int) -> int | None:
-            program = random_program(seed, number, STEPS, can)
+            make = random_huge_program if mutant.huge else random_program
+            program = make(seed, number, STEPS, can)
             found = compare(program, pair).difference
             return None if found is None else found.step
 
@@ -96,10 +97,15 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--only", default="", help="mutants whose name has this in it")
     options.add_argument("--swap", action="store_true", help="borrow a swap file")
+    options.add_argument("--hugetlb", action="store_true", help="borrow huge pages")
     asked = options.parse_args(arguments)
     wrong, medians = 0, []
-    with some_swap() if asked.swap else contextlib.nullcontext():
-        probed = probe_kernel()
+    with contextlib.ExitStack() as stack:
+        if asked.swap:
+            stack.enter_context(some_swap())
+        if asked.hugetlb:
+            stack.enter_context(huge_pages())
+        probed = probe_kernel(hugetlb=asked.hugetlb)
         can = frozenset(p.capability for p in probed if p.capability and not p.why)
         behaviour = behaviour_of(probed)
         can &= Reference(Program(()).arena, behaviour).can

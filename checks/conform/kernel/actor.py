@@ -9,7 +9,7 @@ import mmap
 import os
 from collections.abc import Sequence
 
-from model.reference.program import Arena, Op, Refused, Result
+from model.reference.program import PARTS_OF_A_PUD, Arena, Op, Refused, Result
 
 from . import abi, calls
 from .calls import PAGE
@@ -20,6 +20,8 @@ AWAY = 1 << 36
 """An address that is far from what Python and the kernel's own choice use, at a PUD boundary;
 inside the smallest address space of any 64-bit architecture."""
 PMD = PAGE * (PAGE // 8)
+PUD = PMD * (PAGE // 8)
+"""What an entry of each level maps, with the base pages of this architecture."""
 
 _PROT = {"none": 0, "r": abi.PROT_READ, "rw": abi.PROT_READ | abi.PROT_WRITE}
 _KIND = {
@@ -47,6 +49,11 @@ _REGISTER = {
 }
 
 
+def unit_of(arena: Arena) -> int:
+    """The bytes from one page of an arena to the next."""
+    return PUD // PARTS_OF_A_PUD if arena.huge else PAGE
+
+
 def base_of(arena: Arena) -> int:
     """The address of page 0."""
     return AWAY + PMD - arena.boundary * PAGE if arena.boundary else AWAY
@@ -57,22 +64,25 @@ class Actor:
 
     def __init__(self) -> None:
         self._bytes = calls.Bytes()
-        self._memfd = os.memfd_create("conform", os.MFD_CLOEXEC)
+        self._memfds = {False: os.memfd_create("conform", os.MFD_CLOEXEC)}
         self._copied = mmap.mmap(-1, PAGE)
         self._own_page = mmap.mmap(-1, PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._drained = ctypes.addressof(ctypes.c_char.from_buffer(self._own_page))
         self._uffd: Userfaultfd | None = None
         self._pins: dict[int, Pin] = {}
-        self.arena, self.base = Arena(), 0
+        self.arena, self.base, self.unit = Arena(), 0, PAGE
 
     def begin(self, arena: Arena) -> None:
         """A fresh arena: nothing mapped, no userfaultfd, nothing pinned, an empty memfd."""
         self.give_back()
-        self.arena, self.base = arena, base_of(arena)
-        size = arena.pages * PAGE
-        os.ftruncate(self._memfd, 0)
-        os.ftruncate(self._memfd, size)
-        if len(self._copied) < size:
+        self.arena, self.base, self.unit = arena, base_of(arena), unit_of(arena)
+        size = arena.pages * self.unit
+        if arena.huge not in self._memfds:
+            flags = os.MFD_CLOEXEC | os.MFD_HUGETLB
+            self._memfds[arena.huge] = os.memfd_create("conform-huge", flags)
+        memfd = self._memfds[arena.huge]
+        os.ftruncate(memfd, size)
+        if not arena.huge and len(self._copied) < size:
             self._copied.close()
             self._copied = mmap.mmap(-1, size)
 
@@ -83,7 +93,8 @@ class Actor:
             self._uffd.close()
             self._uffd = None
         if self.base:
-            calls.munmap(self.base, self.arena.pages * PAGE)
+            calls.munmap(self.base, self.arena.pages * self.unit)
+            os.ftruncate(self._memfds[self.arena.huge], 0)
 
     def unpin_all(self) -> None:
         for pin in self._pins.values():
@@ -107,17 +118,18 @@ class Actor:
         a time that nothing promises, and no model knows of it.
         """
         calls.madvise(self._drained, PAGE, abi.MADV_COLD)
-        at = self.base + op.page * PAGE + ("odd_address" in op.flags)
-        length = op.length * PAGE + ("odd_length" in op.flags)
+        at = self._address(op.page, op, "odd_address")
+        length = op.length * self.unit + ("odd_length" in op.flags) * self._odd
         match op.name:
             case "read":
                 return _result(*self._bytes.load(at))
             case "write":
                 return _result(self._bytes.store(at, op.token))
             case "mmap":
-                fd = -1 if op.kind == "anon" else self._memfd
+                fd = -1 if op.kind == "anon" else self._memfds[self.arena.huge]
                 flags = _KIND[op.kind] | abi.MAP_FIXED
-                offset = op.at * PAGE
+                flags |= abi.MAP_NORESERVE if self.arena.huge else 0
+                offset = op.at * self.unit
                 return _result(calls.map_memory(at, length, _PROT[op.prot], flags, fd, offset))
             case "munmap":
                 return _result(calls.munmap(at, length))
@@ -140,7 +152,7 @@ class Actor:
     def peek(self, pages: Sequence[int]) -> list[int | None]:
         """The bytes at the beginning of pages that are present, loaded as `read` does; None where
         a protection forbids it."""
-        loaded = (self._bytes.load(self.base + page * PAGE) for page in pages)
+        loaded = (self._bytes.load(self.base + page * self.unit) for page in pages)
         return [None if error else value for error, value in loaded]
 
     def _uffd_ioctl(self, op: Op, at: int, length: int) -> Result:
@@ -177,8 +189,8 @@ class Actor:
     def _mremap(self, op: Op, at: int, length: int) -> Result:
         flags = sum(bit for name, bit in _MREMAP.items() if name in op.flags)
         new = self._target(op)
-        error, where = calls.mremap(at, length, op.new_length * PAGE, flags, new)
-        return _result(error, 0 if error else (where - self.base) // PAGE)
+        error, where = calls.mremap(at, length, op.new_length * self.unit, flags, new)
+        return _result(error, 0 if error else (where - self.base) // self.unit)
 
     def _pin(self, slot: int, at: int, length: int) -> Result:
         if slot not in self._pins:
@@ -192,7 +204,15 @@ class Actor:
         return _result(pin.unpin())
 
     def _target(self, op: Op) -> int:
-        return self.base + op.target * PAGE + ("odd_target" in op.flags)
+        return self._address(op.target, op, "odd_target")
+
+    @property
+    def _odd(self) -> int:
+        """What the flags that make something odd add."""
+        return PAGE if self.arena.huge else 1
+
+    def _address(self, page: int, op: Op, odd: str) -> int:
+        return self.base + page * self.unit + (odd in op.flags) * self._odd
 
 
 _NAMES = {133: "EHWPOISON", **errno.errorcode}  # which Python's does not have

@@ -106,6 +106,12 @@ def some_swap(directory: str | None = None) -> Iterator[Path]:
             os.unlink(name)
 
 
+def _free_huge_pages() -> int:
+    """What the pool really has: pages over its size that are in use make it no larger."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("HugePages_Free")).split()[1])
+
+
 @contextlib.contextmanager
 def huge_pages(wanted: int = HUGE_PAGES) -> Iterator[int]:
     """So many free huge pages of the usual size more than there were.  NotGrantedError if not."""
@@ -118,10 +124,10 @@ def huge_pages(wanted: int = HUGE_PAGES) -> Iterator[int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise NotGrantedError("no huge pages: another run has reserved some") from None
-        before = int(_POOL.read_text())
+        before, free = int(_POOL.read_text()), _free_huge_pages()
         with _undone(lambda: _POOL.write_text(f"{before}\n")):
             _POOL.write_text(f"{before + wanted}\n")
-            got = int(_POOL.read_text()) - before
+            got = _free_huge_pages() - free
             if got < wanted:
                 raise NotGrantedError(f"no huge pages: {got} of {wanted} could be reserved")
             yield got

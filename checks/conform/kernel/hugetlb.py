@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import abi, calls
-from .actor import AWAY, PMD, error_name
+from .actor import AWAY, PMD, PUD, error_name
 from .bounded import run_bounded
-from .calls import PAGE
 from .observe import Frames, Pages
 
-PUD = PMD * (PAGE // 8)
 SECONDS = 20.0
 _TOUCHED_LATER = 5
 """The huge page that only the first process touches, after the other is there."""

@@ -11,8 +11,7 @@ from model.reference.observation import Capability, Kind, Observation, Page, Vma
 from model.reference.program import Arena, Op, Refused, Result
 
 from . import abi, calls
-from .actor import Actor, base_of
-from .calls import PAGE
+from .actor import Actor, base_of, unit_of
 from .family import Family
 from .observe import Entry, Frames, Pages, decode
 
@@ -43,7 +42,7 @@ class Kernel:
         """A fresh arena, one process."""
         self._family.end_children()
         self._actor.begin(arena)
-        self._arena, self._base = arena, base_of(arena)
+        self._arena, self._base, self._unit = arena, base_of(arena), unit_of(arena)
 
     def run(self, op: Op) -> Result:
         for need in NEEDS.get(op.name, ()):
@@ -62,10 +61,10 @@ class Kernel:
         self._actor.give_back()
 
     def _vmas(self, pages: Pages) -> tuple[VmaView, ...]:
-        base, count = self._base, self._arena.pages
+        base, count, unit = self._base, self._arena.pages, self._unit
         found = []
-        for vma in pages.vmas(base, base + count * PAGE):
-            start, end = (vma.start - base) // PAGE, (vma.end - base) // PAGE
+        for vma in pages.vmas(base, base + count * unit):
+            start, end = (vma.start - base) // unit, (vma.end - base) // unit
             found.append(VmaView(max(start, 0), min(end, count), _PROTECTIONS[vma.prot]))
         return tuple(found)
 
@@ -74,7 +73,8 @@ class Kernel:
         present = {}
         pages = self._family.pages(process)
         for vma in vmas:
-            words = pages.words(self._base + vma.start * PAGE, vma.end - vma.start)
+            start = self._base + vma.start * self._unit
+            words = pages.words(start, vma.end - vma.start, self._unit)
             for number, word in enumerate(words, vma.start):
                 found[number] = _EMPTY
                 if word:

@@ -120,8 +120,10 @@ class Pages:
         self._pagemap, self._maps = self._fds
         self._asks = True
 
-    def words(self, address: int, pages: int) -> Sequence[int]:
-        """The words of pagemap for so many pages from a page's address on."""
+    def words(self, address: int, pages: int, apart: int = PAGE) -> Sequence[int]:
+        """The words of pagemap for so many pages from a page's address on, so many bytes apart."""
+        if apart != PAGE:
+            return [self.words(address + n * apart, 1)[0] for n in range(pages)]
         raw = os.pread(self._pagemap, 8 * pages, address // PAGE * 8)
         if len(raw) < 8 * pages:  # beyond the last address of a process, or the process is gone
             raw = raw.ljust(8 * pages, b"\0")

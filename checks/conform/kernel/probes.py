@@ -38,6 +38,8 @@ class Probe:
         return self.capability is None and not self.behaviour
 
 
+HUGE_ARENA = "arena 12 huge"
+
 _FORKED = """
     p0 mmap 0+2 rw anon
     p0 write 0 = 7
@@ -124,6 +126,21 @@ PROBES: Sequence[Probe] = (
           Capability.SEES_VALUES),
     Probe("VMAs", "p0 mmap 0+2 rw anon\n p0 mprotect 0+1 r\n vmas p0: 0-1:r 1-2:rw",
           Capability.SEES_VMAS),
+    Probe("hugetlb", f"""
+        {HUGE_ARENA}
+        p0 mmap 0+4 rw shared @ 0
+        p0 write 0 = 7
+        see p0 0: file value 7
+    """, Capability.HUGETLB),
+    Probe("PMD tables that are shared", f"""
+        {HUGE_ARENA}
+        p0 mmap 0+4 rw shared @ 0
+        p0 write 0 = 7
+        p0 fork -> p1
+        p1 read 0
+        p0 write 1 = 8
+        see p1 1: file value 8
+    """, behaviour="pmd_sharing"),
     Probe("UFFDIO_COPY over a marker", """
         p0 mmap 0+1 rw anon
         p0 register 0+1 missing
@@ -161,9 +178,9 @@ def behaviour_of(probed: Sequence[Probed]) -> Behaviour:
     return replace(Behaviour(swap=swap, mremap_many=many), **seen)
 
 
-def _probe_all() -> Iterator[Probed]:
+def _probe_all(probes: Sequence[Probe]) -> Iterator[Probed]:
     kernel = Kernel(frozenset(Capability))
-    for probe in PROBES:
+    for probe in probes:
         asked = script(probe.text)
         kernel.begin(asked.program.arena)
         try:
@@ -174,8 +191,12 @@ def _probe_all() -> Iterator[Probed]:
     kernel.close()
 
 
-def probe_kernel() -> tuple[Probed, ...]:
-    """What can be done here.  Runs in a child; what it does not come to is no capability."""
-    found, ended = run_bounded(_probe_all, SECONDS)
-    left = PROBES[len(found) :]
+def probe_kernel(*, hugetlb: bool = False) -> tuple[Probed, ...]:
+    """What can be done here.  Runs in a child; what it does not come to is no capability.
+
+    `hugetlb`: try huge pages too.
+    """
+    probes = [p for p in PROBES if hugetlb or HUGE_ARENA not in p.text]
+    found, ended = run_bounded(lambda: _probe_all(probes), SECONDS)
+    left = probes[len(found) :]
     return (*found, *(Probed(p, f"not reached: {ended}") for p in left))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from checks.conform.kernel.grants import some_swap
+from checks.conform.kernel.grants import huge_pages, some_swap
 from checks.conform.kernel.probes import Probed, probe_kernel
 
 WANTED = os.environ.get("CHECK_INVARIANTS_KERNEL", "")
@@ -21,11 +21,12 @@ BORROWS = WANTED == "borrow"
 
 @pytest.fixture(scope="module")
 def probed() -> Iterator[tuple[Probed, ...]]:
-    """What this kernel can do, with swap if it may be borrowed, which it then is."""
+    """What this kernel can do, with swap and huge pages if they may be borrowed, which they then
+    are."""
     if not WANTED:
         pytest.skip("CHECK_INVARIANTS_KERNEL is not set")
     if not BORROWS:
         yield probe_kernel()
         return
-    with some_swap():
-        yield probe_kernel()
+    with some_swap(), huge_pages():
+        yield probe_kernel(hugetlb=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
+from .facts_hugetlb import HUGE_SETTING, HUGETLB
 from .facts_move import MOVE, MOVE_SETTING, filled
 
 
@@ -237,6 +238,7 @@ _CAPABILITY = {
     "poison": Capability.POISON,
     "pageout": Capability.SWAP,
     "pin": Capability.PIN,
+    "huge": Capability.HUGETLB,
     "frame": Capability.SEES_FRAMES,
     "exclusive": Capability.SEES_EXCLUSIVE,
     "shared": Capability.SEES_EXCLUSIVE,
@@ -250,7 +252,10 @@ _CAPABILITY = {
 
 
 def _rows() -> Iterator[Fact]:
-    tables = (("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW))
+    tables = (
+        ("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW),
+        ("hugetlb", HUGE_SETTING, HUGETLB),
+    )  # fmt: skip
     for section, setting, rows in tables:
         for name, text in rows.items():
             words = {*text.split(), *setting.split(), *name.split()}

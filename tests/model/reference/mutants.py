@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model.hw.machine import Addr, Frame, Pte, PteKind, PteVal
-from model.kernel import fork, mprotect, mremap
+from model.kernel import fork, hugetlb, mprotect, mremap
 from model.kernel.fault import wp_can_reuse_anon_folio
 from model.kernel.folio import (
     ClearPageAnonExclusive,
     PageAnonExclusive,
     SetPageAnonExclusive,
     copy_page,
+    folio_mapcount,
     folio_maybe_dma_pinned,
     folio_move_anon_rmap,
     set_folio_index,
@@ -29,8 +30,8 @@ from model.kernel.pgtable import ptep_set_wrprotect
 from model.kernel.swap import swap_dup_entry_direct, swap_free
 from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, flush_tlb_range, tlb_flush_mmu
 from model.kernel.uffd import mfill_atomic_pte
-from model.lang import kernel, primitive, pure, step
-from model.lang.declare import ModelFunction
+from model.lang import kernel, primitive, pure, static, step
+from model.lang.declare import ModelFunction, swapped
 from model.patches.uffd_move_batching import common
 
 
@@ -121,6 +122,28 @@ def over_what_is_there(vma: Vma, addr: Addr, val: PteVal) -> int:
     return 0
 
 
+def without_unsharing(routine: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+    """The routine, which takes no table for a shared one."""
+    whole = routine.fn
+
+    @kernel(routine.cite, routine.version)
+    def apart(*arguments: Any) -> None:
+        with swapped({hugetlb.huge_pmd_unshare: never}):
+            whole(*arguments)
+
+    return apart
+
+
+@static
+def whatever_rights(svma: Vma, vma: Vma, addr: Addr, saddr: Addr) -> bool:
+    return svma.shared and hugetlb.range_in_vma(svma, saddr) and (saddr - addr) % 4 == 0
+
+
+@step()
+def one(*_: Any) -> int:
+    return 1
+
+
 def _mutant(
     name: str, old: ModelFunction[..., Any], new: ModelFunction[..., Any], *, seen: bool = True
 ) -> Mutant:
@@ -157,3 +180,21 @@ MUTANTS = (
     _mutant("UFFDIO_ZEROPAGE replaces what is there", mfill_atomic_pte, over_what_is_there),
 )  # fmt: skip
 """By name; what each is told by is tested."""
+
+
+def _unsharing(name: str, routine: ModelFunction[..., Any]) -> Mutant:
+    return _mutant(name, routine, without_unsharing(routine))
+
+
+HUGE_MUTANTS = (
+    _unsharing("no unshare on mprotect", hugetlb.hugetlb_change_protection),
+    _unsharing("no unshare on zap", hugetlb.unmap_hugepage_range),
+    _unsharing("no unshare on mremap", hugetlb.move_hugetlb_page_tables),
+    _mutant("no flush of a table that is left", hugetlb.huge_pmd_unshare_flush, nothing),
+    _mutant("who leaves a table is not counted", hugetlb.ptdesc_pmd_pts_dec, nothing),
+    _mutant("tables are shared whatever the rights", hugetlb.page_table_shareable,
+            whatever_rights),
+    _mutant("no PMD table is shared", hugetlb.want_pmd_share, never, seen=False),
+    _mutant("any huge page is reused", folio_mapcount, one),
+)  # fmt: skip
+"""Of huge pages.  That a split unshares one thread alone cannot tell: what it does next would."""

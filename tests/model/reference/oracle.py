@@ -40,8 +40,10 @@ class Oracle:
     """What the arena must hold, in every process."""
 
     def __init__(self, arena: Arena) -> None:
-        self.pages = arena.pages
+        self.pages, self.huge = arena.pages, arena.huge
         self.file = [0] * arena.pages
+        self.there: set[int] = set()
+        """Huge pages that the file has."""
         self.cells: dict[int, list[Cell | None]] = {0: [None] * arena.pages}
 
     # -- asking ------------------------------------------------------------------------------------
@@ -61,6 +63,8 @@ class Oracle:
 
         NotToldError: it cannot know any more.
         """
+        if self.huge and op.name in ("read", "write") and not result.errno:
+            self._touch(self.cells[op.proc][op.page])
         may_be = self.value(op.proc, op.page) if op.name == "read" and not result.errno else None
         if may_be is not None and result.value not in may_be:
             return f"read {result.value}, not {' or '.join(map(str, may_be)) or 'nothing'}"
@@ -108,6 +112,16 @@ class Oracle:
             self._write(cells[op.page], op.token)
         elif not (result.errno and "odd_address" in op.flags):
             self._advise(op.name, result, [cells[n] for n in span])
+
+    def _touch(self, cell: Cell | None) -> None:
+        """What is shared is the file's from now on; a private mapping of a hole gets a page of its
+        own, also by a read."""
+        assert cell is not None
+        assert cell.index is not None
+        if cell.shared:
+            self.there.add(cell.index)
+        elif cell.index not in self.there and cell.own is None:
+            cell.own = 0
 
     def _unmap(self, cells: list[Cell | None], page: int, length: int) -> None:
         cells[page : page + length] = [None] * length
