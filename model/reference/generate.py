@@ -46,6 +46,9 @@ class _Place:
     touched: bool = False
     registered: frozenset[str] = frozenset()
     locked: bool = False
+    lazy: str = ""
+    """After MADV_FREE: "freed", then "written", then "moved" (UFFDIO_MOVE).  Whether such a page
+    goes to swap or is thrown away is up to the dirty bit alone."""
 
 
 @dataclass
@@ -114,6 +117,17 @@ class Generator:
         while length < most and (wanted(places[start + length]) or self._random.random() < 0.15):
             length += 1
         return start, length
+
+    def _next(
+        self, proc: int, lazy: str, otherwise: Callable[[_Place | None], bool]
+    ) -> Callable[[_Place | None], bool]:
+        """What is wanted: half of the time a page that is so far after MADV_FREE, if one is."""
+
+        def wanted(place: _Place | None) -> bool:
+            return place is not None and place.lazy == lazy and otherwise(place)
+
+        some = any(map(wanted, self._belief.places[proc]))
+        return wanted if some and self._random.random() < 0.5 else otherwise
 
     def _mapped(self, name: str, longest: int = 6, flags: frozenset[str] = frozenset()) -> Op:
         proc = self._one()
@@ -202,7 +216,8 @@ class Generator:
 
     def write(self) -> Op:
         proc = self._one()
-        page, _ = self._where(proc, lambda p: p is not None and p.prot == "rw")
+        wanted = self._next(proc, "freed", lambda p: p is not None and p.prot == "rw")
+        page, _ = self._where(proc, wanted)
         return Op("write", proc, page, token=self._token())
 
     def register(self) -> Op:
@@ -218,7 +233,8 @@ class Generator:
         proc = self._some(lambda p: p is not None and bool(p.registered))
         if proc is None:
             return None
-        source, length = self._where(proc, lambda p: _is_anon(p) and _touched(p))
+        wanted = self._next(proc, "written", lambda p: _is_anon(p) and _touched(p))
+        source, length = self._where(proc, wanted)
         place = self._belief.places[proc][source]
 
         def fits(there: _Place | None) -> bool:
@@ -235,6 +251,14 @@ class Generator:
         flags = self._flags(holes=0.35, odd_address=0.005, odd_length=0.005, odd_target=0.005)
         length = 0 if self._random.random() < 0.005 else length
         return Op("move", proc, source, length, target, flags=flags)
+
+    def free(self) -> Op:
+        proc = self._one()
+        return Op("free", proc, *self._where(proc, lambda p: _is_anon(p) and _touched(p)))
+
+    def pageout(self) -> Op:
+        proc = self._one()
+        return Op("pageout", proc, *self._where(proc, self._next(proc, "moved", _is_anon)))
 
     def wp(self) -> Op | None:
         op = self._registered("wp", touched=True, mode="wp")
@@ -303,6 +327,7 @@ class Generator:
                 there = places[op.target + n]
                 if there is not None:
                     there.touched, taken.touched = taken.touched, False
+                    there.lazy, taken.lazy = "moved" if taken.lazy == "written" else "", ""
 
 
 def _is_anon(place: _Place | None) -> bool:
@@ -318,8 +343,12 @@ def _touch(op: Op, place: _Place) -> None:
         place.prot = op.prot
     elif op.name in ("read", "write", "copy", "zeropage", "populate_read", "populate_write"):
         place.touched = True
+        if op.name == "write":
+            place.lazy = "written" if place.lazy in ("freed", "written") else ""
     elif op.name in ("dontneed",):
         place.touched = False
+    elif op.name in ("free", "pageout"):
+        place.lazy = "freed" if op.name == "free" and place.touched else ""
     elif op.name == "register":
         place.registered = op.flags
     elif op.name == "unregister":
@@ -335,8 +364,7 @@ _MAKE: Mapping[str, Callable[[Generator], Op | None]] = {
     "populate_read": lambda g: g._mapped("populate_read"),
     "populate_write": lambda g: g._mapped("populate_write"),
     "dontneed": lambda g: g._mapped("dontneed", flags=g._flags(odd_address=0.01)),
-    "free": lambda g: g._anon("free"),
-    "pageout": lambda g: g._anon("pageout"),
+    "free": Generator.free, "pageout": Generator.pageout,
     "unregister": lambda g: g._anon("unregister"),
     "zeropage": lambda g: g._registered("zeropage", touched=False),
     "poison": lambda g: g._registered("poison", touched=False),

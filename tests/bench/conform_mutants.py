@@ -120,7 +120,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{mutant.name:<46} {told:<24} {median:>6}   {SAMPLE - caught.agree}", flush=True)
             wrong += caught.median is None or caught.trivial
             medians += [] if caught.median is None else [caught.median]
-    print(f"{len(medians)} mutants caught; median of the medians: {statistics.median(medians):g}")
+    middle = f"{statistics.median(medians):g}" if medians else "-"
+    print(f"{len(medians)} mutants caught; median of the medians: {middle}")
     return 1 if wrong else 0
 
 

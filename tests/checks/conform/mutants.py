@@ -52,6 +52,7 @@ _MOVE = frozenset({Capability.UFFD, Capability.MOVE})
 _OF_MODELS: Mapping[str, frozenset[Capability]] = {
     "exclusive is map count 1": _MOVE,
     "the move keeps uffd-wp": _MOVE,
+    "the move drops the dirty bit": _MOVE | {Capability.SWAP},
     "no range flush": _MOVE,
     "no flush after a gather": frozenset(),
     "no flush after fork": frozenset(),
