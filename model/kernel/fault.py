@@ -204,3 +204,26 @@ def swap_fault(vma: Vma, addr: Addr) -> None:
     folio_free_swap(folio)
     folio_unlock(folio)
     pte_unmap_unlock(pte)
+
+
+@kernel("mm/memory.c:do_swap_page", "7.3.4")
+def swap_fault_of_locked(vma: Vma, addr: Addr) -> None:
+    """What it does besides in a VM_LOCKED VMA, where the swap cache is always left
+    (should_try_to_free_swap): who has the only reference then has it for itself.
+
+    In the kernel this is in the same section of the page-table lock; as 6.18 was seen to do.
+    """
+    pte = pte_offset_map_lock(pmd_of(vma), addr)
+    if pte is None:
+        return
+    now = ptep_get(pte)
+    folio = vm_normal_folio(now)
+    if now.kind != PteKind.PRESENT or folio is None:
+        pte_unmap_unlock(pte)
+        return
+    refs = folio_ref_count(folio)
+    if refs == 1:
+        SetPageAnonExclusive(folio)
+        write = vma.writable and not userfaultfd_pte_wp(vma, now)
+        ptep_set_access_flags(vma, addr, pte, replace(now, write=write))
+    pte_unmap_unlock(pte)

@@ -80,7 +80,9 @@ def _pageout_vma(space: Space, area: Area, start: int, end: int) -> int:
         return -EINVAL
     for page in range(start, end):
         folio = _alone(space, page)
-        if folio is not None:
+        if folio in space.universe.left_mlocked:
+            space.universe.left_mlocked[folio] = 0  # isolated, found unevictable, put back
+        elif folio is not None:
             shrink_folio_list(folio, space.mm)
     return 0
 

@@ -18,7 +18,7 @@ from model.kernel.errno import (
     VM_FAULT_SIGBUS,
     VM_FAULT_SIGSEGV,
 )
-from model.kernel.fault import swap_fault, write_fault
+from model.kernel.fault import swap_fault, swap_fault_of_locked, write_fault
 from model.kernel.folio import folio_mark_dirty
 from model.kernel.gup import gup_fast_pte_range
 from model.kernel.objects import Folio, Mapping
@@ -119,6 +119,8 @@ def handle_mm_fault(space: Space, area: Area, page: int, write: bool) -> int:
         return _missing(space, area, page, write)
     if val.kind == PteKind.SWAP:
         swap_fault(vma, page)
+        if area.flags.locked:
+            swap_fault_of_locked(vma, page)
         return 0
     if val.kind == PteKind.MARKER:
         return VM_FAULT_SIGSEGV if val.entry == GUARD else VM_FAULT_HWPOISON

@@ -24,7 +24,6 @@ from model.lang.runtime import check
 
 from . import hugetlb
 from .faults import GUARD, entry, populate
-from .program import Refused
 from .space import Area, Flags, Space
 
 # -- page tables of a range ------------------------------------------------------------------------
@@ -214,9 +213,6 @@ def mremap(
         return -EINVAL
     if space.universe.arena.huge:
         return hugetlb.mremap(space, page, old, new, target, flags, many=many)
-    if dontunmap and any(a.flags.locked for a in space.within(page, page + old)):
-        # VM_LOCKED goes from the whole VMA, PG_mlocked stays in what was not moved.
-        raise Refused("the reference MM does not know which folios of an unlocked VMA stay mlocked")
     if fixed and old == new and many:
         return _remap_move(space, page, old, target, dontunmap)
     area = space.find(page)
@@ -297,6 +293,8 @@ def _move_vma(
     if copied.flags.uffd:  # mremap_userfaultfd_prep: not told of mremap, so it ends
         copied.set(replace(copied.flags, uffd=frozenset()))
     if dontunmap:
+        if area.flags.locked:
+            _leave_mlocked(space, area)
         area.set(replace(area.flags, locked=False))
         if copied is not area and (area.start, area.end) == (page, page + old):
             area.put(anon_vma=None, trees=())
@@ -305,6 +303,15 @@ def _move_vma(
     if copied.flags.locked and new > old:
         mm_populate(space, target + old, target + new)
     return target
+
+
+def _leave_mlocked(space: Space, area: Area) -> None:
+    """dontunmap_complete takes VM_LOCKED from the whole VMA; PG_mlocked stays in what was not
+    moved, and nobody will take it away."""
+    for page in range(area.start, area.end):
+        frame = entry(space, page).frame
+        if frame is not None and not frame.zero:
+            space.universe.left_mlocked[frame.folio] = 1
 
 
 def move_page_tables(space: Space, area: Area, old: int, new: int, length: int) -> None:

@@ -117,6 +117,9 @@ class Universe(World):
         )  # fmt: skip
         self.spaces: list[Space] = []
         self.i_mmap: list[Area] = []
+        self.left_mlocked: dict[Folio, int] = {}
+        """Folios with PG_mlocked that no locked VMA accounts for, and what is in mlock_count apart
+        from those that do: a folio that is put back on its list begins anew at 0."""
 
     # -- objects by kind ---------------------------------------------------------------------------
 
@@ -175,6 +178,21 @@ class Universe(World):
         for folio in [f for f in self._objects.get(Folio, ()) if f.__dict__["free"]]:
             self.drop(folio)
             self.drop(folio.__dict__["frame"])
+            self.left_mlocked.pop(folio, None)  # type: ignore[call-overload]  # it is a Folio
+        if self.left_mlocked:
+            self._accounted()
+
+    def _accounted(self) -> None:
+        """A folio that was put back and is mapped in a locked VMA again is as good as new: the last
+        munlock takes PG_mlocked away."""
+        for space in self.spaces:
+            for area in space.areas:
+                if area.flags.locked:
+                    for page in range(area.start, area.end):
+                        table = space.mm.root.pmds[page].table
+                        frame = table.slots[page].val.frame if table is not None else None
+                        if frame is not None and self.left_mlocked.get(frame.folio) == 0:
+                            del self.left_mlocked[frame.folio]
 
     # -- what processes are made of ----------------------------------------------------------------
 

@@ -41,6 +41,17 @@ MREMAP = {
         see p0 1: zero
         see p0 9: anon value 2 frame B
     """,
+    "DONTUNMAP of a locked VMA unlocks all of it, and leaves pages mlocked": filled(0, 4) + """
+        p0 mlock 0+8
+        p0 mremap 0+2 -> 8+2 maymove fixed dontunmap
+        p0 pageout 8+1 => EINVAL
+        p0 pageout 2+1
+        see p0 2: anon value 3
+        p0 mlock 2+1
+        p0 munlock 2+1
+        p0 pageout 2+1
+        see p0 2: swap
+    """,
     "DONTUNMAP of shared memory": """
         p0 mmap 0+2 rw shared
         p0 write 0 = 7
@@ -216,6 +227,14 @@ COW = {
         p0 free 0+1
         p0 pageout 0+1
         see p0 0: none
+    """,
+    "a page that mlock brings back from swap is exclusive if nobody else has it": filled(0, 1) + """
+        p0 mprotect 0+1 r
+        p0 pageout 0+1
+        p0 fork -> p1
+        p1 exit
+        p0 mlock 0+1
+        see p0 0: anon exclusive value 1
     """,
     "populate": """
         p0 populate_read 0+1
