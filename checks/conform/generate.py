@@ -22,6 +22,7 @@ THEMES: Sequence[Mapping[str, int]] = (
     {"move": 3, "copy": 2, "register": 2},
     {"fork": 4, "exit": 3, "pin": 2},
     {"mprotect": 3, "mremap": 4, "mmap": 2, "munmap": 2},
+    {"mmap": 4, "pageout": 6, "dontneed": 2, "munmap": 2, "read": 2},
     {"free": 10, "move": 2, "pageout": 5, "register": 2},
     {"wp": 4, "zeropage": 3, "poison": 3, "guard": 3, "pageout": 2, "register": 2},
 )

@@ -20,6 +20,13 @@ from model.hw.arch import arch
 from model.hw.machine import Addr, Pmd, Pte, Table
 from model.lang import current, kernel, primitive, pure, static, step, unmodelled, wait_until
 
+from .filemap import (
+    i_mmap,
+    i_mmap_lock_read,
+    i_mmap_lock_write,
+    i_mmap_unlock_read,
+    i_mmap_unlock_write,
+)
 from .folio import (
     all_folios,
     folio_add_file_rmap_pte,
@@ -92,26 +99,6 @@ def hugetlb_vma_unlock_write(vma: Vma) -> None:
         up_write(vma.hugetlb_lock)
 
 
-@kernel("include/linux/fs.h:i_mmap_lock_read", "7.3.4")
-def i_mmap_lock_read(mapping: Mapping) -> None:
-    down_read(mapping.i_mmap_rwsem)
-
-
-@kernel("include/linux/fs.h:i_mmap_unlock_read", "7.3.4")
-def i_mmap_unlock_read(mapping: Mapping) -> None:
-    up_read(mapping.i_mmap_rwsem)
-
-
-@kernel("include/linux/fs.h:i_mmap_lock_write", "7.3.4")
-def i_mmap_lock_write(mapping: Mapping) -> None:
-    down_write(mapping.i_mmap_rwsem)
-
-
-@kernel("include/linux/fs.h:i_mmap_unlock_write", "7.3.4")
-def i_mmap_unlock_write(mapping: Mapping) -> None:
-    up_write(mapping.i_mmap_rwsem)
-
-
 # -- tables ----------------------------------------------------------------------------------------
 
 
@@ -139,13 +126,6 @@ def pud_ends(mm: Mm) -> tuple[Addr, ...]:
     """The first address behind what the PUD entry of each address maps."""
     pmds = mm.root.pmds
     return tuple(base + sum(p is pmds[a] for p in pmds) for a, base in enumerate(pud_bases(mm)))
-
-
-@static
-def i_mmap(mapping: Mapping) -> tuple[Vma, ...]:
-    """Every VMA of a file, in the order in which its interval tree gives them."""
-    vmas: tuple[Vma, ...] = mapping.world.all(Vma)
-    return tuple(v for v in vmas if v.file is mapping)
 
 
 @static

@@ -54,6 +54,7 @@ class Mapping(Kobject):
     """struct address_space: the page cache of a memfd."""
 
     pages: Array[Addr, Folio | None] = kfield(None, "i_pages: the folio at an index")
+    swapped: Array[Addr, Entry] = kfield(0, "i_pages: the swap entry in the place of a folio")
     i_mmap_rwsem: RwSem = kfield(const=True)
     fault_mutexes: tuple[RwSem, ...] = kfield(
         (), const=True, doc="hugetlb_fault_mutex_table: the one of an index"

@@ -2,13 +2,13 @@
 """Faults on pages of a memfd, mapped privately or shared.
 
 Hold the VMA lock (or mmap_lock) for reading.  The page cache holds one reference to each of its
-folios.  Left out: large folios, pages of the file in swap, the end of the file (a memfd is as long
+folios.  Left out: large folios, the end of the file (a memfd is as long
 as its mappings), writenotify (shmem has no page_mkwrite), userfaultfd on files.
 """
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, PteKind, PteVal
+from model.hw.machine import Addr, Entry, PteKind, PteVal
 from model.lang import current, effect, kernel, pure, step, wait_until
 
 from .errno import VM_FAULT_OOM
@@ -18,12 +18,13 @@ from .folio import (
     folio_add_new_anon_rmap,
     folio_alloc,
     folio_get,
+    folio_mark_dirty,
     folio_put,
     linear_page_index,
     new_folio,
     vm_normal_folio,
 )
-from .locks import folio_unlock
+from .locks import folio_lock, folio_unlock
 from .objects import Folio, Mapping, Vma
 from .pgtable import (
     pte_alloc,
@@ -36,6 +37,7 @@ from .pgtable import (
     set_pte_at,
 )
 from .rmap import pmd_of
+from .swap import swap_cache_del_folio, swap_cache_get_folio, swap_free, swap_read_folio
 
 
 @effect
@@ -51,7 +53,7 @@ def new_page(cache: Mapping, index: Addr) -> Folio | None:
 
 @step("mm/shmem.c:shmem_get_folio_gfp", "7.3.4", order="full", traits="sleeps",
       several="lookup, or a new folio that nobody else sees, under the xarray's lock")  # fmt: skip
-def shmem_get_folio(cache: Mapping, index: Addr) -> Folio | None:
+def shmem_get_folio_unswapped(cache: Mapping, index: Addr) -> Folio | None:
     """The folio at an index, locked and with a reference; a new one if there was none."""
     folio = cache.pages[index]
     wait_until(folio is None or folio.locked_by is None)
@@ -62,6 +64,51 @@ def shmem_get_folio(cache: Mapping, index: Addr) -> Folio | None:
     if folio is not None:
         folio.locked_by = current()
     return folio
+
+
+@step("mm/shmem.c:shmem_get_folio_gfp", "7.3.4", order="full")
+def shmem_swap_entry(cache: Mapping, index: Addr) -> Entry:
+    """filemap_get_entry of what may be a value: the swap entry at an index, 0 if there is none."""
+    return cache.swapped[index]
+
+
+@step("mm/shmem.c:shmem_add_to_page_cache", "7.3.4", order="full",
+      several="the swap entry is replaced, under the xarray's lock")  # fmt: skip
+def shmem_add_from_swap(folio: Folio, cache: Mapping, index: Addr) -> None:
+    cache.swapped[index] = 0
+    cache.pages[index] = folio
+    folio.refcount = folio.refcount + 1
+
+
+@kernel("mm/shmem.c:shmem_swapin_folio", "7.3.4")
+def shmem_swapin_folio(cache: Mapping, index: Addr, entry: Entry) -> Folio | None:
+    """A page of the file that is in swap, back in the page cache: locked, with a reference."""
+    folio = swap_cache_get_folio(entry)
+    if folio is None:
+        folio = folio_alloc()
+        if folio is None:
+            return None
+        folio_lock(folio)
+        if not swap_read_folio(folio, entry):
+            folio_unlock(folio)
+            folio_put(folio)
+            return None
+    else:
+        folio_lock(folio)
+    shmem_add_from_swap(folio, cache, index)
+    swap_free(entry)
+    swap_cache_del_folio(folio, False)
+    folio_mark_dirty(folio)
+    return folio
+
+
+@kernel("mm/shmem.c:shmem_get_folio_gfp", "7.3.4")
+def shmem_get_folio(cache: Mapping, index: Addr) -> Folio | None:
+    """The folio at an index, locked and with a reference; from swap, or new, if need be."""
+    entry = shmem_swap_entry(cache, index)
+    if entry != 0:
+        return shmem_swapin_folio(cache, index, entry)
+    return shmem_get_folio_unswapped(cache, index)
 
 
 @step("mm/filemap.c:next_uptodate_folio", "7.3.4", order="full", traits="tryget trylock",

@@ -14,10 +14,10 @@ from model.kernel.madvise import madvise_free as madvise_free_page
 from model.kernel.objects import Folio
 from model.kernel.pgtable import NONE, pte_alloc, pte_offset_map_lock, pte_unmap_unlock, set_pte_at
 from model.kernel.reclaim import shrink_folio_list
+from model.kernel.shmem_reclaim import shrink_file_folio
 
 from .faults import GUARD, entry, fault_error, handle_mm_fault, touch
 from .maps import zap_range
-from .program import Refused
 from .space import Area, Space
 
 EHWPOISON = 133
@@ -63,25 +63,17 @@ def free(space: Space, area: Area, start: int, end: int) -> int:
     return 0
 
 
-def pageout(space: Space, page: int, length: int) -> int:
-    """madvise_pageout; Refused where a page of the memfd itself would go out.
-
-    Folios that another process maps too are left alone.
-    """
-    for at in range(page, page + length):
-        folio = _alone(space, at)
-        if folio is not None and folio.mapping is None:
-            raise Refused("pages of a memfd are not paged out by the reference MM")
-    return walk_vmas(space, page, length, _pageout_vma)
-
-
-def _pageout_vma(space: Space, area: Area, start: int, end: int) -> int:
+def pageout(space: Space, area: Area, start: int, end: int) -> int:
+    """madvise_pageout: folios that something else maps too are left alone."""
     if area.flags.locked:
         return -EINVAL
+    memfd = space.universe.memfd
     for page in range(start, end):
         folio = _alone(space, page)
         if folio in space.universe.left_mlocked:
             space.universe.left_mlocked[folio] = 0  # isolated, found unevictable, put back
+        elif folio is not None and folio.mapping is None:
+            shrink_file_folio(folio, memfd, page - area.shift, space.mm)
         elif folio is not None:
             shrink_folio_list(folio, space.mm)
     return 0

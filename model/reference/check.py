@@ -198,7 +198,9 @@ def _(s: State) -> Iterator[str]:
 @_check("a swap slot counts the entries that name it, and one that is exclusive has one")
 def _(s: State) -> Iterator[str]:
     names = [e for e in s.entries if e.val.kind == PteKind.SWAP]
+    memfd = s.machine.universe.memfd
     counts = Counter(e.val.entry for e in names)
+    counts.update(memfd.swapped.peek(n) for n in range(s.machine.arena.pages))
     for slot in s.slots:
         if slot.count != counts[slot.number]:
             yield f"{slot} says {slot.count}, {counts[slot.number]} entries name it"

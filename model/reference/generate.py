@@ -258,7 +258,7 @@ class Generator:
 
     def pageout(self) -> Op:
         proc = self._one()
-        return Op("pageout", proc, *self._where(proc, self._next(proc, "moved", _is_anon)))
+        return Op("pageout", proc, *self._where(proc, self._next(proc, "moved", _touched)))
 
     def wp(self) -> Op | None:
         op = self._registered("wp", touched=True, mode="wp")

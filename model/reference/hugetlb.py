@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from model.kernel.errno import EFAULT, EINVAL, ENOMEM
+from model.kernel.filemap import i_mmap_lock_write, i_mmap_unlock_write
 from model.kernel.hugetlb import (
     copy_huge_pte,
     hugetlb_change_protection,
     hugetlb_unshare_pmds,
-    i_mmap_lock_write,
-    i_mmap_unlock_write,
     move_hugetlb_page_tables,
     unmap_hugepage_range,
 )

@@ -205,7 +205,7 @@ _DO: Mapping[str, Callable[[Reference, Op], Result]] = {
     "mremap": Reference.mremap,
     "dontneed": lambda m, o: m.advise(o, advice.dontneed),
     "free": lambda m, o: m.advise(o, advice.free),
-    "pageout": _unless_odd(lambda s, o: advice.pageout(s, o.page, o.length)),
+    "pageout": lambda m, o: m.advise(o, advice.pageout),
     "guard": lambda m, o: m.advise(o, advice.guard),
     "unguard": lambda m, o: m.advise(o, advice.unguard),
     "populate_read": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, False)),

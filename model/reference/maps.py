@@ -18,6 +18,7 @@ from model.kernel.mprotect import change_prot_pte
 from model.kernel.mremap import move_ptes
 from model.kernel.objects import Folio
 from model.kernel.pgtable import pmd_clear, pte_alloc
+from model.kernel.shmem_reclaim import zap_file_pte
 from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from model.kernel.zap import zap_pte
 from model.lang.runtime import check
@@ -41,7 +42,8 @@ def zap_range(space: Space, start: int, end: int, *, markers: bool) -> None:
             continue
         area = space.find(page)
         assert area is not None, "an entry outside of every VMA"
-        flush, folio = zap_pte(space.part(area, page), page)
+        zap = zap_pte if area.is_anonymous else zap_file_pte
+        flush, folio = zap(space.part(area, page), page)
         recorded = recorded or flush
         if folio is not None:
             dead.append(folio)

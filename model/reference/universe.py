@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.hw.machine import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
 from model.hw.tlb import settled
-from model.kernel.hugetlb import i_mmap, new_pmd_table
+from model.kernel.filemap import i_mmap
+from model.kernel.hugetlb import new_pmd_table
 from model.kernel.objects import (
     AnonVma,
     Folio,
@@ -78,9 +79,11 @@ def made_for(pud: Directory) -> Table:
 
 @static
 def linked(mapping: Mapping) -> tuple[Vma, ...]:
-    """The VMAs of the hugetlb memfd, as they stand in its interval tree."""
+    """The VMAs of the memfd; of one of hugetlb as they stand in its interval tree."""
     universe: Universe = mapping.world  # type: ignore[assignment]
-    return tuple(universe.i_mmap)
+    if universe.arena.huge:
+        return tuple(universe.i_mmap)
+    return tuple(v for v in universe.all(Vma) if v.file is mapping)
 
 
 ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {

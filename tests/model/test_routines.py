@@ -15,9 +15,9 @@ import pytest
 
 from model.hw.arch import selected
 from model.hw.machine import PteKind, PteVal
-from model.kernel import anon, fork, mprotect, mremap, shmem, uffd
-from model.kernel.folio import folio_alloc
-from model.kernel.objects import Mapping
+from model.kernel import anon, fork, mprotect, mremap, shmem, shmem_reclaim, uffd
+from model.kernel.folio import folio_alloc, folio_put
+from model.kernel.objects import Mapping, RwSem, Swap
 from model.kernel.setup import NEEDS, Setup, two_vmas
 from model.kernel.task import return_to_caller
 from model.lang import compose, kernel
@@ -38,6 +38,13 @@ def copy_protected(vma: Any, addr: Any) -> int:
     if folio is None:
         return 0
     return uffd.mfill_atomic_install_pte(vma, addr, folio, True, True)
+
+
+@kernel("mm/memory.c:zap_pte_range", "7.3.4")
+def zap_one(vma: Any, addr: Any) -> None:
+    _, folio = shmem_reclaim.zap_file_pte(vma, addr)
+    if folio is not None:
+        folio_put(folio)
 
 
 Args = Callable[[Setup, Mapping], tuple[Any, ...]]
@@ -67,6 +74,13 @@ ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
         mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, True, False)),
     "resolve": (
         mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, True)),
+    "page a file's page out": (
+        shmem_reclaim.shrink_file_folio, lambda s, c: (s.spares[0], c, s.src_vma.start + 1, s.mm)),
+    "unmap a file's page": (
+        shmem_reclaim.try_to_unmap_file_one,
+        lambda s, _: (s.folio(1), s.src_vma, s.src_vma.start + 1)),
+    "zap an entry of a file": (
+        zap_one, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
     "fill a page": (copy_protected, lambda s, _: (s.dst_vma, s.dst_vma.start + 1)),
     "poison": (uffd.mfill_atomic_pte, lambda s, _: (s.dst_vma, s.dst_vma.start + 1, POISON)),
 }  # fmt: skip
@@ -75,7 +89,7 @@ ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
 @functools.cache
 def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
     setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
-    cache = setup.world.new(Mapping, "memfd")
+    cache = setup.world.new(Mapping, "memfd", i_mmap_rwsem=setup.world.new(RwSem, "i_mmap_rwsem"))
     base = setup.world.snapshot()
     return setup, cache, Context(setup.world, epilogue=return_to_caller), base
 
@@ -94,6 +108,11 @@ def test_routine_as_python_and_as_ir(name: str) -> None:
             if seed % 2:
                 cache.pages[setup.src_vma.start + 1] = setup.spares[0]
                 setup.spares[0].free, setup.spares[0].refcount = False, 1
+                setup.spares[0].lru, setup.spares[0].dirty = True, bool(seed % 4 - 1)
+            elif seed % 4 == 2:  # it is in swap
+                slot = setup.world.all(Swap)[0]
+                if slot.count == 0 and slot.folio is None:
+                    slot.count, cache.swapped[setup.src_vma.start + 1] = 1, slot.number
             state = compose.initial_state(ctx)
             system = System(name, setup.world.variables(), threads, ())
 

@@ -191,6 +191,38 @@ COW = {
         see p0 1: anon exclusive value 6 frame B
         see p0 0: file value 5 frame A
     """,
+    "a page of a file that is written goes to swap and comes back": """
+        p0 mmap 0+2 rw shared
+        p0 write 0 = 5
+        p0 read 1
+        p0 pageout 0+2
+        see p0 0: none
+        see p0 1: none
+        p0 mmap 4+2 rw file
+        p0 read 5
+        p0 read 4
+        see p0 4: file value 5 mapcount 1
+        see p0 5: file value 0 mapcount 1
+    """,
+    "a page of a file that others map too stays": """
+        p0 mmap 0+1 rw shared
+        p0 mmap 4+1 rw shared
+        p0 write 0 = 5
+        p0 read 4
+        p0 pageout 0+1
+        see p0 0: file value 5 mapcount 2
+    """,
+    "what a zap takes from a shared mapping is dirty in the file": """
+        p0 mmap 0+1 rw shared
+        p0 write 0 = 5
+        p0 dontneed 0+1
+        p0 mmap 4+1 rw file
+        p0 read 4
+        p0 pageout 4+1
+        see p0 4: none
+        p0 read 0
+        see p0 0: file value 5
+    """,
     "the zero page": "p0 read 0\n see p0 0: zero\n p0 write 0 = 1\n see p0 0: anon exclusive",
     "MADV_DONTNEED": filled(0, 2) + """
         p0 dontneed 0+1

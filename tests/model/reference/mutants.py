@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model.hw.machine import Addr, Frame, Pte, PteKind, PteVal
-from model.kernel import fork, hugetlb, mprotect, mremap
+from model.kernel import fork, hugetlb, mprotect, mremap, shmem_reclaim, zap
 from model.kernel.fault import wp_can_reuse_anon_folio
 from model.kernel.folio import (
     ClearPageAnonExclusive,
@@ -26,6 +26,7 @@ from model.kernel.folio import (
     set_folio_index,
 )
 from model.kernel.objects import Folio, Vma
+from model.kernel.objects import Mapping as PageCache
 from model.kernel.pgtable import ptep_set_wrprotect
 from model.kernel.swap import swap_dup_entry_direct, swap_free
 from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, flush_tlb_range, tlb_flush_mmu
@@ -114,6 +115,13 @@ def one_page_short(vma: Vma, start: Addr, end: Addr) -> None:
         flush_tlb_page.fn(vma, start)
 
 
+@kernel("mm/shmem.c:shmem_writeout", "7.3.4")
+def thrown_away(folio: Folio, cache: PageCache, index: Addr) -> bool:
+    folio.dirty = False
+    cache.pages[index] = None
+    return True
+
+
 @kernel("mm/userfaultfd.c:mfill_atomic_pte_zeropage", "7.3.4")
 def over_what_is_there(vma: Vma, addr: Addr, val: PteVal) -> int:
     table = vma.mm.root.pmds[addr].table
@@ -177,6 +185,8 @@ MUTANTS = (
     _mutant("mprotect upgrades any page", mprotect.can_change_private_pte_writable, always),
     _mutant("PROT_NONE leaves entries accessible", mprotect.pte_modify, all_accessible),
     _mutant("mremap keeps uffd-wp", mremap.moved_pte, keeps_uffd_wp, seen=False),
+    _mutant("a zap leaves a file's page clean", shmem_reclaim.zap_file_pte, zap.zap_pte),
+    _mutant("a page of a file is thrown away", shmem_reclaim.shmem_writeout, thrown_away),
     _mutant("UFFDIO_ZEROPAGE replaces what is there", mfill_atomic_pte, over_what_is_there),
 )  # fmt: skip
 """By name; what each is told by is tested."""

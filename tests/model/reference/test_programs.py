@@ -17,7 +17,15 @@ from model.reference.generate import WEIGHTS, Generator
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability, Comparison
-from model.reference.program import FREES_NOTHING_FIRST, Arena, Program, Refused, parse
+from model.reference.processes import MOST_LIVING
+from model.reference.program import (
+    FREES_NOTHING_FIRST,
+    Arena,
+    Program,
+    Refused,
+    parse,
+    parse_op,
+)
 from tests.model.reference.mutants import MUTANTS, Mutant
 from tests.model.reference.oracle import NotToldError, Oracle
 
@@ -37,6 +45,28 @@ p0 read 2
 """A page that MADV_FREE has been at is only as good as its dirty bit."""
 
 
+PROTECTED_THEN_MOVED = parse("""
+p0 mmap 0+8 rw anon
+p0 register 0+8 missing wp
+p0 copy 0+2 = 5 wp
+p0 move 0+1 -> 4
+p0 mremap 1+1 -> 12+1 maymove fixed
+""")
+"""Write protection stays behind in either way to move a page."""
+
+FILE_IN_SWAP = parse("""
+p0 mmap 0+2 rw shared
+p0 write 0 = 5
+p0 write 1 = 6
+p0 dontneed 1+1
+p0 mmap 4+2 rw file
+p0 read 5
+p0 pageout 0+6
+p0 read 0
+p0 read 1
+""")
+"""What a file holds goes to swap, also where only an entry that is gone was dirty."""
+
 PINNED_BUT_INACCESSIBLE = parse("""
 p0 mmap 0+2 rw anon
 p0 pin 0+1 slot 0
@@ -47,8 +77,7 @@ p0 fork -> p1
 
 
 def programs() -> Iterator[Program]:
-    yield DIRTY_AFTER_FREE
-    yield PINNED_BUT_INACCESSIBLE
+    yield from (DIRTY_AFTER_FREE, PROTECTED_THEN_MOVED, FILE_IN_SWAP, PINNED_BUT_INACCESSIBLE)
     for seed in range(PROGRAMS):
         arena = ARENAS[seed % 2]
         yield Generator(seed, arena, set(Capability)).program(30)
@@ -134,16 +163,9 @@ def differs(program: Program, whole: Reference, wrong: Reference) -> str:
 
 def test_what_is_refused_changes_nothing() -> None:
     machine = Reference(Arena(16))
-    ops = parse("""
-        p0 mmap 0+2 rw anon
-        p0 mmap 2+2 rw shared @ 0
-        p0 write 1 = 5
-        p0 write 2 = 6
-        p0 pageout 0+4
-    """).ops
-    for op in ops[:-1]:
-        machine.run(op)
+    for n in range(1, MOST_LIVING):
+        machine.run(parse_op(f"p0 fork -> p{n}"))
     before = machine.observe()
     with pytest.raises(Refused):
-        machine.run(ops[-1])
+        machine.run(parse_op(f"p0 fork -> p{MOST_LIVING}"))
     assert machine.observe() == before
