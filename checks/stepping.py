@@ -214,11 +214,11 @@ def _slots(machine: Reference) -> Iterator[SlotRow]:
 
 
 def _tables(machine: Reference) -> Iterator[TableRow]:
-    if not machine.arena.huge:
+    if not machine.arena.hugetlb:
         return
     found: dict[str, list[str]] = {}
     for space in machine.spaces.values():
-        for start, end in machine.arena.spans:
+        for start, end in machine.arena.tables:
             table = space.mm.root.pmds[start].table
             if table is not None:
                 found.setdefault(str(table), []).append(f"p{space.number} {start}+{end - start}")

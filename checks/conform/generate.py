@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from model.reference.generate import WEIGHTS, Generator
-from model.reference.generate_huge import WEIGHTS as HUGE_WEIGHTS
-from model.reference.generate_huge import HugeGenerator
+from model.reference.generate_hugetlb import WEIGHTS as HUGETLB_WEIGHTS
+from model.reference.generate_hugetlb import HugetlbGenerator
 from model.reference.observation import Capability
 from model.reference.program import Arena, Program
 
@@ -41,9 +41,9 @@ def random_program(
     return Program(generator.program(steps).ops[:steps], arena)
 
 
-def random_huge_program(
+def random_hugetlb_program(
     seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
 ) -> Program:
     """The same of huge pages."""
-    weights = {n: w for n, w in HUGE_WEIGHTS.items() if n not in without}
-    return HugeGenerator(seed << 32 | number, can, weights).program(steps)
+    weights = {n: w for n, w in HUGETLB_WEIGHTS.items() if n not in without}
+    return HugetlbGenerator(seed << 32 | number, can, weights).program(steps)

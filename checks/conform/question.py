@@ -17,7 +17,7 @@ from model.reference.machine import Reference
 from model.reference.observation import Capability
 from model.reference.program import SHAPES, Arena, Program
 
-from .generate import PAGES, random_huge_program, random_program
+from .generate import PAGES, random_hugetlb_program, random_program
 from .kernel.actor import AWAY
 from .kernel.grants import (
     HUGE_PAGES,
@@ -70,7 +70,7 @@ class Answer:
     probed: tuple[Probed, ...] = ()
     report: Report | None = None
     """None where the basic set is missing."""
-    huge: Report | None = None
+    hugetlb: Report | None = None
     """Programs of huge pages; None where they were not asked for, or there are none."""
     unseen: tuple[Capability, ...] = ()
     """What the kernel can and the reference cannot."""
@@ -89,7 +89,7 @@ class Answer:
             return 1
         if any(not s.as_observed for s in self.sharing):
             return 1
-        if self.report is None or self.not_granted or (self.question.hugetlb and not self.huge):
+        if self.report is None or self.not_granted or (self.question.hugetlb and not self.hugetlb):
             return 3
         unknown = any(
             r.interrupted or r.lost or r.differing(steady=False) or not r.steps
@@ -99,7 +99,7 @@ class Answer:
 
     @property
     def reports(self) -> list[Report]:
-        return [r for r in (self.report, self.huge) if r is not None]
+        return [r for r in (self.report, self.hugetlb) if r is not None]
 
 
 def touched(question: Question) -> list[str]:
@@ -118,7 +118,7 @@ def touched(question: Question) -> list[str]:
     if question.hugetlb:
         lines.append(
             f"  --hugetlb  {HUGE_PAGES} huge pages are reserved and given back;"
-            f" {huge_programs(question)} programs more map them"
+            f" {hugetlb_programs(question)} programs more map them"
         )
     return lines
 
@@ -146,17 +146,17 @@ def ask(question: Question, make: Make = Reference, watch: Watch | None = None) 
         answer.report = conform(asked, watch)
         if Capability.HUGETLB in can and not answer.report.interrupted:
 
-            def huge_program(number: int) -> Program:
+            def hugetlb_program(number: int) -> Program:
                 seed, without = question.seed, question.without
-                return random_huge_program(seed, number, question.steps, can, without)
+                return random_hugetlb_program(seed, number, question.steps, can, without)
 
             # One process at a time: the pool is small.
-            asked = Asked(huge_program, fresh, huge_programs(question), can, broken, jobs=1)
-            answer.huge = conform(asked, watch)
+            asked = Asked(hugetlb_program, fresh, hugetlb_programs(question), can, broken, jobs=1)
+            answer.hugetlb = conform(asked, watch)
     return answer
 
 
-def huge_programs(question: Question) -> int:
+def hugetlb_programs(question: Question) -> int:
     """How many programs of huge pages are run besides the others."""
     return max(question.programs // 10, 1)
 

@@ -9,7 +9,7 @@ unseen[]    what the kernel can and the reference MM cannot
 sharing[]   shift, appears, mapcount, error, first_keeps, second_keeps, as_observed
 and where the basic set is there:
 run, compared (operations), agree, refused{}, interrupted
-huge        the same of programs of huge pages, where they were asked for and can be had
+hugetlb     the same of programs of huge pages, where they were asked for and can be had
 differ[], unsteady[]   number, small (made small), step, operation, what, program (its text)
 lost[]      number, why
 """
@@ -45,8 +45,8 @@ def conform_lines(answer: Answer) -> list[str]:
         lines += _row("UNKNOWN", "the basic set is missing, so nothing was compared")
     else:
         lines += _counts(report)
-    if answer.huge is not None:
-        lines += _counts(answer.huge, " of huge pages")
+    if answer.hugetlb is not None:
+        lines += _counts(answer.hugetlb, " of huge pages")
     lines += [line for sharing in answer.sharing for line in _sharing(sharing)]
     for probed in answer.probed:
         if probed.why and not probed.probe.behaviour:
@@ -136,8 +136,8 @@ def conform_json(answer: Answer) -> str:
     }
     if report is not None:
         document |= _report(report)
-    if answer.huge is not None:
-        document["huge"] = _report(answer.huge)
+    if answer.hugetlb is not None:
+        document["hugetlb"] = _report(answer.hugetlb)
     return json.dumps(document, indent=2)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the reference MM is after an operation, as tables; and the machine form.
 
-Version 1 of the latter: version, arena, boundary, huge, exit, and
+Version 1 of the latter: version, arena, boundary, hugetlb, exit, and
 steps[]  number, op, errno (null: refused), value, field, why, steps[], broken, and
          vmas[]    process, start, length, prot, of, anon_vma, notes[]
          pages[]   process, page, entry, tlb, holds
@@ -88,7 +88,7 @@ def steps_json(arena: Arena, steps: Sequence[Step], exit_code: int) -> str:
     """The whole run as one JSON document."""
     document = {
         "version": VERSION, "arena": arena.pages, "boundary": arena.boundary,
-        "huge": arena.huge, "exit": exit_code,
+        "hugetlb": arena.hugetlb, "exit": exit_code,
         "steps": [_step(s) for s in steps],
     }  # fmt: skip
     return json.dumps(document, indent=2)

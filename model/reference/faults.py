@@ -112,7 +112,7 @@ def handle_mm_fault(space: Space, area: Area, page: int, write: bool) -> int:
 
     mm/memory.c:handle_pte_fault; a userfaultfd has UFFD_FEATURE_SIGBUS.
     """
-    if space.universe.arena.huge:
+    if space.universe.arena.hugetlb:
         return hugetlb.fault(space, area, page, write)
     val, vma = entry(space, page), space.part(area, page)
     if val.kind == PteKind.NONE:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""System calls on hugetlb mappings: arenas that are `huge`, all of whose VMAs map a hugetlb memfd.
+"""System calls on hugetlb mappings, in arenas all of whose VMAs map a hugetlb memfd.
 
 A page of such an arena stands for a part of a PUD range, of which only the first huge page is ever
 touched.  VMAs never merge (VM_DONTEXPAND).  Results are as in `maps`; sources are those, and

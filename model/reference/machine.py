@@ -92,7 +92,7 @@ class Reference:
         check_op(op, self.arena, self.spaces, self._used)
         observer = self._alone if watch is None else Watched(self.universe.thread, watch)
         with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(observer):
-            result = (_DO_HUGE if self.arena.huge else _DO)[op.name](self, op)
+            result = (_DO_HUGETLB if self.arena.hugetlb else _DO)[op.name](self, op)
         self.universe.sweep()
         return result
 
@@ -249,7 +249,7 @@ def _not_of_huge_pages(_: Reference, op: Op) -> Result:
     raise Refused(f"the reference MM has no {op.name} of huge pages")
 
 
-_DO_HUGE: Mapping[str, Callable[[Reference, Op], Result]] = {
+_DO_HUGETLB: Mapping[str, Callable[[Reference, Op], Result]] = {
     **dict.fromkeys(_DO, _not_of_huge_pages),
     "mmap": _unless_split(lambda s, o: hugetlb.mmap(s, o.page, o.length, o.prot, o.kind, o.at)),
     "munmap": _unless_split(lambda s, o: hugetlb.munmap(s, o.page, o.length)),

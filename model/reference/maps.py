@@ -213,7 +213,7 @@ def mremap(
     fixed, dontunmap = "fixed" in flags, "dontunmap" in flags
     if check_mremap_params(page, old, new, target, flags):
         return -EINVAL
-    if space.universe.arena.huge:
+    if space.universe.arena.hugetlb:
         return hugetlb.mremap(space, page, old, new, target, flags, many=many)
     if fixed and old == new and many:
         return _remap_move(space, page, old, target, dontunmap)

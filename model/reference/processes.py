@@ -31,7 +31,7 @@ def fork(parent: Space, number: int) -> Space:
     """
     child = Space(parent.universe, number)
     for area in parent.areas:
-        if parent.universe.arena.huge:
+        if parent.universe.arena.hugetlb:
             hugetlb.fork_vma(child, area)
             continue
         flags = replace(area.flags, locked=False, uffd=frozenset())
@@ -54,7 +54,7 @@ def exit_mm(space: Space) -> None:
     for slot in list(space.pins):
         unpin(space, slot)
     universe = space.universe
-    if universe.arena.huge:
+    if universe.arena.hugetlb:
         hugetlb.exit_vmas(space)
     for area in space.areas:
         zap_range(space, area.start, area.end, markers=True)

@@ -8,7 +8,7 @@ become; `observation` says what is shown, and compares what two machines show.
 
 Text form, one operation a line, `#` begins a comment:
 
-    arena 16 boundary 8          # optional first line; or: arena 12 huge
+    arena 16 boundary 8          # optional first line; or: arena 12 hugetlbtlb
     p0 mmap 0+8 rw anon
     p0 write 2 = 7
     p0 fork -> p1
@@ -199,29 +199,27 @@ class Arena:
     Pages 0 to `pages` - 1.  Page `boundary` is at a PMD boundary, so that what is below it is in
     another page table; with 0 there is one table.
 
-    In one that is `huge` the memfd is one of hugetlb, and it alone is mapped.  A page is a part of
-    a PUD range (PARTS_OF_A_PUD), whose first huge page is read and written: page 0 is at a PUD
-    boundary, so that 0+4 is what a PMD table maps.
+    With `hugetlb` the memfd is one of hugetlb, and it alone is mapped.  A page is a part of a PUD
+    range (PARTS_OF_A_PUD), whose first huge page is read and written: page 0 is at a PUD boundary,
+    so that 0+4 is what a PMD table maps.
     """
 
     pages: int = 16
     boundary: int = 0
-    huge: bool = False
+    hugetlb: bool = False
 
     @property
-    def spans(self) -> list[tuple[int, int]]:
-        """Pages [start, end) that are in one page table each."""
-        if self.huge:
-            return [
-                (n, min(n + PARTS_OF_A_PUD, self.pages))
-                for n in range(0, self.pages, PARTS_OF_A_PUD)
-            ]
-        cuts = (0, self.boundary, self.pages) if self.boundary else (0, self.pages)
-        return list(pairwise(cuts))
+    def tables(self) -> tuple[tuple[int, int], ...]:
+        """The first page that each page table maps, and the one after the last."""
+        if self.hugetlb:
+            cuts = [*range(0, self.pages, PARTS_OF_A_PUD), self.pages]
+        else:
+            cuts = [*sorted({0, self.boundary}), self.pages]
+        return tuple(pairwise(cuts))
 
     def __str__(self) -> str:
         where = f" boundary {self.boundary}" if self.boundary else ""
-        return f"arena {self.pages}" + (" huge" if self.huge else where)
+        return f"arena {self.pages}" + (" hugetlb" if self.hugetlb else where)
 
 
 @dataclass(frozen=True)
@@ -254,7 +252,7 @@ def check_op(op: Op, arena: Arena, living: Iterable[int], used: int) -> None:
         lo, length = spans.get(take, (0, 0))
         if lo + length > arena.pages or lo >= arena.pages:
             raise BadProgramError(f"{lo}+{length} is not inside the arena of {arena.pages} pages")
-    if op.name == "mmap" and arena.huge and op.kind == "anon":
+    if op.name == "mmap" and arena.hugetlb and op.kind == "anon":
         raise BadProgramError("an arena of huge pages maps its memfd alone: file or shared")
     if op.name == "mmap" and op.at + op.length > arena.pages:
         raise BadProgramError(f"{op.at}+{op.length} is behind the end of the memfd")
@@ -295,7 +293,7 @@ _PATTERNS = {
     "slot": r"slot (?P<slot>\d+)",
 }
 _HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
-_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6})|( huge))?", re.ASCII)
+_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6})|( hugetlb))?", re.ASCII)
 _LONGEST_NUMBER = 6
 
 
@@ -351,7 +349,7 @@ def parse(text: str) -> Program:
             found = _ARENA.fullmatch(" ".join(line.split()))
             if found and not ops:
                 arena = Arena(int(found[1]), int(found[2] or 0), bool(found[3]))
-                most = MAX_HUGE_PAGES if arena.huge else MAX_PAGES
+                most = MAX_HUGE_PAGES if arena.hugetlb else MAX_PAGES
                 if not 0 < arena.pages <= most or arena.boundary >= arena.pages:
                     raise BadProgramError(f"an arena has 1 to {most} pages, and the boundary "
                                           "inside")  # fmt: skip

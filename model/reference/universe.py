@@ -81,7 +81,7 @@ def made_for(pud: Directory) -> Table:
 def linked(mapping: Mapping) -> tuple[Vma, ...]:
     """The VMAs of the memfd; of one of hugetlb as they stand in its interval tree."""
     universe: Universe = mapping.world  # type: ignore[assignment]
-    if universe.arena.huge:
+    if universe.arena.hugetlb:
         return tuple(universe.i_mmap)
     return tuple(v for v in universe.all(Vma) if v.file is mapping)
 
@@ -235,8 +235,8 @@ class Universe(World):
         """An address space without page tables, and a CPU that runs it."""
         pml = SpinLock(self, f"{name}.pml", {"rank": 0})
         pmds: list[Pmd | None] = [None] * self.arena.pages
-        for rank, (start, end) in enumerate(self.arena.spans, 1):
-            room = None if self.arena.huge else self._pte_table(name, rank, start, end)
+        for rank, (start, end) in enumerate(self.arena.tables, 1):
+            room = None if self.arena.hugetlb else self._pte_table(name, rank, start, end)
             pmd = Directory(self, f"{name}.pmd{rank}", {"ptl": pml, "room": room})
             pmds[start:end] = [pmd] * (end - start)
         root = self.new(Root, f"{name}.pgd", pmds=tuple(pmds))

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.conform.compare import compare
-from checks.conform.generate import random_huge_program, random_program
+from checks.conform.generate import random_hugetlb_program, random_program
 from checks.conform.kernel.bounded import run_bounded
 from checks.conform.kernel.grants import huge_pages, some_swap
 from checks.conform.kernel.machine import Kernel
@@ -69,7 +69,7 @@ def hunt(
             return mutant.make(program.arena, behaviour), kernel
 
         def differs(seed: int, number: int) -> int | None:
-            make = random_huge_program if mutant.huge else random_program
+            make = random_hugetlb_program if mutant.hugetlb else random_program
             program = make(seed, number, STEPS, can)
             found = compare(program, pair).difference
             return None if found is None else found.step

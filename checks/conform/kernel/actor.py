@@ -51,7 +51,7 @@ _REGISTER = {
 
 def unit_of(arena: Arena) -> int:
     """The bytes from one page of an arena to the next."""
-    return PUD // PARTS_OF_A_PUD if arena.huge else PAGE
+    return PUD // PARTS_OF_A_PUD if arena.hugetlb else PAGE
 
 
 def base_of(arena: Arena) -> int:
@@ -77,12 +77,12 @@ class Actor:
         self.give_back()
         self.arena, self.base, self.unit = arena, base_of(arena), unit_of(arena)
         size = arena.pages * self.unit
-        if arena.huge not in self._memfds:
+        if arena.hugetlb not in self._memfds:
             flags = os.MFD_CLOEXEC | os.MFD_HUGETLB
-            self._memfds[arena.huge] = os.memfd_create("conform-huge", flags)
-        memfd = self._memfds[arena.huge]
+            self._memfds[arena.hugetlb] = os.memfd_create("conform-huge", flags)
+        memfd = self._memfds[arena.hugetlb]
         os.ftruncate(memfd, size)
-        if not arena.huge and len(self._copied) < size:
+        if not arena.hugetlb and len(self._copied) < size:
             self._copied.close()
             self._copied = mmap.mmap(-1, size)
 
@@ -94,7 +94,7 @@ class Actor:
             self._uffd = None
         if self.base:
             calls.munmap(self.base, self.arena.pages * self.unit)
-            os.ftruncate(self._memfds[self.arena.huge], 0)
+            os.ftruncate(self._memfds[self.arena.hugetlb], 0)
 
     def unpin_all(self) -> None:
         for pin in self._pins.values():
@@ -126,9 +126,9 @@ class Actor:
             case "write":
                 return _result(self._bytes.store(at, op.token))
             case "mmap":
-                fd = -1 if op.kind == "anon" else self._memfds[self.arena.huge]
+                fd = -1 if op.kind == "anon" else self._memfds[self.arena.hugetlb]
                 flags = _KIND[op.kind] | abi.MAP_FIXED
-                flags |= abi.MAP_NORESERVE if self.arena.huge else 0
+                flags |= abi.MAP_NORESERVE if self.arena.hugetlb else 0
                 offset = op.at * self.unit
                 return _result(calls.map_memory(at, length, _PROT[op.prot], flags, fd, offset))
             case "munmap":
@@ -209,7 +209,7 @@ class Actor:
     @property
     def _odd(self) -> int:
         """What the flags that make something odd add."""
-        return PAGE if self.arena.huge else 1
+        return PAGE if self.arena.hugetlb else 1
 
     def _address(self, page: int, op: Op, odd: str) -> int:
         return self.base + page * self.unit + (odd in op.flags) * self._odd

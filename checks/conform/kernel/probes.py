@@ -38,7 +38,7 @@ class Probe:
         return self.capability is None and not self.behaviour
 
 
-HUGE_ARENA = "arena 12 huge"
+HUGETLB_ARENA = "arena 12 hugetlb"
 
 _FORKED = """
     p0 mmap 0+2 rw anon
@@ -127,13 +127,13 @@ PROBES: Sequence[Probe] = (
     Probe("VMAs", "p0 mmap 0+2 rw anon\n p0 mprotect 0+1 r\n vmas p0: 0-1:r 1-2:rw",
           Capability.SEES_VMAS),
     Probe("hugetlb", f"""
-        {HUGE_ARENA}
+        {HUGETLB_ARENA}
         p0 mmap 0+4 rw shared @ 0
         p0 write 0 = 7
         see p0 0: file value 7
     """, Capability.HUGETLB),
     Probe("PMD tables that are shared", f"""
-        {HUGE_ARENA}
+        {HUGETLB_ARENA}
         p0 mmap 0+4 rw shared @ 0
         p0 write 0 = 7
         p0 fork -> p1
@@ -196,7 +196,7 @@ def probe_kernel(*, hugetlb: bool = False) -> tuple[Probed, ...]:
 
     `hugetlb`: try huge pages too.
     """
-    probes = [p for p in PROBES if hugetlb or HUGE_ARENA not in p.text]
+    probes = [p for p in PROBES if hugetlb or HUGETLB_ARENA not in p.text]
     found, ended = run_bounded(lambda: _probe_all(probes), SECONDS)
     left = probes[len(found) :]
     return (*found, *(Probed(p, f"not reached: {ended}") for p in left))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
-from .facts_hugetlb import HUGE_SETTING, HUGETLB
+from .facts_hugetlb import HUGETLB, HUGETLB_SETTING
 from .facts_move import MOVE, MOVE_SETTING, filled
 
 
@@ -289,7 +289,7 @@ _CAPABILITY = {
     "poison": Capability.POISON,
     "pageout": Capability.SWAP,
     "pin": Capability.PIN,
-    "huge": Capability.HUGETLB,
+    "hugetlb": Capability.HUGETLB,
     "frame": Capability.SEES_FRAMES,
     "exclusive": Capability.SEES_EXCLUSIVE,
     "shared": Capability.SEES_EXCLUSIVE,
@@ -305,7 +305,7 @@ _CAPABILITY = {
 def _rows() -> Iterator[Fact]:
     tables = (
         ("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW),
-        ("hugetlb", HUGE_SETTING, HUGETLB),
+        ("hugetlb", HUGETLB_SETTING, HUGETLB),
     )  # fmt: skip
     for section, setting, rows in tables:
         for name, text in rows.items():

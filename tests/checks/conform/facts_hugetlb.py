@@ -7,7 +7,7 @@ moves that harm a kernel (model/reference/hugetlb.py says which).
 
 from __future__ import annotations
 
-HUGE_SETTING = "arena 12 huge\n"
+HUGETLB_SETTING = "arena 12 hugetlb\n"
 
 _TWO = """
     p0 fork -> p1

@@ -20,7 +20,8 @@ from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability, Kind, Page
 from model.reference.program import Arena
-from tests.model.reference.mutants import HUGE_MUTANTS, MUTANTS
+from tests.model.reference.mutants import MUTANTS
+from tests.model.reference.mutants_hugetlb import HUGETLB_MUTANTS
 
 Patch = tuple[Any, str, Any]
 """An object, the name of something in it, and what takes its place."""
@@ -33,7 +34,7 @@ class KernelMutant:
     patches: tuple[Patch, ...] = ()
     needs: frozenset[Capability] = frozenset()
     """What a kernel must be able to do for it to be seen."""
-    huge: bool = False
+    hugetlb: bool = False
     """It shows in programs of huge pages."""
 
     def make(self, arena: Arena, behaviour: Behaviour) -> Reference:
@@ -71,7 +72,7 @@ _OF_MODELS: Mapping[str, frozenset[Capability]] = {
     "mremap keeps uffd-wp": frozenset({Capability.UFFD, Capability.SEES_UFFD_WP}),
 }
 """Mutants of the routines that a program can see, and what that takes."""
-_HUGE = frozenset({Capability.HUGETLB})
+_HUGETLB = frozenset({Capability.HUGETLB})
 _COUNTED = ("who leaves a table is not counted",)
 """What no program can see but by what it leads to."""
 
@@ -121,8 +122,8 @@ def _nothing(*_: Any, **__: Any) -> None:
 KERNEL_MUTANTS = (
     *(KernelMutant(m.name, m.swaps, needs=_OF_MODELS[m.name])
       for m in MUTANTS if m.name in _OF_MODELS),
-    *(KernelMutant(m.name, m.swaps, needs=_HUGE, huge=True)
-      for m in HUGE_MUTANTS if m.name not in _COUNTED),
+    *(KernelMutant(m.name, m.swaps, needs=_HUGETLB, hugetlb=True)
+      for m in HUGETLB_MUTANTS if m.name not in _COUNTED),
     KernelMutant("the move forgets ALLOW_SRC_HOLES", patches=(_move_with(lambda _: False),),
                  needs=_MOVE),
     KernelMutant("the move always allows holes", patches=(_move_with(lambda _: True),),

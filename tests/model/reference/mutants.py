@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model.hw.machine import Addr, Frame, Pte, PteKind, PteVal
-from model.kernel import fork, hugetlb, mprotect, mremap, shmem_reclaim, zap
+from model.kernel import fork, mprotect, mremap, shmem_reclaim, zap
 from model.kernel.fault import wp_can_reuse_anon_folio
 from model.kernel.folio import (
     ClearPageAnonExclusive,
     PageAnonExclusive,
     SetPageAnonExclusive,
     copy_page,
-    folio_mapcount,
     folio_maybe_dma_pinned,
     folio_move_anon_rmap,
     set_folio_index,
@@ -31,8 +30,8 @@ from model.kernel.pgtable import ptep_set_wrprotect
 from model.kernel.swap import swap_dup_entry_direct, swap_free
 from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, flush_tlb_range, tlb_flush_mmu
 from model.kernel.uffd import mfill_atomic_pte
-from model.lang import kernel, primitive, pure, static, step
-from model.lang.declare import ModelFunction, swapped
+from model.lang import kernel, primitive, pure, step
+from model.lang.declare import ModelFunction
 from model.patches.uffd_move_batching import common
 
 
@@ -130,81 +129,41 @@ def over_what_is_there(vma: Vma, addr: Addr, val: PteVal) -> int:
     return 0
 
 
-def without_unsharing(routine: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
-    """The routine, which takes no table for a shared one."""
-    whole = routine.fn
-
-    @kernel(routine.cite, routine.version)
-    def apart(*arguments: Any) -> None:
-        with swapped({hugetlb.huge_pmd_unshare: never}):
-            whole(*arguments)
-
-    return apart
-
-
-@static
-def whatever_rights(svma: Vma, vma: Vma, addr: Addr, saddr: Addr) -> bool:
-    return svma.shared and hugetlb.range_in_vma(svma, saddr) and (saddr - addr) % 4 == 0
-
-
-@step()
-def one(*_: Any) -> int:
-    return 1
-
-
-def _mutant(
+def mutant(
     name: str, old: ModelFunction[..., Any], new: ModelFunction[..., Any], *, seen: bool = True
 ) -> Mutant:
     return Mutant(name, {old: new}, seen)
 
 
 MUTANTS = (
-    _mutant("exclusive is map count 1", PageAnonExclusive, once_mapped),
-    _mutant("the move drops the dirty bit", common.moved_pte, clean),
-    _mutant("the move keeps uffd-wp", common.moved_pte, with_uffd_wp, seen=False),
-    _mutant("the move leaves the index", set_folio_index, nothing),
-    _mutant("the move leaves the anon_vma", folio_move_anon_rmap, nothing),
-    _mutant("no range flush", flush_tlb_range, nothing),
-    _mutant("the range flush is one page short", flush_tlb_range, one_page_short),
-    _mutant("no flush of one page", flush_tlb_page, nothing),
-    _mutant("no flush after fork", flush_tlb_mm, nothing),
-    _mutant("no flush after a gather", tlb_flush_mmu, nothing),
-    _mutant("pins are not looked at", folio_maybe_dma_pinned, never),
-    _mutant("everything counts as pinned", folio_maybe_dma_pinned, always, seen=False),
-    _mutant("fork leaves the parent writable", ptep_set_wrprotect, nothing),
-    _mutant("fork gives the child writable entries", fork.child_pte, writable_child),
-    _mutant("fork leaves pages exclusive", ClearPageAnonExclusive, nothing),
-    _mutant("fork leaves swap entries exclusive", fork.copy_nonpresent_pte, swap_stays_exclusive),
-    _mutant("fork counts no swap entry", swap_dup_entry_direct, nothing),
-    _mutant("zap counts no swap entry", swap_free, nothing),
-    _mutant("any page is reused", wp_can_reuse_anon_folio, always),
-    _mutant("no page is reused", wp_can_reuse_anon_folio, never, seen=False),
-    _mutant("reuse does not make exclusive", SetPageAnonExclusive, nothing),
-    _mutant("a copy copies nothing", copy_page, nothing),
-    _mutant("mprotect does not unshare", mprotect.pte_modify, keeps_write),
-    _mutant("mprotect upgrades any page", mprotect.can_change_private_pte_writable, always),
-    _mutant("PROT_NONE leaves entries accessible", mprotect.pte_modify, all_accessible),
-    _mutant("mremap keeps uffd-wp", mremap.moved_pte, keeps_uffd_wp, seen=False),
-    _mutant("a zap leaves a file's page clean", shmem_reclaim.zap_file_pte, zap.zap_pte),
-    _mutant("a page of a file is thrown away", shmem_reclaim.shmem_writeout, thrown_away),
-    _mutant("UFFDIO_ZEROPAGE replaces what is there", mfill_atomic_pte, over_what_is_there),
+    mutant("exclusive is map count 1", PageAnonExclusive, once_mapped),
+    mutant("the move drops the dirty bit", common.moved_pte, clean),
+    mutant("the move keeps uffd-wp", common.moved_pte, with_uffd_wp, seen=False),
+    mutant("the move leaves the index", set_folio_index, nothing),
+    mutant("the move leaves the anon_vma", folio_move_anon_rmap, nothing),
+    mutant("no range flush", flush_tlb_range, nothing),
+    mutant("the range flush is one page short", flush_tlb_range, one_page_short),
+    mutant("no flush of one page", flush_tlb_page, nothing),
+    mutant("no flush after fork", flush_tlb_mm, nothing),
+    mutant("no flush after a gather", tlb_flush_mmu, nothing),
+    mutant("pins are not looked at", folio_maybe_dma_pinned, never),
+    mutant("everything counts as pinned", folio_maybe_dma_pinned, always, seen=False),
+    mutant("fork leaves the parent writable", ptep_set_wrprotect, nothing),
+    mutant("fork gives the child writable entries", fork.child_pte, writable_child),
+    mutant("fork leaves pages exclusive", ClearPageAnonExclusive, nothing),
+    mutant("fork leaves swap entries exclusive", fork.copy_nonpresent_pte, swap_stays_exclusive),
+    mutant("fork counts no swap entry", swap_dup_entry_direct, nothing),
+    mutant("zap counts no swap entry", swap_free, nothing),
+    mutant("any page is reused", wp_can_reuse_anon_folio, always),
+    mutant("no page is reused", wp_can_reuse_anon_folio, never, seen=False),
+    mutant("reuse does not make exclusive", SetPageAnonExclusive, nothing),
+    mutant("a copy copies nothing", copy_page, nothing),
+    mutant("mprotect does not unshare", mprotect.pte_modify, keeps_write),
+    mutant("mprotect upgrades any page", mprotect.can_change_private_pte_writable, always),
+    mutant("PROT_NONE leaves entries accessible", mprotect.pte_modify, all_accessible),
+    mutant("mremap keeps uffd-wp", mremap.moved_pte, keeps_uffd_wp, seen=False),
+    mutant("a zap leaves a file's page clean", shmem_reclaim.zap_file_pte, zap.zap_pte),
+    mutant("a page of a file is thrown away", shmem_reclaim.shmem_writeout, thrown_away),
+    mutant("UFFDIO_ZEROPAGE replaces what is there", mfill_atomic_pte, over_what_is_there),
 )  # fmt: skip
 """By name; what each is told by is tested."""
-
-
-def _unsharing(name: str, routine: ModelFunction[..., Any]) -> Mutant:
-    return _mutant(name, routine, without_unsharing(routine))
-
-
-HUGE_MUTANTS = (
-    _unsharing("no unshare on mprotect", hugetlb.hugetlb_change_protection),
-    _unsharing("no unshare on zap", hugetlb.unmap_hugepage_range),
-    _unsharing("no unshare on mremap", hugetlb.move_hugetlb_page_tables),
-    _mutant("no flush of a table that is left", hugetlb.huge_pmd_unshare_flush, nothing),
-    _mutant("who leaves a table is not counted", hugetlb.ptdesc_pmd_pts_dec, nothing),
-    _mutant("tables are shared whatever the rights", hugetlb.page_table_shareable,
-            whatever_rights),
-    _mutant("no PMD table is shared", hugetlb.want_pmd_share, never, seen=False),
-    _mutant("any huge page is reused", folio_mapcount, one),
-)  # fmt: skip
-"""Of huge pages.  That a split unshares one thread alone cannot tell: what it does next would."""

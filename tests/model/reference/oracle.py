@@ -40,7 +40,7 @@ class Oracle:
     """What the arena must hold, in every process."""
 
     def __init__(self, arena: Arena) -> None:
-        self.pages, self.huge = arena.pages, arena.huge
+        self.pages, self.hugetlb = arena.pages, arena.hugetlb
         self.file = [0] * arena.pages
         self.there: set[int] = set()
         """Huge pages that the file has."""
@@ -63,7 +63,7 @@ class Oracle:
 
         NotToldError: it cannot know any more.
         """
-        if self.huge and op.name in ("read", "write") and not result.errno:
+        if self.hugetlb and op.name in ("read", "write") and not result.errno:
             self._touch(self.cells[op.proc][op.page])
         may_be = self.value(op.proc, op.page) if op.name == "read" and not result.errno else None
         if may_be is not None and result.value not in may_be:

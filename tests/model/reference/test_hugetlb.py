@@ -8,12 +8,13 @@ from collections import Counter
 
 import pytest
 
-from model.reference.generate_huge import ARENA, HugeGenerator
+from model.reference.generate_hugetlb import ARENA, HugetlbGenerator
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability, Kind
 from model.reference.program import BadProgramError, Program, Refused, Result, parse
-from tests.model.reference.mutants import HUGE_MUTANTS, Mutant
+from tests.model.reference.mutants import Mutant
+from tests.model.reference.mutants_hugetlb import HUGETLB_MUTANTS
 from tests.model.reference.test_programs import run, with_mutant
 
 PROGRAMS = 200
@@ -21,7 +22,7 @@ EVERYTHING = frozenset(Capability)
 
 
 def program(seed: int) -> Program:
-    return HugeGenerator(seed, EVERYTHING).program(30)
+    return HugetlbGenerator(seed, EVERYTHING).program(30)
 
 
 def test_programs_agree_with_the_oracle_and_leave_everything_sound() -> None:
@@ -51,12 +52,12 @@ def test_programs_do_what_they_are_for() -> None:
     assert not [what for what in expected if seen[what] < 5], seen
 
 
-@pytest.mark.parametrize("mutant", [m for m in HUGE_MUTANTS if m.seen], ids=lambda m: m.name)
+@pytest.mark.parametrize("mutant", [m for m in HUGETLB_MUTANTS if m.seen], ids=lambda m: m.name)
 def test_an_error_is_noticed(mutant: Mutant) -> None:
     assert any(run(program(seed), mutant) for seed in range(PROGRAMS))
 
 
-@pytest.mark.parametrize("mutant", [m for m in HUGE_MUTANTS if not m.seen], ids=lambda m: m.name)
+@pytest.mark.parametrize("mutant", [m for m in HUGETLB_MUTANTS if not m.seen], ids=lambda m: m.name)
 def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant) -> None:
     assert any(with_mutant(program(seed), mutant) for seed in range(PROGRAMS))
 
@@ -69,7 +70,7 @@ def test_a_kernel_without_sharing() -> None:
         assert not wrong, wrong
     machine = Reference(ARENA, apart)
     for op in parse("""
-        arena 12 huge
+        arena 12 hugetlb
         p0 mmap 0+4 rw shared @ 0
         p0 write 0 = 7
         p0 fork -> p1
@@ -83,10 +84,10 @@ def test_a_kernel_without_sharing() -> None:
 
 def test_the_pool_has_an_end_and_what_is_refused_changes_nothing() -> None:
     machine = Reference(ARENA)
-    for op in parse("arena 12 huge\np0 mmap 0+12 rw file @ 0\np0 fork -> p1").ops:
+    for op in parse("arena 12 hugetlb\np0 mmap 0+12 rw file @ 0\np0 fork -> p1").ops:
         machine.run(op)
     pages = [(proc, page) for proc in (0, 1) for page in range(12)]
-    writes = parse("\n".join(["arena 12 huge", "p0 fork -> p1"] + [
+    writes = parse("\n".join(["arena 12 hugetlb", "p0 fork -> p1"] + [
         f"p{proc} write {page} = 5" for proc, page in pages
     ])).ops[1:]  # fmt: skip
     for op in writes[:16]:
@@ -103,7 +104,7 @@ def test_the_pool_has_an_end_and_what_is_refused_changes_nothing() -> None:
 ])  # fmt: skip
 def test_what_harms_kernels_is_refused(text: str) -> None:
     machine = Reference(ARENA)
-    *before, last = parse("arena 12 huge\n" + text).ops
+    *before, last = parse("arena 12 hugetlb\n" + text).ops
     for op in before:
         machine.run(op)
     seen = machine.observe()
@@ -114,5 +115,5 @@ def test_what_harms_kernels_is_refused(text: str) -> None:
 
 def test_an_arena_of_huge_pages_maps_its_file_alone() -> None:
     with pytest.raises(BadProgramError, match="its memfd alone"):
-        parse("arena 12 huge\np0 mmap 0+4 rw anon")
-    assert str(parse("arena 12 huge\np0 fork -> p1")) == "arena 12 huge\np0 fork -> p1\n"
+        parse("arena 12 hugetlb\np0 mmap 0+4 rw anon")
+    assert str(parse("arena 12 hugetlb\np0 fork -> p1")) == "arena 12 hugetlb\np0 fork -> p1\n"

@@ -14,7 +14,7 @@ from .generate import NEEDS
 from .observation import Capability
 from .program import PARTS_OF_A_PUD, SHAPES, TOKENS, Arena, Op, Program, check_op
 
-ARENA = Arena(3 * PARTS_OF_A_PUD, huge=True)
+ARENA = Arena(3 * PARTS_OF_A_PUD, hugetlb=True)
 
 WEIGHTS: Mapping[str, int] = {
     "mmap": 6, "munmap": 3, "mprotect": 8, "mremap": 5, "dontneed": 3, "fork": 4, "exit": 2,
@@ -25,7 +25,7 @@ WEIGHTS: Mapping[str, int] = {
 MAX_LIVING = 3
 
 
-class HugeGenerator:
+class HugetlbGenerator:
     """A program from a seed.  Which pages each process has mapped is kept for choosing alone."""
 
     def __init__(
@@ -48,7 +48,7 @@ class HugeGenerator:
             self._note(op)
         while len(ops) < steps:
             name = self._random.choices(self._names, self._weights)[0]
-            made = _MAKE.get(name, HugeGenerator._plain)(self, name)
+            made = _MAKE.get(name, HugetlbGenerator._plain)(self, name)
             if made is not None:
                 check_op(made, ARENA, self._mapped, self._used)
                 self._note(made)
@@ -152,9 +152,10 @@ class HugeGenerator:
         )
 
 
-_MAKE: Mapping[str, Callable[[HugeGenerator, str], Op | None]] = {
-    "read": HugeGenerator._access, "write": HugeGenerator._access, "mmap": HugeGenerator._mmap,
-    "mremap": HugeGenerator._mremap, "fork": HugeGenerator._fork, "exit": HugeGenerator._exit,
-    "move": HugeGenerator._move,
+_MAKE: Mapping[str, Callable[[HugetlbGenerator, str], Op | None]] = {
+    "read": HugetlbGenerator._access, "write": HugetlbGenerator._access,
+    "mmap": HugetlbGenerator._mmap, "mremap": HugetlbGenerator._mremap,
+    "fork": HugetlbGenerator._fork, "exit": HugetlbGenerator._exit,
+    "move": HugetlbGenerator._move,
 }  # fmt: skip
 """How what is not plain is chosen; None: not now."""

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Deliberate errors in what the reference MM does with huge pages of hugetlb."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model.hw.machine import Addr
+from model.kernel import hugetlb
+from model.kernel.folio import folio_mapcount
+from model.kernel.objects import Vma
+from model.lang import kernel, static, step
+from model.lang.declare import ModelFunction, swapped
+from tests.model.reference.mutants import Mutant, mutant, never, nothing
+
+
+def without_unsharing(routine: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+    """The routine, which takes no table for a shared one."""
+    whole = routine.fn
+
+    @kernel(routine.cite, routine.version)
+    def apart(*arguments: Any) -> None:
+        with swapped({hugetlb.huge_pmd_unshare: never}):
+            whole(*arguments)
+
+    return apart
+
+
+@static
+def whatever_rights(svma: Vma, vma: Vma, addr: Addr, saddr: Addr) -> bool:
+    return svma.shared and hugetlb.range_in_vma(svma, saddr) and (saddr - addr) % 4 == 0
+
+
+@step()
+def one(*_: Any) -> int:
+    return 1
+
+
+def _unsharing(name: str, routine: ModelFunction[..., Any]) -> Mutant:
+    return mutant(name, routine, without_unsharing(routine))
+
+
+HUGETLB_MUTANTS = (
+    _unsharing("no unshare on mprotect", hugetlb.hugetlb_change_protection),
+    _unsharing("no unshare on zap", hugetlb.unmap_hugepage_range),
+    _unsharing("no unshare on mremap", hugetlb.move_hugetlb_page_tables),
+    mutant("no flush of a table that is left", hugetlb.huge_pmd_unshare_flush, nothing),
+    mutant("who leaves a table is not counted", hugetlb.ptdesc_pmd_pts_dec, nothing),
+    mutant("tables are shared whatever the rights", hugetlb.page_table_shareable,
+            whatever_rights),
+    mutant("no PMD table is shared", hugetlb.want_pmd_share, never, seen=False),
+    mutant("any huge page is reused", folio_mapcount, one),
+)  # fmt: skip
+"""Of huge pages.  That a split unshares one thread alone cannot tell: what it does next would."""
