@@ -11,6 +11,7 @@ from pathlib import Path
 
 from model.hw.machine import PteKind, PteVal, Translation
 from model.kernel.objects import GUP_PIN, Swap
+from model.kernel.pgtable import UFFD_WP_MARKER
 from model.lang.errors import ModelError
 from model.reference import faults
 from model.reference.check import broken
@@ -166,12 +167,15 @@ def _pages(spaces: list[Space]) -> Iterator[PageRow]:
                 yield PageRow(space.number, page, _entry(val), tlb, holds)
 
 
+_MARKERS = {UFFD_WP_MARKER.entry: "marker", faults.GUARD: "guard", faults.POISONED: "poison"}
+
+
 def _entry(val: PteVal) -> str:
     words = {
         PteKind.NONE: ["-"],
         PteKind.PRESENT: [str(val.frame)],
         PteKind.SWAP: [f"swap S{val.entry}"],
-        PteKind.MARKER: ["guard" if val.entry == faults.GUARD else "poison"],
+        PteKind.MARKER: [_MARKERS.get(val.entry, "")],
     }[val.kind]
     bits = {
         "w": val.write, "dirty": val.dirty, "young": val.young, "protnone": val.protnone,

@@ -29,6 +29,7 @@ from .folio import (
 from .locks import spin_lock_nested, spin_unlock
 from .objects import Folio, Vma
 from .pgtable import (
+    is_uffd_wp_marker,
     pte_alloc,
     pte_none,
     pte_offset_map,
@@ -106,7 +107,7 @@ def copy_nonpresent_pte(
             set_pte_at(src_vma.mm, src_addr, src_pte, replace(pte, exclusive=False))
         entry = replace(pte, exclusive=False, uffd_wp=pte.uffd_wp and dst_vma.uffd_wp)
         set_pte_at(dst_vma.mm, dst_addr, dst_pte, entry)
-    elif pte.kind == PteKind.MARKER:
+    elif pte.kind == PteKind.MARKER and (dst_vma.uffd_wp or not is_uffd_wp_marker(pte)):
         set_pte_at(dst_vma.mm, dst_addr, dst_pte, pte)
 
 

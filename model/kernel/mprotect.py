@@ -6,7 +6,7 @@ NUMA hinting makes entries inaccessible to the user; UFFDIO_WRITEPROTECT makes t
 Left out there: the skips of NUMA hinting that only concern which pages it picks (shared, on the
 right node), except pinned pages; non-present entries; undoing either.  `change_prot_pte` has all
 that mprotect and either direction of write protection do to one entry.  Left out in both: batches
-of one large folio, migration and device entries, markers for write protection.
+of one large folio, migration and device entries.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from model.lang import kernel, primitive, pure
 from .folio import PageAnonExclusive, folio_maybe_dma_pinned, folio_test_anon, vm_normal_folio
 from .objects import Vma
 from .pgtable import (
+    NONE,
+    UFFD_WP_MARKER,
+    is_uffd_wp_marker,
+    pte_alloc,
+    pte_none,
     pte_offset_map_lock,
     pte_present,
     pte_unmap_unlock,
@@ -93,8 +98,10 @@ def change_protection(vma: Vma, addr: Addr, prot_numa: bool) -> None:
 @pure
 def pte_modify(vma: Vma, pte: PteVal) -> PteVal:
     """include/asm/pgtable.h: the entry with the protection of the VMA (vm_page_prot, which is
-    read-only where a write has to fault first: in private mappings)."""
-    return replace(pte, write=vma.shared and vma.writable, protnone=not vma.readable)
+    read-only where a write has to fault first: in private mappings, and where a userfaultfd
+    protects)."""
+    writable = vma.shared and vma.writable and not vma.uffd_wp
+    return replace(pte, write=writable, protnone=not vma.readable)
 
 
 @kernel("mm/mprotect.c:can_change_private_pte_writable", "7.3.4")
@@ -108,6 +115,14 @@ def can_change_private_pte_writable(vma: Vma, pte: PteVal) -> bool:
     return PageAnonExclusive(folio)
 
 
+@kernel("mm/mprotect.c:can_change_shared_pte_writable", "7.3.4")
+def can_change_shared_pte_writable(vma: Vma, pte: PteVal) -> bool:
+    """Of a mapping whose first writes fault: what is dirty has had its own."""
+    if not vma.writable or pte.protnone or userfaultfd_pte_wp(vma, pte):
+        return False
+    return pte.dirty
+
+
 @kernel("mm/mprotect.c:change_pte_range", "7.3.4")
 def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> bool:
     """One entry, to what the VMA says now; whether a flush is due.
@@ -116,11 +131,17 @@ def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) 
     MM_CP_TRY_CHANGE_WRITABLE is set for private writable VMAs
     (vma_wants_manual_pte_write_upgrade).
     """
+    if uffd_wp and vma.file is not None:
+        pte_alloc(pmd_of(vma))
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
         return False
     flush_tlb_batched_pending(vma.mm)
     oldpte = ptep_get(pte)
+    if pte_none(oldpte) and uffd_wp and vma.file is not None:
+        set_pte_at(vma.mm, addr, pte, UFFD_WP_MARKER)
+    if is_uffd_wp_marker(oldpte) and uffd_wp_resolve:
+        set_pte_at(vma.mm, addr, pte, NONE)
     if is_swap_entry(oldpte):
         entry = replace(oldpte, uffd_wp=(oldpte.uffd_wp or uffd_wp) and not uffd_wp_resolve)
         if entry != oldpte:
@@ -139,6 +160,8 @@ def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) 
     upgrade = False
     if not uffd_wp and not vma.shared:
         upgrade = can_change_private_pte_writable(vma, ptent)
+    elif not uffd_wp and vma.uffd_wp:
+        upgrade = can_change_shared_pte_writable(vma, ptent)
     if upgrade:
         ptent = replace(ptent, write=True)
     ptep_modify_prot_commit(vma, addr, pte, ptent)

@@ -16,6 +16,8 @@ from .errno import EAGAIN, PAGE_SIZE
 from .locks import anon_vma_lock_write, anon_vma_unlock_write, spin_lock_nested, spin_unlock
 from .objects import Vma
 from .pgtable import (
+    NONE,
+    is_uffd_wp_marker,
     next_pte,
     pte_none,
     pte_offset_map,
@@ -33,6 +35,8 @@ from .tlbflush import flush_tlb_batched_pending, flush_tlb_range
 @pure
 def moved_pte(pte: PteVal, clear_uffd_wp: bool) -> PteVal:
     """move_soft_dirty_pte; uffd-wp goes if the new VMA is not registered any more."""
+    if clear_uffd_wp and is_uffd_wp_marker(pte):
+        return NONE
     return replace(pte, soft_dirty=True, uffd_wp=pte.uffd_wp and not clear_uffd_wp)
 
 

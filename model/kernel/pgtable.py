@@ -37,6 +37,9 @@ from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
 NONE = PteVal()
 """pte_none."""
 
+UFFD_WP_MARKER = PteVal(kind=PteKind.MARKER, entry=1, uffd_wp=True)
+"""make_pte_marker(PTE_MARKER_UFFD_WP): in VMAs of files, where the bit has no entry to be in."""
+
 XCHG = {"x86": "full", "arm64": "relaxed", "s390": "full"}
 
 
@@ -69,6 +72,12 @@ def userfaultfd_pte_wp(vma: Vma, val: PteVal) -> bool:
     """include/linux/userfaultfd_k.h: the bit alone is not enough, for it stays in an entry whose
     VMA was registered anew without."""
     return vma.uffd_wp and val.uffd_wp
+
+
+@pure
+def is_uffd_wp_marker(val: PteVal) -> bool:
+    """pte_is_uffd_wp_marker: nothing is mapped, and what will be is to be write-protected."""
+    return val.kind == PteKind.MARKER and val.uffd_wp
 
 
 @pure

@@ -8,10 +8,12 @@ as its mappings), writenotify (shmem has no page_mkwrite), userfaultfd on files.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model.hw.machine import Addr, Entry, PteKind, PteVal
 from model.lang import current, effect, kernel, pure, step, wait_until
 
-from .errno import VM_FAULT_OOM
+from .errno import VM_FAULT_OOM, VM_FAULT_SIGBUS
 from .folio import (
     copy_page,
     folio_add_file_rmap_pte,
@@ -27,6 +29,8 @@ from .folio import (
 from .locks import folio_lock, folio_unlock
 from .objects import Folio, Mapping, Vma
 from .pgtable import (
+    NONE,
+    is_uffd_wp_marker,
     pte_alloc,
     pte_none,
     pte_offset_map_lock,
@@ -102,6 +106,13 @@ def shmem_swapin_folio(cache: Mapping, index: Addr, entry: Entry) -> Folio | Non
     return folio
 
 
+@step("mm/shmem.c:shmem_get_folio_gfp", "7.3.4", order="full")
+def shmem_is_missing(vma: Vma, cache: Mapping, index: Addr) -> bool:
+    """A page that is neither in the page cache nor in swap, in a VMA that is registered for that
+    (handle_userfault, which is SIGBUS here)."""
+    return vma.uffd_missing and cache.pages[index] is None and cache.swapped[index] == 0
+
+
 @kernel("mm/shmem.c:shmem_get_folio_gfp", "7.3.4")
 def shmem_get_folio(cache: Mapping, index: Addr) -> Folio | None:
     """The folio at an index, locked and with a reference; from swap, or new, if need be."""
@@ -125,11 +136,19 @@ def next_uptodate_folio(cache: Mapping, index: Addr) -> Folio | None:
 
 @pure
 def file_pte(vma: Vma, folio: Folio, write: bool) -> PteVal:
-    """set_pte_range: a page of the file with the protection of the VMA (vm_page_prot)."""
+    """set_pte_range: a page of the file with the protection of the VMA (vm_page_prot), which is
+    read-only where a userfaultfd protects (vma_wants_writenotify)."""
+    writable = vma.shared and vma.writable and (write or not vma.uffd_wp)
     return PteVal(
-        kind=PteKind.PRESENT, frame=folio.frame, write=vma.shared and vma.writable,
-        dirty=write, protnone=not vma.readable,
+        kind=PteKind.PRESENT, frame=folio.frame, write=writable, dirty=write,
+        protnone=not vma.readable,
     )  # fmt: skip
+
+
+@pure
+def marked(now: PteVal, val: PteVal) -> PteVal:
+    """set_pte_range where a marker was: what is put in its place is write-protected."""
+    return replace(val, write=False, uffd_wp=True) if is_uffd_wp_marker(now) else val
 
 
 @kernel("mm/filemap.c:filemap_map_pages", "7.3.4")
@@ -159,6 +178,8 @@ def filemap_map_pages(vma: Vma, cache: Mapping, start: Addr, end: Addr) -> None:
 @kernel("mm/memory.c:do_shared_fault", "7.3.4")
 def do_file_fault(vma: Vma, cache: Mapping, addr: Addr, write: bool) -> int:
     """The page of the file itself: do_read_fault behind fault-around, do_shared_fault."""
+    if shmem_is_missing(vma, cache, linear_page_index(vma, addr)):
+        return VM_FAULT_SIGBUS
     folio = shmem_get_folio(cache, linear_page_index(vma, addr))
     if folio is None:
         return VM_FAULT_OOM
@@ -169,13 +190,13 @@ def do_file_fault(vma: Vma, cache: Mapping, addr: Addr, write: bool) -> int:
         folio_put(folio)
         return 0
     now = ptep_get(pte)
-    if not pte_none(now):
+    if not pte_none(now) and not is_uffd_wp_marker(now):
         pte_unmap_unlock(pte)
         folio_unlock(folio)
         folio_put(folio)
         return 0
     folio_add_file_rmap_pte(folio)
-    set_pte_at(vma.mm, addr, pte, file_pte(vma, folio, write))
+    set_pte_at(vma.mm, addr, pte, marked(now, file_pte(vma, folio, write)))
     pte_unmap_unlock(pte)
     folio_unlock(folio)
     return 0
@@ -187,6 +208,9 @@ def do_cow_fault(vma: Vma, cache: Mapping, addr: Addr) -> int:
     new_folio = folio_alloc()
     if new_folio is None:
         return VM_FAULT_OOM
+    if shmem_is_missing(vma, cache, linear_page_index(vma, addr)):
+        folio_put(new_folio)
+        return VM_FAULT_SIGBUS
     folio = shmem_get_folio(cache, linear_page_index(vma, addr))
     if folio is None:
         folio_put(new_folio)
@@ -200,7 +224,7 @@ def do_cow_fault(vma: Vma, cache: Mapping, addr: Addr) -> int:
         folio_put(new_folio)
         return 0
     now = ptep_get(pte)
-    if not pte_none(now):
+    if not pte_none(now) and not is_uffd_wp_marker(now):
         pte_unmap_unlock(pte)
         folio_unlock(folio)
         folio_put(folio)
@@ -211,7 +235,7 @@ def do_cow_fault(vma: Vma, cache: Mapping, addr: Addr) -> int:
         kind=PteKind.PRESENT, frame=new_folio.frame, write=vma.writable, dirty=True,
         soft_dirty=True,
     )  # fmt: skip
-    set_pte_at(vma.mm, addr, pte, entry)
+    set_pte_at(vma.mm, addr, pte, marked(now, entry))
     pte_unmap_unlock(pte)
     folio_unlock(folio)
     folio_put(folio)
@@ -232,9 +256,21 @@ def wp_page_shared(vma: Vma, addr: Addr) -> int:
     folio_get(folio)
     entry = PteVal(
         kind=PteKind.PRESENT, frame=now.frame, write=vma.writable, dirty=True,
-        soft_dirty=now.soft_dirty,
+        soft_dirty=now.soft_dirty, uffd_wp=now.uffd_wp,
     )  # fmt: skip
     ptep_set_access_flags(vma, addr, pte, entry)
     pte_unmap_unlock(pte)
     folio_put(folio)
     return 0
+
+
+@kernel("mm/memory.c:pte_marker_clear", "7.3.4")
+def clear_marker(vma: Vma, addr: Addr) -> None:
+    """A marker of a VMA that is not registered any more goes, and the fault is tried again."""
+    pte = pte_offset_map_lock(pmd_of(vma), addr)
+    if pte is None:
+        return
+    now = ptep_get(pte)
+    if is_uffd_wp_marker(now):
+        set_pte_at(vma.mm, addr, pte, NONE)
+    pte_unmap_unlock(pte)

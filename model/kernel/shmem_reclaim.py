@@ -8,7 +8,7 @@ holds what a new one would.  Left out: large folios, writeback that takes time, 
 from __future__ import annotations
 
 from model.hw.arch import arch
-from model.hw.machine import Addr, PteVal
+from model.hw.machine import Addr, Pte, PteVal
 from model.lang import kernel, step
 
 from .filemap import i_mmap, i_mmap_lock_read, i_mmap_unlock_read
@@ -30,6 +30,8 @@ from .locks import folio_trylock, folio_unlock
 from .objects import Folio, Mapping, Mm, Vma
 from .pgtable import (
     NONE,
+    UFFD_WP_MARKER,
+    is_uffd_wp_marker,
     pte_none,
     pte_offset_map_lock,
     pte_present,
@@ -56,9 +58,19 @@ from .tlbflush import (
 )
 
 
+@kernel("mm/memory.c:cond_install_uffd_wp_ptes", "7.3.4")
+def cond_install_uffd_wp_pte(vma: Vma, addr: Addr, pte: Pte, old: PteVal) -> None:
+    """An entry of a file was cleared: if it was write-protected, that is remembered."""
+    if vma.uffd_wp and old.uffd_wp:
+        set_pte_at(vma.mm, addr, pte, UFFD_WP_MARKER)
+
+
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
-def zap_file_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
-    """Clear one entry of a VMA of a file; whether a flush is due, and the folio to put after it."""
+def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> tuple[bool, Folio | None]:
+    """Clear one entry of a VMA of a file; whether a flush is due, and the folio to put after it.
+
+    Write protection stays as a marker, unless the VMA goes (ZAP_FLAG_DROP_MARKER).
+    """
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
         return False, None
@@ -75,9 +87,14 @@ def zap_file_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
             if ptent.dirty and not folio_test_anon(folio):
                 folio_mark_dirty(folio)
             folio_remove_rmap_pte(folio)
-    elif not pte_none(ptent):
-        if is_swap_entry(ptent):
-            swap_free(ptent.entry)
+        if not drop_markers:
+            cond_install_uffd_wp_pte(vma, addr, pte, ptent)
+    elif is_swap_entry(ptent):
+        swap_free(ptent.entry)
+        set_pte_at(vma.mm, addr, pte, NONE)
+        if not drop_markers:
+            cond_install_uffd_wp_pte(vma, addr, pte, ptent)
+    elif not pte_none(ptent) and (drop_markers or not is_uffd_wp_marker(ptent)):
         set_pte_at(vma.mm, addr, pte, NONE)
     pte_unmap_unlock(pte)
     return recorded, folio
@@ -101,6 +118,7 @@ def try_to_unmap_file_one(folio: Folio, vma: Vma, addr: Addr) -> bool:
         deferred = True
     else:
         pteval = ptep_clear_flush(vma, addr, pte)
+    cond_install_uffd_wp_pte(vma, addr, pte, pteval)
     if pteval.dirty:
         folio_mark_dirty(folio)
     folio_remove_rmap_pte(folio)

@@ -18,6 +18,7 @@ from model.kernel.shmem_reclaim import shrink_file_folio
 
 from .faults import GUARD, entry, fault_error, handle_mm_fault, touch
 from .maps import zap_range
+from .program import Refused
 from .space import Area, Space
 
 EHWPOISON = 133
@@ -118,6 +119,9 @@ def guard(space: Space, area: Area, start: int, end: int) -> int:
     copies the markers."""
     if area.flags.locked:
         return -EINVAL
+    if any(entry(space, page).uffd_wp for page in range(start, end)) and not area.is_anonymous:
+        raise Refused("a guard where a marker for write protection is, or would be left, is tried"
+                      " for ever")  # fmt: skip
     space.anon_vma_prepare(area)
     zap_range(space, start, end, markers=False)
     for page in range(start, end):

@@ -22,8 +22,14 @@ from model.kernel.fault import swap_fault, swap_fault_of_locked, write_fault
 from model.kernel.folio import folio_mark_dirty
 from model.kernel.gup import gup_fast_pte_range
 from model.kernel.objects import Folio, Mapping
-from model.kernel.pgtable import NONE
-from model.kernel.shmem import do_cow_fault, do_file_fault, filemap_map_pages, wp_page_shared
+from model.kernel.pgtable import NONE, is_uffd_wp_marker
+from model.kernel.shmem import (
+    clear_marker,
+    do_cow_fault,
+    do_file_fault,
+    filemap_map_pages,
+    wp_page_shared,
+)
 
 from . import hugetlb
 from .space import Area, Space
@@ -122,6 +128,11 @@ def handle_mm_fault(space: Space, area: Area, page: int, write: bool) -> int:
         if area.flags.locked:
             swap_fault_of_locked(vma, page)
         return 0
+    if is_uffd_wp_marker(val):
+        if area.uffd_wp:
+            return _missing(space, area, page, write)
+        clear_marker(vma, page)
+        return 0
     if val.kind == PteKind.MARKER:
         return VM_FAULT_SIGSEGV if val.entry == GUARD else VM_FAULT_HWPOISON
     assert val.kind == PteKind.PRESENT, "nobody migrates here"
@@ -149,7 +160,7 @@ def _missing(space: Space, area: Area, page: int, write: bool) -> int:
         return do_anonymous_page(vma, page, write)
     if write and not area.shared:
         return do_cow_fault(vma, cache, page)
-    if not write:
+    if not write and not area.uffd_wp:
         start, end = _around(space, area, page)
         filemap_map_pages(vma, cache, start, end)
         if entry(space, page).kind != PteKind.NONE:

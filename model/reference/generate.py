@@ -134,11 +134,6 @@ class Generator:
         page, length = self._where(proc, lambda p: p is not None, longest)
         return Op(name, proc, page, length, flags=flags)
 
-    def _anon(self, name: str, longest: int = 6) -> Op:
-        proc = self._one()
-        page, length = self._where(proc, _is_anon, longest)
-        return Op(name, proc, page, length)
-
     def _run(self, proc: int, page: int) -> int:
         """How many pages from this one on are mapped alike, as in one VMA."""
         places = self._belief.places[proc]
@@ -221,7 +216,7 @@ class Generator:
         return Op("write", proc, page, token=self._token())
 
     def register(self) -> Op:
-        op = self._anon("register", 8)
+        op = self._mapped("register", 8)
         modes = self._random.choices((("missing",), ("missing", "wp"), ("wp",)), (5, 4, 2))[0]
         return replace(op, flags=frozenset(modes))
 
@@ -365,7 +360,7 @@ _MAKE: Mapping[str, Callable[[Generator], Op | None]] = {
     "populate_write": lambda g: g._mapped("populate_write"),
     "dontneed": lambda g: g._mapped("dontneed", flags=g._flags(odd_address=0.01)),
     "free": Generator.free, "pageout": Generator.pageout,
-    "unregister": lambda g: g._anon("unregister"),
+    "unregister": lambda g: g._mapped("unregister"),
     "zeropage": lambda g: g._registered("zeropage", touched=False),
     "poison": lambda g: g._registered("poison", touched=False),
     "mmap": Generator.mmap, "mprotect": Generator.mprotect, "mremap": Generator.mremap,

@@ -42,8 +42,11 @@ def zap_range(space: Space, start: int, end: int, *, markers: bool) -> None:
             continue
         area = space.find(page)
         assert area is not None, "an entry outside of every VMA"
-        zap = zap_pte if area.is_anonymous else zap_file_pte
-        flush, folio = zap(space.part(area, page), page)
+        vma = space.part(area, page)
+        if area.is_anonymous:
+            flush, folio = zap_pte(vma, page)
+        else:
+            flush, folio = zap_file_pte(vma, page, markers)
         recorded = recorded or flush
         if folio is not None:
             dead.append(folio)

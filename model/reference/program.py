@@ -8,7 +8,7 @@ become; `observation` says what is shown, and compares what two machines show.
 
 Text form, one operation a line, `#` begins a comment:
 
-    arena 16 boundary 8          # optional first line; or: arena 12 hugetlbtlb
+    arena 16 boundary 8          # optional first line; or: arena 12 hugetlb
     p0 mmap 0+8 rw anon
     p0 write 2 = 7
     p0 fork -> p1

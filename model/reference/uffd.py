@@ -18,13 +18,12 @@ from model.hw.machine import PteKind, PteVal
 from model.kernel.errno import EAGAIN, EINVAL, ENOENT, ENOMEM
 from model.kernel.folio import folio_alloc, folio_put
 from model.kernel.pgtable import pte_alloc
-from model.kernel.uffd import mfill_atomic_install_pte, mfill_atomic_pte
+from model.kernel.uffd import mfill_atomic_install_pte, mfill_atomic_pte, shmem_mfill_atomic_pte
 from model.lang.declare import ModelFunction
 from model.patches.patch import Variant
 
 from .faults import POISONED
 from .maps import change_range
-from .program import Refused
 from .space import Area, Space
 
 Answer = tuple[int, int | None]
@@ -32,18 +31,11 @@ Answer = tuple[int, int | None]
 MODES = frozenset({"missing", "wp"})
 
 
-def refuse_files(space: Space, start: int, end: int) -> None:
-    """Refused where a VMA of the memfd would be registered."""
-    if any(not area.is_anonymous for area in space.within(start, end)):
-        raise Refused("the reference MM registers anonymous memory only with a userfaultfd")
-
-
 def register(space: Space, page: int, length: int, modes: frozenset[str]) -> Answer:
     """userfaultfd_register: -EINVAL for no mode, no length, or nothing mapped in the range."""
     end = page + length
     if not modes or length == 0 or next(space.within(page, end), None) is None:
         return -EINVAL, None
-    refuse_files(space, page, end)
     for area in space.within(page, end):
         if area.flags.uffd >= modes:
             continue
@@ -94,6 +86,8 @@ def zeropage(space: Space, page: int, length: int) -> Answer:
     frame = space.universe.zero
 
     def one(area: Area, at: int) -> int:
+        if area.shared:
+            return _copy_page(space, area, at, 0, False)
         zero = PteVal(kind=PteKind.PRESENT, frame=frame, protnone=not area.readable)
         return mfill_atomic_pte(area, at, zero)
 
@@ -107,13 +101,17 @@ def poison(space: Space, page: int, length: int) -> Answer:
 
 
 def _copy_page(space: Space, area: Area, page: int, token: int, wp: bool) -> int:
-    """mfill_atomic_pte_copy."""
+    """mfill_atomic_pte_copy, or shmem_mfill_atomic_pte."""
     folio = folio_alloc()
     if folio is None:
         return -ENOMEM
     folio.frame.value = token
-    pte_alloc(space.mm.root.pmds[page])
-    err = mfill_atomic_install_pte(area, page, folio, wp, space.universe.kernel.over_markers)
+    over_markers, cache = space.universe.kernel.over_markers, area.file
+    if area.shared and cache is not None:
+        err = shmem_mfill_atomic_pte(area, cache, page, folio, wp, over_markers)
+    else:
+        pte_alloc(space.mm.root.pmds[page])
+        err = mfill_atomic_install_pte(area, page, folio, wp, over_markers)
     if err:
         folio_put(folio)
     return err

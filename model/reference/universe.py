@@ -28,6 +28,7 @@ from model.kernel.objects import (
 )
 from model.kernel.pgtable import changed, spare_table
 from model.kernel.rmap import looked_at
+from model.kernel.swap import folio_alloc_swap
 from model.kernel.task import addresses, entries
 from model.lang import Kobject, World, effect, kfield, static
 from model.lang.declare import ModelFunction
@@ -70,6 +71,16 @@ def none_at_all() -> tuple[Any, ...]:
     return ()
 
 
+_alloc = folio_alloc_swap.fn
+
+
+@effect
+def slot_of_its_own(folio: Folio) -> bool:
+    """shrink_folio_list asks for a slot only for what is in no swap cache; no cast reclaims
+    anything that is."""
+    return folio.swap is not None or _alloc(folio)
+
+
 @static
 def made_for(pud: Directory) -> Table:
     """A new PMD table of hugetlb: the one before may be in use by others."""
@@ -88,6 +99,7 @@ def linked(mapping: Mapping) -> tuple[Vma, ...]:
 
 ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
     spare_table: room_of, new_pmd_table: made_for, i_mmap: linked,
+    folio_alloc_swap: slot_of_its_own,
 }  # fmt: skip
 """What is found in another way than in the world of a cast."""
 

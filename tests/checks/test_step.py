@@ -32,10 +32,10 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_refused_is_said_and_unknown(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
-    path.write_text("p0 mmap 0+2 rw file @ 0\np0 register 0+2 missing\n")
+    path.write_text("arena 12 hugetlb\np0 mmap 0+4 rw file @ 0\np0 register 0+4 missing\n")
     ran = run("step", str(path))
     assert ran.exit_code == 3
-    assert "refused: the reference MM registers anonymous memory only" in ran.stdout
+    assert "refused: the reference MM has no register of huge pages" in ran.stdout
 
 
 def test_variants_of_the_move(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from model.hw.machine import PteKind, PteVal
 from model.kernel import anon, fork, mprotect, mremap, shmem, shmem_reclaim, uffd
 from model.kernel.folio import folio_alloc, folio_put
 from model.kernel.objects import Mapping, RwSem, Swap
+from model.kernel.pgtable import UFFD_WP_MARKER
 from model.kernel.setup import NEEDS, Setup, two_vmas
 from model.kernel.task import return_to_caller
 from model.lang import compose, kernel
@@ -40,9 +41,20 @@ def copy_protected(vma: Any, addr: Any) -> int:
     return uffd.mfill_atomic_install_pte(vma, addr, folio, True, True)
 
 
+@kernel("mm/userfaultfd.c:mfill_atomic", "7.3.4")
+def copy_shared(vma: Any, cache: Any, addr: Any) -> int:
+    folio = folio_alloc()
+    if folio is None:
+        return 0
+    err = uffd.shmem_mfill_atomic_pte(vma, cache, addr, folio, True, False)
+    if err != 0:
+        folio_put(folio)
+    return err
+
+
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
 def zap_one(vma: Any, addr: Any) -> None:
-    _, folio = shmem_reclaim.zap_file_pte(vma, addr)
+    _, folio = shmem_reclaim.zap_file_pte(vma, addr, False)
     if folio is not None:
         folio_put(folio)
 
@@ -82,6 +94,9 @@ ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
     "zap an entry of a file": (
         zap_one, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
     "fill a page": (copy_protected, lambda s, _: (s.dst_vma, s.dst_vma.start + 1)),
+    "fill a page of a file": (copy_shared, lambda s, c: (s.dst_vma, c, s.dst_vma.start + 1)),
+    "a marker that is left over": (
+        shmem.clear_marker, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
     "poison": (uffd.mfill_atomic_pte, lambda s, _: (s.dst_vma, s.dst_vma.start + 1, POISON)),
 }  # fmt: skip
 
@@ -92,6 +107,14 @@ def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
     cache = setup.world.new(Mapping, "memfd", i_mmap_rwsem=setup.world.new(RwSem, "i_mmap_rwsem"))
     base = setup.world.snapshot()
     return setup, cache, Context(setup.world, epilogue=return_to_caller), base
+
+
+def _mark(setup: Setup) -> None:
+    """Where nothing is mapped of the second page of either VMA, a marker for write protection."""
+    for vma in (setup.src_vma, setup.dst_vma):
+        table = setup.mm.root.pmds[vma.start].table
+        if table is not None and table.slots[vma.start + 1].val.kind == PteKind.NONE:
+            table.slots[vma.start + 1].val = UFFD_WP_MARKER
 
 
 @pytest.mark.parametrize("name", ROUTINES)
@@ -105,6 +128,8 @@ def test_routine_as_python_and_as_ir(name: str) -> None:
         for seed, initial in enumerate(STATES):
             setup.world.restore(base)
             initial.set_up(setup)
+            if seed % 3 == 1:
+                _mark(setup)
             if seed % 2:
                 cache.pages[setup.src_vma.start + 1] = setup.spares[0]
                 setup.spares[0].free, setup.spares[0].refcount = False, 1

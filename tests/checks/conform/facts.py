@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
+from .facts_files import FILES_SETTING, UFFD_FILES
 from .facts_hugetlb import HUGETLB, HUGETLB_SETTING
 from .facts_move import MOVE, MOVE_SETTING, filled
 
@@ -305,7 +306,7 @@ _CAPABILITY = {
 def _rows() -> Iterator[Fact]:
     tables = (
         ("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW),
-        ("hugetlb", HUGETLB_SETTING, HUGETLB),
+        ("uffd of files", FILES_SETTING, UFFD_FILES), ("hugetlb", HUGETLB_SETTING, HUGETLB),
     )  # fmt: skip
     for section, setting, rows in tables:
         for name, text in rows.items():

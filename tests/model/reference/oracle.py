@@ -154,10 +154,10 @@ class Oracle:
                 assert there is not None
                 there.own, there.maybe = cell.own, cell.maybe
                 cell.own, cell.maybe = None, False
-            elif op.name == "copy":
-                cell.own, cell.maybe = op.token, False
-            else:
+            elif op.name == "poison":
                 cell.own, cell.maybe = None, False
+            else:
+                self._write(cell, op.token if op.name == "copy" else 0)
 
     def _mremap(self, op: Op, cells: list[Cell | None]) -> None:
         moved = [cells[op.page + n] for n in range(op.length)]
