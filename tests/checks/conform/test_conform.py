@@ -123,7 +123,7 @@ _QUICK = (
     "exclusive is map count 1", "fork leaves pages exclusive", "any page is reused",
     "no page is reused", "a partial move says one page less", "the move forgets ALLOW_SRC_HOLES",
     "DONTUNMAP unmaps", "MADV_DONTNEED keeps the data", "pins are not looked at",
-    "no flush after a gather",
+    "no flush after a gather", "no unshare on mprotect",
 )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ def test_a_fact(fact: Fact, probed: tuple[Probed, ...]) -> None:
     for probe in probed:
         if probe.capability in fact.needs and probe.why:
             pytest.skip(f"{probe.name}: {probe.why}")
+    if Capability.HUGETLB in fact.needs and not BORROWS:
+        pytest.skip("huge pages may not be reserved")
     assert _run(fact.text) == ""
 
 
