@@ -205,6 +205,14 @@ COW = {
         see p0 4: file value 5 mapcount 1
         see p0 5: file value 0 mapcount 1
     """,
+    "what a child maps too is not paged out": filled(0, 1) + """
+        p0 fork -> p1
+        p0 pageout 0+1
+        see p0 0: anon shared mapcount 2
+        p1 exit
+        p0 pageout 0+1
+        see p0 0: swap
+    """,
     "a page of a file that others map too stays": """
         p0 mmap 0+1 rw shared
         p0 mmap 4+1 rw shared
