@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.hw.machine import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
 from model.hw.tlb import settled
+from model.kernel import swap
 from model.kernel.filemap import i_mmap
 from model.kernel.hugetlb import new_pmd_table
 from model.kernel.objects import (
@@ -28,9 +29,8 @@ from model.kernel.objects import (
 )
 from model.kernel.pgtable import changed, spare_table
 from model.kernel.rmap import looked_at
-from model.kernel.swap import folio_alloc_swap
 from model.kernel.task import addresses, entries
-from model.lang import Kobject, World, effect, kfield, static
+from model.lang import Kobject, World, effect, kfield, static, step
 from model.lang.declare import ModelFunction
 
 from .kernel import Behaviour
@@ -71,11 +71,11 @@ def none_at_all() -> tuple[Any, ...]:
     return ()
 
 
-_alloc = folio_alloc_swap.fn
+_alloc = swap.folio_alloc_swap.fn
 
 
-@effect
-def slot_of_its_own(folio: Folio) -> bool:
+@step()
+def folio_alloc_swap(folio: Folio) -> bool:
     """shrink_folio_list asks for a slot only for what is in no swap cache; no cast reclaims
     anything that is."""
     return folio.swap is not None or _alloc(folio)
@@ -99,7 +99,7 @@ def linked(mapping: Mapping) -> tuple[Vma, ...]:
 
 ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
     spare_table: room_of, new_pmd_table: made_for, i_mmap: linked,
-    folio_alloc_swap: slot_of_its_own,
+    swap.folio_alloc_swap: folio_alloc_swap,
 }  # fmt: skip
 """What is found in another way than in the world of a cast."""
 
