@@ -211,7 +211,8 @@ def swap_fault_of_locked(vma: Vma, addr: Addr) -> None:
     """What it does besides in a VM_LOCKED VMA, where the swap cache is always left
     (should_try_to_free_swap): who has the only reference then has it for itself.
 
-    In the kernel this is in the same section of the page-table lock; as 6.18 was seen to do.
+    In the kernel this is in the same section of the page-table lock.  As 6.18 was seen to do, but
+    where the page is being written still.
     """
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:

@@ -269,14 +269,6 @@ COW = {
         p0 pageout 0+1
         see p0 0: none
     """,
-    "a page that mlock brings back from swap is exclusive if nobody else has it": filled(0, 1) + """
-        p0 mprotect 0+1 r
-        p0 pageout 0+1
-        p0 fork -> p1
-        p1 exit
-        p0 mlock 0+1
-        see p0 0: anon exclusive value 1
-    """,
     "populate": """
         p0 populate_read 0+1
         see p0 0: zero
