@@ -2,7 +2,8 @@
 """Which program is number `n` of a seed: that depends on the two and on what can be done.
 
 Programs lean towards one of a few themes, so that what needs several operations of a kind to show
-comes up.  Every other one has a PMD boundary in the middle of its arena.
+comes up.  Every other one has a PMD boundary in the middle of its arena; every fourth, where there
+are huge pages, has an arena of three whole PMDs.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from model.reference.generate import WEIGHTS, Generator
+from model.reference.generate_huge import HUGE_WEIGHTS, HugeGenerator
 from model.reference.observation import Capability
 from model.reference.program import Arena, Program
 
 PAGES = 16
+HUGE = Arena(24, huge=8)
 
 THEMES: Sequence[Mapping[str, int]] = (
     {},
@@ -29,9 +32,20 @@ def random_program(
     seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
 ) -> Program:
     """`steps` operations, none of those in `without`."""
+    if Capability.HUGE in can and number % 4 == 3:
+        return _huge_program(seed, number, steps, can, without)
     theme = THEMES[number % len(THEMES)]
     weights = {n: w * theme.get(n, 1) for n, w in WEIGHTS.items() if n not in without}
     arena = Arena(PAGES, PAGES // 2 if number % 2 else 0)
     generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
                           weights=weights)  # fmt: skip
     return Program(generator.program(steps).ops[:steps], arena)
+
+
+def _huge_program(
+    seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str]
+) -> Program:
+    weights = {n: w for n, w in HUGE_WEIGHTS.items() if n not in without}
+    generator = HugeGenerator(seed << 32 | number, HUGE, can, fork="fork" not in without,
+                              weights=weights)  # fmt: skip
+    return Program(generator.program(steps).ops[:steps], HUGE)

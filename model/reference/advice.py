@@ -45,7 +45,7 @@ def dontneed(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_dontneed_free, madvise_dontneed_single_vma."""
     if area.flags.locked:
         return -EINVAL
-    zap_range(space, start, end, markers=False)
+    zap_range(space, start, end, markers=False, reclaim=space.universe.kernel.table_reclaim)
     return 0
 
 
@@ -94,9 +94,9 @@ def _alone(space: Space, page: int) -> Folio | None:
     return folio if folio is not None and folio.mapcount == 1 else None
 
 
-def populate(space: Space, page: int, length: int, write: bool) -> int:
+def populate(space: Space, page: int, length: int, write: bool, *, huge: bool = False) -> int:
     """madvise_populate: -ENOMEM for a hole, -EINVAL where the VMA forbids it, -EFAULT where the
-    fault fails, -EHWPOISON for a poison marker."""
+    fault fails, -EHWPOISON for a poison marker.  `huge`: faults may put in leaves."""
     for at in range(page, page + length):
         area = space.find(at)
         if area is None:
@@ -104,7 +104,7 @@ def populate(space: Space, page: int, length: int, write: bool) -> int:
         if not (area.writable if write else area.readable):
             return -EINVAL
         while not _is_there(entry(space, at), write):
-            fault = handle_mm_fault(space, area, at, write)
+            fault = handle_mm_fault(space, area, at, write, huge=huge)
             if fault & VM_FAULT_HWPOISON:
                 return -EHWPOISON
             err = fault_error(fault)

@@ -12,6 +12,7 @@ Source: fs/proc/{task_mmu,page}.c of 6.18.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -76,7 +77,8 @@ class Frame:
         return bool(self.flags & abi.KPF_ZERO_PAGE)
 
     @property
-    def huge(self) -> bool:
+    def large(self) -> bool:
+        """Of a large folio."""
         return bool(self.flags & (abi.KPF_THP | abi.KPF_HUGE))
 
 
@@ -130,6 +132,15 @@ class Pages:
     def entries(self, address: int, pages: int) -> list[Entry]:
         return [decode(word) for word in self.words(address, pages)]
 
+    def leaves(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Ranges of addresses that PMD leaves map.  OSError where that cannot be asked."""
+        found = (ctypes.c_uint64 * (3 * _LEAVES))()
+        where = (start, end, 0, ctypes.addressof(found), _LEAVES, 0)
+        mask = (0, abi.PAGE_IS_HUGE, 0, abi.PAGE_IS_HUGE)  # inverted, all of, any of, told
+        asked = bytearray(_SCAN.pack(_SCAN.size, 0, *where, *mask))
+        count = fcntl.ioctl(self._pagemap, abi.PAGEMAP_SCAN, asked)
+        return [(found[3 * n], found[3 * n + 1]) for n in range(count)]
+
     def vmas(self, start: int, end: int) -> list[Vma]:
         """The VMAs that have a part between two addresses."""
         if self._asks:
@@ -163,6 +174,7 @@ class Pages:
             os.close(self._fds.pop())
 
 
+_SCAN, _LEAVES = struct.Struct("12Q"), 64
 _QUERY, _ANSWER = struct.Struct("3Q80x"), struct.Struct("3Q")
 
 

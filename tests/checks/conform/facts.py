@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
+from .facts_huge import HUGE_MREMAP, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED
 from .facts_move import MOVE, MOVE_SETTING, filled
 
 
@@ -246,11 +247,23 @@ _CAPABILITY = {
     "zero": Capability.SEES_ZERO,
     "vmas": Capability.SEES_VMAS,
     "several": Capability.MREMAP_MANY,
+    "huge_write": Capability.HUGE,
+    "huge_read": Capability.HUGE_ZERO,
+    "freed": Capability.TABLE_RECLAIM,
+    "large": Capability.SEES_LARGE,
+    "small": Capability.SEES_LARGE,
+    "leaf": Capability.SEES_LEAVES,
+    "split": Capability.SEES_LEAVES,
 }
 
 
 def _rows() -> Iterator[Fact]:
-    tables = (("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW))
+    tables = (
+        ("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW),
+        ("MOVE of huge pages", HUGE_SETTING, {**MOVE_HUGE, **MOVE_HUGE_PINNED}),
+        ("huge pages", HUGE_SETTING, HUGE_PAGES),
+        ("mremap of huge pages", HUGE_SETTING, HUGE_MREMAP),
+    )  # fmt: skip
     for section, setting, rows in tables:
         for name, text in rows.items():
             words = {*text.split(), *setting.split(), *name.split()}

@@ -101,8 +101,8 @@ def _move_vma_with(dontunmap: bool) -> Patch:
 def _zero_page_is_anonymous() -> Patch:
     true = machine._view
 
-    def view(val: Any) -> Page:
-        page = true(val)
+    def view(val: Any, leaf: bool) -> Page:
+        page = true(val, leaf)
         return replace(page, kind=Kind.ANON) if page.kind is Kind.ZERO else page
 
     return machine, "_view", view

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Random programs with huge pages on the reference MM: the flat oracle and the structural checks
+after each step; and the same with a deliberate error, which must be noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from model.hw.arch import ARCHS
+from model.reference.compound import MmIds
+from model.reference.generate_huge import HUGE_WEIGHTS, HugeGenerator
+from model.reference.kernel import Behaviour
+from model.reference.machine import Reference
+from model.reference.observation import Capability
+from model.reference.program import Arena, BadProgramError, Program, Refused, parse
+from model.reference.universe import Universe
+from tests.model.reference.mutants import Mutant
+from tests.model.reference.mutants_huge import HUGE_MUTANTS
+
+from .test_programs import run, with_mutant
+
+PROGRAMS = 120
+ARENA = Arena(24, huge=8)
+
+
+def programs(count: int = PROGRAMS, arena: Arena = ARENA) -> Iterator[Program]:
+    for seed in range(count):
+        yield HugeGenerator(seed, arena, set(Capability), weights=HUGE_WEIGHTS).program(30)
+
+
+def test_programs_agree_with_the_oracle_and_leave_everything_sound() -> None:
+    for program in programs():
+        wrong = run(program)
+        assert not wrong, wrong
+
+
+@pytest.mark.parametrize("arena", [Arena(8, huge=2), Arena(16, huge=4)], ids=str)
+def test_so_do_those_with_other_pages(arena: Arena) -> None:
+    for program in programs(30, arena):
+        wrong = run(program)
+        assert not wrong, wrong
+
+
+@pytest.mark.parametrize("mutant", [m for m in HUGE_MUTANTS if m.seen], ids=lambda m: m.name)
+def test_an_error_is_noticed(mutant: Mutant) -> None:
+    assert any(run(program, mutant) for program in programs())
+
+
+@pytest.mark.parametrize("mutant", [m for m in HUGE_MUTANTS if not m.seen], ids=lambda m: m.name)
+def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant) -> None:
+    assert any(with_mutant(program, mutant) for program in programs())
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_every_architecture_flushes_what_has_to_be(arch: str) -> None:
+    for program in programs(30):
+        wrong = run(program, kernel=Behaviour(arch=arch))
+        assert not wrong, wrong
+
+
+@pytest.mark.parametrize("huge_zero", [False, True])
+def test_other_kernels(huge_zero: bool) -> None:
+    for program in programs(30):
+        kernel = Behaviour(huge_zero=huge_zero, table_reclaim=not huge_zero)
+        wrong = run(program, kernel=kernel)
+        assert not wrong, wrong
+
+
+@pytest.mark.parametrize("op", ["p0 free 0+8", "p0 pageout 0+8", "p0 mlock 0+8", "p0 munlock 0+8"])
+def test_what_is_refused(op: str) -> None:
+    machine = Reference(ARENA)
+    program = parse(f"arena 24 huge 8\np0 mmap 0+8 rw anon\n{op}")
+    machine.run(program.ops[0])
+    with pytest.raises(Refused):
+        machine.run(program.ops[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["arena 20 huge 8", "arena 24 huge 3", "arena 24 boundary 8 huge 8", "arena 512 huge 64",
+     "arena 24\np0 huge_write 0+1"],
+)  # fmt: skip
+def test_no_arena_with_huge_pages(text: str) -> None:
+    with pytest.raises(BadProgramError):
+        parse(text)
+
+
+def test_an_arena_is_read_as_it_is_written() -> None:
+    assert parse(str(Program((), ARENA))).arena == ARENA
+    assert ARENA.tables == ((0, 8), (8, 16), (16, 24))
+    assert Arena(16, boundary=6).tables == ((0, 6), (6, 16))
+    assert ARENA.scale == 64
+
+
+def test_a_third_mm_makes_two_slots_inexact() -> None:
+    universe = Universe(ARENA, Behaviour())
+    one, two, three = (universe.mm(f"p{n}")[0] for n in range(3))
+    ids = MmIds()
+    ids.add(one, 1)
+    assert not ids.shared
+    ids.add(two, 1)
+    ids.sub(one, 1)
+    assert not ids.shared
+    ids.add(one, 1)
+    ids.add(three, 1)
+    ids.sub(one, 1)
+    ids.sub(two, 1)
+    assert ids.shared, "the third alone has it, which was never told"
