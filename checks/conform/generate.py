@@ -2,7 +2,7 @@
 """Which program is number `n` of a seed: that depends on the two and on what can be done.
 
 Programs lean towards one of a few themes, so that what needs several operations of a kind to show
-comes up.  Every other one has a PMD boundary in the middle of its arena; every fourth, where there
+comes up.  Every other one has a PMD boundary in the middle of its arena; every sixth, where there
 are huge pages, has an arena of three whole PMDs.
 """
 
@@ -32,7 +32,7 @@ def random_program(
     seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
 ) -> Program:
     """`steps` operations, none of those in `without`."""
-    if Capability.HUGE in can and number % 4 == 3:
+    if Capability.HUGE in can and number % 6 == 5:
         return _huge_program(seed, number, steps, can, without)
     theme = THEMES[number % len(THEMES)]
     weights = {n: w * theme.get(n, 1) for n, w in WEIGHTS.items() if n not in without}

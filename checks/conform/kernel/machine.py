@@ -91,18 +91,11 @@ class Kernel:
         return tuple(found)
 
     def _words(self, pages: Pages, vma: VmaView) -> Sequence[int]:
-        """One word of pagemap a page.  What the base pages differ in is lost in the first word,
-        which then shows a bit that no program of the arena can bring about."""
-        scale = self._unit // PAGE
-        first = self._base + vma.start * self._unit
-        words = pages.words(first, (vma.end - vma.start) * scale)
-        if scale == 1:
-            return words
-        firsts = list(words[::scale])
-        for n, word in enumerate(firsts):
-            if len({w & ~abi.PM_PFN for w in words[n * scale : (n + 1) * scale]}) > 1:
-                firsts[n] = word ^ abi.PM_FILE
-        return firsts
+        """One word of pagemap a page."""
+        first, count = self._base + vma.start * self._unit, vma.end - vma.start
+        if not self._arena.huge:
+            return pages.words(first, count)
+        return pages.blocks(first, count, self._unit // PAGE)
 
     def _leaves(self, pages: Pages) -> frozenset[int] | None:
         """The pages that leaves map; None if that is not seen."""

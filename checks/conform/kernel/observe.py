@@ -124,10 +124,23 @@ class Pages:
 
     def words(self, address: int, pages: int) -> Sequence[int]:
         """The words of pagemap for so many pages from a page's address on."""
-        raw = os.pread(self._pagemap, 8 * pages, address // PAGE * 8)
-        if len(raw) < 8 * pages:  # beyond the last address of a process, or the process is gone
-            raw = raw.ljust(8 * pages, b"\0")
-        return struct.unpack(f"{pages}Q", raw)
+        return struct.unpack(f"{pages}Q", self._raw(address, pages))
+
+    def _raw(self, address: int, pages: int) -> bytes:
+        # Less is read beyond the last address of a process, or if the process is gone.
+        return os.pread(self._pagemap, 8 * pages, address // PAGE * 8).ljust(8 * pages, b"\0")
+
+    def blocks(self, address: int, count: int, size: int) -> list[int]:
+        """The first words of so many blocks of pages.  Where the other words of a block say
+        something else, besides the frame, the first is said to be a page of a file, and not if it
+        is one: no block of anybody is that by itself."""
+        raw = self._raw(address, count * size)
+        bits, found = raw[7::8], []
+        for first in range(0, count * size, size):
+            word = int.from_bytes(raw[8 * first : 8 * first + 8], "little")
+            alike = bits.count(bits[first], first, first + size) == size
+            found.append(word if alike else word ^ abi.PM_FILE)
+        return found
 
     def entries(self, address: int, pages: int) -> list[Entry]:
         return [decode(word) for word in self.words(address, pages)]
