@@ -55,8 +55,9 @@ from .objects import Folio, Vma
 from .pgtable import NONE, pmd_populate, pte_same, set_pte_at, spare_table, userfaultfd_pte_wp
 from .tlbflush import tlb_remove_tlb_entry
 
-VM_FAULT_FALLBACK = 0x800
-"""The fault goes on with page-table entries (include/linux/mm_types.h:vm_fault_reason)."""
+VM_FAULT_FALLBACK = 0x8
+"""The fault goes on with page-table entries (include/linux/mm_types.h:vm_fault_reason, where it is
+0x800; results of the models are small)."""
 
 
 # -- splitting a leaf ------------------------------------------------------------------------------
@@ -82,10 +83,10 @@ def split_huge_zero_page_pmd(vma: Vma, pmd: Pmd, haddr: Addr) -> None:
 
 
 @primitive("mm/rmap.c:folio_add_anon_rmap_ptes", "7.3.4")
-def folio_add_anon_rmap_ptes(folio: Folio, exclusive: bool) -> None:
+def folio_add_anon_rmap_ptes(folio: Folio, vma: Vma, pmd: Pmd, exclusive: bool) -> None:
     """Every page of a folio has an entry more."""
-    for page in folio.pages:
-        folio_add_anon_rmap_pte(page, exclusive)
+    for place in range(len(addrs_of_pmd(vma.mm, pmd))):
+        folio_add_anon_rmap_pte(folio.pages[place], exclusive)
 
 
 @pure
@@ -110,18 +111,18 @@ def split_huge_pmd_locked(vma: Vma, pmd: Pmd, haddr: Addr, freeze: bool) -> None
         folio_mark_dirty(folio)
     anon_exclusive = PageAnonExclusive(folio)
     if not freeze:
-        folio_ref_add(folio, len(folio.pages) - 1)
-        folio_add_anon_rmap_ptes(folio, anon_exclusive)
+        folio_ref_add(folio, len(addrs_of_pmd(vma.mm, pmd)) - 1)
+        folio_add_anon_rmap_ptes(folio, vma, pmd, anon_exclusive)
     elif anon_exclusive:
         ClearPageAnonExclusive(folio)  # the migration entries say it; the caller knows of no pin
     table = spare_table(pmd)
     if table is None:
         unmodelled("no table was deposited")
     else:
-        for page, addr in zip(folio.pages, addrs_of_pmd(vma.mm, pmd), strict=True):
-            entry = pte_of_leaf(page, old_pmd)
+        for place, addr in enumerate(addrs_of_pmd(vma.mm, pmd)):
+            entry = pte_of_leaf(folio.pages[place], old_pmd)
             if freeze:
-                entry = migration_of_leaf(page, old_pmd, anon_exclusive)
+                entry = migration_of_leaf(folio.pages[place], old_pmd, anon_exclusive)
             set_pte_at(vma.mm, addr, table.slots[addr], entry)
         folio_remove_rmap_pmd(folio)
         if freeze:

@@ -69,7 +69,8 @@ def pmdp_get_leaf_lockless(pmd: Pmd) -> PteVal:
     return pmd.leaf
 
 
-@step("arch/x86/include/asm/pgtable.h:pmd_none", "7.3.4", order="plain", traits="lockless")
+@step("arch/x86/include/asm/pgtable.h:pmd_none", "7.3.4", order="plain", traits="lockless",
+      several="a leaf and a pointer to a table are one word")  # fmt: skip
 def pmd_none_at_all(pmd: Pmd) -> bool:
     """Neither a table nor a leaf."""
     return pmd.table is None and pmd.leaf.kind == PteKind.NONE

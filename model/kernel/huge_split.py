@@ -43,6 +43,7 @@ from .objects import GUP_PIN, AnonVma, Folio, Vma
 from .pgtable import pte_unmap_unlock, ptep_get, set_pte_at
 from .rmap import (
     folio_get_anon_vma,
+    folio_pgoff,
     in_tree,
     page_vma_mapped_walk_sync,
     pmd_of,
@@ -89,7 +90,8 @@ def gup_fast_pmd_leaf(pmd: Pmd, page: Folio, addr: Addr, write: bool) -> None:
 # -- copy-on-write ---------------------------------------------------------------------------------
 
 
-@step("mm/memory.c:__wp_can_reuse_large_anon_folio", "7.3.4", order="relaxed")
+@step("mm/memory.c:__wp_can_reuse_large_anon_folio", "7.3.4", order="relaxed",
+      several="_large_mapcount is both together")  # fmt: skip
 def folio_has_one_mapping(folio: Folio) -> bool:
     """folio_large_mapcount(folio) <= 1: the last page is copied, so that the folio goes."""
     return folio.mapcount + folio.entire_mapcount <= 1
@@ -136,16 +138,17 @@ def split_unmapped_folio(folio: Folio) -> None:
 def unmap_folio(folio: Folio, anon_vma: AnonVma) -> None:
     """Migration entries in the place of all that maps it; leaves are split on the way."""
     for vma in vmas():
-        pmd = pmd_of(vma)
-        spin_lock(pmd.ptl)
-        now = pmdp_get_leaf(pmd)
+        spin_lock(pmd_of(vma).ptl)
+        now = pmdp_get_leaf(pmd_of(vma))
         if pmd_trans_huge(now) and now.frame == folio.frame:
-            split_huge_pmd_locked(vma, pmd, addrs_of_pmd(vma.mm, pmd)[0], True)
-        spin_unlock(pmd.ptl)
+            haddr = addrs_of_pmd(vma.mm, pmd_of(vma))[0]
+            split_huge_pmd_locked(vma, pmd_of(vma), haddr, True)
+        spin_unlock(pmd_of(vma).ptl)
     for page in folio.pages:
+        index = folio_pgoff(page)
         for vma in vmas():
-            if in_tree(vma, anon_vma, page.index):
-                try_to_migrate_one(page, vma, page.index + vma.shift)
+            if in_tree(vma, anon_vma, index):
+                try_to_migrate_one(page, vma, index + vma.shift)
 
 
 @kernel("mm/migrate.c:try_to_map_unused_to_zeropage", "7.3.4")
@@ -179,9 +182,10 @@ def remap_pte(page: Folio, vma: Vma, addr: Addr) -> None:
 @kernel("mm/huge_memory.c:remap_page", "7.3.4")
 def remap_page(folio: Folio, anon_vma: AnonVma) -> None:
     for page in folio.pages:
+        index = folio_pgoff(page)
         for vma in vmas():
-            if in_tree(vma, anon_vma, page.index):
-                remap_pte(page, vma, page.index + vma.shift)
+            if in_tree(vma, anon_vma, index):
+                remap_pte(page, vma, index + vma.shift)
 
 
 @kernel("mm/huge_memory.c:__folio_split", "7.3.4")

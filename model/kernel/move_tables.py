@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from model.hw.arch import Remote, arch
 from model.hw.machine import Addr, Pmd, Table
-from model.lang import kernel, static
+from model.lang import kernel, step
 
 from .locks import spin_lock, spin_lock_nested, spin_unlock
 from .objects import Vma
@@ -17,7 +17,7 @@ from .pgtable import pmd_clear, pmd_none, pmd_populate, pmdp_get_lockless
 from .tlbflush import flush_tlb_range
 
 
-@static
+@step(traits="ghost")
 def entries_map_at(table: Table, old_pmd: Pmd, new_pmd: Pmd) -> None:
     """The addresses of a table's entries follow from the PMD entry that points to it: nothing is
     written.  A world whose tables move says here how they are found at the new place."""

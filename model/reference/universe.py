@@ -28,7 +28,7 @@ from model.kernel.objects import (
 from model.kernel.pgtable import changed, spare_table
 from model.kernel.rmap import looked_at
 from model.kernel.task import addresses, entries
-from model.lang import Kobject, World, effect, kfield, static
+from model.lang import Kobject, World, effect, kfield, static, step
 from model.lang.declare import ModelFunction
 
 from .compound import PageOf
@@ -60,7 +60,7 @@ def room_of(pmd: Pmd) -> Table | None:
     return table
 
 
-@static
+@step()
 def change_places(table: Table, old_pmd: Pmd, new_pmd: Pmd) -> None:
     """A table goes to another entry, and what that would have been given comes here."""
     old, new = old_pmd.__dict__, new_pmd.__dict__

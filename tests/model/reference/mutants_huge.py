@@ -62,7 +62,7 @@ class TailDecides:
 
 
 @primitive("mm/rmap.c:folio_add_anon_rmap_ptes", "7.3.4")
-def no_page_exclusive(folio: Folio, _exclusive: bool) -> None:
+def no_page_exclusive(folio: Folio, _vma: Vma, _pmd: Pmd, _exclusive: bool) -> None:
     for page in folio.pages:
         folio_add_anon_rmap_pte(page, False)
 
