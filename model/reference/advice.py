@@ -16,6 +16,7 @@ from model.kernel.pgtable import NONE, pte_alloc, pte_offset_map_lock, pte_unmap
 from model.kernel.reclaim import shrink_folio_list
 
 from .faults import GUARD, entry, fault_error, handle_mm_fault, touch
+from .huge import free_large
 from .maps import zap_range
 from .program import Refused
 from .space import Area, Space
@@ -53,13 +54,19 @@ def free(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_dontneed_free, madvise_free_single_vma."""
     if area.flags.locked or not area.is_anonymous:
         return -EINVAL
-    for page in range(start, end):
+    page = start
+    while page < end:
+        _, last = space.universe.arena.table(page)
+        page = free_large(space, area, page, min(last, end)) if space.universe.arena.huge else page
+        if page in (end, last):
+            continue
         val = entry(space, page)
         if val.kind == PteKind.MARKER:
             if val.entry != GUARD:
                 _set(space, area, page, NONE)
         else:
             madvise_free_page(space.part(area, page), page)
+        page += 1
     return 0
 
 

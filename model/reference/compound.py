@@ -116,7 +116,7 @@ class PageOf(Folio):
         index, head = self.index, self.head
         self.__dict__.update(
             refcount=1, locked_by=head.locked_by, mapping=head.mapping, index=index, large=False,
-            lru=True, dirty=head.dirty, entire_mapcount=0, pincount=0,
+            lru=True, dirty=head.dirty, lazyfree=head.lazyfree, entire_mapcount=0, pincount=0,
         )  # fmt: skip
         self.group, self.head, self.place = (self,), self, 0
 

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 
 from model.hw.machine import Pmd, PteKind, PteVal, translation
 from model.kernel.errno import EAGAIN
+from model.kernel.huge_free import (
+    free_all_of,
+    madvise_free_huge_pmd,
+    madvise_free_ptes,
+    split_for_free,
+)
 from model.kernel.huge_memory import (
     VM_FAULT_FALLBACK,
     change_huge_pmd,
@@ -26,6 +32,9 @@ from model.kernel.huge_memory import (
 from model.kernel.huge_split import gup_fast_pmd_leaf
 from model.kernel.move_tables import move_normal_pmd
 from model.kernel.objects import Folio
+from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
+
+from .compound import PageOf
 
 if TYPE_CHECKING:
     from .space import Area, Space
@@ -144,6 +153,58 @@ def change_leaves(space: Space, start: int, end: int, uffd_wp: bool, resolve: bo
             vma = space.part(area, first)
             recorded = change_huge_pmd(vma, pmd, first, uffd_wp, resolve) or recorded
     return recorded
+
+
+def free_large(space: Space, area: Area, start: int, end: int) -> int:
+    """mm/madvise.c:madvise_free_pte_range of what one table maps, until it comes to a page that
+    is of no large folio: that page, or `end`."""
+    recorded, at = False, start
+    first, last = space.universe.arena.table(start)
+    vma, pmd = space.part(area, start), space.mm.root.pmds[start]
+    tlb_gather_mmu(space.mm)
+    if leaf_at(space, start) is not None:
+        recorded = madvise_free_huge_pmd(vma, pmd, first, start == first and end == last)
+        at = end if leaf_at(space, start) is not None else start
+    while at < end:
+        folio = _large(space, at)
+        if folio is None:
+            break
+        stop = _batch(space, at, end)
+        if stop - at < len(folio.pages):
+            if not split_for_free(folio.head):
+                at = stop
+        else:
+            if free_all_of(folio.head, len(folio.pages)):
+                recorded = madvise_free_ptes(vma, at, stop) or recorded
+            at = stop
+    tlb_flush_mmu(space.mm, start, end, recorded, False)
+    dec_tlb_flush_pending(space.mm)
+    return at
+
+
+def _large(space: Space, page: int) -> PageOf | None:
+    """The large folio of which an entry maps a page."""
+    table = space.mm.root.pmds[page].table
+    frame = None if table is None else table.slots[page].val.frame
+    folio = None if frame is None else frame.folio
+    return folio if isinstance(folio, PageOf) and folio.large else None
+
+
+def _batch(space: Space, page: int, end: int) -> int:
+    """madvise_folio_pte_batch: up to where entries map one folio in a row, alike but for what is
+    passed over (write, young, dirty)."""
+    table = space.mm.root.pmds[page].table
+    assert table is not None
+    slots = [table.slots[at].val for at in range(page, end)]
+    first = _large(space, page)
+    assert first is not None
+    for more, val in enumerate(slots):
+        folio = _large(space, page + more)
+        alike = (val.uffd_wp, val.protnone) == (slots[0].uffd_wp, slots[0].protnone)
+        same = folio is not None and folio.head is first.head
+        if not same or not alike or folio is None or folio.place != first.place + more:
+            return page + more
+    return end
 
 
 # -- fork, mremap ----------------------------------------------------------------------------------

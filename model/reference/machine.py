@@ -31,7 +31,7 @@ from .program import PAGE_SIZE, Arena, Op, Refused, Result, check_op
 from .space import Space
 from .universe import ADAPTED, WITHOUT_GHOSTS, Universe
 
-NOT_HUGE = ("free", "pageout", "mlock", "munlock")
+NOT_HUGE = ("pageout", "mlock", "munlock")
 """What is not done in an arena with huge pages: they would have to be kept in swap, or mlocked."""
 
 ERRNO = {**NAMES, advice.EHWPOISON: "EHWPOISON"}

@@ -135,6 +135,7 @@ _OF_HUGE: Mapping[str, frozenset[Capability]] = {
     "mms are not told apart": _SEEN_HUGE,
     "fork leaves huge pages exclusive": _SEEN_HUGE | {Capability.SEES_EXCLUSIVE},
     "empty tables stay": _SEEN_HUGE | {Capability.TABLE_RECLAIM},
+    "MADV_FREE of a part splits nothing": _SEEN_HUGE,
     "UFFDIO_MOVE splits every leaf": _SEEN_HUGE | _MOVE,
 }
 """The same of those with huge pages."""

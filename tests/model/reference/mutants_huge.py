@@ -8,6 +8,7 @@ from typing import Any
 
 from model.hw.machine import Addr, Pmd, PteKind, PteVal
 from model.kernel.folio import PageAnonExclusive, folio_add_anon_rmap_pte, folio_get
+from model.kernel.huge_free import split_for_free
 from model.kernel.huge_memory import (
     can_change_private_pmd_writable,
     folio_add_anon_rmap_ptes,
@@ -144,6 +145,7 @@ HUGE_MUTANTS = (
     _mutant("fork leaves the parent's leaf writable", pmdp_set_wrprotect, nothing),
     _mutant("mprotect upgrades any leaf", can_change_private_pmd_writable, always),
     _mutant("empty tables stay", zap_pte_table_if_empty, table_stays, seen=False),
+    _mutant("MADV_FREE of a part splits nothing", split_for_free, never, seen=False),
     _mutant("UFFDIO_MOVE splits every leaf", move_splits_huge_pmd, always, seen=False),
 )  # fmt: skip
 """By name; what each is told by is tested."""

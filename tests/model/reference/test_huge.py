@@ -68,7 +68,7 @@ def test_other_kernels(huge_zero: bool) -> None:
         assert not wrong, wrong
 
 
-@pytest.mark.parametrize("op", ["p0 free 0+8", "p0 pageout 0+8", "p0 mlock 0+8", "p0 munlock 0+8"])
+@pytest.mark.parametrize("op", ["p0 pageout 0+8", "p0 mlock 0+8", "p0 munlock 0+8"])
 def test_what_is_refused(op: str) -> None:
     machine = Reference(ARENA)
     program = parse(f"arena 24 huge 8\np0 mmap 0+8 rw anon\n{op}")
