@@ -30,6 +30,7 @@ NEEDS: Mapping[str, tuple[Capability, ...]] = {
     "move": (Capability.UFFD, Capability.MOVE), "poison": (Capability.UFFD, Capability.POISON),
     "guard": (Capability.GUARD,), "unguard": (Capability.GUARD,),
     "huge_read": (Capability.HUGE,), "huge_write": (Capability.HUGE,),
+    "collapse": (Capability.HUGE,),
     "pageout": (Capability.SWAP,), "pin": (Capability.PIN,), "unpin": (Capability.PIN,),
 }  # fmt: skip
 """What a machine must be capable of to be asked for an operation."""
@@ -349,6 +350,7 @@ _MAKE: Mapping[str, Callable[[Generator], Op | None]] = {
     "unguard": lambda g: g._mapped("unguard"),
     "populate_read": lambda g: g._mapped("populate_read"),
     "populate_write": lambda g: g._mapped("populate_write"),
+    "collapse": lambda g: g._anon("collapse", 8),
     "huge_read": lambda g: g.filled("huge_read"), "huge_write": lambda g: g.filled("huge_write"),
     "dontneed": lambda g: g._mapped("dontneed", flags=g._flags(odd_address=0.01)),
     "free": lambda g: g._anon("free"),

@@ -13,7 +13,7 @@ HUGE_WEIGHTS: Mapping[str, int] = {
     **WEIGHTS, "huge_write": 16, "huge_read": 6, "move": 24, "mremap": 12, "mprotect": 6,
     "register": 5, "dontneed": 6, "munmap": 1, "mmap": 3, "write": 14, "fork": 3, "exit": 3,
     "copy": 1, "zeropage": 1, "poison": 1, "guard": 1, "wp": 3, "pin": 2, "unregister": 1,
-    "free": 4, "pageout": 0, "mlock": 0, "munlock": 0,
+    "collapse": 5, "free": 4, "pageout": 0, "mlock": 0, "munlock": 0,
 }  # fmt: skip
 """How often each operation is tried; those that are refused there never."""
 

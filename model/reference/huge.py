@@ -12,7 +12,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model.hw.machine import Pmd, PteKind, PteVal, translation
-from model.kernel.errno import EAGAIN
+from model.kernel.collapse import (
+    ALLOC_FAIL,
+    EXCEED_NONE,
+    NO_PTE_TABLE,
+    PAGE_COUNT,
+    PMD_MAPPED,
+    PTE_UFFD,
+    SUCCEED,
+    collapse_huge_page,
+)
+from model.kernel.errno import EAGAIN, EBUSY, EINVAL, ENOMEM
 from model.kernel.huge_free import (
     free_all_of,
     madvise_free_huge_pmd,
@@ -35,6 +45,7 @@ from model.kernel.objects import Folio
 from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 
 from .compound import PageOf
+from .program import Refused
 
 if TYPE_CHECKING:
     from .space import Area, Space
@@ -205,6 +216,32 @@ def _batch(space: Space, page: int, end: int) -> int:
         if not same or not alike or folio is None or folio.place != first.place + more:
             return page + more
     return end
+
+
+def collapse(space: Space, area: Area, start: int, end: int) -> int:
+    """mm/khugepaged.c:madvise_collapse of a part of a VMA: 0 or -errno."""
+    huge = space.universe.arena.huge
+    if not area.is_anonymous:
+        raise Refused("the reference MM collapses anonymous memory only")
+    last = (area.end - huge) // huge * huge  # thp_vma_suitable_orders looks there alone
+    if area.anon is None or last < area.start:
+        return -EINVAL
+    done, why, first = 0, SUCCEED, -(-start // huge) * huge
+    wanted = range(first, end - huge + 1, huge)
+    if first > end // huge * huge and not space.universe.kernel.collapse_of_nothing:
+        return -EINVAL
+    for haddr in wanted:
+        pmd = space.mm.root.pmds[haddr]
+        result = collapse_huge_page(space.part(area, haddr), pmd, haddr)
+        if result in (SUCCEED, PMD_MAPPED):
+            done += 1
+            continue
+        why = result
+        if result not in (NO_PTE_TABLE, PTE_UFFD, PAGE_COUNT):
+            break
+    if done == len(wanted):
+        return 0
+    return {ALLOC_FAIL: -ENOMEM, EXCEED_NONE: -EBUSY, PAGE_COUNT: -EAGAIN}.get(why, -EINVAL)
 
 
 # -- fork, mremap ----------------------------------------------------------------------------------

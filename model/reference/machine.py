@@ -23,7 +23,7 @@ from model.patches.uffd_move_batching import PATCH
 
 from . import advice, faults, maps, processes, uffd
 from .compound import LARGE, PageOf
-from .huge import leaf_at
+from .huge import collapse, leaf_at
 from .kernel import Behaviour
 from .observation import Capability, Kind, Observation, VmaView
 from .observation import Page as PageView
@@ -223,6 +223,7 @@ _DO: Mapping[str, Callable[[Reference, Op], Result]] = {
     "populate_write": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, True)),
     "huge_read": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, False, huge=True)),
     "huge_write": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, True, huge=True)),
+    "collapse": lambda m, o: m.advise(o, collapse),
     "fork": Reference.fork, "exit": Reference.exit,
     "read": Reference.read, "write": Reference.write,
     "register": _ioctl(lambda s, o: uffd.register(s, o.page, o.length, o.flags)),

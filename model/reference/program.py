@@ -118,6 +118,7 @@ SHAPES: Mapping[str, Shape] = {
     "populate_write": Shape("MADV_POPULATE_WRITE"),
     "huge_read": Shape("MADV_POPULATE_READ, with leaves where the whole PMD can be one"),
     "huge_write": Shape("MADV_POPULATE_WRITE, with leaves where the whole PMD can be one"),
+    "collapse": Shape("MADV_COLLAPSE"),
     "guard": Shape("MADV_GUARD_INSTALL"),
     "unguard": Shape("MADV_GUARD_REMOVE"),
     "fork": Shape("fork, without events; the child is the next number never used", ("child",)),
@@ -260,7 +261,7 @@ def check_op(op: Op, arena: Arena, living: Iterable[int], used: int) -> None:
         lo, length = spans.get(take, (0, 0))
         if lo + length > arena.pages or lo >= arena.pages:
             raise BadProgramError(f"{lo}+{length} is not inside the arena of {arena.pages} pages")
-    if op.name in ("huge_read", "huge_write") and not arena.huge:
+    if op.name in ("huge_read", "huge_write", "collapse") and not arena.huge:
         raise BadProgramError(f"{op.name} needs an arena with huge pages: arena 24 huge 8")
     if op.name == "mmap" and op.at + op.length > arena.pages:
         raise BadProgramError(f"{op.at}+{op.length} is behind the end of the memfd")

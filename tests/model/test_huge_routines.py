@@ -17,7 +17,7 @@ import pytest
 
 from model.hw.arch import selected
 from model.hw.machine import Pmd, PteKind, PteVal
-from model.kernel import huge_memory, huge_split, move_tables
+from model.kernel import collapse, huge_memory, huge_split, move_tables
 from model.kernel.objects import Folio
 from model.kernel.setup import NEEDS, Setup, two_vmas
 from model.kernel.task import return_to_caller
@@ -104,7 +104,20 @@ def table_at_dst(s: Setup) -> None:
     dst(s).table = table
 
 
-STATES = (leaf, shared, alone_again, pinned, zero, entries, table_at_dst)
+def small_pages(s: Setup) -> None:
+    """Two folios of one page each."""
+    s.spares[0].large = True
+    dst(s).table = None
+
+
+def a_pinned_page(s: Setup) -> None:
+    small_pages(s)
+    s.folio(1).refcount += 8
+
+
+STATES = (leaf, shared, alone_again, pinned, zero, entries, table_at_dst, small_pages,
+          a_pinned_page)  # fmt: skip
+WITHOUT_LEAF = (entries, small_pages, a_pinned_page)
 Args = Callable[[Setup], tuple[Any, ...]]
 ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
     "a fault": (huge_memory.do_huge_pmd_anonymous_page,
@@ -127,6 +140,8 @@ ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
     "UFFDIO_MOVE": (uffd_huge.move_pages_leaf,
                     lambda s: (dst(s), src(s), s.dst_vma, s.src_vma, s.dst_vma.start,
                                s.src_vma.start, s.pages)),
+    "MADV_COLLAPSE": (collapse.collapse_huge_page,
+                      lambda s: (s.src_vma, src(s), s.src_vma.start)),
     "a pin": (huge_split.gup_fast_pmd_leaf, lambda s: (src(s), s.folio(1), 1, True)),
     "move of a table": (move_tables.move_normal_pmd,
                         lambda s: (s.src_vma, s.src_vma.start, s.pages, src(s), dst(s))),
@@ -152,7 +167,7 @@ def test_routine_as_python_and_as_ir(name: str) -> None:
     with selected("x86_64"):
         threads = compose.threads(ctx, [call])
         for seed, set_up in enumerate(STATES):
-            if name in NEEDS_A_LEAF and set_up is entries:
+            if name in NEEDS_A_LEAF and set_up in WITHOUT_LEAF:
                 continue
             setup.world.restore(base)
             set_up(setup)

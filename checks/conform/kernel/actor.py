@@ -35,6 +35,7 @@ _ADVICE = {
     "populate_write": abi.MADV_POPULATE_WRITE,
     "huge_read": abi.MADV_POPULATE_READ,
     "huge_write": abi.MADV_POPULATE_WRITE,
+    "collapse": abi.MADV_COLLAPSE,
     "guard": abi.MADV_GUARD_INSTALL,
     "unguard": abi.MADV_GUARD_REMOVE,
 }
@@ -139,7 +140,7 @@ class Actor:
                 return self._pin(op.slot, at, length)
             case "unpin":
                 return self._unpin(op.slot)
-            case "huge_read" | "huge_write":
+            case "huge_read" | "huge_write" | "collapse":
                 calls.prctl(abi.PR_SET_THP_DISABLE, 0)
                 error = calls.madvise(at, length, _ADVICE[op.name])
                 calls.prctl(abi.PR_SET_THP_DISABLE, 1)

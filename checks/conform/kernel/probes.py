@@ -162,6 +162,12 @@ PROBES: Sequence[Probe] = (
         p0 huge_write 0+1
         see p0 7: anon
     """, Capability.TABLE_RECLAIM),
+    Probe("MADV_COLLAPSE of a part of a PMD", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 write 1 = 5
+        p0 collapse 1+1
+    """, behaviour="collapse_of_nothing"),
     Probe("UFFDIO_COPY over a marker", """
         p0 mmap 0+1 rw anon
         p0 register 0+1 missing

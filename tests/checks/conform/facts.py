@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
-from .facts_huge import HUGE_MREMAP, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED
+from .facts_huge import COLLAPSE, HUGE_MREMAP, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED
 from .facts_move import MOVE, MOVE_SETTING, filled
 
 
@@ -248,6 +248,7 @@ _CAPABILITY = {
     "vmas": Capability.SEES_VMAS,
     "several": Capability.MREMAP_MANY,
     "huge_write": Capability.HUGE,
+    "collapse": Capability.HUGE,
     "huge_read": Capability.HUGE_ZERO,
     "freed": Capability.TABLE_RECLAIM,
     "large": Capability.SEES_LARGE,
@@ -262,6 +263,7 @@ def _rows() -> Iterator[Fact]:
         ("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW),
         ("MOVE of huge pages", HUGE_SETTING, {**MOVE_HUGE, **MOVE_HUGE_PINNED}),
         ("huge pages", HUGE_SETTING, HUGE_PAGES),
+        ("MADV_COLLAPSE", HUGE_SETTING, COLLAPSE),
         ("mremap of huge pages", HUGE_SETTING, HUGE_MREMAP),
     )  # fmt: skip
     for section, setting, rows in tables:

@@ -292,6 +292,52 @@ HUGE_PAGES = {
     """,
 }
 
+COLLAPSE = {
+    "entries that one folio has": FILLED
+    + """
+        p0 mprotect 0+4 r
+        p0 mprotect 0+4 rw
+        see p0 3: anon split large frame D
+        p0 collapse 0+8
+        see p0 3: anon leaf large exclusive mapcount 1 value 4 frame E
+    """,
+    "small pages, zero pages and holes": """
+        p0 write 1 = 2
+        p0 read 2
+        p0 collapse 0+8
+        see p0 1: anon leaf large exclusive value 2
+        see p0 2: anon leaf large value 0
+        see p0 7: anon leaf large value 0
+    """,
+    "a leaf is that already": FILLED
+    + """
+        p0 collapse 0+8
+        see p0 3: anon leaf large value 4 frame D
+    """,
+    "nothing": "p0 write 8 = 1\n p0 collapse 0+8 => EINVAL\n see p0 0: none",
+    "pages that a child maps too are copied": """
+        p0 write 1 = 2
+        p0 fork -> p1
+        see p1 1: anon shared mapcount 2 frame B
+        p0 collapse 0+8
+        see p0 1: anon leaf large exclusive mapcount 1 value 2
+        see p1 1: anon split small shared mapcount 1 value 2 frame B
+    """,
+    "a hole where a userfaultfd waits": """
+        p0 copy 16+4 = 3
+        p0 collapse 16+8 => EBUSY
+        p0 copy 20+4 = 3
+        p0 collapse 16+8
+        see p0 20: anon leaf large exclusive value 3
+    """,
+    "a pinned page": """
+        p0 write 1 = 2
+        p0 pin 1+1 slot 0
+        p0 collapse 0+8 => EAGAIN
+        see p0 1: anon split small value 2
+    """,
+}
+
 HUGE_MREMAP = {
     "a huge page moves as a leaf": FILLED
     + """
