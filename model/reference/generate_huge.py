@@ -65,19 +65,21 @@ class HugeGenerator(Generator):
         return ops
 
     def _table(self, last: int) -> list[Op]:
-        """A page table moves, its VMA stays, and there may be a leaf where it was."""
+        """A page table moves, its VMA stays, and there may be a leaf where it was; or what was
+        there is read."""
         start, huge = self._random.randrange(0, last, self._arena.huge), self._arena.huge
         page = start + self._random.randrange(huge)
         skipped = self._random.choice((0, 0, 1, huge - 1))
         flags = frozenset({"maymove", "fixed", "dontunmap"})
-        ops = [Op("mprotect", 0, start, 1, prot="r"), Op("mprotect", 0, start, 1)]
+        ops = [Op("mprotect", 0, start, 1, prot="r"), Op("mprotect", 0, start, 1),
+               Op("write", 0, page, token=self._token())]  # fmt: skip
         if skipped:
             ops.append(Op("munmap", 0, start, skipped))
         length = huge - skipped
         ops.append(Op("mremap", 0, start + skipped, length, last + skipped, length, flags=flags))
         if skipped:
             ops.append(Op("mmap", 0, start, skipped))
-        return [*ops, Op("huge_write", 0, page)]
+        return [*ops, Op(self._random.choice(("huge_write", "read")), 0, page)]
 
     def _pmds(self, proc: int, wanted: Callable[[Place], bool]) -> list[int]:
         """Where PMDs begin of which every page is mapped and as wanted."""

@@ -112,7 +112,8 @@ class Kernel:
         )
 
     def _present(self, entry: Entry, value: int | None, leaf: bool | None) -> Page:
-        kind = Kind.FILE if entry.file else Kind.ANON
+        # pagemap calls the huge zero page one of a file; leaves map no other file here.
+        kind = Kind.FILE if entry.file and not leaf else Kind.ANON
         if self._frames is None or not entry.frame:
             return Page(kind, uffd_wp=entry.uffd_wp, value=value, leaf=leaf)
         frame = self._frames.read(entry.frame)

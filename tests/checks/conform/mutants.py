@@ -128,6 +128,7 @@ _OF_HUGE: Mapping[str, frozenset[Capability]] = {
     "the split of a folio keeps pages of zeroes": _SEEN_HUGE | _MOVE | {Capability.SEES_ZERO},
     "mremap leaves the old leaf": _SEEN_HUGE,
     "mremap splits every leaf": _SEEN_HUGE,
+    "a table moves without a flush": _SEEN_HUGE,
     "tables never move": _SEEN_HUGE,
     "any page of a large folio is reused": _SEEN_HUGE,
     "no page of a large folio is reused": _SEEN_HUGE,

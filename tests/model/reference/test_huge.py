@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from model.hw.arch import ARCHS
-from model.reference.compound import MmIds
+from model.reference.check import broken
+from model.reference.compound import MmIds, PageOf
 from model.reference.generate_huge import HUGE_WEIGHTS, HugeGenerator
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
@@ -92,6 +93,43 @@ def test_an_arena_is_read_as_it_is_written() -> None:
     assert ARENA.tables == ((0, 8), (8, 16), (16, 24))
     assert Arena(16, boundary=6).tables == ((0, 6), (6, 16))
     assert ARENA.scale == 64
+
+
+def _forked() -> Reference:
+    machine = Reference(ARENA)
+    for op in parse(f"{ARENA}\np0 mmap 0+8 rw anon\np0 huge_write 0+1\np0 fork -> p1").ops:
+        machine.run(op)
+    assert broken(machine) == ""
+    return machine
+
+
+def _head(machine: Reference) -> PageOf:
+    head = machine.universe.folios()[0]
+    assert isinstance(head, PageOf)
+    return head
+
+
+def test_a_wrong_count_of_leaves_is_noticed() -> None:
+    machine = _forked()
+    _head(machine).__dict__["entire_mapcount"] = 1
+    assert broken(machine).startswith("the map count is the number of entries")
+    for page in _head(machine).group:
+        page.__dict__["maps"] = 1
+    assert broken(machine).startswith("a leaf counts as one mapping")
+
+
+def test_a_leaf_that_two_vmas_have_is_noticed() -> None:
+    machine = _forked()
+    space = machine.spaces[0]
+    space.areas[0].put(end=4)
+    space.insert(4, 8, 0, space.areas[0].flags, like=space.areas[0])
+    assert broken(machine).startswith("a leaf counts as one mapping")
+
+
+def test_who_maps_a_large_folio_is_held_against_the_entries() -> None:
+    machine = _forked()
+    _head(machine).ids.shared = False
+    assert broken(machine).startswith("one process that maps a large folio is told from several")
 
 
 def test_a_third_mm_makes_two_slots_inexact() -> None:
