@@ -86,8 +86,7 @@ def steps_json(arena: Arena, steps: Sequence[Step], exit_code: int) -> str:
     """The whole run as one JSON document."""
     document = {
         "version": VERSION, "arena": arena.pages, "boundary": arena.boundary, "huge": arena.huge,
-        "exit": exit_code,
-        "steps": [_step(s) for s in steps],
+        "pud": arena.pud, "exit": exit_code, "steps": [_step(s) for s in steps],
     }  # fmt: skip
     return json.dumps(document, indent=2)
 

@@ -162,7 +162,7 @@ def _missing(space: Space, area: Area, page: int, write: bool) -> int:
 def _around(space: Space, area: Area, page: int) -> tuple[int, int]:
     """do_fault_around: the pages of the aligned window that lie in the VMA and in one table."""
     arena = space.universe.arena
-    window = max(FAULT_AROUND // arena.scale, 1)
+    window = 1 if arena.pud else max(FAULT_AROUND // arena.scale, 1)
     index = (page - arena.boundary) % (arena.huge or PTRS_PER_PTE)
     first = page - index % window
     last = min(first + window, page - index + PTRS_PER_PTE)

@@ -17,18 +17,29 @@ HUGE_WEIGHTS: Mapping[str, int] = {
 }  # fmt: skip
 """How often each operation is tried; those that are refused there never."""
 
+PUD_WEIGHTS: Mapping[str, int] = {
+    "mmap": 3, "munmap": 2, "mprotect": 5, "mremap": 16, "dontneed": 3, "fork": 3, "exit": 2,
+    "read": 8, "write": 16, "register": 2, "unregister": 1, "wp": 2,
+}  # fmt: skip
+"""The same in an arena of whole PUDs."""
+
 
 class HugeGenerator(Generator):
-    """Programs from one seed, in an arena with huge pages."""
+    """Programs from one seed, in an arena with huge pages, or of whole PUDs."""
+
+    @property
+    def _whole(self) -> int:
+        """Pages of what ranges are to have often: a PMD, or a PUD."""
+        return self._arena.huge or self._arena.pud
 
     def program(self, steps: int) -> Program:
         """A program of so many operations, after a few that map the arena."""
-        last = self._arena.pages - self._arena.huge
-        ops = [Op("mmap", 0, 0, last), Op("mmap", 0, last, self._arena.huge)]
+        last = self._arena.pages - self._whole
+        ops = [Op("mmap", 0, 0, last), Op("mmap", 0, last, self._whole)]
         if "register" in self._names and self._random.random() < 0.6:
-            ops.append(Op("register", 0, last, self._arena.huge, flags=frozenset({"missing"})))
+            ops.append(Op("register", 0, last, self._whole, flags=frozenset({"missing"})))
         draw = self._random.random()
-        if draw < 0.6:
+        if draw < 0.6 and "huge_write" in self._names:
             ops.append(Op("huge_write", 0, 0, last))
         if draw < 0.4 and self._arena.huge >= 4:
             ops += self._random.choice((self._shared_pages, self._third_process, self._table))(last)
@@ -83,7 +94,7 @@ class HugeGenerator(Generator):
 
     def _pmds(self, proc: int, wanted: Callable[[Place], bool]) -> list[int]:
         """Where PMDs begin of which every page is mapped and as wanted."""
-        places, huge = self._belief.places[proc], self._arena.huge
+        places, huge = self._belief.places[proc], self._whole
         return [
             start
             for start in range(0, len(places), huge)
@@ -92,7 +103,7 @@ class HugeGenerator(Generator):
 
     def _span(self, longest: int = 6) -> tuple[int, int]:
         """A whole PMD, or two, or a part of one."""
-        huge, draw = self._arena.huge, self._random.random()
+        huge, draw = self._whole, self._random.random()
         start = self._random.randrange(0, self._arena.pages, huge)
         if draw < 0.6:
             most = (self._arena.pages - start) // huge
@@ -107,7 +118,7 @@ class HugeGenerator(Generator):
     ) -> tuple[int, int]:
         page, length = super()._where(proc, wanted, longest)
         if longest > 1 and self._random.random() < 0.4:
-            return page - page % self._arena.huge, self._arena.huge
+            return page - page % self._whole, self._whole
         return page, length
 
     def filled(self, name: str) -> Op:
@@ -116,9 +127,9 @@ class HugeGenerator(Generator):
         empty = self._pmds(proc, lambda p: p.kind == "anon" and p.prot == "rw" and not p.touched)
         if not empty or self._random.random() < 0.2:
             return Op(name, proc, *self._span())
-        start, part = self._random.choice(empty), self._random.randrange(self._arena.huge)
+        start, part = self._random.choice(empty), self._random.randrange(self._whole)
         if self._random.random() < 0.5:
-            return Op(name, proc, start, self._arena.huge)
+            return Op(name, proc, start, self._whole)
         return Op(name, proc, start + part, 1)
 
     def mremap(self) -> Op:
@@ -126,7 +137,7 @@ class HugeGenerator(Generator):
         op = super().mremap()
         if "fixed" not in op.flags or self._random.random() < 0.2:
             return op
-        huge = self._arena.huge
+        huge = self._whole
         return self._to(op, op.target - op.target % huge + op.page % huge)
 
     def move(self) -> Op | None:
@@ -135,13 +146,13 @@ class HugeGenerator(Generator):
         anon = self._pmds(proc, lambda p: p.kind == "anon" and p.prot == "rw" and p.touched)
         free = self._pmds(proc, lambda p: bool(p.registered) and p.prot == "rw" and not p.touched)
         if anon and free and self._random.random() < 0.7:
-            length = self._arena.huge
+            length = self._whole
             if self._random.random() < 0.3:
                 length = self._random.randint(1, length)
             op = Op("move", proc, self._random.choice(anon), length, self._random.choice(free),
                     flags=self._flags(holes=0.3))  # fmt: skip
             offset = self._random.choice((0, 0, 0, 1, 3))
-            return replace(op, page=op.page + offset, length=min(length, self._arena.huge - offset))
+            return replace(op, page=op.page + offset, length=min(length, self._whole - offset))
         return super().move()
 
     def _to(self, op: Op, target: int) -> Op:

@@ -259,13 +259,13 @@ def copy_leaf(mine: Area, area: Area, page: int) -> bool:
 
 def move_pmd(space: Space, area: Area, old: int, new: int, extent: int) -> bool:
     """mm/mremap.c:move_page_tables where leaves and whole tables are: whether that was all."""
-    huge = space.universe.arena.huge
+    whole = space.universe.arena.whole_table
     src, dst = space.mm.root.pmds[old], space.mm.root.pmds[new]
     if leaf_at(space, old) is not None:
-        if extent == huge and move_huge_pmd(area, old, new, src, dst):
+        if extent == whole and move_huge_pmd(area, old, new, src, dst):
             return True
         split_leaf(space, old)
-    elif huge and extent == huge and src.table is not None:
+    elif whole and extent == whole and src.table is not None:
         return move_normal_pmd(area, old, extent, src, dst)
     return False
 

@@ -34,6 +34,10 @@ from .universe import ADAPTED, WITHOUT_GHOSTS, Universe
 NOT_HUGE = ("pageout", "mlock", "munlock")
 """What is not done in an arena with huge pages: they would have to be kept in swap, or mlocked."""
 
+SPARSE = ("mmap", "munmap", "mprotect", "mremap", "dontneed", "fork", "exit", "read", "write",
+          "register", "unregister", "wp")  # fmt: skip
+"""What is done in an arena of whole PUDs."""
+
 ERRNO = {**NAMES, advice.EHWPOISON: "EHWPOISON"}
 
 Swap = Mapping[ModelFunction[..., Any], ModelFunction[..., Any]]
@@ -95,6 +99,8 @@ class Reference:
         check_op(op, self.arena, self.spaces, self._used)
         if self.arena.huge and op.name in NOT_HUGE:
             raise Refused("the reference MM does not do it in an arena with huge pages")
+        if self.arena.pud and op.name not in SPARSE:
+            raise Refused("it does something to pages of which such an arena has nothing")
         self.universe.acting = self.spaces[op.proc].mm
         observer = self._alone if watch is None else Watched(self.universe.thread, watch)
         with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(observer):

@@ -207,11 +207,15 @@ class Arena:
     pages: int = 16
     boundary: int = 0
     huge: int = 0
+    pud: int = 0
+    """Page 0 and every `pud`-th page are at a PUD boundary, and a page stands for the first base
+    page of as much of a PUD: in the rest of it there is never anything."""
 
     def __str__(self) -> str:
         words = [f"arena {self.pages}"]
         words += [f"boundary {self.boundary}"] if self.boundary else []
         words += [f"huge {self.huge}"] if self.huge else []
+        words += [f"pud {self.pud}"] if self.pud else []
         return " ".join(words)
 
     @property
@@ -222,9 +226,15 @@ class Arena:
     @cached_property
     def tables(self) -> tuple[tuple[int, int], ...]:
         """The first page that each page table maps, and the one after the last."""
-        step = self.huge or self.boundary or self.pages
-        cuts = range(0, self.pages, step) if self.huge else sorted({0, self.boundary})
+        cuts: Iterable[int] = sorted({0, self.boundary})
+        if self.whole_table:
+            cuts = range(0, self.pages, self.whole_table)
         return tuple(pairwise([*cuts, self.pages]))
+
+    @property
+    def whole_table(self) -> int:
+        """Pages that a whole page table maps; 0 where no table is of the arena alone."""
+        return 1 if self.pud else self.huge
 
     def table(self, page: int) -> tuple[int, int]:
         """The same of the table that maps a page."""
@@ -302,7 +312,9 @@ _PATTERNS = {
     "slot": r"slot (?P<slot>\d+)",
 }
 _HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
-_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6}))?(?: huge (\d{1,6}))?", re.ASCII)
+_ARENA = re.compile(
+    r"arena (\d{1,6})(?: boundary (\d{1,6}))?(?: huge (\d{1,6}))?(?: pud (\d{1,6}))?", re.ASCII
+)
 _LONGEST_NUMBER = 6
 
 
@@ -352,6 +364,10 @@ def _check_arena(arena: Arena) -> None:
     if arena.huge and (arena.huge not in HUGE or arena.pages % arena.huge or arena.boundary):
         raise BadProgramError(
             f"huge is one of {', '.join(map(str, HUGE))}, divides the pages, and has no boundary"
+        )
+    if arena.pud and (arena.pud not in HUGE or arena.pages % arena.pud or arena.huge):
+        raise BadProgramError(
+            f"pud is one of {', '.join(map(str, HUGE))}, divides the pages, and has no huge"
         )
 
 

@@ -52,6 +52,8 @@ _REGISTER = {
 
 def unit_of(arena: Arena) -> int:
     """Bytes of a page, which may stand for several base pages."""
+    if arena.pud:
+        return PMD * (PAGE // 8) // arena.pud
     return PMD // arena.huge if arena.huge else PAGE
 
 
@@ -82,7 +84,7 @@ class Actor:
         size = arena.pages * self.unit
         os.ftruncate(self._memfd, 0)
         os.ftruncate(self._memfd, size)
-        if len(self._copied) < size:
+        if len(self._copied) < size and not arena.pud:
             self._copied.close()
             self._copied = mmap.mmap(-1, size)
 
@@ -156,12 +158,12 @@ class Actor:
 
     def _load(self, page: int) -> tuple[int, int]:
         if not self.arena.huge:
-            return self._bytes.load(self.base + page * PAGE)
+            return self._bytes.load(self.base + page * self.unit)
         return self._bytes.load_all(self._place(page))
 
     def _store(self, page: int, token: int) -> int:
         if not self.arena.huge:
-            return self._bytes.store(self.base + page * PAGE, token)
+            return self._bytes.store(self.base + page * self.unit, token)
         return self._bytes.store_all(self._place(page), token)
 
     def _place(self, page: int) -> calls.Vector:

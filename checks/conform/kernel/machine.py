@@ -93,6 +93,8 @@ class Kernel:
     def _words(self, pages: Pages, vma: VmaView) -> Sequence[int]:
         """One word of pagemap a page."""
         first, count = self._base + vma.start * self._unit, vma.end - vma.start
+        if self._arena.pud:
+            return [pages.words(first + n * self._unit, 1)[0] for n in range(count)]
         if not self._arena.huge:
             return pages.words(first, count)
         return pages.blocks(first, count, self._unit // PAGE)

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
-from .facts_huge import COLLAPSE, HUGE_MREMAP, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED
+from .facts_huge import (
+    COLLAPSE,
+    HUGE_MREMAP,
+    HUGE_PAGES,
+    HUGE_SETTING,
+    MOVE_HUGE,
+    MOVE_HUGE_PINNED,
+    PUD_MREMAP,
+    PUD_SETTING,
+)
 from .facts_move import MOVE, MOVE_SETTING, filled
 
 
@@ -264,6 +273,7 @@ def _rows() -> Iterator[Fact]:
         ("MOVE of huge pages", HUGE_SETTING, {**MOVE_HUGE, **MOVE_HUGE_PINNED}),
         ("huge pages", HUGE_SETTING, HUGE_PAGES),
         ("MADV_COLLAPSE", HUGE_SETTING, COLLAPSE),
+        ("mremap of PUDs", PUD_SETTING, PUD_MREMAP),
         ("mremap of huge pages", HUGE_SETTING, HUGE_MREMAP),
     )  # fmt: skip
     for section, setting, rows in tables:

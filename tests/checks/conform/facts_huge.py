@@ -338,6 +338,49 @@ COLLAPSE = {
     """,
 }
 
+PUD_SETTING = """
+    arena 12 pud 4
+    p0 mmap 0+8 rw anon
+"""
+
+PUD_MREMAP = {
+    "a whole PUD": """
+        p0 write 0 = 1
+        p0 write 3 = 4
+        see p0 3: anon frame D
+        p0 mremap 0+4 -> 8+4 maymove fixed
+        p0 read 3 => EFAULT
+        see p0 3: unmapped
+        see p0 8: anon exclusive mapcount 1 value 1
+        see p0 11: anon exclusive mapcount 1 value 4 frame D
+    """,
+    "a whole PUD of a child, which its parent maps too": """
+        p0 write 3 = 4
+        p0 fork -> p1
+        p1 mremap 0+4 -> 8+4 maymove fixed dontunmap
+        see p1 3: none
+        see p1 11: anon shared mapcount 2 value 4 frame D
+        see p0 3: anon shared mapcount 2 value 4 frame D
+        p1 write 3 = 7
+        p1 write 11 = 8
+        see p0 3: anon mapcount 1 value 4 frame D
+    """,
+    "a part of a PUD": """
+        p0 write 1 = 2
+        p0 write 3 = 4
+        p0 mremap 1+3 -> 9+3 maymove fixed
+        see p0 0: none
+        see p0 9: anon exclusive value 2
+        see p0 11: anon exclusive value 4
+    """,
+    "to another offset": """
+        p0 write 1 = 2
+        p0 mremap 0+4 -> 7+4 maymove fixed
+        see p0 8: anon exclusive value 2
+        see p0 1: unmapped
+    """,
+}
+
 HUGE_MREMAP = {
     "a huge page moves as a leaf": FILLED
     + """

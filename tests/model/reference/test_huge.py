@@ -11,7 +11,7 @@ import pytest
 from model.hw.arch import ARCHS
 from model.reference.check import broken
 from model.reference.compound import MmIds, PageOf
-from model.reference.generate_huge import HUGE_WEIGHTS, HugeGenerator
+from model.reference.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability
@@ -22,13 +22,14 @@ from tests.model.reference.mutants_huge import HUGE_MUTANTS
 
 from .test_programs import run, with_mutant
 
-PROGRAMS = 120
+PROGRAMS = 80
 ARENA = Arena(24, huge=8)
 
 
 def programs(count: int = PROGRAMS, arena: Arena = ARENA) -> Iterator[Program]:
+    weights = PUD_WEIGHTS if arena.pud else HUGE_WEIGHTS
     for seed in range(count):
-        yield HugeGenerator(seed, arena, set(Capability), weights=HUGE_WEIGHTS).program(30)
+        yield HugeGenerator(seed, arena, set(Capability), weights=weights).program(30)
 
 
 def test_programs_agree_with_the_oracle_and_leave_everything_sound() -> None:
@@ -37,7 +38,7 @@ def test_programs_agree_with_the_oracle_and_leave_everything_sound() -> None:
         assert not wrong, wrong
 
 
-@pytest.mark.parametrize("arena", [Arena(8, huge=2), Arena(16, huge=4)], ids=str)
+@pytest.mark.parametrize("arena", [Arena(8, huge=2), Arena(16, huge=4), Arena(12, pud=4)], ids=str)
 def test_so_do_those_with_other_pages(arena: Arena) -> None:
     for program in programs(30, arena):
         wrong = run(program)
@@ -69,10 +70,11 @@ def test_other_kernels(huge_zero: bool) -> None:
         assert not wrong, wrong
 
 
-@pytest.mark.parametrize("op", ["p0 pageout 0+8", "p0 mlock 0+8", "p0 munlock 0+8"])
+@pytest.mark.parametrize("op", ["pageout", "populate_read", "mlock", "munlock"])
 def test_what_is_refused(op: str) -> None:
-    machine = Reference(ARENA)
-    program = parse(f"arena 24 huge 8\np0 mmap 0+8 rw anon\n{op}")
+    head = "arena 12 pud 4" if op == "populate_read" else "arena 24 huge 8"
+    program = parse(f"{head}\np0 mmap 0+8 rw anon\np0 {op} 0+8")
+    machine = Reference(program.arena)
     machine.run(program.ops[0])
     with pytest.raises(Refused):
         machine.run(program.ops[1])
@@ -81,7 +83,7 @@ def test_what_is_refused(op: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["arena 20 huge 8", "arena 24 huge 3", "arena 24 boundary 8 huge 8", "arena 512 huge 64",
-     "arena 24\np0 huge_write 0+1"],
+     "arena 10 pud 4", "arena 16 huge 4 pud 4", "arena 24\np0 huge_write 0+1"],
 )  # fmt: skip
 def test_no_arena_with_huge_pages(text: str) -> None:
     with pytest.raises(BadProgramError):
