@@ -38,7 +38,8 @@ def fork(parent: Space, number: int) -> Space:
             continue
         child.universe.acting = child.mm
         for page in range(area.start, area.end):
-            if copy_leaf(child.part(mine, page), parent.part(area, page), page):
+            leaves = parent.universe.arena.huge
+            if leaves and copy_leaf(child.part(mine, page), parent.part(area, page), page):
                 continue
             if parent.mm.root.pmds[page].table is not None:
                 pte_alloc(child.mm.root.pmds[page])

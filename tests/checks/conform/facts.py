@@ -12,17 +12,9 @@ from dataclasses import dataclass
 
 from model.reference.observation import Capability
 
-from .facts_huge import (
-    COLLAPSE,
-    HUGE_MREMAP,
-    HUGE_PAGES,
-    HUGE_SETTING,
-    MOVE_HUGE,
-    MOVE_HUGE_PINNED,
-    PUD_MREMAP,
-    PUD_SETTING,
-)
+from .facts_huge import COLLAPSE, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED
 from .facts_move import MOVE, MOVE_SETTING, filled
+from .facts_tables import HUGE_MREMAP, PUD_MREMAP, PUD_SETTING
 
 
 @dataclass(frozen=True)
