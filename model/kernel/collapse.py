@@ -20,13 +20,12 @@ from .folio import (
     vm_normal_folio,
 )
 from .huge_memory import folio_alloc_pmd, map_anon_folio_pmd
-from .huge_pmd import addrs_of_pmd, flush_pmd_tlb_range, pmd_trans_huge, pmdp_get_leaf
+from .huge_pmd import addrs_of_pmd, pmd_trans_huge, pmdp_collapse_flush, pmdp_get_leaf
 from .locks import anon_vma_lock_write, anon_vma_unlock_write, spin_lock, spin_unlock
 from .objects import Vma
 from .pgtable import (
     NONE,
     is_zero_page,
-    pmd_clear,
     pmd_populate,
     pmdp_get_lockless,
     pte_none,
@@ -70,8 +69,7 @@ def collapse_huge_page(vma: Vma, pmd: Pmd, haddr: Addr) -> int:
         return ALLOC_FAIL
     anon_vma_lock_write(vma.anon_vma)
     spin_lock(pmd.ptl)
-    pmd_clear(pmd)
-    flush_pmd_tlb_range(vma, pmd)
+    pmdp_collapse_flush(vma, pmd)
     spin_unlock(pmd.ptl)
     result = SUCCEED
     for addr in addrs_of_pmd(vma.mm, pmd):

@@ -96,8 +96,9 @@ def pmdp_huge_get_and_clear(mm: Mm, addr: Addr, pmd: Pmd) -> PteVal:
     return old
 
 
-@primitive("include/linux/huge_mm.h:flush_pmd_tlb_range", "7.3.4")
+@primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_range", "7.3.4")
 def flush_pmd_tlb_range(vma: Vma, pmd: Pmd) -> None:
+    """flush_pmd_tlb_range (include/linux/pgtable.h), a macro."""
     addrs = addrs_of_pmd(vma.mm, pmd)
     flush_tlb_range(vma, addrs[0], addrs[-1] + 1)
 
@@ -109,7 +110,7 @@ def pmdp_huge_clear_flush(vma: Vma, addr: Addr, pmd: Pmd) -> PteVal:
     return old
 
 
-@step("arch/x86/mm/pgtable.c:pmdp_establish", "7.3.4", order=XCHG, traits="pmd")
+@step("arch/x86/include/asm/pgtable.h:pmdp_establish", "7.3.4", order=XCHG, traits="pmd")
 def pmdp_make_invalid(mm: Mm, addr: Addr, pmd: Pmd) -> PteVal:
     """Not for hardware any more, and a leaf still."""
     me: Thread = current()
@@ -144,6 +145,22 @@ def pmdp_set_wrprotect(mm: Mm, addr: Addr, pmd: Pmd) -> None:
     if arch().remote == Remote.WITH_ENTRY:
         for each in addrs_of_pmd(mm, pmd):
             drop_entry(me.cpu, each)
+
+
+@step("arch/x86/include/asm/pgtable.h:pmd_clear", "7.3.4", order="once", traits="pmd")
+def pmd_unlink_table(mm: Mm, pmd: Pmd) -> None:
+    """Take a table out of use.  s390: IDTE, which drops the translations through it."""
+    me: Thread = current()
+    pmd.table = None
+    if arch().remote == Remote.WITH_ENTRY:
+        for each in addrs_of_pmd(mm, pmd):
+            drop_entry(me.cpu, each)
+
+
+@primitive("mm/pgtable-generic.c:pmdp_collapse_flush", "7.3.4")
+def pmdp_collapse_flush(vma: Vma, pmd: Pmd) -> None:
+    pmd_unlink_table(vma.mm, pmd)
+    flush_pmd_tlb_range(vma, pmd)
 
 
 # -- map counts and exclusivity --------------------------------------------------------------------
