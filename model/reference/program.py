@@ -8,7 +8,7 @@ become; `observation` says what is shown, and compares what two machines show.
 
 Text form, one operation a line, `#` begins a comment:
 
-    arena 16 boundary 8          # optional first line
+    arena 16 boundary 8          # optional first line; or: arena 24 huge 8
     p0 mmap 0+8 rw anon
     p0 write 2 = 7
     p0 fork -> p1
@@ -24,14 +24,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 from .observation import Capability, Observation
 
 PAGE_SIZE = 4096
 
+PTRS_PER_PTE = 512
 MAX_PAGES = 512
 """An arena has at most so many pages."""
+HUGE = (2, 4, 8, 16, 32)
+"""So many pages may a PMD entry map, so that a page is at least as long as a fault looks around."""
 
 
 class BadProgramError(ValueError):
@@ -111,6 +116,9 @@ SHAPES: Mapping[str, Shape] = {
     "pageout": Shape("MADV_PAGEOUT"),
     "populate_read": Shape("MADV_POPULATE_READ"),
     "populate_write": Shape("MADV_POPULATE_WRITE"),
+    "huge_read": Shape("MADV_POPULATE_READ, with leaves where the whole PMD can be one"),
+    "huge_write": Shape("MADV_POPULATE_WRITE, with leaves where the whole PMD can be one"),
+    "collapse": Shape("MADV_COLLAPSE"),
     "guard": Shape("MADV_GUARD_INSTALL"),
     "unguard": Shape("MADV_GUARD_REMOVE"),
     "fork": Shape("fork, without events; the child is the next number never used", ("child",)),
@@ -190,13 +198,47 @@ class Arena:
 
     Pages 0 to `pages` - 1.  Page `boundary` is at a PMD boundary, so that what is below it is in
     another page table; with 0 there is one table.
+
+    With `huge`, page 0 and every `huge`-th page are at a PMD boundary, and a PMD entry may be a
+    leaf.  A page then stands for `scale` base pages that are always used together: lengths, and
+    bytes that an ioctl says, are in such pages.
     """
 
     pages: int = 16
     boundary: int = 0
+    huge: int = 0
+    pud: int = 0
+    """Page 0 and every `pud`-th page are at a PUD boundary, and a page stands for the first base
+    page of as much of a PUD: in the rest of it there is never anything."""
 
     def __str__(self) -> str:
-        return f"arena {self.pages}" + (f" boundary {self.boundary}" if self.boundary else "")
+        words = [f"arena {self.pages}"]
+        words += [f"boundary {self.boundary}"] if self.boundary else []
+        words += [f"huge {self.huge}"] if self.huge else []
+        words += [f"pud {self.pud}"] if self.pud else []
+        return " ".join(words)
+
+    @property
+    def scale(self) -> int:
+        """Base pages of a page, with PTRS_PER_PTE entries a table."""
+        return PTRS_PER_PTE // self.huge if self.huge else 1
+
+    @cached_property
+    def tables(self) -> tuple[tuple[int, int], ...]:
+        """The first page that each page table maps, and the one after the last."""
+        cuts: Iterable[int] = sorted({0, self.boundary})
+        if self.whole_table:
+            cuts = range(0, self.pages, self.whole_table)
+        return tuple(pairwise([*cuts, self.pages]))
+
+    @property
+    def whole_table(self) -> int:
+        """Pages that a whole page table maps; 0 where no table is of the arena alone."""
+        return 1 if self.pud else self.huge
+
+    def table(self, page: int) -> tuple[int, int]:
+        """The same of the table that maps a page."""
+        return next(span for span in self.tables if page < span[1])
 
 
 @dataclass(frozen=True)
@@ -229,6 +271,8 @@ def check_op(op: Op, arena: Arena, living: Iterable[int], used: int) -> None:
         lo, length = spans.get(take, (0, 0))
         if lo + length > arena.pages or lo >= arena.pages:
             raise BadProgramError(f"{lo}+{length} is not inside the arena of {arena.pages} pages")
+    if op.name in ("huge_read", "huge_write", "collapse") and not arena.huge:
+        raise BadProgramError(f"{op.name} needs an arena with huge pages: arena 24 huge 8")
     if op.name == "mmap" and op.at + op.length > arena.pages:
         raise BadProgramError(f"{op.at}+{op.length} is behind the end of the memfd")
     if op.name == "mremap" and "fixed" not in op.flags:
@@ -268,7 +312,9 @@ _PATTERNS = {
     "slot": r"slot (?P<slot>\d+)",
 }
 _HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
-_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6}))?", re.ASCII)
+_ARENA = re.compile(
+    r"arena (\d{1,6})(?: boundary (\d{1,6}))?(?: huge (\d{1,6}))?(?: pud (\d{1,6}))?", re.ASCII
+)
 _LONGEST_NUMBER = 6
 
 
@@ -312,6 +358,19 @@ def _example(name: str) -> str:
     return " ".join([str(sample), *(f"[{f}]" for f in shape.flags)])
 
 
+def _check_arena(arena: Arena) -> None:
+    if not 0 < arena.pages <= MAX_PAGES or arena.boundary >= arena.pages:
+        raise BadProgramError(f"an arena has 1 to {MAX_PAGES} pages, and the boundary inside")
+    if arena.huge and (arena.huge not in HUGE or arena.pages % arena.huge or arena.boundary):
+        raise BadProgramError(
+            f"huge is one of {', '.join(map(str, HUGE))}, divides the pages, and has no boundary"
+        )
+    if arena.pud and (arena.pud not in HUGE or arena.pages % arena.pud or arena.huge):
+        raise BadProgramError(
+            f"pud is one of {', '.join(map(str, HUGE))}, divides the pages, and has no huge"
+        )
+
+
 def parse(text: str) -> Program:
     """A program from its text; BadProgramError with the line."""
     arena = Arena()
@@ -323,10 +382,8 @@ def parse(text: str) -> Program:
         try:
             found = _ARENA.fullmatch(" ".join(line.split()))
             if found and not ops:
-                arena = Arena(int(found[1]), int(found[2] or 0))
-                if not 0 < arena.pages <= MAX_PAGES or arena.boundary >= arena.pages:
-                    raise BadProgramError(f"an arena has 1 to {MAX_PAGES} pages, and the boundary "
-                                          "inside")  # fmt: skip
+                arena = Arena(*(int(number or 0) for number in found.groups()))
+                _check_arena(arena)
             else:
                 ops.append(parse_op(line))
         except BadProgramError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.hw.machine import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
 from model.hw.tlb import settled
+from model.kernel.move_tables import entries_map_at
 from model.kernel.objects import (
     AnonVma,
     Folio,
@@ -27,9 +28,10 @@ from model.kernel.objects import (
 from model.kernel.pgtable import changed, spare_table
 from model.kernel.rmap import looked_at
 from model.kernel.task import addresses, entries
-from model.lang import Kobject, World, effect, kfield, static
+from model.lang import Kobject, World, effect, kfield, static, step
 from model.lang.declare import ModelFunction
 
+from .compound import PageOf
 from .kernel import Behaviour
 from .program import Arena
 
@@ -58,6 +60,27 @@ def room_of(pmd: Pmd) -> Table | None:
     return table
 
 
+@step()
+def change_places(table: Table, old_pmd: Pmd, new_pmd: Pmd) -> None:
+    """A table goes to another entry, and what that would have been given comes here."""
+    old, new = old_pmd.__dict__, new_pmd.__dict__
+    other = new["room"]
+    old["room"], new["room"] = other, table
+    there, here = other.__dict__["slots"], table.__dict__["slots"]
+    table.__dict__["slots"] = _at(there, here)
+    other.__dict__["slots"] = _at(here, there)
+
+
+def _at(places: tuple[Pte | None, ...], slots: tuple[Pte | None, ...]) -> tuple[Pte | None, ...]:
+    """Entries in order, at the addresses where others have been."""
+    entries = iter([pte for pte in slots if pte is not None])
+    found = tuple(None if pte is None else next(entries) for pte in places)
+    for addr, pte in enumerate(found):
+        if pte is not None:
+            pte.__dict__["addr"] = addr
+    return found
+
+
 @effect
 def nothing(*_: Any) -> None:
     pass
@@ -68,7 +91,10 @@ def none_at_all() -> tuple[Any, ...]:
     return ()
 
 
-ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {spare_table: room_of}
+ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
+    spare_table: room_of,
+    entries_map_at: change_places,
+}
 """What is found in another way than in the world of a cast."""
 
 WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
@@ -94,6 +120,9 @@ class Universe(World):
         self.new(RmapWalk, "walk", thread=self.thread)
         self.new(Gather, "tlb", thread=self.thread)
         self.zero = self.new(Page, "ZERO", zero=True, number=0)
+        self.huge_zero = Page(self, "HUGEZERO", {"zero": True, "number": 0})
+        self.acting: Mm | None = None
+        """Whose entries are made and taken away."""
         self.memfd = self.new(Mapping, "memfd")
         self.spaces: list[Space] = []
 
@@ -142,6 +171,20 @@ class Universe(World):
         frame.__dict__["folio"] = folio
         return folio
 
+    def large_folio(self) -> PageOf:
+        """A new folio as large as a PMD, zeroed, with one reference: its head."""
+        pages = []
+        for _ in range(self.arena.huge):
+            number = self._number("F")
+            frame = self.new(Page, f"F{number}", number=number)
+            page = self.new(PageOf, f"F{number}", frame=frame, large=True)
+            frame.__dict__["folio"] = page
+            pages.append(page)
+        for place, page in enumerate(pages):
+            page.join(tuple(pages), place)
+        pages[0].__dict__["refcount"] = 1
+        return pages[0]
+
     def _free_slot(self) -> None:
         slots = self._objects.get(Swap, [])
         last = slots[-1].__dict__ if slots else None
@@ -169,11 +212,10 @@ class Universe(World):
 
     def mm(self, name: str) -> tuple[Mm, Cpu]:
         """An address space without page tables, and a CPU that runs it."""
-        pages, boundary = self.arena.pages, self.arena.boundary
-        spans = [(0, boundary or pages), (boundary, pages)][: 2 if boundary else 1]
+        pages = self.arena.pages
         pml = SpinLock(self, f"{name}.pml", {"rank": 0})
         pmds: list[Pmd | None] = [None] * pages
-        for rank, (start, end) in enumerate(spans, 1):
+        for rank, (start, end) in enumerate(self.arena.tables, 1):
             lock = SpinLock(self, f"{name}.ptl{rank}", {"rank": rank})
             table = Table(self, f"{name}.table{rank}", {"ptl": lock})
             slots: list[Pte | None] = [None] * pages
