@@ -14,7 +14,9 @@ from model.kernel.objects import GUP_PIN, Swap
 from model.kernel.pgtable import UFFD_WP_MARKER
 from model.lang.errors import ModelError
 from model.reference import faults
-from model.reference.check import broken
+from model.reference.check import broken, head_of
+from model.reference.compound import PageOf
+from model.reference.huge import leaf_at
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.program import (
@@ -164,7 +166,8 @@ def _pages(spaces: list[Space]) -> Iterator[PageRow]:
             if val.kind != PteKind.NONE or cached:
                 holds = val.frame.value if val.frame is not None else None
                 tlb = ", ".join(sorted(map(_translation, cached)))
-                yield PageRow(space.number, page, _entry(val), tlb, holds)
+                what = _entry(val) + (" leaf" if leaf_at(space, page) is not None else "")
+                yield PageRow(space.number, page, what, tlb, holds)
 
 
 _MARKERS = {UFFD_WP_MARKER.entry: "marker", faults.GUARD: "guard", faults.POISONED: "poison"}
@@ -202,9 +205,12 @@ def _folios(machine: Reference) -> Iterator[FolioRow]:
         if folio.swap is not None:
             notes.append(f"swap cache {folio.swap}")
         notes += ["lazyfree"] if folio.lazyfree else []
+        if folio.large:
+            notes.append(f"of {head_of(folio)}, {folio.mapcount} mappings")
         pins = pinned[folio]
+        count = folio.page_mapcount if isinstance(folio, PageOf) else folio.mapcount
         yield FolioRow(
-            str(folio), folio.refcount - pins * GUP_PIN, pins, folio.mapcount,
+            str(folio), folio.refcount - pins * (1 if folio.large else GUP_PIN), pins, count,
             folio.anon_exclusive, str(folio.mapping) if folio.mapping is not None else "",
             folio.index, folio.frame.value, tuple(notes),
         )  # fmt: skip

@@ -2,7 +2,8 @@
 """Which program is number `n` of a seed: that depends on the two and on what can be done.
 
 Programs lean towards one of a few themes, so that what needs several operations of a kind to show
-comes up.  Every other one has a PMD boundary in the middle of its arena.
+comes up.  Every other one has a PMD boundary in the middle of its arena; every sixth, where there
+are huge pages, has an arena of three whole PMDs; every twelfth one of three whole PUDs.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from model.reference.generate import WEIGHTS, Generator
+from model.reference.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
 from model.reference.generate_hugetlb import WEIGHTS as HUGETLB_WEIGHTS
 from model.reference.generate_hugetlb import HugetlbGenerator
 from model.reference.observation import Capability
 from model.reference.program import Arena, Program
 
 PAGES = 16
+HUGE = Arena(24, huge=8)
+PUDS = Arena(12, pud=4)
 
 THEMES: Sequence[Mapping[str, int]] = (
     {},
@@ -33,11 +37,25 @@ def random_program(
     seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
 ) -> Program:
     """`steps` operations, none of those in `without`."""
+    if Capability.HUGE in can and number % 6 == 5:
+        return _huge_program(seed, number, steps, can, without, HUGE, HUGE_WEIGHTS)
+    if number % 12 == 4:
+        return _huge_program(seed, number, steps, can, without, PUDS, PUD_WEIGHTS)
     theme = THEMES[number % len(THEMES)]
     weights = {n: w * theme.get(n, 1) for n, w in WEIGHTS.items() if n not in without}
     arena = Arena(PAGES, PAGES // 2 if number % 2 else 0)
     generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
                           weights=weights)  # fmt: skip
+    return Program(generator.program(steps).ops[:steps], arena)
+
+
+def _huge_program(
+    seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str],
+    arena: Arena, every: Mapping[str, int],
+) -> Program:  # fmt: skip
+    weights = {n: w for n, w in every.items() if n not in without}
+    generator = HugeGenerator(seed << 32 | number, arena, can, fork="fork" not in without,
+                              weights=weights)  # fmt: skip
     return Program(generator.program(steps).ops[:steps], arena)
 
 

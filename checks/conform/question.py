@@ -107,10 +107,10 @@ def touched(question: Question) -> list[str]:
     borrows = ", but for:" if question.swap or question.hugetlb else "."
     lines = textwrap.wrap(
         f"conform runs {question.programs} random programs of system calls on the kernel of this"
-        f" machine, in child processes of its own: memory calls on {PAGES} pages at {AWAY:#x} of"
-        " those children, fork, userfaultfd, io_uring buffers.  It reads /proc/PID/pagemap and maps"
-        " of its children, /proc/kpageflags and /proc/kpagecount.  It changes no setting of the"
-        f" system{borrows}",
+        f" machine, in child processes of its own: memory calls on {PAGES} pages, on three huge"
+        f" ones, or on 12 pages of 3 GiB of addresses, at {AWAY:#x} of those children, fork,"
+        " userfaultfd, io_uring buffers.  It reads /proc/PID/pagemap and maps of its children,"
+        f" /proc/kpageflags and /proc/kpagecount.  It changes no setting of the system{borrows}",
         WIDTH,
     )
     if question.swap:

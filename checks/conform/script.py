@@ -8,8 +8,9 @@
     vmas p0: 0-16:rw
 
 An operation has to succeed, or to give what follows `=>`: an errno or OK, and in parentheses what
-is left in the ioctl's field.  `see` says what a page is seen as: a Kind or `unmapped`, then any of
-`exclusive`, `shared`, `mapcount N`, `value N`, `wp`, `no-wp`, `frame NAME`.  A frame gets its name
+is left in the ioctl's field.  `see` says what a page is seen as: a Kind, `present` or `unmapped`,
+then any of `exclusive`, `shared`, `mapcount N`, `value N`, `wp`, `no-wp`, `large`, `small`, `leaf`,
+`split`, `frame NAME`.  A frame gets its name
 where the name comes first; other names are other frames.
 """
 
@@ -19,7 +20,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from model.reference.observation import Observation, Page
+from model.reference.observation import PRESENT, Observation, Page
 from model.reference.program import Machine, Op, Program, Result, parse
 
 _EXPECTED = re.compile(r"(OK|E[A-Z0-9]+)(?: \((-?\d+)\))?")
@@ -126,7 +127,7 @@ def _see(line: str) -> See:
     def wrong(seen: Observation, frames: dict[str, int]) -> str:
         page = seen.pages[process][number] if process in seen.pages else None
         there = "unmapped" if page is None else page.kind.value
-        if there != kind:
+        if there != kind and not (kind == "present" and page is not None and page.kind in PRESENT):
             return f"it is seen as {there}"
         return "" if page is None else _page_wrong(page, wanted, frames)
 
@@ -138,6 +139,10 @@ _WORDS = {
     "shared": ("exclusive", False),
     "wp": ("uffd_wp", True),
     "no-wp": ("uffd_wp", False),
+    "large": ("large", True),
+    "small": ("large", False),
+    "leaf": ("leaf", True),
+    "split": ("leaf", False),
 }
 
 

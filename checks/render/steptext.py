@@ -87,8 +87,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def steps_json(arena: Arena, steps: Sequence[Step], exit_code: int) -> str:
     """The whole run as one JSON document."""
     document = {
-        "version": VERSION, "arena": arena.pages, "boundary": arena.boundary,
-        "hugetlb": arena.hugetlb, "exit": exit_code,
+        "version": VERSION, "arena": arena.pages, "boundary": arena.boundary, "huge": arena.huge,
+        "pud": arena.pud, "hugetlb": arena.hugetlb, "exit": exit_code,
         "steps": [_step(s) for s in steps],
     }  # fmt: skip
     return json.dumps(document, indent=2)

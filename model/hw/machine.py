@@ -108,10 +108,11 @@ class Pte(Kobject):
 
 
 class Pmd(Kobject):
-    """An entry that points to a table."""
+    """An entry that points to a table, or is a leaf."""
 
-    table: Table | None = kfield(
-        None, "pmd_none is None; huge leaves are not modelled", lock="ptl.owner"
+    table: Table | None = kfield(None, "the table, None if there is none", lock="ptl.owner")
+    leaf: PteVal = kfield(
+        PteVal(), "a leaf: what it maps, its frame that of the head (pmd_leaf)", lock="ptl.owner"
     )
     ptl: SpinLock = kfield(const=True, doc="pmd_lockptr")
 

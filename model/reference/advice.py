@@ -17,6 +17,7 @@ from model.kernel.reclaim import shrink_folio_list
 from model.kernel.shmem_reclaim import shrink_file_folio
 
 from .faults import GUARD, entry, fault_error, handle_mm_fault, touch
+from .huge import free_large
 from .maps import zap_range
 from .program import Refused
 from .space import Area, Space
@@ -46,7 +47,7 @@ def dontneed(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_dontneed_free, madvise_dontneed_single_vma."""
     if area.flags.locked:
         return -EINVAL
-    zap_range(space, start, end, markers=False)
+    zap_range(space, start, end, markers=False, reclaim=space.universe.kernel.table_reclaim)
     return 0
 
 
@@ -54,13 +55,19 @@ def free(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_dontneed_free, madvise_free_single_vma."""
     if area.flags.locked or not area.is_anonymous:
         return -EINVAL
-    for page in range(start, end):
+    page = start
+    while page < end:
+        _, last = space.universe.arena.table(page)
+        page = free_large(space, area, page, min(last, end)) if space.universe.arena.huge else page
+        if page in (end, last):
+            continue
         val = entry(space, page)
         if val.kind == PteKind.MARKER:
             if val.entry != GUARD:
                 _set(space, area, page, NONE)
         else:
             madvise_free_page(space.part(area, page), page)
+        page += 1
     return 0
 
 
@@ -89,9 +96,9 @@ def _alone(space: Space, page: int) -> Folio | None:
     return folio if folio is not None and folio.mapcount == 1 else None
 
 
-def populate(space: Space, page: int, length: int, write: bool) -> int:
+def populate(space: Space, page: int, length: int, write: bool, *, huge: bool = False) -> int:
     """madvise_populate: -ENOMEM for a hole, -EINVAL where the VMA forbids it, -EFAULT where the
-    fault fails, -EHWPOISON for a poison marker."""
+    fault fails, -EHWPOISON for a poison marker.  `huge`: faults may put in leaves."""
     for at in range(page, page + length):
         area = space.find(at)
         if area is None:
@@ -99,7 +106,7 @@ def populate(space: Space, page: int, length: int, write: bool) -> int:
         if not (area.writable if write else area.readable):
             return -EINVAL
         while not _is_there(entry(space, at), write):
-            fault = handle_mm_fault(space, area, at, write)
+            fault = handle_mm_fault(space, area, at, write, huge=huge)
             if fault & VM_FAULT_HWPOISON:
                 return -EHWPOISON
             err = fault_error(fault)

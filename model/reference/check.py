@@ -15,7 +15,9 @@ from model.kernel.objects import GUP_PIN, Folio, Swap
 from model.kernel.pgtable import userfaultfd_pte_wp
 from model.kernel.rmap import in_tree
 
+from .compound import PageOf
 from .faults import entry
+from .huge import leaf_at
 from .machine import Reference
 from .space import Area, Space
 
@@ -25,16 +27,15 @@ CHECKS: list[tuple[str, Callable[[State], Iterator[str]]]] = []
 
 @dataclass(frozen=True)
 class Entry:
-    """A page-table entry that is not none, and where it is."""
+    """A page-table entry that is not none, and where it is; or what a leaf says of a page."""
 
     space: Space
     area: Area | None
     page: int
-    pte: Pte
-
-    @property
-    def val(self) -> PteVal:
-        return self.pte.val
+    pte: Pte | None
+    """None of what a leaf maps."""
+    val: PteVal
+    leaf: bool = False
 
     @property
     def folio(self) -> Folio | None:
@@ -44,8 +45,19 @@ class Entry:
             found = self.val.frame.folio
         return found
 
+    @property
+    def exclusive(self) -> bool:
+        """PageAnonExclusive of the page; where a leaf maps it, of the head."""
+        folio = self.folio
+        return folio is not None and (head_of(folio) if self.leaf else folio).anon_exclusive
+
     def __str__(self) -> str:
         return f"p{self.space.number} page {self.page}"
+
+
+def head_of(folio: Folio) -> Folio:
+    """The folio that a page is of."""
+    return folio.head if isinstance(folio, PageOf) else folio
 
 
 @dataclass
@@ -55,18 +67,26 @@ class State:
     machine: Reference
     entries: list[Entry] = field(default_factory=list)
     maps: Counter[Folio] = field(default_factory=Counter)
+    """By page: what maps it."""
+    leaves: Counter[Folio] = field(default_factory=Counter)
+    """By head: leaves."""
     folios: dict[Folio, None] = field(default_factory=dict)
     slots: tuple[Swap, ...] = ()
 
     def __post_init__(self) -> None:
         for space in self.machine.spaces.values():
             for page, pmd in enumerate(space.mm.root.pmds):
-                table = pmd.table
-                if table is not None and table.slots[page].val.kind != PteKind.NONE:
-                    found = Entry(space, space.find(page), page, table.slots[page])
+                val, table = entry(space, page), pmd.table
+                if val.kind != PteKind.NONE:
+                    leaf = leaf_at(space, page) is not None
+                    pte = table.slots[page] if table is not None and not leaf else None
+                    found = Entry(space, space.find(page), page, pte, val, leaf)
                     self.entries.append(found)
-        once = {e.pte: e for e in self.entries}  # one of a table that is shared counts once
-        self.maps = Counter(e.folio for e in once.values() if e.folio is not None)
+        # One of a table that is shared counts once.
+        once = {e.pte or (e.space, e.page): e for e in self.entries}.values()
+        mapped = [(e.folio, e.leaf) for e in once if e.folio is not None]
+        self.maps = Counter(folio for folio, _ in mapped)
+        self.leaves = Counter(f for f, leaf in mapped if leaf and f is head_of(f))
         self.slots = self.machine.universe.all(Swap)
         self.folios = dict.fromkeys(self.machine.universe.folios())
         self.folios |= dict.fromkeys(self.maps)
@@ -140,8 +160,34 @@ def _(s: State) -> Iterator[str]:
 @_check("the map count is the number of entries")
 def _(s: State) -> Iterator[str]:
     for folio in s.folios:
-        if folio.mapcount != s.maps[folio]:
-            yield f"{folio} says {folio.mapcount}, {s.maps[folio]} entries map it"
+        count = folio.page_mapcount if isinstance(folio, PageOf) else folio.mapcount
+        if count != s.maps[folio]:
+            yield f"{folio} says {count}, {s.maps[folio]} entries map it"
+
+
+@_check("a leaf counts as one mapping of its folio, and maps all of it in one VMA")
+def _(s: State) -> Iterator[str]:
+    for folio in s.folios:
+        if folio.entire_mapcount != s.leaves[head_of(folio)] and folio.large:
+            yield f"{folio} says {folio.entire_mapcount}, {s.leaves[folio]} leaves map it"
+    for space in s.machine.spaces.values():
+        for start, end in s.machine.arena.tables:
+            area = space.find(start)
+            if leaf_at(space, start) is not None and (area is None or area.end < end):
+                yield f"p{space.number} page {start}"
+
+
+@_check("one process that maps a large folio is told from several, while two do")
+def _(s: State) -> Iterator[str]:
+    if len(s.machine.spaces) > 2 or not s.machine.arena.huge:
+        return
+    mms: dict[Folio, set[int]] = {}
+    for e in s.entries:
+        if isinstance(e.folio, PageOf) and e.folio.large:
+            mms.setdefault(e.folio.head, set()).add(e.space.number)
+    for head, numbers in mms.items():
+        if isinstance(head, PageOf) and len(numbers) > 1 and not head.ids.shared:
+            yield f"{head}"
 
 
 @_check("references are entries, the swap cache, the page cache, and pins")
@@ -152,8 +198,13 @@ def _(s: State) -> Iterator[str]:
     memfd = s.machine.universe.memfd
     files = Counter(memfd.pages.peek(n) for n in range(s.machine.arena.pages))
     for folio in s.folios:
+        if folio is not head_of(folio):
+            continue
+        pages = folio.pages if folio.large else (folio,)
+        taken = sum(pins[page] for page in pages) * (1 if folio.large else GUP_PIN)
         cached = (folio.swap is not None) + files[folio]
-        if folio.refcount != s.maps[folio] + cached + GUP_PIN * pins[folio]:
+        maps = sum(s.maps[p] for p in pages) - s.leaves[folio] * (len(pages) - 1)
+        if folio.refcount != maps + cached + taken:
             yield f"{folio} has {folio.refcount}"
 
 
@@ -162,18 +213,19 @@ def _(s: State) -> Iterator[str]:
     for e in s.entries:
         folio = e.folio
         anon = folio is not None and folio.mapping is not None
-        if folio is not None and anon and e.val.write and not folio.anon_exclusive:
+        if anon and e.val.write and not e.exclusive:
             yield f"{e} {folio}"
 
 
 @_check("an exclusive page is mapped once, and a pinned one that is mapped is exclusive")
 def _(s: State) -> Iterator[str]:
-    for folio, maps in s.maps.items():
-        if folio.mapping is None:
+    for e in s.entries:
+        folio = e.folio
+        if folio is None or folio.mapping is None:
             continue
-        if folio.anon_exclusive and maps > 1:
-            yield f"{folio} has {maps}"
-        if not folio.anon_exclusive and folio.refcount >= GUP_PIN:
+        if e.exclusive and s.maps[folio] > 1:
+            yield f"{folio} has {s.maps[folio]}"
+        if not e.exclusive and not folio.large and folio.refcount >= GUP_PIN:
             yield f"{folio} is pinned"
 
 

@@ -22,7 +22,7 @@ from model.kernel.fault import swap_fault, swap_fault_of_locked, write_fault
 from model.kernel.folio import folio_mark_dirty
 from model.kernel.gup import gup_fast_pte_range
 from model.kernel.objects import Folio, Mapping
-from model.kernel.pgtable import NONE, is_uffd_wp_marker
+from model.kernel.pgtable import is_uffd_wp_marker
 from model.kernel.shmem import (
     clear_marker,
     do_cow_fault,
@@ -32,6 +32,8 @@ from model.kernel.shmem import (
 )
 
 from . import hugetlb
+from .huge import huge_fault, page_of_leaf, pin_leaf, walk_to_leaf
+from .program import PTRS_PER_PTE
 from .space import Area, Space
 
 POISONED, GUARD = 2, 4
@@ -40,13 +42,12 @@ POISONED, GUARD = 2, 4
 FAULT_AROUND = 16
 """fault_around_bytes, 64 KiB, in pages."""
 
-PTRS_PER_PTE = 512
-
 
 def entry(space: Space, page: int) -> PteVal:
-    """The page-table entry of a page; none where there is no table."""
-    table = space.mm.root.pmds[page].table
-    return NONE if table is None else table.slots[page].val
+    """The page-table entry of a page, or what a leaf says of it; none where there is neither."""
+    pmd = space.mm.root.pmds[page]
+    table = pmd.table
+    return page_of_leaf(space, page, pmd.leaf) if table is None else table.slots[page].val
 
 
 # -- user accesses --------------------------------------------------------------------------------
@@ -90,8 +91,11 @@ def _walk(space: Space, page: int, write: bool) -> Translation | None:
     pmd = space.mm.root.pmds[page]
     table, cpu = pmd.table, space.cpu
     val = entry(space, page)
-    if table is None or not translates(val) or (write and not val.write):
+    if not translates(val) or (write and not val.write):
         return None
+    if table is None:
+        walk_to_leaf(space, page, write)
+        return _cached(space, page, write)
     remember_table(cpu, pmd)
     if not val.young:
         set_accessed(cpu, page, table)
@@ -113,13 +117,17 @@ def _user_fault(space: Space, page: int, write: bool) -> int:
 # -- faults ---------------------------------------------------------------------------------------
 
 
-def handle_mm_fault(space: Space, area: Area, page: int, write: bool) -> int:
+def handle_mm_fault(space: Space, area: Area, page: int, write: bool, *, huge: bool = False) -> int:
     """One fault, whose access the VMA permits: 0, after which it is tried again, or VM_FAULT_*.
 
-    mm/memory.c:handle_pte_fault; a userfaultfd has UFFD_FEATURE_SIGBUS.
+    mm/memory.c:__handle_mm_fault; a userfaultfd has UFFD_FEATURE_SIGBUS.  `huge`: it may put in a
+    leaf (VM_HUGEPAGE, and huge pages are enabled).
     """
     if space.universe.arena.hugetlb:
         return hugetlb.fault(space, area, page, write)
+    fault = huge_fault(space, area, page, write, huge)
+    if fault is not None:
+        return fault
     val, vma = entry(space, page), space.part(area, page)
     if val.kind == PteKind.NONE:
         return _missing(space, area, page, write)
@@ -170,10 +178,11 @@ def _missing(space: Space, area: Area, page: int, write: bool) -> int:
 
 def _around(space: Space, area: Area, page: int) -> tuple[int, int]:
     """do_fault_around: the pages of the aligned window that lie in the VMA and in one table."""
-    boundary = space.universe.arena.boundary
-    index = (page - boundary) % PTRS_PER_PTE
-    first = page - index % FAULT_AROUND
-    last = min(first + FAULT_AROUND, page - index + PTRS_PER_PTE)
+    arena = space.universe.arena
+    window = 1 if arena.pud else max(FAULT_AROUND // arena.scale, 1)
+    index = (page - arena.boundary) % (arena.huge or PTRS_PER_PTE)
+    first = page - index % window
+    last = min(first + window, page - index + PTRS_PER_PTE)
     return max(first, area.start), min(last, area.end)
 
 
@@ -216,7 +225,8 @@ def pin(space: Space, page: int) -> Folio | int:
         frame = entry(space, page).frame
         folio: Folio | None = frame.folio if frame is not None else None
         before = folio.pinned_at[page] if folio is not None else 0
-        gup_fast_pte_range(space.part(area, page), page, True)
+        if not pin_leaf(space, page):
+            gup_fast_pte_range(space.part(area, page), page, True)
         if folio is not None and folio.pinned_at[page] > before:
             return folio
         err = populate(space, area, page, True)

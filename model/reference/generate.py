@@ -29,16 +29,24 @@ NEEDS: Mapping[str, tuple[Capability, ...]] = {
     "copy": (Capability.UFFD,), "zeropage": (Capability.UFFD,), "wp": (Capability.UFFD,),
     "move": (Capability.UFFD, Capability.MOVE), "poison": (Capability.UFFD, Capability.POISON),
     "guard": (Capability.GUARD,), "unguard": (Capability.GUARD,),
+    "huge_read": (Capability.HUGE,), "huge_write": (Capability.HUGE,),
+    "collapse": (Capability.HUGE,),
     "pageout": (Capability.SWAP,), "pin": (Capability.PIN,), "unpin": (Capability.PIN,),
 }  # fmt: skip
 """What a machine must be capable of to be asked for an operation."""
+
+TOUCHES = frozenset({
+    "read", "write", "copy", "zeropage", "populate_read", "populate_write", "huge_read",
+    "huge_write",
+})  # fmt: skip
+"""What leaves something where it was."""
 
 MAX_LIVING = 4
 """At most so many processes live at once."""
 
 
 @dataclass
-class _Place:
+class Place:
     """What the generator believes of one page of one process."""
 
     kind: str = "anon"
@@ -53,9 +61,9 @@ class _Place:
 
 @dataclass
 class _Belief:
-    """The whole picture: per process, per page a _Place, None where nothing is mapped."""
+    """The whole picture: per process, per page a Place, None where nothing is mapped."""
 
-    places: dict[int, list[_Place | None]]
+    places: dict[int, list[Place | None]]
     pins: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
 
 
@@ -81,6 +89,10 @@ class Generator:
         ops = [Op("mmap", 0, 0, half), Op("mmap", 0, half, half)]
         if "register" in self._names and self._random.random() < 0.6:
             ops.append(Op("register", 0, half, half, flags=frozenset({"missing"})))
+        return self._begun(ops, steps)
+
+    def _begun(self, ops: list[Op], steps: int) -> Program:
+        """So many operations more."""
         begun = steps + len(ops)
         for op in ops:
             self._note(op)
@@ -104,7 +116,7 @@ class Generator:
         return start, length
 
     def _where(
-        self, proc: int, wanted: Callable[[_Place | None], bool], longest: int = 6
+        self, proc: int, wanted: Callable[[Place | None], bool], longest: int = 6
     ) -> tuple[int, int]:
         """A range that begins where something is as wanted and mostly goes on so; any if none."""
         places = self._belief.places[proc]
@@ -119,11 +131,11 @@ class Generator:
         return start, length
 
     def _next(
-        self, proc: int, lazy: str, otherwise: Callable[[_Place | None], bool]
-    ) -> Callable[[_Place | None], bool]:
+        self, proc: int, lazy: str, otherwise: Callable[[Place | None], bool]
+    ) -> Callable[[Place | None], bool]:
         """What is wanted: half of the time a page that is so far after MADV_FREE, if one is."""
 
-        def wanted(place: _Place | None) -> bool:
+        def wanted(place: Place | None) -> bool:
             return place is not None and place.lazy == lazy and otherwise(place)
 
         some = any(map(wanted, self._belief.places[proc]))
@@ -133,6 +145,11 @@ class Generator:
         proc = self._one()
         page, length = self._where(proc, lambda p: p is not None, longest)
         return Op(name, proc, page, length, flags=flags)
+
+    def _anon(self, name: str, longest: int = 6) -> Op:
+        proc = self._one()
+        page, length = self._where(proc, _is_anon, longest)
+        return Op(name, proc, page, length)
 
     def _run(self, proc: int, page: int) -> int:
         """How many pages from this one on are mapped alike, as in one VMA."""
@@ -145,7 +162,7 @@ class Generator:
             length += 1
         return length
 
-    def _some(self, wanted: Callable[[_Place | None], bool]) -> int | None:
+    def _some(self, wanted: Callable[[Place | None], bool]) -> int | None:
         """A process that has what is wanted somewhere; sometimes any; None if none has."""
         if self._random.random() < 0.05:
             return self._one()
@@ -153,7 +170,7 @@ class Generator:
         return self._random.choice(have) if have else None
 
     def _registered(self, name: str, *, touched: bool, mode: str = "") -> Op | None:
-        def wanted(place: _Place | None) -> bool:
+        def wanted(place: Place | None) -> bool:
             modes = place.registered if place is not None else frozenset()
             return bool(modes) and (mode in modes or not mode) and _touched(place) is touched
 
@@ -205,6 +222,10 @@ class Generator:
         others = [p for p in self._belief.places if p != 0]
         return Op("exit", self._random.choice(others)) if others else None
 
+    def filled(self, name: str) -> Op:
+        """huge_read and huge_write."""
+        return self._anon(name)
+
     def read(self) -> Op:
         op = self._mapped("read")
         return Op("read", op.proc, op.page)
@@ -232,7 +253,7 @@ class Generator:
         source, length = self._where(proc, wanted)
         place = self._belief.places[proc][source]
 
-        def fits(there: _Place | None) -> bool:
+        def fits(there: Place | None) -> bool:
             return (
                 place is not None and there is not None and bool(there.registered)
                 and there.prot == place.prot and there.locked == place.locked
@@ -282,7 +303,7 @@ class Generator:
         span = range(op.page, op.page + op.length)
         if op.name == "mmap":
             for n in span:
-                places[n] = _Place(op.kind, op.prot)
+                places[n] = Place(op.kind, op.prot)
         elif op.name == "munmap":
             for n in span:
                 places[n] = None
@@ -306,7 +327,7 @@ class Generator:
                     _touch(op, place)
         return op
 
-    def _note_move(self, op: Op, places: list[_Place | None]) -> None:
+    def _note_move(self, op: Op, places: list[Place | None]) -> None:
         if op.name == "mremap" and op.new_length < 1:
             return
         for n in range(op.length):
@@ -325,18 +346,18 @@ class Generator:
                     there.lazy, taken.lazy = "moved" if taken.lazy == "written" else "", ""
 
 
-def _is_anon(place: _Place | None) -> bool:
+def _is_anon(place: Place | None) -> bool:
     return place is not None and place.kind == "anon"
 
 
-def _touched(place: _Place | None) -> bool:
+def _touched(place: Place | None) -> bool:
     return place is not None and place.touched
 
 
-def _touch(op: Op, place: _Place) -> None:
+def _touch(op: Op, place: Place) -> None:
     if op.name == "mprotect":
         place.prot = op.prot
-    elif op.name in ("read", "write", "copy", "zeropage", "populate_read", "populate_write"):
+    elif op.name in TOUCHES:
         place.touched = True
         if op.name == "write":
             place.lazy = "written" if place.lazy in ("freed", "written") else ""
@@ -358,14 +379,17 @@ _MAKE: Mapping[str, Callable[[Generator], Op | None]] = {
     "unguard": lambda g: g._mapped("unguard"),
     "populate_read": lambda g: g._mapped("populate_read"),
     "populate_write": lambda g: g._mapped("populate_write"),
+    "collapse": lambda g: g._anon("collapse", 8),
+    "huge_read": lambda g: g.filled("huge_read"), "huge_write": lambda g: g.filled("huge_write"),
     "dontneed": lambda g: g._mapped("dontneed", flags=g._flags(odd_address=0.01)),
     "free": Generator.free, "pageout": Generator.pageout,
     "unregister": lambda g: g._mapped("unregister"),
     "zeropage": lambda g: g._registered("zeropage", touched=False),
     "poison": lambda g: g._registered("poison", touched=False),
-    "mmap": Generator.mmap, "mprotect": Generator.mprotect, "mremap": Generator.mremap,
-    "fork": Generator.fork, "exit": Generator.exit, "read": Generator.read,
-    "write": Generator.write, "register": Generator.register, "copy": Generator.copy,
-    "move": Generator.move, "wp": Generator.wp, "pin": Generator.pin, "unpin": Generator.unpin,
+    "mmap": lambda g: g.mmap(), "mprotect": lambda g: g.mprotect(),
+    "mremap": lambda g: g.mremap(), "fork": lambda g: g.fork(), "exit": lambda g: g.exit(),
+    "read": lambda g: g.read(), "write": lambda g: g.write(),
+    "register": lambda g: g.register(), "copy": lambda g: g.copy(), "move": lambda g: g.move(),
+    "wp": lambda g: g.wp(), "pin": lambda g: g.pin(), "unpin": lambda g: g.unpin(),
 }  # fmt: skip
 """How each operation is chosen; None: not now."""

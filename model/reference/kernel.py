@@ -18,6 +18,12 @@ class Behaviour:
     """mremap moves a range of several VMAs; since 6.17."""
     swap: bool = True
     """There is a swap device.  It never fills up."""
+    huge_zero: bool = True
+    """A read fault may map the huge zero page (use_zero_page)."""
+    table_reclaim: bool = True
+    """MADV_DONTNEED frees a table of which it zapped all; since 6.14, where configured."""
+    collapse_of_nothing: bool = False
+    """MADV_COLLAPSE of a part of a PMD is no error; 7.3.4."""
     pmd_sharing: bool = True
     """VMAs of hugetlb share PMD tables (HUGETLB_PMD_PAGE_TABLE_SHARING)."""
     arch: str = "x86_64"

@@ -12,6 +12,7 @@ processes' CPUs have TLBs, which only flushes empty.  What the models leave out 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from model.hw.arch import selected
@@ -23,12 +24,21 @@ from model.lang.declare import ModelFunction, swapped
 from model.patches.uffd_move_batching import PATCH
 
 from . import advice, faults, hugetlb, maps, processes, uffd
+from .compound import LARGE, PageOf
+from .huge import collapse, leaf_at
 from .kernel import Behaviour
 from .observation import Capability, Kind, Observation, VmaView
 from .observation import Page as PageView
 from .program import ODD, PAGE_SIZE, Arena, Op, Refused, Result, check_op
 from .space import Area, Space
 from .universe import ADAPTED, WITHOUT_GHOSTS, Universe
+
+NOT_HUGE = ("pageout", "mlock", "munlock")
+"""What is not done in an arena with huge pages: they would have to be kept in swap, or mlocked."""
+
+SPARSE = ("mmap", "munmap", "mprotect", "mremap", "dontneed", "fork", "exit", "read", "write",
+          "register", "unregister", "wp")  # fmt: skip
+"""What is done in an arena of whole PUDs."""
 
 
 @pure
@@ -72,8 +82,15 @@ class Reference:
             self.can -= {Capability.SWAP}
         if not kernel.mremap_many:
             self.can -= {Capability.MREMAP_MANY}
+        if not kernel.huge_zero:
+            self.can -= {Capability.HUGE_ZERO}
+        if not kernel.table_reclaim:
+            self.can -= {Capability.TABLE_RECLAIM}
         self._move = uffd.Move(PATCH.variant(kernel.move))
-        self._swaps = {**ADAPTED, **WITHOUT_GHOSTS, **self._move.variant.swap, **(swaps or {})}
+        self._swaps = {
+            **ADAPTED, **WITHOUT_GHOSTS, **(LARGE if arena.huge else {}),
+            **self._move.variant.swap, **(swaps or {}),
+        }  # fmt: skip
         if not kernel.pmd_sharing:
             self._swaps[want_pmd_share] = never
         self.universe = Universe(arena, kernel)
@@ -90,6 +107,11 @@ class Reference:
         `watch` is told the name of each step of the models that is taken.
         """
         check_op(op, self.arena, self.spaces, self._used)
+        if self.arena.huge and op.name in NOT_HUGE:
+            raise Refused("the reference MM does not do it in an arena with huge pages")
+        if self.arena.pud and op.name not in SPARSE:
+            raise Refused("it does something to pages of which such an arena has nothing")
+        self.universe.acting = self.spaces[op.proc].mm
         observer = self._alone if watch is None else Watched(self.universe.thread, watch)
         with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(observer):
             result = (_DO_HUGETLB if self.arena.hugetlb else _DO)[op.name](self, op)
@@ -162,25 +184,33 @@ class Reference:
         found: list[PageView | None] = [None] * self.arena.pages
         for area in space.areas:
             for page in range(area.start, area.end):
-                found[page] = _view(faults.entry(space, page))
+                leaf = leaf_at(space, page) is not None
+                view = _view(faults.entry(space, page), leaf)
+                if self.arena.hugetlb:  # of which all are
+                    view = replace(view, large=None, leaf=None)
+                found[page] = view
         return tuple(found)
 
 
 _KINDS = {PteKind.NONE: Kind.NONE, PteKind.SWAP: Kind.SWAP, PteKind.MARKER: Kind.MARKER}
 
 
-def _view(val: Any) -> PageView:
+def _view(val: Any, leaf: bool) -> PageView:
     if val.kind != PteKind.PRESENT:
         guard = val.kind == PteKind.MARKER and val.entry == faults.GUARD
         return PageView(Kind.GUARD if guard else _KINDS[val.kind], uffd_wp=val.uffd_wp)
     frame: Any = val.frame
     if frame.zero:
-        return PageView(Kind.ZERO, uffd_wp=val.uffd_wp, value=0)
+        return PageView(Kind.ZERO, uffd_wp=val.uffd_wp, value=0, leaf=leaf)
     folio: Any = frame.folio
     anon = folio.mapping is not None
+    large = isinstance(folio, PageOf)
+    head = folio.head if large else folio
     return PageView(
-        Kind.ANON if anon else Kind.FILE, frame.number, folio.mapcount,
-        folio.anon_exclusive if anon else None, val.uffd_wp, frame.value,
+        Kind.ANON if anon else Kind.FILE, frame.number,
+        folio.page_mapcount if large else folio.mapcount,
+        head.anon_exclusive if anon else None, val.uffd_wp, frame.value,
+        folio.large if anon else None, leaf,
     )  # fmt: skip
 
 
@@ -210,6 +240,9 @@ _DO: Mapping[str, Callable[[Reference, Op], Result]] = {
     "unguard": lambda m, o: m.advise(o, advice.unguard),
     "populate_read": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, False)),
     "populate_write": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, True)),
+    "huge_read": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, False, huge=True)),
+    "huge_write": _unless_odd(lambda s, o: advice.populate(s, o.page, o.length, True, huge=True)),
+    "collapse": lambda m, o: m.advise(o, collapse),
     "fork": Reference.fork, "exit": Reference.exit,
     "read": Reference.read, "write": Reference.write,
     "register": _ioctl(lambda s, o: uffd.register(s, o.page, o.length, o.flags)),

@@ -16,24 +16,25 @@ from model.kernel.folio import folio_put
 from model.kernel.locks import spin_lock, spin_unlock
 from model.kernel.mprotect import change_prot_pte
 from model.kernel.mremap import move_ptes
-from model.kernel.objects import Folio
 from model.kernel.pgtable import pmd_clear, pte_alloc
 from model.kernel.shmem_reclaim import zap_file_pte
 from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
-from model.kernel.zap import zap_pte
+from model.kernel.zap import zap_pte, zap_pte_table_if_empty
 from model.lang.runtime import check
 
 from . import hugetlb
 from .faults import GUARD, entry, populate
+from .huge import change_leaves, move_pmd, realigned, zap_leaves
 from .space import Area, Flags, Space
 
 # -- page tables of a range ------------------------------------------------------------------------
 
 
-def zap_range(space: Space, start: int, end: int, *, markers: bool) -> None:
-    """mm/memory.c:unmap_page_range within one mmu_gather; guard markers only go if `markers`."""
-    recorded, dead = False, list[Folio]()
+def zap_range(space: Space, start: int, end: int, *, markers: bool, reclaim: bool = False) -> None:
+    """mm/memory.c:unmap_page_range within one mmu_gather; guard markers only go if `markers`,
+    tables that are empty then if `reclaim`."""
     tlb_gather_mmu(space.mm)
+    recorded, dead = zap_leaves(space, start, end)
     for page in range(start, end):
         val = entry(space, page)
         if val.kind == PteKind.NONE:
@@ -50,10 +51,21 @@ def zap_range(space: Space, start: int, end: int, *, markers: bool) -> None:
         recorded = recorded or flush
         if folio is not None:
             dead.append(folio)
-    tlb_flush_mmu(space.mm, start, end, recorded, False)
+    freed = reclaim and _reclaim_tables(space, start, end)
+    tlb_flush_mmu(space.mm, start, end, recorded, freed)
     for folio in dead:
         folio_put(folio)
     dec_tlb_flush_pending(space.mm)
+
+
+def _reclaim_tables(space: Space, start: int, end: int) -> bool:
+    """The end of mm/memory.c:zap_pte_range, where whole PMDs were zapped: whether a table went."""
+    freed = False
+    for first, last in space.universe.arena.tables if space.universe.arena.huge else ():
+        area = space.find(first)
+        if start <= first and last <= end and area is not None:
+            freed = zap_pte_table_if_empty(space.part(area, first)) is not None or freed
+    return freed
 
 
 def change_range(
@@ -63,6 +75,8 @@ def change_range(
     span = list(pages)
     recorded = False
     tlb_gather_mmu(space.mm)
+    if span:
+        recorded = change_leaves(space, span[0], span[-1] + 1, uffd_wp, resolve)
     for page in span:
         area = space.find(page)
         if area is not None and change_prot_pte(space.part(area, page), page, uffd_wp, resolve):
@@ -294,7 +308,7 @@ def _move_vma(
     copied = space.copy(area, target, target + new, page - area.shift)
     if area not in space.areas:  # merged with what is before and after it
         area = copied
-    move_page_tables(space, area, page, target, old)
+    move_page_tables(space, area, copied, page, target, old)
     if copied.flags.uffd:  # mremap_userfaultfd_prep: not told of mremap, so it ends
         copied.set(replace(copied.flags, uffd=frozenset()))
     if dontunmap:
@@ -319,22 +333,22 @@ def _leave_mlocked(space: Space, area: Area) -> None:
             space.universe.left_mlocked[frame.folio] = 1
 
 
-def move_page_tables(space: Space, area: Area, old: int, new: int, length: int) -> None:
+def move_page_tables(
+    space: Space, area: Area, copied: Area, old: int, new: int, length: int
+) -> None:
     """mm/mremap.c:move_page_tables: as much at a time as is in one table on both sides."""
-    boundary = space.universe.arena.boundary
-    done = 0
-    while done < length:
-        extent = length - done
-        for at in (old + done, new + done):
-            if at < boundary:
-                extent = min(extent, boundary - at)
-        src, dst = space.mm.root.pmds[old + done], space.mm.root.pmds[new + done]
-        if src.table is not None:
+    arena, end = space.universe.arena, old + length
+    old, new = realigned(space, area, copied, old, new, length)
+    vma = space.part(area, max(old, area.start))
+    while old < end:
+        extent = min(end - old, arena.table(old)[1] - old, arena.table(new)[1] - new)
+        src, dst = space.mm.root.pmds[old], space.mm.root.pmds[new]
+        if not move_pmd(space, vma, old, new, extent) and src.table is not None:
             pte_alloc(dst)
-            part = space.part(area, old + done)
-            err = move_ptes(part, src, dst, old + done, new + done, extent, True)
+            err = move_ptes(vma, src, dst, old, new, extent, True)
             check(err == 0, "nobody else frees a table")
-        done += extent
+        old, new = old + extent, new + extent
+        vma = space.part(area, old) if old < end else vma
 
 
 def _expand(space: Space, area: Area, page: int, old: int, new: int) -> int:

@@ -19,11 +19,16 @@ class Capability(enum.Enum):
     HUGETLB = "huge pages of hugetlb"
     PIN = "registered buffers of io_uring"
     MREMAP_MANY = "mremap moves a range of several VMAs"
+    HUGE = "transparent huge pages, where MADV_HUGEPAGE asks for them"
+    HUGE_ZERO = "a read fault maps the huge zero page"
+    TABLE_RECLAIM = "MADV_DONTNEED of all that a page table maps frees the table"
     SEES_FRAMES = "which pages share a frame, and which kept theirs"
     SEES_ZERO = "the shared zero page is told from others"
     SEES_UFFD_WP = "the uffd-wp bit of an entry"
     SEES_MAPCOUNT = "page-table entries that map a frame"
     SEES_EXCLUSIVE = "PageAnonExclusive"
+    SEES_LARGE = "whether a page is of a large folio"
+    SEES_LEAVES = "whether a PMD leaf maps a page"
     SEES_VALUES = "what a present page holds, without touching it"
     SEES_VMAS = "where VMAs begin and end, and their protection"
 
@@ -65,6 +70,10 @@ class Page:
     """Any kind: the uffd-wp bit of the entry."""
     value: int | None = None
     """Present: the byte at its beginning (0 for the zero page)."""
+    large: bool | None = None
+    """ANON: it is a page of a large folio, whose head's `exclusive` then is what it shows."""
+    leaf: bool | None = None
+    """Present: a PMD leaf maps it."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +189,8 @@ _FIELDS = (
     (Capability.SEES_MAPCOUNT, "mapcount"),
     (Capability.SEES_EXCLUSIVE, "exclusive"),
     (Capability.SEES_UFFD_WP, "uffd_wp"),
+    (Capability.SEES_LARGE, "large"),
+    (Capability.SEES_LEAVES, "leaf"),
     (Capability.SEES_VALUES, "value"),
 )
 

@@ -16,6 +16,7 @@ from model.lang.runtime import check
 
 from . import hugetlb
 from .faults import entry, pin
+from .huge import copy_leaf
 from .maps import zap_range
 from .space import Space
 
@@ -39,7 +40,11 @@ def fork(parent: Space, number: int) -> Space:
         child.anon_vma_fork(mine, area)
         if area.anon is None:
             continue
+        child.universe.acting = child.mm
         for page in range(area.start, area.end):
+            leaves = parent.universe.arena.huge
+            if leaves and copy_leaf(child.part(mine, page), parent.part(area, page), page):
+                continue
             if parent.mm.root.pmds[page].table is not None:
                 pte_alloc(child.mm.root.pmds[page])
             if entry(parent, page).kind != PteKind.NONE:

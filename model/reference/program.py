@@ -8,7 +8,7 @@ become; `observation` says what is shown, and compares what two machines show.
 
 Text form, one operation a line, `#` begins a comment:
 
-    arena 16 boundary 8          # optional first line; or: arena 12 hugetlb
+    arena 16 boundary 8          # optional first line; or: arena 24 huge 8; or: arena 12 hugetlb
     p0 mmap 0+8 rw anon
     p0 write 2 = 7
     p0 fork -> p1
@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
@@ -31,8 +32,11 @@ from .observation import Capability, Observation
 
 PAGE_SIZE = 4096
 
+PTRS_PER_PTE = 512
 MAX_PAGES = 512
 """An arena has at most so many pages."""
+HUGE = (2, 4, 8, 16, 32)
+"""So many pages may a PMD entry map, so that a page is at least as long as a fault looks around."""
 
 PARTS_OF_A_PUD = 4
 """So many pages of an arena of huge pages are what one PMD table maps."""
@@ -119,6 +123,9 @@ SHAPES: Mapping[str, Shape] = {
     "pageout": Shape("MADV_PAGEOUT"),
     "populate_read": Shape("MADV_POPULATE_READ"),
     "populate_write": Shape("MADV_POPULATE_WRITE"),
+    "huge_read": Shape("MADV_POPULATE_READ, with leaves where the whole PMD can be one"),
+    "huge_write": Shape("MADV_POPULATE_WRITE, with leaves where the whole PMD can be one"),
+    "collapse": Shape("MADV_COLLAPSE"),
     "guard": Shape("MADV_GUARD_INSTALL"),
     "unguard": Shape("MADV_GUARD_REMOVE"),
     "fork": Shape("fork, without events; the child is the next number never used", ("child",)),
@@ -199,6 +206,10 @@ class Arena:
     Pages 0 to `pages` - 1.  Page `boundary` is at a PMD boundary, so that what is below it is in
     another page table; with 0 there is one table.
 
+    With `huge`, page 0 and every `huge`-th page are at a PMD boundary, and a PMD entry may be a
+    leaf.  A page then stands for `scale` base pages that are always used together: lengths, and
+    bytes that an ioctl says, are in such pages.
+
     With `hugetlb` the memfd is one of hugetlb, and it alone is mapped.  A page is a part of a PUD
     range (PARTS_OF_A_PUD), whose first huge page is read and written: page 0 is at a PUD boundary,
     so that 0+4 is what a PMD table maps.
@@ -206,20 +217,44 @@ class Arena:
 
     pages: int = 16
     boundary: int = 0
+    huge: int = 0
+    pud: int = 0
+    """Page 0 and every `pud`-th page are at a PUD boundary, and a page stands for the first base
+    page of as much of a PUD: in the rest of it there is never anything."""
     hugetlb: bool = False
 
+    def __str__(self) -> str:
+        words = [f"arena {self.pages}"]
+        words += [f"boundary {self.boundary}"] if self.boundary else []
+        words += [f"huge {self.huge}"] if self.huge else []
+        words += [f"pud {self.pud}"] if self.pud else []
+        words += ["hugetlb"] if self.hugetlb else []
+        return " ".join(words)
+
     @property
+    def scale(self) -> int:
+        """Base pages of a page, with PTRS_PER_PTE entries a table."""
+        return PTRS_PER_PTE // self.huge if self.huge else 1
+
+    @cached_property
     def tables(self) -> tuple[tuple[int, int], ...]:
         """The first page that each page table maps, and the one after the last."""
-        if self.hugetlb:
-            cuts = [*range(0, self.pages, PARTS_OF_A_PUD), self.pages]
-        else:
-            cuts = [*sorted({0, self.boundary}), self.pages]
-        return tuple(pairwise(cuts))
+        cuts: Iterable[int] = sorted({0, self.boundary})
+        if self.whole_table:
+            cuts = range(0, self.pages, self.whole_table)
+        return tuple(pairwise([*cuts, self.pages]))
 
-    def __str__(self) -> str:
-        where = f" boundary {self.boundary}" if self.boundary else ""
-        return f"arena {self.pages}" + (" hugetlb" if self.hugetlb else where)
+    @property
+    def whole_table(self) -> int:
+        """Pages that a whole page table maps (of hugetlb a PMD table); 0 where no table is of the
+        arena alone."""
+        if self.hugetlb:
+            return PARTS_OF_A_PUD
+        return 1 if self.pud else self.huge
+
+    def table(self, page: int) -> tuple[int, int]:
+        """The same of the table that maps a page."""
+        return next(span for span in self.tables if page < span[1])
 
 
 @dataclass(frozen=True)
@@ -254,6 +289,8 @@ def check_op(op: Op, arena: Arena, living: Iterable[int], used: int) -> None:
             raise BadProgramError(f"{lo}+{length} is not inside the arena of {arena.pages} pages")
     if op.name == "mmap" and arena.hugetlb and op.kind == "anon":
         raise BadProgramError("an arena of huge pages maps its memfd alone: file or shared")
+    if op.name in ("huge_read", "huge_write", "collapse") and not arena.huge:
+        raise BadProgramError(f"{op.name} needs an arena with huge pages: arena 24 huge 8")
     if op.name == "mmap" and op.at + op.length > arena.pages:
         raise BadProgramError(f"{op.at}+{op.length} is behind the end of the memfd")
     if op.name == "mremap" and "fixed" not in op.flags:
@@ -293,7 +330,10 @@ _PATTERNS = {
     "slot": r"slot (?P<slot>\d+)",
 }
 _HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
-_ARENA = re.compile(r"arena (\d{1,6})(?: boundary (\d{1,6})|( hugetlb))?", re.ASCII)
+_ARENA = re.compile(
+    r"arena (\d{1,6})(?: boundary (\d{1,6}))?(?: huge (\d{1,6}))?(?: pud (\d{1,6}))?( hugetlb)?",
+    re.ASCII,
+)
 _LONGEST_NUMBER = 6
 
 
@@ -337,6 +377,25 @@ def _example(name: str) -> str:
     return " ".join([str(sample), *(f"[{f}]" for f in shape.flags)])
 
 
+def _check_arena(arena: Arena) -> None:
+    if not 0 < arena.pages <= MAX_PAGES or arena.boundary >= arena.pages:
+        raise BadProgramError(f"an arena has 1 to {MAX_PAGES} pages, and the boundary inside")
+    if arena.huge and (arena.huge not in HUGE or arena.pages % arena.huge or arena.boundary):
+        raise BadProgramError(
+            f"huge is one of {', '.join(map(str, HUGE))}, divides the pages, and has no boundary"
+        )
+    if arena.hugetlb and (
+        arena.pages > MAX_HUGE_PAGES or arena.boundary or arena.huge or arena.pud
+    ):
+        raise BadProgramError(
+            f"an arena of hugetlb has 1 to {MAX_HUGE_PAGES} pages, no boundary, no huge and no pud"
+        )
+    if arena.pud and (arena.pud not in HUGE or arena.pages % arena.pud or arena.huge):
+        raise BadProgramError(
+            f"pud is one of {', '.join(map(str, HUGE))}, divides the pages, and has no huge"
+        )
+
+
 def parse(text: str) -> Program:
     """A program from its text; BadProgramError with the line."""
     arena = Arena()
@@ -348,11 +407,9 @@ def parse(text: str) -> Program:
         try:
             found = _ARENA.fullmatch(" ".join(line.split()))
             if found and not ops:
-                arena = Arena(int(found[1]), int(found[2] or 0), bool(found[3]))
-                most = MAX_HUGE_PAGES if arena.hugetlb else MAX_PAGES
-                if not 0 < arena.pages <= most or arena.boundary >= arena.pages:
-                    raise BadProgramError(f"an arena has 1 to {most} pages, and the boundary "
-                                          "inside")  # fmt: skip
+                pages, boundary, huge, pud = (int(n or 0) for n in found.groups()[:4])
+                arena = Arena(pages, boundary, huge, pud, bool(found[5]))
+                _check_arena(arena)
             else:
                 ops.append(parse_op(line))
         except BadProgramError as error:

@@ -14,6 +14,7 @@ from typing import Any
 from model.hw.machine import Cpu
 from model.kernel.objects import AnonVma, Folio, Mapping, Mm, Vma
 
+from .huge import split_leaf_inside
 from .universe import Universe
 
 
@@ -131,18 +132,20 @@ class Space:
 
     def parts(self, area: Area) -> tuple[Area, ...]:
         """The area as the routines know VMAs: in one page table each."""
-        boundary = self.universe.arena.boundary
-        if not area.start < boundary < area.end:
+        if area.end <= self.universe.arena.table(area.start)[1]:
             return (area,)
-        return tuple(self._part(area, *span) for span in
-                     ((area.start, boundary), (boundary, area.end)))  # fmt: skip
+        return tuple(
+            self._part(area, max(start, area.start), min(end, area.end))
+            for start, end in self.universe.arena.tables
+            if start < area.end and area.start < end
+        )
 
     def part(self, area: Area, page: int) -> Area:
         """The part of an area that a page is in."""
-        boundary = self.universe.arena.boundary
-        if not area.start < boundary < area.end:
+        start, end = self.universe.arena.table(page)
+        if start <= area.start and area.end <= end:
             return area
-        return self.parts(area)[page >= boundary]
+        return self._part(area, max(start, area.start), min(end, area.end))
 
     def _part(self, area: Area, start: int, end: int) -> Area:
         part = self._area(start, end, area.shift, area.flags)
@@ -154,6 +157,7 @@ class Space:
 
     def split(self, area: Area, page: int) -> Area:
         """__split_vma: `area` keeps what is below the page; what is above is returned."""
+        split_leaf_inside(self, page)
         above = self.insert(page, area.end, area.shift, area.flags, like=area)
         area.put(end=page)
         return above
@@ -232,8 +236,10 @@ class Space:
         if starts and ends:
             self.areas.remove(area)
         elif starts:
+            split_leaf_inside(self, end)
             area.put(start=end)
         else:
+            split_leaf_inside(self, start)
             area.put(end=start)
         if left is not None and right is not None:
             _dup_anon_vma(left, right if right.anon is not None else area)

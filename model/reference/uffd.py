@@ -15,14 +15,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from model.hw.machine import PteKind, PteVal
-from model.kernel.errno import EAGAIN, EINVAL, ENOENT, ENOMEM
-from model.kernel.folio import folio_alloc, folio_put
+from model.kernel.errno import EAGAIN, EEXIST, EINVAL, ENOENT, ENOMEM
+from model.kernel.folio import folio_alloc, folio_put, vm_normal_folio
 from model.kernel.pgtable import pte_alloc
 from model.kernel.uffd import mfill_atomic_install_pte, mfill_atomic_pte, shmem_mfill_atomic_pte
-from model.lang.declare import ModelFunction
+from model.lang.declare import ModelFunction, swapped
 from model.patches.patch import Variant
+from model.patches.uffd_move_batching.huge import move_pages_leaf
 
+from .compound import head_of_entry
 from .faults import POISONED
+from .huge import leaf_at
 from .maps import change_range
 from .space import Area, Space
 
@@ -133,7 +136,8 @@ def _fill(
     if wp and not area.uffd_wp:
         return -EINVAL, -EINVAL
     for done in range(length):
-        err = one(space.part(area, page + done), page + done)
+        there = leaf_at(space, page + done) is not None  # mfill_establish_pmd
+        err = -EEXIST if there else one(space.part(area, page + done), page + done)
         if err:
             return (-EAGAIN, done) if done else (err, err)
     return 0, length
@@ -170,9 +174,9 @@ class Move:
         if not _movable(src, dst, page, target, length):
             return -EINVAL, -EINVAL
         for at, extent in _pieces(space, page, target, length):
-            ret = self.routine(
-                space.mm, space.part(dst, target + at), space.part(src, page + at), target + at,
-                page + at, extent, holes,
+            ret = self._piece(
+                space, space.part(dst, target + at), space.part(src, page + at), target + at,
+                page + at, extent, length - at, holes,
             )  # fmt: skip
             moved += max(ret, 0)
             if ret < extent:
@@ -181,6 +185,25 @@ class Move:
         if moved == length:
             return 0, moved
         return (-EAGAIN, moved) if moved else (err, err)
+
+    def _piece(
+        self, space: Space, dst: Area, src: Area, dst_page: int, src_page: int, extent: int,
+        left: int, holes: bool,
+    ) -> int:  # fmt: skip
+        """What lies in one table on both sides; pages moved, or an error.
+
+        `left`: of the request.
+        """
+        pmds = space.mm.root.pmds
+        if not space.universe.arena.huge:
+            return int(self.routine(space.mm, dst, src, dst_page, src_page, extent, holes))
+        with swapped({vm_normal_folio: head_of_entry}):
+            ret = move_pages_leaf(
+                pmds[dst_page], pmds[src_page], dst, src, dst_page, src_page, left
+            )
+            if ret != 0:
+                return ret
+            return int(self.routine(space.mm, dst, src, dst_page, src_page, extent, holes))
 
 
 def _movable(src: Area, dst: Area, page: int, target: int, length: int) -> bool:
@@ -194,7 +217,7 @@ def _movable(src: Area, dst: Area, page: int, target: int, length: int) -> bool:
 
 def _pieces(space: Space, page: int, target: int, length: int) -> list[tuple[int, int]]:
     """Parts of a request as (offset, length), each in one page table on both sides."""
-    boundary = space.universe.arena.boundary
     cuts = {0, length}
-    cuts |= {boundary - at for at in (page, target) if 0 < boundary - at < length}
+    for start, _ in space.universe.arena.tables:
+        cuts |= {start - at for at in (page, target) if 0 < start - at < length}
     return [(a, b - a) for a, b in pairwise(sorted(cuts))]

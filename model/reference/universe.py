@@ -16,6 +16,7 @@ from model.hw.tlb import settled
 from model.kernel import swap
 from model.kernel.filemap import i_mmap
 from model.kernel.hugetlb import new_pmd_table
+from model.kernel.move_tables import entries_map_at
 from model.kernel.objects import (
     AnonVma,
     Folio,
@@ -33,6 +34,7 @@ from model.kernel.task import addresses, entries
 from model.lang import Kobject, World, effect, kfield, static, step
 from model.lang.declare import ModelFunction
 
+from .compound import PageOf
 from .kernel import Behaviour
 from .program import PARTS_OF_A_PUD, Arena
 
@@ -59,6 +61,27 @@ def room_of(pmd: Pmd) -> Table | None:
     """The table for an entry that has none."""
     table: Table = pmd.__dict__["room"]
     return table
+
+
+@step()
+def change_places(table: Table, old_pmd: Pmd, new_pmd: Pmd) -> None:
+    """A table goes to another entry, and what that would have been given comes here."""
+    old, new = old_pmd.__dict__, new_pmd.__dict__
+    other = new["room"]
+    old["room"], new["room"] = other, table
+    there, here = other.__dict__["slots"], table.__dict__["slots"]
+    table.__dict__["slots"] = _at(there, here)
+    other.__dict__["slots"] = _at(here, there)
+
+
+def _at(places: tuple[Pte | None, ...], slots: tuple[Pte | None, ...]) -> tuple[Pte | None, ...]:
+    """Entries in order, at the addresses where others have been."""
+    entries = iter([pte for pte in slots if pte is not None])
+    found = tuple(None if pte is None else next(entries) for pte in places)
+    for addr, pte in enumerate(found):
+        if pte is not None:
+            pte.__dict__["addr"] = addr
+    return found
 
 
 @effect
@@ -98,7 +121,7 @@ def linked(mapping: Mapping) -> tuple[Vma, ...]:
 
 
 ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
-    spare_table: room_of, new_pmd_table: made_for, i_mmap: linked,
+    spare_table: room_of, entries_map_at: change_places, new_pmd_table: made_for, i_mmap: linked,
     swap.folio_alloc_swap: folio_alloc_swap,
 }  # fmt: skip
 """What is found in another way than in the world of a cast."""
@@ -126,6 +149,9 @@ class Universe(World):
         self.new(RmapWalk, "walk", thread=self.thread)
         self.new(Gather, "tlb", thread=self.thread)
         self.zero = self.new(Page, "ZERO", zero=True, number=0)
+        self.huge_zero = Page(self, "HUGEZERO", {"zero": True, "number": 0})
+        self.acting: Mm | None = None
+        """Whose entries are made and taken away."""
         self.memfd = self.new(
             Mapping, "memfd", i_mmap_rwsem=self.sem("i_mmap_rwsem"),
             fault_mutexes=tuple(self.sem(f"fault_mutex{n}") for n in range(arena.pages)),
@@ -180,6 +206,20 @@ class Universe(World):
         folio = self.new(Folio, f"F{number}", frame=frame, free=True)
         frame.__dict__["folio"] = folio
         return folio
+
+    def large_folio(self) -> PageOf:
+        """A new folio as large as a PMD, zeroed, with one reference: its head."""
+        pages = []
+        for _ in range(self.arena.huge):
+            number = self._number("F")
+            frame = self.new(Page, f"F{number}", number=number)
+            page = self.new(PageOf, f"F{number}", frame=frame, large=True)
+            frame.__dict__["folio"] = page
+            pages.append(page)
+        for place, page in enumerate(pages):
+            page.join(tuple(pages), place)
+        pages[0].__dict__["refcount"] = 1
+        return pages[0]
 
     def _free_slot(self) -> None:
         slots = self._objects.get(Swap, [])

@@ -78,6 +78,10 @@ PM_SWAP_TYPE = 31
 SWP_PTE_MARKER = 31
 """the last type, which is no swap: a marker (include/linux/swap.h)."""
 
+PAGEMAP_SCAN = (2 | 1) << 30 | 96 << 16 | ord("f") << 8 | 16
+"""An ioctl of pagemap, from 6.7 on."""
+PAGE_IS_HUGE = 1 << 6
+
 # /proc/kpageflags: a word a frame.
 KPF_ANON, KPF_HUGE, KPF_KSM = 1 << 12, 1 << 17, 1 << 21
 KPF_THP, KPF_ZERO_PAGE = 1 << 22, 1 << 24

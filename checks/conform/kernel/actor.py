@@ -35,6 +35,9 @@ _ADVICE = {
     "pageout": abi.MADV_PAGEOUT,
     "populate_read": abi.MADV_POPULATE_READ,
     "populate_write": abi.MADV_POPULATE_WRITE,
+    "huge_read": abi.MADV_POPULATE_READ,
+    "huge_write": abi.MADV_POPULATE_WRITE,
+    "collapse": abi.MADV_COLLAPSE,
     "guard": abi.MADV_GUARD_INSTALL,
     "unguard": abi.MADV_GUARD_REMOVE,
 }
@@ -50,8 +53,13 @@ _REGISTER = {
 
 
 def unit_of(arena: Arena) -> int:
-    """The bytes from one page of an arena to the next."""
-    return PUD // PARTS_OF_A_PUD if arena.hugetlb else PAGE
+    """Bytes from one page to the next: a page may stand for several base pages, or for the first
+    page of a part of a PUD."""
+    if arena.hugetlb:
+        return PUD // PARTS_OF_A_PUD
+    if arena.pud:
+        return PUD // arena.pud
+    return PMD // arena.huge if arena.huge else PAGE
 
 
 def base_of(arena: Arena) -> int:
@@ -70,19 +78,21 @@ class Actor:
         self._drained = ctypes.addressof(ctypes.c_char.from_buffer(self._own_page))
         self._uffd: Userfaultfd | None = None
         self._pins: dict[int, Pin] = {}
+        self._places: dict[int, calls.Vector] = {}
         self.arena, self.base, self.unit = Arena(), 0, PAGE
 
     def begin(self, arena: Arena) -> None:
         """A fresh arena: nothing mapped, no userfaultfd, nothing pinned, an empty memfd."""
         self.give_back()
         self.arena, self.base, self.unit = arena, base_of(arena), unit_of(arena)
+        self._places.clear()
         size = arena.pages * self.unit
         if arena.hugetlb not in self._memfds:
             flags = os.MFD_CLOEXEC | os.MFD_HUGETLB
             self._memfds[arena.hugetlb] = os.memfd_create("conform-huge", flags)
         memfd = self._memfds[arena.hugetlb]
         os.ftruncate(memfd, size)
-        if not arena.hugetlb and len(self._copied) < size:
+        if len(self._copied) < size and not arena.pud and not arena.hugetlb:
             self._copied.close()
             self._copied = mmap.mmap(-1, size)
 
@@ -122,15 +132,11 @@ class Actor:
         length = op.length * self.unit + ("odd_length" in op.flags) * self._odd
         match op.name:
             case "read":
-                return _result(*self._bytes.load(at))
+                return _result(*self._load(op.page))
             case "write":
-                return _result(self._bytes.store(at, op.token))
+                return _result(self._store(op.page, op.token))
             case "mmap":
-                fd = -1 if op.kind == "anon" else self._memfds[self.arena.hugetlb]
-                flags = _KIND[op.kind] | abi.MAP_FIXED
-                flags |= abi.MAP_NORESERVE if self.arena.hugetlb else 0
-                offset = op.at * self.unit
-                return _result(calls.map_memory(at, length, _PROT[op.prot], flags, fd, offset))
+                return _result(self._map(op, at, length))
             case "munmap":
                 return _result(calls.munmap(at, length))
             case "mprotect":
@@ -145,6 +151,11 @@ class Actor:
                 return self._pin(op.slot, at, length)
             case "unpin":
                 return self._unpin(op.slot)
+            case "huge_read" | "huge_write" | "collapse":
+                calls.prctl(abi.PR_SET_THP_DISABLE, 0)
+                error = calls.madvise(at, length, _ADVICE[op.name])
+                calls.prctl(abi.PR_SET_THP_DISABLE, 1)
+                return _result(error)
             case name if name in _ADVICE:
                 return _result(calls.madvise(at, length, _ADVICE[name]))
         return self._uffd_ioctl(op, at, length)
@@ -152,8 +163,36 @@ class Actor:
     def peek(self, pages: Sequence[int]) -> list[int | None]:
         """The bytes at the beginning of pages that are present, loaded as `read` does; None where
         a protection forbids it."""
-        loaded = (self._bytes.load(self.base + page * self.unit) for page in pages)
-        return [None if error else value for error, value in loaded]
+        return [None if error else value for error, value in map(self._load, pages)]
+
+    def _load(self, page: int) -> tuple[int, int]:
+        if not self.arena.huge:
+            return self._bytes.load(self.base + page * self.unit)
+        return self._bytes.load_all(self._place(page))
+
+    def _store(self, page: int, token: int) -> int:
+        if not self.arena.huge:
+            return self._bytes.store(self.base + page * self.unit, token)
+        return self._bytes.store_all(self._place(page), token)
+
+    def _place(self, page: int) -> calls.Vector:
+        """Where the base pages begin that a page stands for."""
+        if page not in self._places:
+            start = self.base + page * self.unit
+            self._places[page] = calls.Vector(range(start, start + self.unit, PAGE))
+        return self._places[page]
+
+    def _map(self, op: Op, at: int, length: int) -> int:
+        """mmap; huge pages are asked for where there may be any, but disabled but for the moment
+        in which one is wanted, or khugepaged would come and make some."""
+        fd = -1 if op.kind == "anon" else self._memfds[self.arena.hugetlb]
+        flags = _KIND[op.kind] | abi.MAP_FIXED
+        flags |= abi.MAP_NORESERVE if self.arena.hugetlb else 0
+        offset = op.at * self.unit
+        error = calls.map_memory(at, length, _PROT[op.prot], flags, fd, offset)
+        if self.arena.huge and op.kind == "anon" and not error:
+            calls.madvise(at, length, abi.MADV_HUGEPAGE)
+        return error
 
     def _uffd_ioctl(self, op: Op, at: int, length: int) -> Result:
         uffd = self._own_uffd()
@@ -164,21 +203,21 @@ class Actor:
             case "unregister":
                 return _result(uffd.unregister(at, length))
             case "copy":
-                for page in range(op.length):
-                    self._copied[page * PAGE] = op.token
+                for byte in range(0, op.length * self.unit, PAGE):
+                    self._copied[byte] = op.token
                 source = ctypes.addressof(ctypes.c_char.from_buffer(self._copied))
                 mode = abi.UFFDIO_COPY_MODE_WP if "wp" in op.flags else 0
-                return _ioctl(uffd.copy(at, source, length, mode))
+                return self._ioctl(uffd.copy(at, source, length, mode))
             case "zeropage":
-                return _ioctl(uffd.zeropage(at, length))
+                return self._ioctl(uffd.zeropage(at, length))
             case "move":
                 mode = abi.UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES if "holes" in op.flags else 0
-                return _ioctl(uffd.move(self._target(op), at, length, mode))
+                return self._ioctl(uffd.move(self._target(op), at, length, mode))
             case "wp":
                 mode = 0 if "off" in op.flags else abi.UFFDIO_WRITEPROTECT_MODE_WP
                 return _result(uffd.write_protect(at, length, mode))
             case "poison":
-                return _ioctl(uffd.poison(at, length))
+                return self._ioctl(uffd.poison(at, length))
         raise Refused(f"{op.name} is no system call here")
 
     def _own_uffd(self) -> Userfaultfd:
@@ -214,6 +253,14 @@ class Actor:
     def _address(self, page: int, op: Op, odd: str) -> int:
         return self.base + page * self.unit + (odd in op.flags) * self._odd
 
+    def _ioctl(self, answer: tuple[int, int | None]) -> Result:
+        """Bytes done are said as if a page had PAGE_SIZE; a part of a page stays as it is."""
+        number, field = answer
+        scale = self.unit // PAGE
+        if field is not None and field > 0 and field % self.unit == 0:
+            field //= scale
+        return Result(error_name(number), 0, field)
+
 
 _NAMES = {133: "EHWPOISON", **errno.errorcode}  # which Python's does not have
 
@@ -225,11 +272,6 @@ def error_name(number: int) -> str:
 
 def _result(number: int, value: int = 0) -> Result:
     return Result(error_name(number), value)
-
-
-def _ioctl(answer: tuple[int, int | None]) -> Result:
-    number, field = answer
-    return Result(error_name(number), 0, field)
 
 
 def carry_out(actor: Actor, op: Op) -> Result:

@@ -36,6 +36,8 @@ _mlock = _declare("mlock", _int, _word, _word)
 _munlock = _declare("munlock", _int, _word, _word)
 _pread = _declare("pread", ctypes.c_ssize_t, _int, _word, _word, _offset)
 _pwrite = _declare("pwrite", ctypes.c_ssize_t, _int, _word, _word, _offset)
+_preadv = _declare("preadv", ctypes.c_ssize_t, _int, ctypes.c_void_p, _int, _offset)
+_pwritev = _declare("pwritev", ctypes.c_ssize_t, _int, ctypes.c_void_p, _int, _offset)
 _prctl = _declare("prctl", _int, _int, _word, _word, _word, _word)
 _FAILED = ctypes.c_size_t(-1).value
 
@@ -84,12 +86,18 @@ def prctl(option: int, value: int) -> int:
     return _error(_prctl(option, value, 0, 0, 0) != 0)
 
 
+MANY = 256
+"""So many bytes can be loaded or stored at once."""
+
+
 class Bytes:
-    """Loads and stores of one byte at any address."""
+    """Loads and stores of one byte at any address, or of the same byte at many addresses."""
 
     def __init__(self) -> None:
         self._source = os.memfd_create("conform-store", os.MFD_CLOEXEC)
         os.write(self._source, bytes(range(256)))
+        self._sources = os.memfd_create("conform-stores", os.MFD_CLOEXEC)
+        os.write(self._sources, b"".join(bytes([value]) * MANY for value in range(256)))
         self._sink = os.memfd_create("conform-load", os.MFD_CLOEXEC)
         os.ftruncate(self._sink, PAGE)
         self._loaded = mmap.mmap(self._sink, PAGE)
@@ -103,3 +111,26 @@ class Bytes:
         if _pwrite(self._sink, address, 1, 0) < 0:
             return ctypes.get_errno(), 0
         return 0, self._loaded[0]
+
+    def store_all(self, addresses: Vector, value: int) -> int:
+        """EIO if only some were stored."""
+        done = _preadv(self._sources, addresses.words, addresses.count, value * MANY)
+        return errno.EIO if 0 <= done < addresses.count else _error(done < 0)
+
+    def load_all(self, addresses: Vector) -> tuple[int, int]:
+        """The error's number and the byte; EIO if they are not all the same."""
+        done = _pwritev(self._sink, addresses.words, addresses.count, 0)
+        if done < 0:
+            return ctypes.get_errno(), 0
+        found = self._loaded[: addresses.count]
+        alike = done == addresses.count and found == found[:1] * done
+        return (0, found[0]) if alike else (errno.EIO, 0)
+
+
+class Vector:
+    """One byte at each of some addresses (struct iovec)."""
+
+    def __init__(self, addresses: range) -> None:
+        self.count = len(addresses)
+        flat = [word for address in addresses for word in (address, 1)]
+        self.words = (_word * len(flat))(*flat)

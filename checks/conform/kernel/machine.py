@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from model.reference.generate import NEEDS
 from model.reference.observation import Capability, Kind, Observation, Page, VmaView
@@ -12,6 +12,7 @@ from model.reference.program import Arena, Op, Refused, Result
 
 from . import abi, calls
 from .actor import Actor, base_of, unit_of
+from .calls import PAGE
 from .family import Family
 from .observe import Entry, Frames, Pages, decode
 
@@ -73,8 +74,7 @@ class Kernel:
         present = {}
         pages = self._family.pages(process)
         for vma in vmas:
-            start = self._base + vma.start * self._unit
-            words = pages.words(start, vma.end - vma.start, self._unit)
+            words = self._words(pages, vma)
             for number, word in enumerate(words, vma.start):
                 found[number] = _EMPTY
                 if word:
@@ -84,20 +84,47 @@ class Kernel:
                     else:
                         found[number] = Page(_kind_of_absent(entry), uffd_wp=entry.uffd_wp)
         values = self._family.peek(process, list(present)) if present else []
+        leaves = self._leaves(pages) if present else None
         for (number, entry), value in zip(present.items(), values, strict=True):
-            found[number] = self._present(entry, value)
+            leaf = None if leaves is None else number in leaves
+            found[number] = self._present(entry, value, leaf)
         return tuple(found)
 
-    def _present(self, entry: Entry, value: int | None) -> Page:
-        kind = Kind.FILE if entry.file else Kind.ANON
+    def _words(self, pages: Pages, vma: VmaView) -> Sequence[int]:
+        """One word of pagemap a page."""
+        first, count = self._base + vma.start * self._unit, vma.end - vma.start
+        if self._arena.pud or self._arena.hugetlb:
+            return [pages.words(first + n * self._unit, 1)[0] for n in range(count)]
+        if not self._arena.huge:
+            return pages.words(first, count)
+        return pages.blocks(first, count, self._unit // PAGE)
+
+    def _leaves(self, pages: Pages) -> frozenset[int] | None:
+        """The pages that leaves map; None if that is not seen."""
+        if not self._arena.huge:
+            return frozenset()
+        try:
+            spans = pages.leaves(self._base, self._base + self._arena.pages * self._unit)
+        except OSError:
+            return None
+        return frozenset(
+            (at - self._base) // self._unit
+            for start, end in spans
+            for at in range(start, end, self._unit)
+        )
+
+    def _present(self, entry: Entry, value: int | None, leaf: bool | None) -> Page:
+        # pagemap calls the huge zero page one of a file; leaves map no other file here.
+        kind = Kind.FILE if entry.file and not leaf else Kind.ANON
         if self._frames is None or not entry.frame:
-            return Page(kind, uffd_wp=entry.uffd_wp, value=value)
+            return Page(kind, uffd_wp=entry.uffd_wp, value=value, leaf=leaf)
         frame = self._frames.read(entry.frame)
         if frame.zero:
-            return Page(Kind.ZERO, uffd_wp=entry.uffd_wp, value=value)
+            return Page(Kind.ZERO, uffd_wp=entry.uffd_wp, value=value, leaf=leaf)
+        anon = kind is Kind.ANON
         return Page(
-            kind, entry.frame, frame.mapcount, frame.exclusive if kind is Kind.ANON else None,
-            entry.uffd_wp, value,
+            kind, entry.frame, frame.mapcount, frame.exclusive if anon else None, entry.uffd_wp,
+            value, frame.large if anon else None, leaf,
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ Source: fs/proc/{task_mmu,page}.c of 6.18.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -76,7 +77,8 @@ class Frame:
         return bool(self.flags & abi.KPF_ZERO_PAGE)
 
     @property
-    def huge(self) -> bool:
+    def large(self) -> bool:
+        """Of a large folio."""
         return bool(self.flags & (abi.KPF_THP | abi.KPF_HUGE))
 
 
@@ -120,17 +122,37 @@ class Pages:
         self._pagemap, self._maps = self._fds
         self._asks = True
 
-    def words(self, address: int, pages: int, apart: int = PAGE) -> Sequence[int]:
-        """The words of pagemap for so many pages from a page's address on, so many bytes apart."""
-        if apart != PAGE:
-            return [self.words(address + n * apart, 1)[0] for n in range(pages)]
-        raw = os.pread(self._pagemap, 8 * pages, address // PAGE * 8)
-        if len(raw) < 8 * pages:  # beyond the last address of a process, or the process is gone
-            raw = raw.ljust(8 * pages, b"\0")
-        return struct.unpack(f"{pages}Q", raw)
+    def words(self, address: int, pages: int) -> Sequence[int]:
+        """The words of pagemap for so many pages from a page's address on."""
+        return struct.unpack(f"{pages}Q", self._raw(address, pages))
+
+    def _raw(self, address: int, pages: int) -> bytes:
+        # Less is read beyond the last address of a process, or if the process is gone.
+        return os.pread(self._pagemap, 8 * pages, address // PAGE * 8).ljust(8 * pages, b"\0")
+
+    def blocks(self, address: int, count: int, size: int) -> list[int]:
+        """The first words of so many blocks of pages.  Where the other words of a block say
+        something else, besides the frame, the first is said to be a page of a file, and not if it
+        is one: no block of anybody is that by itself."""
+        raw = self._raw(address, count * size)
+        bits, found = raw[7::8], []
+        for first in range(0, count * size, size):
+            word = int.from_bytes(raw[8 * first : 8 * first + 8], "little")
+            alike = bits.count(bits[first], first, first + size) == size
+            found.append(word if alike else word ^ abi.PM_FILE)
+        return found
 
     def entries(self, address: int, pages: int) -> list[Entry]:
         return [decode(word) for word in self.words(address, pages)]
+
+    def leaves(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Ranges of addresses that PMD leaves map.  OSError where that cannot be asked."""
+        found = (ctypes.c_uint64 * (3 * _LEAVES))()
+        where = (start, end, 0, ctypes.addressof(found), _LEAVES, 0)
+        mask = (0, abi.PAGE_IS_HUGE, 0, abi.PAGE_IS_HUGE)  # inverted, all of, any of, told
+        asked = bytearray(_SCAN.pack(_SCAN.size, 0, *where, *mask))
+        count = fcntl.ioctl(self._pagemap, abi.PAGEMAP_SCAN, asked)
+        return [(found[3 * n], found[3 * n + 1]) for n in range(count)]
 
     def vmas(self, start: int, end: int) -> list[Vma]:
         """The VMAs that have a part between two addresses."""
@@ -165,6 +187,7 @@ class Pages:
             os.close(self._fds.pop())
 
 
+_SCAN, _LEAVES = struct.Struct("12Q"), 64
 _QUERY, _ANSWER = struct.Struct("3Q80x"), struct.Struct("3Q")
 
 

@@ -106,6 +106,12 @@ PROBES: Sequence[Probe] = (
         p0 mprotect 0+1 r
         p0 mremap 0+2 -> 8+2 maymove fixed
     """, Capability.MREMAP_MANY),
+    Probe("huge pages", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 huge_write 0+1
+        see p0 7: anon
+    """, Capability.HUGE),
     Probe("frames", _FORKED + "see p0 0: anon frame A\n see p1 0: anon frame A\n"
           "see p1 1: anon frame B", Capability.SEES_FRAMES),
     Probe("zero page", "p0 mmap 0+1 rw anon\n p0 read 0\n see p0 0: zero", Capability.SEES_ZERO),
@@ -126,6 +132,44 @@ PROBES: Sequence[Probe] = (
           Capability.SEES_VALUES),
     Probe("VMAs", "p0 mmap 0+2 rw anon\n p0 mprotect 0+1 r\n vmas p0: 0-1:r 1-2:rw",
           Capability.SEES_VMAS),
+    Probe("large folios", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 huge_write 0+1
+        p0 write 8 = 5
+        see p0 7: anon large
+        see p0 8: anon small
+    """, Capability.SEES_LARGE),
+    Probe("PMD leaves", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 huge_write 0+1
+        p0 write 8 = 5
+        see p0 7: anon leaf
+        see p0 8: anon split
+        p0 mprotect 0+4 r
+        see p0 7: anon split
+    """, Capability.SEES_LEAVES),
+    Probe("huge zero page", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 huge_read 0+1
+        see p0 7: present
+    """, Capability.HUGE_ZERO),
+    Probe("empty page tables are freed", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 write 0 = 5
+        p0 dontneed 0+8
+        p0 huge_write 0+1
+        see p0 7: anon
+    """, Capability.TABLE_RECLAIM),
+    Probe("MADV_COLLAPSE of a part of a PMD", """
+        arena 16 huge 8
+        p0 mmap 0+16 rw anon
+        p0 write 1 = 5
+        p0 collapse 1+1
+    """, behaviour="collapse_of_nothing"),
     Probe("hugetlb", f"""
         {HUGETLB_ARENA}
         p0 mmap 0+4 rw shared @ 0
@@ -174,8 +218,13 @@ def behaviour_of(probed: Sequence[Probed]) -> Behaviour:
     """The kernel that the reference MM has to be, to be like this one."""
     able = {p.capability for p in probed if not p.why}
     seen: dict[str, Any] = {p.probe.behaviour: not p.why for p in probed if p.probe.behaviour}
-    swap, many = Capability.SWAP in able, Capability.MREMAP_MANY in able
-    return replace(Behaviour(swap=swap, mremap_many=many), **seen)
+    return replace(
+        Behaviour(
+            swap=Capability.SWAP in able, mremap_many=Capability.MREMAP_MANY in able,
+            huge_zero=Capability.HUGE_ZERO in able,
+            table_reclaim=Capability.TABLE_RECLAIM in able,
+        ), **seen,
+    )  # fmt: skip
 
 
 def _probe_all(probes: Sequence[Probe]) -> Iterator[Probed]:

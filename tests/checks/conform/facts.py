@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from model.reference.observation import Capability
 
 from .facts_files import FILES_SETTING, UFFD_FILES
+from .facts_huge import COLLAPSE, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED
 from .facts_hugetlb import HUGETLB, HUGETLB_SETTING
 from .facts_move import MOVE, MOVE_SETTING, filled
+from .facts_tables import HUGE_MREMAP, PUD_MREMAP, PUD_SETTING
 
 
 @dataclass(frozen=True)
@@ -300,12 +302,25 @@ _CAPABILITY = {
     "zero": Capability.SEES_ZERO,
     "vmas": Capability.SEES_VMAS,
     "several": Capability.MREMAP_MANY,
+    "huge_write": Capability.HUGE,
+    "collapse": Capability.HUGE,
+    "huge_read": Capability.HUGE_ZERO,
+    "freed": Capability.TABLE_RECLAIM,
+    "large": Capability.SEES_LARGE,
+    "small": Capability.SEES_LARGE,
+    "leaf": Capability.SEES_LEAVES,
+    "split": Capability.SEES_LEAVES,
 }
 
 
 def _rows() -> Iterator[Fact]:
     tables = (
         ("MOVE", MOVE_SETTING, MOVE), ("mremap", _SETTING, MREMAP), ("COW", _SETTING, COW),
+        ("MOVE of huge pages", HUGE_SETTING, {**MOVE_HUGE, **MOVE_HUGE_PINNED}),
+        ("huge pages", HUGE_SETTING, HUGE_PAGES),
+        ("MADV_COLLAPSE", HUGE_SETTING, COLLAPSE),
+        ("mremap of PUDs", PUD_SETTING, PUD_MREMAP),
+        ("mremap of huge pages", HUGE_SETTING, HUGE_MREMAP),
         ("uffd of files", FILES_SETTING, UFFD_FILES), ("hugetlb", HUGETLB_SETTING, HUGETLB),
     )  # fmt: skip
     for section, setting, rows in tables:

@@ -15,12 +15,13 @@ from unittest import mock
 
 from model.kernel.errno import EAGAIN
 from model.lang.declare import ModelFunction
-from model.reference import advice, machine, maps, space, uffd
+from model.reference import advice, huge, machine, maps, space, uffd
 from model.reference.kernel import Behaviour
 from model.reference.machine import Reference
 from model.reference.observation import Capability, Kind, Page
 from model.reference.program import Arena
 from tests.model.reference.mutants import MUTANTS
+from tests.model.reference.mutants_huge import HUGE_MUTANTS
 from tests.model.reference.mutants_hugetlb import HUGETLB_MUTANTS
 
 Patch = tuple[Any, str, Any]
@@ -108,8 +109,8 @@ def _move_vma_with(dontunmap: bool) -> Patch:
 def _zero_page_is_anonymous() -> Patch:
     true = machine._view
 
-    def view(val: Any) -> Page:
-        page = true(val)
+    def view(val: Any, leaf: bool) -> Page:
+        page = true(val, leaf)
         return replace(page, kind=Kind.ANON) if page.kind is Kind.ZERO else page
 
     return machine, "_view", view
@@ -119,7 +120,39 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
+def _whole_leaf(space: Any, start: int, end: int, uffd_wp: bool, resolve: bool) -> bool:
+    """change_leaves, of leaves that are in the range in part only as well."""
+    first, last = space.universe.arena.table(start)
+    everything = huge.change_leaves
+    return everything(space, min(start, first), max(end, last), uffd_wp, resolve)
+
+
+_SEEN_HUGE = frozenset({Capability.HUGE, Capability.SEES_LARGE, Capability.SEES_LEAVES})
+_OF_HUGE: Mapping[str, frozenset[Capability]] = {
+    "tail decides": _SEEN_HUGE | _MOVE,
+    "the split of a leaf forgets exclusive": _SEEN_HUGE,
+    "the split of a folio forgets exclusive": _SEEN_HUGE | _MOVE | {Capability.SEES_EXCLUSIVE},
+    "the split of a folio keeps pages of zeroes": _SEEN_HUGE | _MOVE | {Capability.SEES_ZERO},
+    "mremap leaves the old leaf": _SEEN_HUGE,
+    "mremap splits every leaf": _SEEN_HUGE,
+    "a table moves without a flush": _SEEN_HUGE,
+    "tables never move": _SEEN_HUGE,
+    "any page of a large folio is reused": _SEEN_HUGE,
+    "no page of a large folio is reused": _SEEN_HUGE,
+    "mms are not told apart": _SEEN_HUGE,
+    "fork leaves huge pages exclusive": _SEEN_HUGE | {Capability.SEES_EXCLUSIVE},
+    "empty tables stay": _SEEN_HUGE | {Capability.TABLE_RECLAIM},
+    "MADV_FREE of a part splits nothing": _SEEN_HUGE,
+    "UFFDIO_MOVE splits every leaf": _SEEN_HUGE | _MOVE,
+}
+"""The same of those with huge pages."""
+
+
 KERNEL_MUTANTS = (
+    *(KernelMutant(m.name, m.swaps, needs=_OF_HUGE[m.name])
+      for m in HUGE_MUTANTS if m.name in _OF_HUGE),
+    KernelMutant("half an mprotect changes the whole leaf", needs=_SEEN_HUGE, patches=(
+        (space, "split_leaf_inside", _nothing), (maps, "change_leaves", _whole_leaf))),
     *(KernelMutant(m.name, m.swaps, needs=_OF_MODELS[m.name])
       for m in MUTANTS if m.name in _OF_MODELS),
     *(KernelMutant(m.name, m.swaps, needs=_HUGETLB, hugetlb=True)

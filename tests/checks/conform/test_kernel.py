@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from checks.conform.kernel.actor import base_of
 from checks.conform.kernel.bounded import run_bounded
+from checks.conform.kernel.calls import Bytes
 from checks.conform.kernel.hugetlb import pmd_sharing
 from checks.conform.kernel.machine import Kernel
 from checks.conform.kernel.probes import Probed
 from checks.conform.script import script
-from model.reference.observation import Capability
+from model.reference.observation import Capability, Kind
+from model.reference.program import parse_op
 
 from .conftest import BORROWS, WANTED
 from .facts import FACTS, Fact
@@ -52,6 +55,21 @@ def test_a_wrong_fact_fails() -> None:
     right = next(f for f in FACTS if f.name == "MOVE: 1 page")
     wrong = replace(right, text=right.text.replace("OK (4096)", "OK (8192)"))
     assert _run(wrong.text) == "'p0 move 0+1 -> 8': the field is 4096, not 8192"
+
+
+def test_base_pages_of_a_page_that_differ_are_noticed() -> None:
+    def work() -> Iterator[tuple[Kind, str]]:
+        asked = script("arena 16 huge 8\n p0 mmap 0+8 rw anon")
+        kernel = Kernel(frozenset(Capability))
+        kernel.begin(asked.program.arena)
+        asked.run(kernel)
+        Bytes().store(base_of(asked.program.arena), 7)
+        page = kernel.observe().pages[0][0]
+        assert page is not None
+        yield page.kind, kernel.run(parse_op("p0 read 0")).errno
+
+    found, _ = run_bounded(work, 30)
+    assert found == [(Kind.FILE, "EIO")]
 
 
 @pytest.mark.skipif(not BORROWS, reason="huge pages may not be reserved")

@@ -59,7 +59,8 @@ class Memory(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.machine, self.oracle = self.make(), Oracle(ARENA)
+        self.machine = self.make()
+        self.oracle = Oracle(self.machine.arena)
         self.done: list[Op] = []
         self.used, self.told = 1, True
         self.step(Op("mmap", 0, 0, ARENA.pages))
@@ -85,7 +86,7 @@ class Memory(RuleBasedStateMachine):
         except NotToldError:
             self.told = False
             return
-        assert not what, f"{what}\n{Program(tuple(self.done), ARENA)}"
+        assert not what, f"{what}\n{Program(tuple(self.done), self.machine.arena)}"
         assert parse_op(str(op)) == op
 
     @rule(span=ranges(), proc=PROCESSES, prot=st.sampled_from(PROTECTIONS),
@@ -152,6 +153,17 @@ TestMemory.settings = settings(
     max_examples=250, stateful_step_count=30, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )  # fmt: skip
+
+
+class HugeMemory(Memory):
+    """With two PMDs that may be leaves."""
+
+    def make(self) -> Reference:
+        return Reference(Arena(ARENA.pages, huge=4))
+
+
+TestHugeMemory: Any = HugeMemory.TestCase
+TestHugeMemory.settings = settings(TestMemory.settings, max_examples=100)
 
 
 class Unflushed(Memory):
