@@ -37,16 +37,19 @@ from .pgtable import (
 SUCCEED, PMD_MAPPED, NO_PTE_TABLE, FAIL, PTE_UFFD, PAGE_COUNT, EXCEED_NONE, ALLOC_FAIL = range(8)
 """enum scan_result, as far as there are reasons here."""
 
+UNMAPPED = 8
+"""What is not present: it is read in once the scan has found nothing against it."""
+
 
 @kernel("mm/khugepaged.c:collapse_scan_pmd", "7.3.4")
 def collapse_scan_pte(vma: Vma, pteval: PteVal) -> int:
-    """One entry: SUCCEED if it may be collapsed."""
+    """One entry: SUCCEED if it may be collapsed, UNMAPPED if what it stands for must come first."""
     if pte_none(pteval) or (pte_present(pteval) and is_zero_page(pteval)):
         return EXCEED_NONE if vma.uffd_missing or vma.uffd_wp else SUCCEED
-    if not pte_present(pteval):
-        return FAIL  # a marker: what would read it in fails
     if pteval.uffd_wp:
         return PTE_UFFD
+    if not pte_present(pteval):
+        return UNMAPPED
     folio = vm_normal_folio(pteval)
     if folio is None:
         return FAIL
@@ -72,10 +75,16 @@ def collapse_huge_page(vma: Vma, pmd: Pmd, haddr: Addr) -> int:
     pmdp_collapse_flush(vma, pmd)
     spin_unlock(pmd.ptl)
     result = SUCCEED
+    unmapped = False
     for addr in addrs_of_pmd(vma.mm, pmd):
         pteval = ptep_get(table.slots[addr])
         if result == SUCCEED:
             result = collapse_scan_pte(vma, pteval)
+            if result == UNMAPPED:
+                unmapped = True
+                result = SUCCEED
+    if result == SUCCEED and unmapped:
+        result = FAIL  # it is a marker, and what reads it in fails
     if result != SUCCEED:
         spin_lock(pmd.ptl)
         pmd_populate(pmd, table)

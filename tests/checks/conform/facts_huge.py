@@ -330,6 +330,13 @@ COLLAPSE = {
         p0 collapse 16+8
         see p0 20: anon leaf large exclusive value 3
     """,
+    "a marker, which cannot be read in": """
+        p0 poison 16+1
+        p0 collapse 16+8 => EBUSY
+        p0 copy 17+7 = 3
+        p0 collapse 16+8 => EINVAL
+        see p0 17: anon split small value 3
+    """,
     "a pinned page": """
         p0 write 1 = 2
         p0 pin 1+1 slot 0
