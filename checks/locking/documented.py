@@ -39,7 +39,7 @@ NOT_TAKEN = (
     ("pte lock > swap_lock, i_pages, lruvec->lru_lock", "mm/rmap.c, mm/filemap.c; the models have "
      "no steps for what these guard"),
     ("hugetlb_fault_mutex > hugetlb vma_lock > i_mmap_rwsem > folio lock",
-     "hugetlb alone, the other way round: mm/rmap.c, the exception; hugetlb is not modelled"),
+     "hugetlb alone, the other way round: mm/rmap.c, the exception; no cast has hugetlb"),
 )  # fmt: skip
 """Orders that are documented (mm/rmap.c and mm/filemap.c, 7.3.4) and that no routine here takes."""
 
