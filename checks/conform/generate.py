@@ -27,8 +27,9 @@ THEMES: Sequence[Mapping[str, int]] = (
     {"fork": 4, "exit": 3, "pin": 2},
     {"mprotect": 3, "mremap": 4, "mmap": 2, "munmap": 2},
     {"mmap": 4, "pageout": 6, "dontneed": 2, "munmap": 2, "read": 2},
-    {"free": 10, "move": 2, "pageout": 5, "register": 2},
+    {"free": 10, "move": 3, "pageout": 6, "register": 2, "fork": 0, "exit": 0},
     {"wp": 4, "zeropage": 3, "poison": 3, "guard": 3, "pageout": 2, "register": 2},
+    {"wp": 6, "mremap": 5, "register": 2},
 )
 """Factors on how often an operation is tried."""
 
@@ -43,7 +44,7 @@ def random_program(
         return _huge_program(seed, number, steps, can, without, PUDS, PUD_WEIGHTS)
     theme = THEMES[number % len(THEMES)]
     weights = {n: w * theme.get(n, 1) for n, w in WEIGHTS.items() if n not in without}
-    arena = Arena(PAGES, PAGES // 2 if number % 2 else 0)
+    arena = Arena(PAGES, PAGES // 2 if number // len(THEMES) % 2 else 0)
     generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
                           weights=weights)  # fmt: skip
     return Program(generator.program(steps).ops[:steps], arena)
