@@ -122,14 +122,16 @@ def _is_there(val: PteVal, write: bool) -> bool:
 
 
 def guard(space: Space, area: Area, start: int, end: int) -> int:
-    """madvise_guard_install: what is there is zapped; the VMA gets an anon_vma, so that fork
-    copies the markers."""
+    """madvise_guard_install: what is there is zapped.  The VMA says so ever after (since 6.19), so
+    that fork copies the markers; an anonymous one gets an anon_vma."""
     if area.flags.locked:
         return -EINVAL
     if any(entry(space, page).uffd_wp for page in range(start, end)) and not area.is_anonymous:
         raise Refused("a guard where a marker for write protection is, or would be left, is tried"
                       " for ever")  # fmt: skip
-    space.anon_vma_prepare(area)
+    area.put(maybe_guard=True)
+    if area.is_anonymous:
+        space.anon_vma_prepare(area)
     zap_range(space, start, end, markers=False)
     for page in range(start, end):
         pte_alloc(space.mm.root.pmds[page])

@@ -28,7 +28,8 @@ process that maps it has one: no more processes than that may live at once."""
 def fork(parent: Space, number: int) -> Space:
     """dup_mmap: the VMAs, without mlock and userfaultfd, and the page tables of those that need it.
 
-    A VMA that never had an anonymous page is not copied (vma_needs_copy): its pages fault again.
+    A VMA that never had an anonymous page or a guard region is not copied (vma_needs_copy): its
+    pages fault again.
     """
     child = Space(parent.universe, number)
     for area in parent.areas:
@@ -37,8 +38,9 @@ def fork(parent: Space, number: int) -> Space:
             continue
         flags = replace(area.flags, locked=False, uffd=frozenset())
         mine = child.insert(area.start, area.end, area.shift, flags)
+        mine.put(maybe_guard=area.maybe_guard)
         child.anon_vma_fork(mine, area)
-        if area.anon is None:
+        if area.anon is None and not area.maybe_guard:
             continue
         child.universe.acting = child.mm
         for page in range(area.start, area.end):

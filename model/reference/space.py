@@ -39,6 +39,9 @@ class Area(Vma):
 
     flags: Flags
     whole: Area
+    maybe_guard: bool
+    """VM_MAYBE_GUARD: it has had a guard region.  VMAs merge whatever it is, and then have it if
+    one of them had (VM_STICKY)."""
 
     def set(self, flags: Flags) -> None:
         """Give it other flags."""
@@ -49,7 +52,7 @@ class Area(Vma):
         )  # fmt: skip
 
     def put(self, **values: Any) -> None:
-        """Change `start`, `end`, `shift`, `anon_vma` or `trees`."""
+        """Change `start`, `end`, `shift`, `anon_vma`, `trees` or `maybe_guard`."""
         self.__dict__.update(values)
 
     @property
@@ -117,6 +120,7 @@ class Space:
         )  # fmt: skip
         area.set(flags)
         area.whole = area
+        area.put(maybe_guard=False)
         return area
 
     def insert(
@@ -125,7 +129,7 @@ class Space:
         """A new area where there is none; with the anon_vmas of another (anon_vma_clone)."""
         area = self._area(start, end, shift, flags)
         if like is not None:
-            area.put(anon_vma=like.anon_vma, trees=like.trees)
+            area.put(anon_vma=like.anon_vma, trees=like.trees, maybe_guard=like.maybe_guard)
         self.areas.append(area)
         self.areas.sort(key=lambda a: a.start)
         return area
@@ -207,13 +211,13 @@ class Space:
         if left is not None:
             left.put(end=end)
             if right is not None:
-                _dup_anon_vma(left, right)
+                _joined(left, right)
                 left.put(end=right.end)
                 self.areas.remove(right)
         elif right is not None:
             right.put(start=start)
         if source is not None:
-            _dup_anon_vma(target, source)
+            _joined(target, source)
         return target
 
     def modify(self, area: Area, start: int, end: int, flags: Flags) -> Area:
@@ -242,16 +246,17 @@ class Space:
             split_leaf_inside(self, start)
             area.put(end=start)
         if left is not None and right is not None:
-            _dup_anon_vma(left, right if right.anon is not None else area)
+            _joined(left, right)
+            _joined(left, area)
             left.put(end=right.end)
             self.areas.remove(right)
             return left
         if left is not None:
-            _dup_anon_vma(left, area)
+            _joined(left, area)
             left.put(end=end)
             return left
         assert right is not None
-        _dup_anon_vma(right, area)
+        _joined(right, area)
         right.put(start=start)
         return right
 
@@ -299,8 +304,11 @@ def _compatible(left: Area, right: Area) -> bool:
     return left.anon is None or right.anon is None or left.anon is right.anon
 
 
-def _dup_anon_vma(target: Area, source: Area) -> None:
-    """dup_anon_vma: an area that had no anon_vma is found through those of the other."""
+def _joined(target: Area, source: Area) -> None:
+    """An area that becomes one with another has its VM_STICKY flags; without an anon_vma of its
+    own, it is found through those of the other (dup_anon_vma)."""
+    if source.maybe_guard:
+        target.put(maybe_guard=True)
     if target.anon is None and source.anon is not None:
         target.put(anon_vma=source.anon, trees=source.trees)
 

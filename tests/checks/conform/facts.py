@@ -126,6 +126,24 @@ MREMAP = {
 """mremap, with pages 0 to 7 mapped: mm/mremap.c."""
 
 COW = {
+    "a VMA that has had a guard region is copied": """
+        p0 mprotect 6+2 r
+        p0 guard 7+1
+        p0 mremap 6+2 -> 10+2 maymove fixed dontunmap
+        p0 read 6
+        p0 fork -> p1
+        see p1 6: zero
+    """,
+    "a guard region in a file needs no anon_vma": """
+        p0 munmap 0+8
+        p0 mmap 4+4 rw shared @ 0
+        p0 guard 4+1
+        p0 register 7+1 missing
+        p0 fork -> p1
+        vmas p1: 4-7:rw 7-8:rw
+        p1 mlock 4+4 => ENOMEM
+        vmas p1: 4-8:rw
+    """,
     "fork": filled(0, 1) + """
         see p0 0: anon exclusive mapcount 1 frame A
         p0 fork -> p1
