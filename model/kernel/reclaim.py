@@ -53,6 +53,7 @@ from .swap import (
     folio_alloc_swap,
     folio_free_swap,
     folio_put_swap,
+    folio_swap_entry,
     swap_cache_del_folio,
     swap_duplicate,
     swap_writeout,
@@ -152,10 +153,12 @@ def shrink_folio_list(folio: Folio, mm: Mm) -> None:
         folio_putback_lru(folio)
         return
     swapbacked = not folio_test_lazyfree(folio)
-    if swapbacked and not folio_alloc_swap(folio):
-        folio_unlock(folio)
-        folio_putback_lru(folio)
-        return
+    if swapbacked:
+        entry = folio_swap_entry(folio)
+        if entry == 0 and not folio_alloc_swap(folio):
+            folio_unlock(folio)
+            folio_putback_lru(folio)
+            return
     deferred = try_to_unmap(folio)
     if folio_mapped(folio):
         folio_free_swap(folio)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.hw.machine import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
 from model.hw.tlb import settled
-from model.kernel import swap
 from model.kernel.filemap import i_mmap
 from model.kernel.hugetlb import new_pmd_table
 from model.kernel.move_tables import entries_map_at
@@ -94,16 +93,6 @@ def none_at_all() -> tuple[Any, ...]:
     return ()
 
 
-_alloc = swap.folio_alloc_swap.fn
-
-
-@step()
-def folio_alloc_swap(folio: Folio) -> bool:
-    """shrink_folio_list asks for a slot only for what is in no swap cache; no cast reclaims
-    anything that is."""
-    return folio.swap is not None or _alloc(folio)
-
-
 @static
 def made_for(pud: Directory) -> Table:
     """A new PMD table of hugetlb: the one before may be in use by others."""
@@ -122,7 +111,6 @@ def linked(mapping: Mapping) -> tuple[Vma, ...]:
 
 ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
     spare_table: room_of, entries_map_at: change_places, new_pmd_table: made_for, i_mmap: linked,
-    swap.folio_alloc_swap: folio_alloc_swap,
 }  # fmt: skip
 """What is found in another way than in the world of a cast."""
 
