@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from model.kernel.errno import EFAULT, EINVAL, ENOMEM
+from model.kernel.errno import EFAULT, EINVAL
 from model.kernel.filemap import i_mmap_lock_write, i_mmap_unlock_write
-from model.kernel.hugetlb import (
+from model.kernel.hugetlb import hugetlb_unshare_pmds
+from model.kernel.hugetlb_fault import hugetlb_fault
+from model.kernel.hugetlb_range import (
     copy_huge_pte,
     hugetlb_change_protection,
-    hugetlb_unshare_pmds,
     move_hugetlb_page_tables,
     unmap_hugepage_range,
 )
-from model.kernel.hugetlb_fault import hugetlb_fault
 
 from .program import PARTS_OF_A_PUD, Refused
 from .space import Area, Flags, Space
@@ -160,22 +160,15 @@ def forbidden(*_: object) -> int:
     return -EINVAL
 
 
-def mprotect(space: Space, page: int, length: int, prot: str) -> int:
-    """-ENOMEM where it comes to a hole, after what is before it."""
-    if length == 0:
-        return 0
-    end, at = page + length, page
-    for area in space.within(page, end):
-        if area.start > at:
-            return -ENOMEM
-        stop = min(end, area.end)
-        if prot != area.flags.prot:
-            area = _carve(space, area, at, stop)
-            area.set(replace(area.flags, prot=prot))
-            for first, last in pieces(at, stop):
-                hugetlb_change_protection(area, space.universe.memfd, first, last)
-        at = stop
-    return 0 if at >= end else -ENOMEM
+def mprotect_fixup(space: Space, area: Area, start: int, end: int, prot: str) -> Area:
+    """The part [start, end) of a VMA; the VMA that has it then."""
+    if prot == area.flags.prot:
+        return area
+    area = _carve(space, area, start, end)
+    area.set(replace(area.flags, prot=prot))
+    for first, last in pieces(start, end):
+        hugetlb_change_protection(area, space.universe.memfd, first, last)
+    return area
 
 
 # -- mremap ----------------------------------------------------------------------------------------

@@ -286,7 +286,7 @@ _DO_HUGETLB: Mapping[str, Callable[[Reference, Op], Result]] = {
     **dict.fromkeys(_DO, _not_of_huge_pages),
     "mmap": _unless_split(lambda s, o: hugetlb.mmap(s, o.page, o.length, o.prot, o.kind, o.at)),
     "munmap": _unless_split(lambda s, o: hugetlb.munmap(s, o.page, o.length)),
-    "mprotect": _unless_split(lambda s, o: hugetlb.mprotect(s, o.page, o.length, o.prot)),
+    "mprotect": _unless_split(lambda s, o: maps.mprotect(s, o.page, o.length, o.prot)),
     "mremap": _unless_split(lambda s, o: maps.mremap(
         s, o.page, o.length, o.new_length, o.target, o.flags, many=s.universe.kernel.mremap_many)),
     "dontneed": _unless_split(_huge_advice(hugetlb.dontneed)),

@@ -169,6 +169,8 @@ def mprotect(space: Space, page: int, length: int, prot: str) -> int:
 
 def mprotect_fixup(space: Space, area: Area, start: int, end: int, prot: str) -> Area:
     """The part [start, end) of a VMA; the VMA that has it then."""
+    if space.universe.arena.hugetlb:
+        return hugetlb.mprotect_fixup(space, area, start, end, prot)
     old = area.flags
     new = replace(old, prot=prot)
     if new == old:

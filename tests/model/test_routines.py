@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
 
-from model.hw.arch import selected
 from model.hw.machine import PteKind, PteVal
 from model.kernel import anon, fork, mprotect, mremap, shmem, shmem_reclaim, uffd
+from model.kernel.casts import Initial
 from model.kernel.folio import folio_alloc, folio_put
 from model.kernel.objects import Mapping, RwSem, Swap
 from model.kernel.pgtable import UFFD_WP_MARKER
 from model.kernel.setup import NEEDS, Setup, two_vmas
 from model.kernel.task import return_to_caller
-from model.lang import compose, kernel
+from model.lang import kernel
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context
-from model.lang.ir import Kind, System
 from model.patches.uffd_move_batching import PATCH
-from tests.model.lockstep import Lockstep, play
+from tests.model.routine import part_taken
 
 STATES = PATCH.casts.initial
 POISON = PteVal(kind=PteKind.MARKER, entry=1)
@@ -117,39 +115,26 @@ def _mark(setup: Setup) -> None:
             table.slots[vma.start + 1].val = UFFD_WP_MARKER
 
 
+def _set_up(setup: Setup, cache: Mapping, initial: Initial, seed: int) -> None:
+    initial.set_up(setup)
+    if seed % 3 == 1:
+        _mark(setup)
+    if seed % 2:
+        cache.pages[setup.src_vma.start + 1] = setup.spares[0]
+        setup.spares[0].free, setup.spares[0].refcount = False, 1
+        setup.spares[0].lru, setup.spares[0].dirty = True, bool(seed % 4 - 1)
+    elif seed % 4 == 2:  # it is in swap
+        slot = setup.world.all(Swap)[0]
+        if slot.count == 0 and slot.folio is None:
+            slot.count, cache.swapped[setup.src_vma.start + 1] = 1, slot.number
+
+
 @pytest.mark.parametrize("name", ROUTINES)
 def test_routine_as_python_and_as_ir(name: str) -> None:
     setup, cache, ctx, base = world()
     fn, args = ROUTINES[name]
     call = Invocation(setup.threads[0], fn, args(setup, cache))
-    taken: set[int] = set()
-    with selected("x86_64"):
-        threads = compose.threads(ctx, [call])
-        for seed, initial in enumerate(STATES):
-            setup.world.restore(base)
-            initial.set_up(setup)
-            if seed % 3 == 1:
-                _mark(setup)
-            if seed % 2:
-                cache.pages[setup.src_vma.start + 1] = setup.spares[0]
-                setup.spares[0].free, setup.spares[0].refcount = False, 1
-                setup.spares[0].lru, setup.spares[0].dirty = True, bool(seed % 4 - 1)
-            elif seed % 4 == 2:  # it is in swap
-                slot = setup.world.all(Swap)[0]
-                if slot.count == 0 and slot.folio is None:
-                    slot.count, cache.swapped[setup.src_vma.start + 1] = 1, slot.number
-            state = compose.initial_state(ctx)
-            system = System(name, setup.world.variables(), threads, ())
-
-            def body() -> Any:
-                result = call.fn(*call.args)
-                return_to_caller()
-                return result
-
-            run = play(Lockstep(setup.world, system, state, [(call.thread, body)], {}),
-                       Random(seed))  # fmt: skip
-            assert run.it.ended(run.pos), f"{name} from {initial.name} does not end"
-            taken |= {edge for _, edge in run.fired}
-    setup.world.restore(base)
-    shown = [e for e in threads[0].edges if e.op.kind is not Kind.LET]
-    assert sum(e.number in taken for e in shown) > len(shown) * 0.4
+    states = [
+        (n, functools.partial(_set_up, setup, cache, state, n)) for n, state in enumerate(STATES)
+    ]
+    assert part_taken(ctx, base, call, states) > 0.4

@@ -17,18 +17,17 @@ import pytest
 
 from model.hw.arch import ARCHS, selected
 from model.hw.machine import PteVal, Table
-from model.kernel import hugetlb, hugetlb_fault
+from model.kernel import hugetlb, hugetlb_fault, hugetlb_range
 from model.kernel.errno import VM_FAULT_SIGBUS
 from model.kernel.objects import Mapping, RwSem, Vma
 from model.kernel.setup import NEEDS, Setup, two_vmas
 from model.kernel.task import return_to_caller
-from model.lang import compose, runtime
+from model.lang import runtime
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context
-from model.lang.ir import Kind, System
 from model.patches.uffd_move_batching import PATCH
-from tests.model.lockstep import Lockstep, play
+from tests.model.routine import part_taken
 
 STATES = PATCH.casts.initial
 ROUNDS = 60
@@ -119,47 +118,32 @@ ROUTINES: dict[str, tuple[bool, ModelFunction[..., Any], Args]] = {
                              lambda h: (h.setup.src_vma, h.cache, 1, True)),
     "a fault that shares a table": (True, hugetlb_fault.hugetlb_fault,
                                     lambda h: (h.child, h.cache, h.child.start, True)),
-    "mprotect": (True, hugetlb.hugetlb_change_protection,
+    "mprotect": (True, hugetlb_range.hugetlb_change_protection,
                  lambda h: (h.setup.src_vma, h.cache, 0, 2)),
-    "zap": (True, hugetlb.unmap_hugepage_range, lambda h: (h.setup.src_vma, h.cache, 0, 2)),
-    "zap private pages": (False, hugetlb.unmap_hugepage_range,
+    "zap": (True, hugetlb_range.unmap_hugepage_range, lambda h: (h.setup.src_vma, h.cache, 0, 2)),
+    "zap private pages": (False, hugetlb_range.unmap_hugepage_range,
                           lambda h: (h.setup.src_vma, h.cache, 0, 2)),
     "split": (True, hugetlb.hugetlb_unshare_pmds,
               lambda h: (h.setup.src_vma, h.cache, 0, True)),
-    "mremap": (True, hugetlb.move_hugetlb_page_tables,
+    "mremap": (True, hugetlb_range.move_hugetlb_page_tables,
                lambda h: (h.setup.src_vma, h.setup.dst_vma, h.cache, 0, h.setup.dst_vma.start, 2)),
-    "fork": (False, hugetlb.copy_huge_pte,
+    "fork": (False, hugetlb_range.copy_huge_pte,
              lambda h: (h.child, h.setup.src_vma, h.cache, h.child.start, 0)),
 }  # fmt: skip
+
+
+def _set_up(huge: Huge, seed: int) -> None:
+    STATES[seed % len(STATES)].set_up(huge.setup)
+    huge.vary(seed)
 
 
 @pytest.mark.parametrize("name", ROUTINES)
 def test_routine_as_python_and_as_ir(name: str) -> None:
     shared, fn, args = ROUTINES[name]
     huge, ctx, base = world(shared)
-    w = huge.setup.world
     call = Invocation(huge.setup.threads[0], fn, args(huge))
-    taken: set[int] = set()
-    with selected("x86_64"):
-        threads = compose.threads(ctx, [call])
-        for seed in range(ROUNDS):
-            w.restore(base)
-            STATES[seed % len(STATES)].set_up(huge.setup)
-            huge.vary(seed)
-            state = compose.initial_state(ctx)
-            system = System(name, w.variables(), threads, ())
-
-            def body() -> Any:
-                result = call.fn(*call.args)
-                return_to_caller()
-                return result
-
-            run = play(Lockstep(w, system, state, [(call.thread, body)], {}), Random(seed))
-            assert run.it.ended(run.pos), f"{name} from state {seed} does not end"
-            taken |= {edge for _, edge in run.fired}
-    w.restore(base)
-    shown = [e for e in threads[0].edges if e.op.kind is not Kind.LET]
-    assert sum(e.number in taken for e in shown) > len(shown) * 0.4
+    states = [(seed, functools.partial(_set_up, huge, seed)) for seed in range(ROUNDS)]
+    assert part_taken(ctx, base, call, states) > 0.4
 
 
 def _alone(huge: Huge) -> runtime.Alone:
@@ -178,7 +162,7 @@ def test_what_leaves_a_shared_table_is_flushed_and_counted(arch: str) -> None:
     user = s.user
     user.walk[s.mm.root.pmds[0]] = frozenset({table})
     with selected(arch), runtime.observed(_alone(huge)):
-        hugetlb.hugetlb_change_protection(s.src_vma, huge.cache, 0, 2)
+        hugetlb_range.hugetlb_change_protection(s.src_vma, huge.cache, 0, 2)
     assert (s.mm.root.pmds[0].table, child.table, table.sharers) == (None, table, 0)
     assert not user.walk[s.mm.root.pmds[0]]
     s.world.restore(base)
@@ -190,7 +174,7 @@ def test_mremap_to_where_a_table_can_be_shared_waits_for_itself() -> None:
     s = huge.setup
     s.world.restore(base)
     s.mm.root.pmds[s.dst_vma.start].table = None
-    move = hugetlb.move_hugetlb_page_tables
+    move = hugetlb_range.move_hugetlb_page_tables
     with (
         selected("x86_64"), runtime.observed(_alone(huge)), pytest.raises(runtime.WouldBlock)
     ):  # fmt: skip

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from model.hw.machine import Addr
-from model.kernel import hugetlb
+from model.kernel import hugetlb, hugetlb_range
 from model.kernel.folio import folio_mapcount
 from model.kernel.objects import Vma
 from model.lang import kernel, static, step
@@ -41,9 +41,9 @@ def _unsharing(name: str, routine: ModelFunction[..., Any]) -> Mutant:
 
 
 HUGETLB_MUTANTS = (
-    _unsharing("no unshare on mprotect", hugetlb.hugetlb_change_protection),
-    _unsharing("no unshare on zap", hugetlb.unmap_hugepage_range),
-    _unsharing("no unshare on mremap", hugetlb.move_hugetlb_page_tables),
+    _unsharing("no unshare on mprotect", hugetlb_range.hugetlb_change_protection),
+    _unsharing("no unshare on zap", hugetlb_range.unmap_hugepage_range),
+    _unsharing("no unshare on mremap", hugetlb_range.move_hugetlb_page_tables),
     mutant("no flush of a table that is left", hugetlb.huge_pmd_unshare_flush, nothing),
     mutant("who leaves a table is not counted", hugetlb.ptdesc_pmd_pts_dec, nothing),
     mutant("tables are shared whatever the rights", hugetlb.page_table_shareable,
