@@ -15,10 +15,10 @@ from enum import StrEnum
 from invariants.attach import tokens
 from invariants.registry import Invariant
 from model.kernel.casts import Cast
-from model.lang.ir import Edge, Kind, State, System, Thread
+from model.lang.ir import Edge, Kind, System, Thread
 
 from .engine.engines import Engine
-from .engine.reference import Limits, Progress, Search, bare, content
+from .engine.reference import Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
 from .reduce.reducer import Passes
 from .scenario import Presses, Role, Setting, Stage, features_of
@@ -121,8 +121,6 @@ class Theatre:
         self._stages: dict[tuple[Setting, str, bool], Stage] = {}
         self._presses: Presses = {}
         self._searches: dict[object, Search] = {}
-        self._contents: dict[object, int] = {}
-        self._numbers: dict[int, tuple[int, Thread]] = {}
 
     def stage(self, play: Play, *, movers: bool = True) -> Stage:
         """The stage that a play is played on."""
@@ -144,8 +142,6 @@ class Theatre:
             self.stage(play).forget(play.cast, play.role)
         self._presses.clear()
         self._searches.clear()
-        self._numbers.clear()
-        self._contents.clear()
 
     def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
@@ -156,7 +152,10 @@ class Theatre:
         """
         stage = self.stage(play)
         reduced = stage.reduced(play.cast, play.role)
-        key = self._identity(reduced, stage.initial(play.cast))
+        explorer, initial = stage.explorer(play.cast, play.role), stage.initial(play.cast)
+        # All that makes a search, text being shared by what is the same.
+        codes = tuple(map(id, explorer.all_codes()))
+        key = codes, reduced.checks, reduced.finals, frozenset(initial.items())
         search = self._searches.get(key)
         if search is None:
             search = replace(self.search(play, stage, limits, progress), parents={})
@@ -178,20 +177,6 @@ class Theatre:
 
         explorer = stage.explorer(play.cast, play.role)
         return bounded_search(explorer, stage.initial(play.cast), limits, progress, goal=goal)
-
-    def _identity(self, system: System, initial: State) -> object:
-        """What decides a search."""
-        threads = tuple(self._number(t) for t in system.threads)
-        rules = tuple((r.hardware, bare(r.op)) for r in system.rules)
-        return threads, rules, system.checks, system.finals, frozenset(initial.items())
-
-    def _number(self, thread: Thread) -> int:
-        """The same number for threads of the same content."""
-        known = self._numbers.get(id(thread))
-        if known is None:
-            number = self._contents.setdefault(content(thread), len(self._contents))
-            known = self._numbers[id(thread)] = number, thread
-        return known[0]
 
 
 def families(plays: Iterable[Play]) -> list[list[Play]]:

@@ -22,8 +22,9 @@ from model.lang.ir import State, StateCheck, System
 from .engine.engines import Engine, search
 from .engine.interpret import Interpreter
 from .engine.layout import Layout
+from .engine.press import Press
 from .engine.promela import promela
-from .engine.reference import NONE, Explorer, Limits, Press, Progress, Search
+from .engine.reference import NONE, Explorer, Limits, Progress, Search
 from .reduce.symmetry import symmetric_classes
 from .reduce.usage import Part, Regions, constant_index, judged_cells
 from .trace.changes import changes

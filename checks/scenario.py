@@ -30,7 +30,8 @@ from model.patches.patch import Variant
 
 from .engine.engines import Engine, search
 from .engine.layout import Layout
-from .engine.reference import Explorer, Limits, Press, Progress, Search
+from .engine.press import Press
+from .engine.reference import Explorer, Limits, Progress, Search
 from .reduce.liveness import live_locals
 from .reduce.ordering import Ordering
 from .reduce.reducer import Family, Passes, Reduced, Reducer

@@ -19,7 +19,8 @@ from checks.engine.ccode import Source
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine
 from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Limits, Press, Search
+from checks.engine.press import Press
+from checks.engine.reference import Explorer, Limits, Search
 from checks.example import explorer_of as shoot_explorer
 from checks.example import system_of as system_of_shoot
 from checks.reduce.conflicts import DISCIPLINE

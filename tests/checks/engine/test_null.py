@@ -9,7 +9,8 @@ from checks.engine import compiler
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine
 from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Press
+from checks.engine.press import Press
+from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
 from checks.report import chosen_casts
 from checks.scenario import Setting, Stage

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from checks.engine.layout import Layout
+from checks.engine.press import Press
 from checks.engine.promela import promela
-from checks.engine.reference import Explorer, Press, Search
+from checks.engine.reference import Explorer, Search
 from checks.engine.text import TooWideError
 from checks.example import explorer_of, system_of
 from checks.reduce.liveness import live_locals

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Limits, Press, Search
+from checks.engine.press import Press
+from checks.engine.reference import Explorer, Limits, Search
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Reducer

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Press
+from checks.engine.press import Press
+from checks.engine.reference import Explorer
 from checks.reduce.liveness import live_locals, reset_dead
 from model.lang import expr as ex
 from model.lang.expr import Expr, Local

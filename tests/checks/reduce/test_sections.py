@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Limits, Press, Search
+from checks.engine.press import Press
+from checks.engine.reference import Explorer, Limits, Search
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer
 from model.lang import expr as ex

@@ -11,7 +11,8 @@ from functools import partial
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from checks.engine.layout import Layout
-from checks.engine.reference import Explorer, Press
+from checks.engine.press import Press
+from checks.engine.reference import Explorer
 from checks.example import explorer_of
 from checks.example import system_of as shoot
 from checks.reduce.liveness import live_locals
