@@ -68,6 +68,7 @@ def cond_install_uffd_wp_pte(vma: Vma, addr: Addr, pte: Pte, old: PteVal) -> Non
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
 def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> tuple[bool, Folio | None]:
     """Clear one entry of a VMA of a file; whether a flush is due, and the folio to put after it.
+    Of the others, with fewer steps, it is `zap.zap_pte`.
 
     Write protection stays as a marker, unless the VMA goes (ZAP_FLAG_DROP_MARKER).
     """

@@ -38,7 +38,9 @@ from .tlbflush import (
 
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
 def zap_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
-    """Clear one entry; whether a flush is due, and the folio that is to be freed after it."""
+    """Clear one entry of an anonymous VMA; whether a flush is due, and the folio that is to be
+    freed after it.  What the function does besides for a file, which no cast has, is in
+    `shmem_reclaim.zap_file_pte`."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
         return False, None
