@@ -106,6 +106,7 @@ def _discipline(
 class _Merger:
     def __init__(self, thread: Thread, moves: dict[int, Moves]) -> None:
         self._thread, self._moves = thread, moves
+        self._ops = {id(edge): _ops.number(edge.op) for edge in thread.edges}
         self._leaving: dict[int, list[Edge]] = {}
         self._entering: dict[int, list[Edge]] = {}
         for edge in thread.edges:
@@ -141,7 +142,7 @@ class _Merger:
     def _remove(self, at: int, ways_in: list[Edge], ways_out: list[Edge]) -> None:
         made = [self._join(first, second) for first in ways_in for second in ways_out]
         joined = [e for e in made if e is not None]
-        if any(size(e.op) > _LONGEST for e in joined):
+        if any(_ops.size(self._ops[id(e)]) > _LONGEST for e in joined):
             return
         for edge in ways_out:
             self._entering[edge.target].remove(edge)
@@ -174,13 +175,15 @@ class _Merger:
         leaving[thread.entry] = [e for e in joined if e is not None]
 
     def _join(self, first: Edge, second: Edge) -> Edge | None:
-        op = compose(first.op, second.op)
+        number = _ops.joined(self._ops[id(first)], self._ops[id(second)])
+        op = _ops.op(number)
         if op.guard is ex.FALSE:
             return None
         made = Edge(
             first.source, second.target, op, first.site, first.call, first.choice, first.number,
             (*first.origin(), *second.origin()),
         )  # fmt: skip
+        self._ops[id(made)] = number
         one, two = self._moves[id(first)], self._moves[id(second)]
         self._moves[id(made)] = Moves(
             one.left and two.left, one.right and two.right, one.at_once and two.at_once
@@ -188,21 +191,44 @@ class _Merger:
         return made
 
 
-_composed: dict[tuple[object, ...], Op] = {}
-"""What operations were composed to: families and architectures join the same ones."""
+class _Operations:
+    """Operations by number, the same number for the same content, and what pairs of them make:
+    families and architectures join the same ones."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+        self._ops: list[Op] = []
+        self._sizes: list[int] = []
+        self._joined: dict[tuple[int, int], int] = {}
+
+    def number(self, op: Op) -> int:
+        """The number of an operation; its note has no part in it."""
+        content = op.kind, op.guard, op.updates, op.checks, op.access
+        found = self._numbers.get(content)
+        if found is None:
+            found = self._numbers[content] = len(self._ops)
+            self._ops.append(replace(op, note=""))
+            self._sizes.append(_size(op))
+        return found
+
+    def op(self, number: int) -> Op:
+        """An operation of this number."""
+        return self._ops[number]
+
+    def size(self, number: int) -> int:
+        """How many nodes it is written with."""
+        return self._sizes[number]
+
+    def joined(self, first: int, second: int) -> int:
+        """One operation that does the first and then the second."""
+        found = self._joined.get((first, second))
+        if found is None:
+            made = _one_after_the_other(self._ops[first], self._ops[second])
+            found = self._joined[first, second] = self.number(made)
+        return found
 
 
-def compose(first: Op, second: Op) -> Op:
-    """One operation that does the first and then the second."""
-    key = (*_content(first), *_content(second))
-    found = _composed.get(key)
-    if found is None:
-        found = _composed[key] = _one_after_the_other(first, second)
-    return found
-
-
-def _content(op: Op) -> tuple[object, ...]:
-    return op.kind, op.guard, op.updates, op.checks, op.access
+_ops = _Operations()
 
 
 def _one_after_the_other(first: Op, second: Op) -> Op:
@@ -246,8 +272,7 @@ def _one_after_the_other(first: Op, second: Op) -> Op:
     return Op(kind, guard, new, tuple(dict.fromkeys(checks)), first.access or second.access)
 
 
-def size(op: Op) -> int:
-    """How many nodes an operation is written with."""
+def _size(op: Op) -> int:
     parts = [op.guard, *(c.cond for c in op.checks), *(u.value for u in op.updates)]
     return sum(_nodes(p) for p in parts)
 
@@ -272,7 +297,7 @@ def _renumber(thread: Thread) -> Thread:
     for e in thread.edges:
         leaving.setdefault(e.source, []).append(e)
     for ways in leaving.values():
-        ways.sort(key=lambda e: ex.show(e.op.guard))
+        ways.sort(key=lambda e: _shown(e.op.guard))
     new = {thread.entry: 0}
     todo = [thread.entry]
     edges: list[Edge] = []
@@ -284,3 +309,6 @@ def _renumber(thread: Thread) -> Thread:
             edges.append(replace(e, source=new[at], target=new[e.target]))
     end = new.setdefault(thread.end, len(new))
     return replace(thread, edges=tuple(edges), entry=0, end=end, locations=len(new))
+
+
+_shown = functools.cache(ex.show)

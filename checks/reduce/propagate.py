@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from model.lang import expr as ex
-from model.lang.expr import Cell, Expr
+from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Edge, Op, Thread, Update
 
 from .fold import reachable
@@ -53,34 +53,50 @@ def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
     start: Facts = {v: frozenset({v.sort.lowest}) for v in live[thread.entry]}
     start |= {cell: frozenset({value}) for cell, value in own.items()}
     facts: dict[int, Facts] = {thread.entry: start}
-    leaving = thread.leaving()
+    leaving = {
+        at: [(edge, _dying(edge, live, own)) for edge in edges]
+        for at, edges in thread.leaving().items()
+    }
     todo = [thread.entry]  # a heap: locations are numbered about as control flows
     while todo:
         at = heapq.heappop(todo)
         view = _View(facts[at])
-        for edge in leaving[at]:
+        for edge, dying in leaving[at]:
             after = view.after(edge, own)
             if after is None:
                 continue
-            needed = live[edge.target]
-            after = {p: v for p, v in after.items() if p in needed or p in own}
+            for place in dying:
+                after.pop(place, None)
             old = facts.get(edge.target)
-            new = after if old is None else _join(old, after)
-            if new != old:
+            new = after if old is None else _widened(old, after)
+            if new is not None:
                 facts[edge.target] = new
                 if edge.target not in todo:
                     heapq.heappush(todo, edge.target)
     return facts
 
 
-def _join(one: Facts, two: Facts) -> Facts:
-    joined: Facts = {}
-    for place, values in one.items():
-        other = two.get(place)
-        if other is not None:
-            both = values | other
-            if len(both) <= _MOST:
-                joined[place] = both
+def _dying(edge: Edge, live: Sequence[frozenset[Local]], own: Mapping[Cell, int]) -> list[Expr]:
+    """Places of which an edge may tell something that nobody needs behind it."""
+    told = live[edge.source].union(u.place for u in edge.op.updates if isinstance(u.place, Local))
+    cells = (c for c in ex.leaves(edge.op.guard) if isinstance(c, Cell) and c not in own)
+    return [*(told - live[edge.target]), *cells]
+
+
+def _widened(old: Facts, more: Facts) -> Facts | None:
+    """What is known if either holds; None if that is what is known of `old`."""
+    joined: Facts | None = None
+    for place, values in old.items():
+        other = more.get(place)
+        if other is values or (other is not None and other <= values):
+            continue
+        if joined is None:
+            joined = dict(old)
+        both = values | other if other is not None else None
+        if both is None or len(both) > _MOST:
+            del joined[place]
+        else:
+            joined[place] = both
     return joined
 
 
@@ -159,7 +175,7 @@ class _View:
         return replace(op, guard=guard, updates=tuple(updates), checks=checks)
 
     def after(self, edge: Edge, own: Mapping[Cell, int]) -> Facts | None:
-        """The facts behind an edge; None if it cannot be taken."""
+        """The facts behind an edge, as a new dictionary; None if it cannot be taken."""
         guard = self.simple(edge.op.guard)
         if guard is ex.FALSE:
             return None
