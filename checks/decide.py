@@ -25,6 +25,14 @@ from .scenario import Presses, Role, Setting, Stage, features_of
 
 UNMODELLED = "model:unmodelled"
 
+_BROKEN = {
+    UNMODELLED: "reaches code that is not modelled",
+    "model:range": "a number leaves the range that its type has in the model",
+    "model:null": "the model follows a pointer that is None",
+    DISCIPLINE: "a field is used without the lock that its declaration names",
+}
+"""What it means that a check of the model itself fails."""
+
 
 class Verdict(StrEnum):
     """What is known of an invariant; `rank` orders them, the worst first."""
@@ -255,7 +263,7 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
     unsure = [o for o in outcomes if o.found.why or o.found.broken]
     if unsure:
         first = unsure[0]
-        why = first.found.why or _what_broke(first)
+        why = first.found.why or what_broke(first.found)
         return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
     witnesses = invariant.witnessed
     if witnesses and not any(witnesses & o.found.present for o in outcomes):
@@ -280,11 +288,10 @@ def _premise(invariant: Invariant) -> str:
     return f"{invariant.witness} ({', '.join(sorted(invariant.witnessed))})"
 
 
-def _what_broke(outcome: Outcome) -> str:
-    if outcome.found.broken == (UNMODELLED,):
-        return "reaches code that is not modelled"
-    return "a check of the model failed: " + ", ".join(
-        b.partition(":")[2] for b in outcome.found.broken
+def what_broke(found: Finding) -> str:
+    """Why a search in which checks of the model failed says nothing of invariants; "" if none."""
+    return ", ".join(
+        _BROKEN.get(name, f"the model's check '{name}' fails") for name in found.broken
     )
 
 

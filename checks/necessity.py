@@ -23,7 +23,7 @@ from invariants.registry import Invariant
 from model.kernel.casts import Cast
 from model.lang.errors import ModelError, near
 
-from .decide import Finding, Play, Theatre, families, side_by_side
+from .decide import Finding, Play, Theatre, families, side_by_side, what_broke
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate.steps import StepMutant, steps_of
@@ -166,7 +166,7 @@ def _base(asked: Asked, verdicts: Verdicts, watch: Watch | None) -> dict[str, Fi
         if o.found.why or o.found.broken:
             raise ModelError(
                 f"{o.play.name} is not decided with every step in its place",
-                why=o.found.why or ", ".join(o.found.broken),
+                why=o.found.why or what_broke(o.found),
             )
     return {o.play.name: o.found for o in outcomes}
 
@@ -201,11 +201,8 @@ def _row(number: int) -> _Answer:
 
 
 def _unsure(play: Play, found: Finding) -> str:
-    if found.why:
-        return f"{play.name}: {found.why}"
-    if found.broken:
-        return f"{play.name}: {', '.join(found.broken)}"
-    return ""
+    why = found.why or what_broke(found)
+    return f"{play.name}: {why}" if why else ""
 
 
 def _played(plays: Sequence[Play]) -> Iterator[tuple[Play, Finding]]:
