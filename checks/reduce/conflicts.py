@@ -19,7 +19,7 @@ one if no access of another thread conflicts with its own, where
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
@@ -45,35 +45,56 @@ MAY_BE_FREE = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
 """Steps that may look at free objects."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Uses:
-    """The regions that a step, or a part, uses; `free` ones without a declared lock."""
+    """The regions that a step, or a part, uses; `free` ones without a declared lock.
+
+    `looks`: lock words whose value matters otherwise than by waiting for them; `unseen`: writes to
+    objects that nobody else can see, not in `writes`; `careless`: reads of objects that may be
+    free; `waits`: lock words that it waits for to be free; `gains`: those that it may make less
+    free, so that whoever waits for one has come before, or has not.
+    """
+
+    reads: frozenset[Region] = frozenset()
+    writes: frozenset[Region] = frozenset()
+    free_reads: frozenset[Region] = frozenset()
+    free_writes: frozenset[Region] = frozenset()
+    looks: frozenset[Region] = frozenset()
+    unseen: frozenset[Region] = frozenset()
+    careless: frozenset[Region] = frozenset()
+    waits: frozenset[Region] = frozenset()
+    gains: frozenset[Region] = frozenset()
+
+    @classmethod
+    def of_all(cls, several: Iterable[Uses]) -> Uses:
+        """What all of them use together."""
+        different = list(dict.fromkeys(several))
+        names = [f.name for f in fields(cls)]
+        return cls(*(frozenset().union(*(getattr(u, n) for u in different)) for n in names))
+
+
+_same: dict[Uses, Uses] = {}
+"""Uses by content: many steps use the same."""
+
+
+@dataclass
+class _Found:
+    """The uses of a step, as they are found."""
 
     reads: set[Region] = field(default_factory=set)
     writes: set[Region] = field(default_factory=set)
     free_reads: set[Region] = field(default_factory=set)
     free_writes: set[Region] = field(default_factory=set)
     looks: set[Region] = field(default_factory=set)
-    """Lock words whose value matters otherwise than by waiting for them."""
     unseen: set[Region] = field(default_factory=set)
-    """Writes to objects that nobody else can see; not in `writes`."""
     careless: set[Region] = field(default_factory=set)
-    """Reads of objects that may be free."""
     waits: set[Region] = field(default_factory=set)
-    """Lock words that it waits for to be free."""
     gains: set[Region] = field(default_factory=set)
-    """Lock words that it may make less free: whoever waits for one has come before, or has not."""
 
-    def add(self, other: Uses) -> None:
-        self.reads |= other.reads
-        self.writes |= other.writes
-        self.free_reads |= other.free_reads
-        self.free_writes |= other.free_writes
-        self.looks |= other.looks
-        self.unseen |= other.unseen
-        self.careless |= other.careless
-        self.waits |= other.waits
-        self.gains |= other.gains
+    def all(self) -> Uses:
+        """The uses, the same object for the same ones."""
+        uses = Uses(*(frozenset(getattr(self, f.name)) for f in fields(self)))
+        return _same.setdefault(uses, uses)
 
 
 class Classifier:
@@ -98,7 +119,7 @@ class Classifier:
             found.free_writes -= found.unseen
         if traits & MAY_BE_FREE:
             found.careless = set(found.reads)
-        return found
+        return found.all()
 
     def releases(self, op: Op, who: int) -> bool:
         """Whether an operation may write anything but its own name into a lock word."""
@@ -128,25 +149,23 @@ class Classifier:
         """What each edge of a thread uses, with its checks and without."""
         if part.thread is None:
             return ()
-        who = part.number + 1
-        return tuple(
-            (self.edge(e, who), self.edge(e, who, checks=False)) for e in part.thread.edges
-        )
+        return tuple(self._both(e, part.number + 1) for e in part.thread.edges)
+
+    def _both(self, edge: Edge, who: int) -> tuple[Uses, Uses]:
+        bare = self.edge(edge, who, checks=False)
+        return (self.edge(edge, who), bare) if edge.op.checks else (bare, bare)
 
     def rules(self, part: Part) -> Uses:
         """What the rules of a part use."""
-        found = Uses()
-        for rule in part.rules:
-            found.add(self.rule(rule))
-        return found
+        return Uses.of_all(map(self.rule, part.rules))
 
     def rule(self, rule: Rule) -> Uses:
         found = self._op(rule.op, 0, True)
         found.careless = set(found.reads)
-        return found
+        return found.all()
 
-    def _op(self, op: Op, who: int, free: bool) -> Uses:
-        found = Uses()
+    def _op(self, op: Op, who: int, free: bool) -> _Found:
+        found = _Found()
         for update in op.updates:
             if isinstance(update.place, Cell):
                 self._note(found.writes, found.free_writes, update.place, free)
@@ -193,7 +212,7 @@ class Classifier:
         if free or cell.var not in self.locked:
             free_ones.update(regions)
 
-    def _read(self, found: Uses, e: Expr, who: int, free: bool, *, waiting: bool) -> None:
+    def _read(self, found: _Found, e: Expr, who: int, free: bool, *, waiting: bool) -> None:
         for cell in self._sensitive(e, who):
             if self.roles[cell.var] is not Role.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
@@ -290,6 +309,7 @@ class Others:
 
     uses: Uses
     judged: frozenset[Region]
+    _known: dict[tuple[Uses, bool], bool] = field(default_factory=dict, compare=False, repr=False)
 
     def held_up(self, mine: Uses) -> bool:
         """Whether a step that uses `mine` may keep one of theirs from being taken after it."""
@@ -300,6 +320,12 @@ class Others:
 
         `ghosts`: also whether their checks look at ghosts that it writes.
         """
+        key = mine, ghosts
+        if key not in self._known:
+            self._known[key] = self._conflict(mine, roles, ghosts)
+        return self._known[key]
+
+    def _conflict(self, mine: Uses, roles: Mapping[str, Role], ghosts: bool) -> bool:
         theirs = self.uses
         locked_reads = mine.reads - mine.free_reads
         if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:

@@ -36,7 +36,7 @@ Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moves:
     """What may be done with an edge, if `checks` hold there besides its own."""
 

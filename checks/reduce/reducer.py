@@ -207,7 +207,7 @@ class Reducer:
         judged = frozenset(r for c in judged_cells(judges) for r in anywhere.of(c))
         kinds: dict[Part, Classifier] = {}
         uses: dict[Part, tuple[tuple[Uses, Uses], ...]] = {}
-        by_seat: dict[int, Uses] = {}
+        by_seat: dict[int, list[Uses]] = {}
         for part in parts:
             known = {c: pointers[c] for c in part.cells if c in pointers}
             key = ("uses", part, frozenset(known.items()))
@@ -215,7 +215,7 @@ class Reducer:
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
             total = self._once((*key, "all"), partial(_total, part, uses[part], kinds[part]))
-            by_seat.setdefault(part.number, Uses()).add(total)
+            by_seat.setdefault(part.number, []).append(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
         return [self._merged(p, uses[p], kinds[p], others[p.number], family.holder) for p in parts]
 
@@ -244,19 +244,11 @@ def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:
 
 
 def _total(part: Part, edges: Iterable[tuple[Uses, Uses]], kinds: Classifier) -> Uses:
-    found = Uses()
-    found.add(kinds.rules(part))
-    for every, _ in edges:
-        found.add(every)
-    return found
+    return Uses.of_all([kinds.rules(part), *(every for every, _ in edges)])
 
 
-def _without(by_seat: Mapping[int, Uses], number: int) -> Uses:
-    found = Uses()
-    for seat, used in by_seat.items():
-        if seat != number:
-            found.add(used)
-    return found
+def _without(by_seat: Mapping[int, list[Uses]], number: int) -> Uses:
+    return Uses.of_all(u for seat, used in by_seat.items() if seat != number for u in used)
 
 
 def _tables(known: Known, first: State) -> dict[str, tuple[int, ...]]:

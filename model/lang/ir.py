@@ -57,7 +57,7 @@ class Kind(StrEnum):
     MERGED = "merged"  # several operations in a row, made by a pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Access:
     """The one access to memory of an operation, for the ordering pass; or, of one that is declared
     to be several accesses at once, the first place, and how all of them are ordered.
@@ -76,7 +76,7 @@ NULL_POINTER = "no_null_pointer_is_followed"
 """The invariant after which there is no kernel any more to say anything of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Check:
     """What must hold when an operation is carried out (in the state before it).
 
@@ -99,7 +99,7 @@ class Check:
         return self if cond is self.cond else replace(self, cond=cond)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Update:
     place: Cell | Local
     value: Expr
@@ -147,7 +147,7 @@ def _locals(e: Expr) -> frozenset[Local]:
     return frozenset(v for v in leaves(e) if isinstance(v, Local))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """What a step calls: the name and arguments that a trace shows and that invariants attach to.
 
@@ -188,7 +188,7 @@ class Site:
         return next((s for s in self.chain() if not s.primitive), self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edge:
     source: int
     target: int
