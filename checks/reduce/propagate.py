@@ -134,11 +134,9 @@ class _View:
                 for place, values in zip(_places[e], known, strict=True)
                 if values is not None and len(values) == 1
             }
-            found = ex.substitute(e, singles.get, {}, singles.keys())
-            if not isinstance(found, ex.Const):
-                found = self._by_cases(found)
-            _simple[key] = found
-        return found
+            found = _simple[key] = ex.substitute(e, singles.get, {}, singles.keys())
+        # Not kept with it: an index that is a constant now names a leaf that `known` is not about.
+        return found if isinstance(found, ex.Const) else self._by_cases(found)
 
     def _by_cases(self, e: Expr) -> Expr:
         values = self.values(e)
