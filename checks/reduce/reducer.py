@@ -148,7 +148,9 @@ class Reducer:
         return folded, tuple(folder.judge(j) for j in judges)
 
     def _folded(self, part: Part, known: Known, tables: Tables) -> Part:
-        cells = frozenset((c, known[c]) for c in part.cells if c in known)
+        cells = frozenset(
+            (c, v) for c, v in known.items() if c in part.cells or c.var in part.computed
+        )
         arrays = frozenset((var, tables[var]) for var in part.arrays if var in tables)
         return self._once(("fold", part, cells, arrays), lambda: fold_part(part, known, tables))
 

@@ -62,6 +62,11 @@ class Part:
         return frozenset(c.var for c in self.cells)
 
     @cached_property
+    def computed(self) -> frozenset[str]:
+        """Those of `arrays` with a computed index: once that is known, any element may be meant."""
+        return frozenset(c.var for c in self.cells if constant_index(c) is None)
+
+    @cached_property
     def written(self) -> tuple[tuple[Cell, Expr], ...]:
         """Every cell that is written, with the value."""
         return tuple(

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is certain at one location is not taken to be so at another."""
+"""What passes keep is kept by all that it was made from: also by elements of arrays that are named
+only once an index is known."""
 
 from __future__ import annotations
 
 from checks.reduce.propagate import Facts, _View
+from checks.reduce.reducer import Reducer
+from checks.reduce.usage import Part
 from model.lang import expr as ex
+from model.lang.ir import Kind, Op, Rule, Update
 from model.lang.sorts import Int
 
 SMALL = Int(0, 3)
 INDEX = ex.cell("P", (), SMALL)
 ELEMENT = ex.cell("A", (ex.const(1, SMALL),), SMALL)
+OTHER = ex.cell("B", (), SMALL)
 CHOSEN = ex.ite(
     ex.lt(ex.const(0, SMALL), ex.cell("A", (INDEX,), SMALL)), ex.const(2, SMALL), ex.const(3, SMALL)
 )
@@ -21,3 +26,12 @@ def test_an_element_whose_index_becomes_known_is_judged_by_the_facts_at_hand() -
     assert _View({**index, ELEMENT: frozenset({1})}).simple(CHOSEN) == ex.const(2, SMALL)
     assert _View({**index, ELEMENT: frozenset({0})}).simple(CHOSEN) == ex.const(3, SMALL)
     assert not isinstance(_View(index).simple(CHOSEN), ex.Const)
+
+
+def test_a_part_is_folded_anew_where_less_is_known_of_an_element() -> None:
+    """The same pointer, to an element that never changes in one family and may in another."""
+    rule = Rule("r", Op(Kind.STORE, ex.eq(CHOSEN, ex.const(2, SMALL)), (Update(OTHER, CHOSEN),)))
+    part, reducer = Part(None, -1, (rule,)), Reducer([])
+    assert reducer._folded(part, {INDEX: 1, ELEMENT: 1}, {}).rules[0].op.guard is ex.TRUE
+    (folded,) = reducer._folded(part, {INDEX: 1}, {}).rules
+    assert not isinstance(folded.op.guard, ex.Const)
