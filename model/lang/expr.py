@@ -98,6 +98,7 @@ def substitute(
 ) -> Expr:  # fmt: skip
     """Replace the places for which `swap` answers, from the leaves up; one memo per `swap`.
 
+    What is put in is not looked at again, also where an operation turns out to be nothing else.
     What has no leaf in `among`, if that is given, stays as it is.
     """
     if among is not None and leaves(e).isdisjoint(among):
@@ -107,10 +108,9 @@ def substitute(
     if done is None:
         old = children(e)
         new = tuple([substitute(arg, swap, memo, among) for arg in old])
-        fresh = e if old == new else rebuild(e, new)
-        done = fresh
-        if isinstance(fresh, Local | Cell):
-            done = swap(fresh) or fresh
+        done = e if old == new else rebuild(e, new)
+        if isinstance(e, Local | Cell):
+            done = swap(done) or done
         memo[e] = done
     return done
 

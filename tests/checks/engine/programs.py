@@ -43,7 +43,8 @@ FREE = Variable("Box.free", (), NUMBER)
 PAIRED = Variable("Box.pair", (), PAIR)
 ROW = Variable("Row.n", (SLOT,), NUMBER)
 SEEN = Variable("Box.seen", (), GROUP)
-VARIABLES = (LOCK, GUARDED, FREE, PAIRED, ROW, SEEN)
+AT = Variable("Box.at", (), SLOT)
+VARIABLES = (LOCK, GUARDED, FREE, PAIRED, ROW, SEEN, AT)
 LOCKED = frozenset({GUARDED.name, PAIRED.name})
 
 OWNER = ex.cell(LOCK.name, (), THREADS)
@@ -51,6 +52,7 @@ N = ex.cell(GUARDED.name, (), NUMBER)
 F = ex.cell(FREE.name, (), NUMBER)
 P = ex.cell(PAIRED.name, (), PAIR)
 S = ex.cell(SEEN.name, (), GROUP)
+W = ex.cell(AT.name, (), SLOT)
 
 
 def row(at: Expr) -> Cell:
@@ -58,7 +60,7 @@ def row(at: Expr) -> Cell:
 
 
 A, B = (row(ex.const(n, SLOT)) for n in (1, 2))
-INITIAL: State = {OWNER: 0, N: 0, F: 0, P: 1, A: 0, B: 1, S: 0}
+INITIAL: State = {OWNER: 0, N: 0, F: 0, P: 1, A: 0, B: 1, S: 0, W: 1}
 
 X, Y, I = ex.local("f.x", NUMBER), ex.local("f.y", NUMBER), ex.local("f.i", SLOT)  # noqa: E741
 OWN = (X, Y, I)
@@ -87,20 +89,31 @@ _DO = [
     "load n", "load free", "load pair", "load row", "store n", "store free", "store pair",
     "store row", "count n", "pick", "add seen", "check n", "check free", "check seen", "wait free",
 ]  # fmt: skip
+_POINT = [
+    "aim", "aim", "store one", "store one", "follow", "load at", "weigh at", "store at", "check at",
+    "wait at", "load row", "store free",
+]  # fmt: skip
+"""About a pointer that passes may come to know, and so the element that it names."""
 _NEST = ["lock", "lock", "if", "choice", "loop", "trylock"]
 
 
-def statements() -> st.SearchStrategy[tuple[Statement, ...]]:
-    one: st.SearchStrategy[Statement] = st.builds(Do, st.sampled_from(_DO), st.integers(-1, 2))
+def statements(do: list[str], least: int = 1) -> st.SearchStrategy[tuple[Statement, ...]]:
+    one: st.SearchStrategy[Statement] = st.builds(Do, st.sampled_from(do), st.integers(-1, 2))
 
     def nest(inner: st.SearchStrategy[Statement]) -> st.SearchStrategy[Statement]:
         body = st.lists(inner, max_size=3).map(tuple)
         return st.builds(Nest, st.sampled_from(_NEST), body, body)
 
-    return st.lists(st.recursive(one, nest, max_leaves=5), min_size=1, max_size=4).map(tuple)
+    return st.lists(st.recursive(one, nest, max_leaves=5), min_size=least, max_size=4 * least).map(
+        tuple
+    )
 
 
-programs = st.lists(statements(), min_size=2, max_size=3)
+programs = st.one_of(
+    st.lists(statements(_DO), min_size=2, max_size=3),
+    st.tuples(statements(_POINT, 4), statements(_DO)).map(list),
+)
+"""Some with a thread that mostly uses a pointer which no other thread writes."""
 
 
 @dataclass
@@ -191,7 +204,7 @@ class _Writer:
 
 
 def _operation(do: Do) -> Op:
-    number = ex.const(do.number, NUMBER)
+    number, where = ex.const(do.number, NUMBER), ex.const(1 + (do.number > 0), SLOT)
     sets: dict[str, tuple[Cell | Local, Expr]] = {
         "load n": (X, N),
         "load free": (Y, F),
@@ -202,8 +215,14 @@ def _operation(do: Do) -> Op:
         "store pair": (P, ex.put(P, "n", X)),
         "store row": (row(I), Y),
         "count n": (N, ex.ite(ex.lt(N, number), ex.narrow(ex.add(N, ex.number(1)), NUMBER), N)),
-        "pick": (I, ex.const(1 + do.number % 2, SLOT)),
+        "pick": (I, where),
         "add seen": (S, ex.union(S, ex.single(I, GROUP))),
+        "store one": (row(where), ex.const(1 - do.number, NUMBER)),  # never what is there at first
+        "aim": (W, where),
+        "follow": (I, W),
+        "load at": (X, row(W)),
+        "weigh at": (Y, ex.ite(ex.lt(row(W), number), number, X)),
+        "store at": (row(W), number),
     }
     if do.what in sets:
         place, value = sets[do.what]
@@ -213,11 +232,13 @@ def _operation(do: Do) -> Op:
     checks = {
         "check n": ("n is small", ex.not_(ex.eq(N, number))),
         "check free": ("y agrees", ex.not_(ex.eq(Y, number))),
+        "check at": ("what it points to is small", ex.lt(row(W), _TWO)),
         "check seen": ("not both are seen", ex.not_(ex.and_(ex.has(S, I), ex.eq(F, number)))),
     }
     if do.what in checks:
         return Op(Kind.PRIMITIVE, checks=(Check(*checks[do.what]),))
-    return Op(Kind.LOAD, ex.not_(ex.eq(F, number)))
+    awaited = row(W) if do.what == "wait at" else F
+    return Op(Kind.LOAD, ex.not_(ex.eq(awaited, number)))
 
 
 def system_of(program: Sequence[Sequence[Statement]]) -> System:

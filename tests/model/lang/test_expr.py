@@ -34,6 +34,9 @@ from .strategies import (
     updates,
 )  # fmt: skip
 
+PAIRS = tuple(zip(LOCALS[: len(SORTS)], CELLS[: len(SORTS)], strict=True))
+"""A local and a cell of each sort."""
+
 some = settings(
     max_examples=150, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -71,6 +74,27 @@ def test_substituting_and_evaluating_commute(sample: Sample, seed: int, other: i
     swap = {p: ex.const(env[p], p.sort) for p in env if random.random() < 0.5}
     known_now = ex.substitute(sample.expr, swap.get)
     assert evaluate(known_now, known(env)) == sample.value(env)
+
+
+@settings(some, max_examples=1500)
+@given(anything, seeds, seeds)
+def test_places_are_exchanged_once(sample: Sample, seed: int, other: int) -> None:
+    """Locals and cells that stand for each other, where all else is known, which simplifies."""
+    env, random = environment(seed), Random(other)
+    swap: dict[Expr, Expr] = {p: ex.const(env[p], p.sort) for p in env}
+    for one, two in PAIRS:
+        swap.update({one: two, two: one} if random.random() < 0.8 else {})
+    exchanged = {p: env[p] if isinstance(swap.get(p, p), ex.Const) else env[swap.get(p, p)]
+                 for p in env}  # fmt: skip
+    assert evaluate(ex.substitute(sample.expr, swap.get), known(env)) == sample.value(exchanged)
+
+
+def test_what_is_put_in_is_not_looked_at_again() -> None:
+    """An operation that turns out to be one of its operands is no place to swap."""
+    (x, _), (y, place) = PAIRS[0], PAIRS[1]
+    chosen = ex.ite(x, ex.number(0), y)
+    swap: dict[Expr, Expr] = {x: ex.FALSE, y: place, place: ex.number(1)}
+    assert ex.substitute(chosen, swap.get) is place
 
 
 @some
