@@ -49,6 +49,26 @@ class _Commands(click.Group):
             args = ["check", *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An option given twice is refused: the first would be passed over in silence."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            parser = command.make_parser(click.Context(command, parent=ctx))
+            _, _, given = parser.parse_args(list(rest))
+            for option in given:
+                if not isinstance(option, click.Option) or option.multiple or option.is_flag:
+                    continue
+                if given.count(option) > 1:
+                    how = "once, all in a list with commas" if _is_list(option) else "once"
+                    raise click.UsageError(f"{option.opts[0]} is given twice; give it {how}")
+        return name, command, rest
+
+
+def _is_list(option: click.Option) -> bool:
+    return "commas" in (option.help or "")
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["--help", "-h"]})
 @click.version_option(package_name="check-invariants")

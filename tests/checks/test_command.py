@@ -50,6 +50,14 @@ def test_no_permission(tmp_path: Path) -> None:
     one_line(str(path))
 
 
+def test_options_given_twice() -> None:
+    """The last would count, and say nothing of the first."""
+    twice = ("--arch", "x86_64", "--arch", "arm64")
+    assert "commas" in one_line("uffd_move_batching", *twice)
+    assert "--arch is given twice" in one_line("show", "uffd_move_batching", *twice)
+    assert "--jobs" in one_line("necessity", "uffd_move_batching", "--jobs", "1", "--jobs", "2")
+
+
 def test_names_that_are_not_known() -> None:
     assert "uffd_move_batching" in one_line("uffd_move_batchin")
     assert "arm64" in one_line("uffd_move_batching", "--arch", "arm46")
