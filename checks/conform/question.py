@@ -22,10 +22,12 @@ from .kernel.actor import AWAY
 from .kernel.grants import (
     HUGE_PAGES,
     SWAP_BYTES,
+    AnotherRunError,
     NotGrantedError,
     given_back,
     huge_pages,
     some_swap,
+    swap_areas,
 )
 from .kernel.hugetlb import NoHugePagesError, Sharing, pmd_sharing
 from .kernel.probes import Probed, behaviour_of, probe_kernel
@@ -69,7 +71,7 @@ class Answer:
     """Release and architecture, for the reader: nothing is concluded from them."""
     probed: tuple[Probed, ...] = ()
     report: Report | None = None
-    """None where the basic set is missing."""
+    """None where the basic set is missing, or another run was in the way."""
     hugetlb: Report | None = None
     """Programs of huge pages; None where they were not asked for, or there are none."""
     unseen: tuple[Capability, ...] = ()
@@ -126,34 +128,43 @@ def touched(question: Question) -> list[str]:
 def ask(question: Question, make: Make = Reference, watch: Watch | None = None) -> Answer:
     """Probe the kernel, and compare as far as it goes.  An interrupt ends it with what is known."""
     answer = Answer(question, f"Linux {platform.release()} {platform.machine()}")
-    with _granted(answer):
-        answer.probed = probe_kernel(hugetlb=question.hugetlb)
-        if answer.missing:
-            return answer
-        behaviour = behaviour_of(answer.probed)
-        can = {p.capability for p in answer.probed if p.capability and not p.why}
-        reference = make(Arena(), behaviour).can
-        answer.unseen = tuple(c for c in Capability if c in can and c not in reference)
-        can &= reference
-
-        def program(number: int) -> Program:
-            return random_program(question.seed, number, question.steps, can, question.without)
-
-        def fresh(arena: Arena) -> Reference:
-            return make(arena, behaviour)
-
-        asked = Asked(program, fresh, question.programs, can, broken, question.jobs)
-        answer.report = conform(asked, watch)
-        if Capability.HUGETLB in can and not answer.report.interrupted:
-
-            def hugetlb_program(number: int) -> Program:
-                seed, without = question.seed, question.without
-                return random_hugetlb_program(seed, number, question.steps, can, without)
-
-            # One process at a time: the pool is small.
-            asked = Asked(hugetlb_program, fresh, hugetlb_programs(question), can, broken, jobs=1)
-            answer.hugetlb = conform(asked, watch)
+    try:
+        with swap_areas(change=question.swap), _granted(answer):
+            _compare(answer, make, watch)
+    except AnotherRunError as error:
+        answer.not_granted.append(str(error))
     return answer
+
+
+def _compare(answer: Answer, make: Make, watch: Watch | None) -> None:
+    """Fill in the answer."""
+    question = answer.question
+    answer.probed = probe_kernel(hugetlb=question.hugetlb)
+    if answer.missing:
+        return
+    behaviour = behaviour_of(answer.probed)
+    can = {p.capability for p in answer.probed if p.capability and not p.why}
+    reference = make(Arena(), behaviour).can
+    answer.unseen = tuple(c for c in Capability if c in can and c not in reference)
+    can &= reference
+
+    def program(number: int) -> Program:
+        return random_program(question.seed, number, question.steps, can, question.without)
+
+    def fresh(arena: Arena) -> Reference:
+        return make(arena, behaviour)
+
+    asked = Asked(program, fresh, question.programs, can, broken, question.jobs)
+    answer.report = conform(asked, watch)
+    if Capability.HUGETLB in can and not answer.report.interrupted:
+
+        def hugetlb_program(number: int) -> Program:
+            seed, without = question.seed, question.without
+            return random_hugetlb_program(seed, number, question.steps, can, without)
+
+        # One process at a time: the pool is small.
+        asked = Asked(hugetlb_program, fresh, hugetlb_programs(question), can, broken, jobs=1)
+        answer.hugetlb = conform(asked, watch)
 
 
 def hugetlb_programs(question: Question) -> int:

@@ -42,7 +42,8 @@ def conform_lines(answer: Answer) -> list[str]:
     ]
     report = answer.report
     if report is None:
-        lines += _row("UNKNOWN", "the basic set is missing, so nothing was compared")
+        why = "the basic set is missing" if answer.missing else "; ".join(answer.not_granted)
+        lines += _row("UNKNOWN", f"nothing was compared: {why}")
     else:
         lines += _counts(report)
     if answer.hugetlb is not None:
@@ -55,7 +56,7 @@ def conform_lines(answer: Answer) -> list[str]:
     for probed in answer.probed:
         if probed.probe.behaviour and probed.why:
             lines += _row("differs", f"{probed.name}: {probed.why}; the reference does so too")
-    for why in answer.not_granted:
+    for why in answer.not_granted if report is not None or answer.missing else ():
         lines += _row("skipped", why)
     for capability in answer.unseen:
         lines += _row("not in MM", capability.value)

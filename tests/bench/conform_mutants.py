@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from checks.conform.compare import compare
 from checks.conform.generate import random_hugetlb_program, random_program
 from checks.conform.kernel.bounded import run_bounded
-from checks.conform.kernel.grants import huge_pages, some_swap
+from checks.conform.kernel.grants import huge_pages, some_swap, swap_areas
 from checks.conform.kernel.machine import Kernel
 from checks.conform.kernel.probes import behaviour_of, probe_kernel
 from model.reference.kernel import Behaviour
@@ -101,6 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = options.parse_args(arguments)
     wrong, medians = 0, []
     with contextlib.ExitStack() as stack:
+        stack.enter_context(swap_areas(change=asked.swap))
         if asked.swap:
             stack.enter_context(some_swap())
         if asked.hugetlb:

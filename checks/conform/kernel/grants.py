@@ -2,7 +2,8 @@
 """What only an explicit option takes from the system, and gives back whatever happens: a little
 swap, and a few huge pages.
 
-Two runs at once do not mix: the one that comes second is refused.
+Two runs at once do not mix: the one that comes second is refused.  Also one that borrows nothing:
+when swap that somebody has borrowed is given back, every page in it comes back to its process.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from .calls import PAGE
 SWAP_BYTES = 64 << 20
 HUGE_PAGES = 16
 _POOL = Path("/proc/sys/vm/nr_hugepages")
+_SWAPS = Path("/proc/swaps")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NotGrantedError(Exception):
     """The system does not give it; says why."""
+
+
+class AnotherRunError(Exception):
+    """Another run is on that this one would disturb, or that would disturb this one."""
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -71,6 +77,30 @@ def _undone(undo: Callable[[], object]) -> Iterator[None]:
             undo()
 
 
+@contextlib.contextmanager
+def swap_areas(*, change: bool) -> Iterator[None]:
+    """No other run changes the swap areas of the system meanwhile; with `change` this one may, and
+    no other is on.  AnotherRunError if one is in the way.
+
+    try_to_unuse() in mm/swapfile.c (6.18) is why: swapoff maps what was swapped out.
+    """
+    if not _SWAPS.exists():  # a kernel without CONFIG_SWAP
+        yield
+        return
+    lock = os.open(_SWAPS, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_EX if change else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except OSError:
+            raise AnotherRunError(
+                "another run of conform is on, and one of the two borrows swap: ask again when it"
+                " has ended"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
 def swap_header(size: int) -> bytes:
     """The first page of a swap area of so many bytes: union swap_header in include/linux/swap.h."""
     page = bytearray(PAGE)
@@ -87,7 +117,10 @@ def _swap_off(name: str) -> None:
 
 @contextlib.contextmanager
 def some_swap(directory: str | None = None) -> Iterator[Path]:
-    """A swap file, in use while the context lasts.  NotGrantedError if it cannot be had."""
+    """A swap file, in use while the context lasts.  NotGrantedError if it cannot be had.
+
+    Within swap_areas(change=True).
+    """
     descriptor, name = tempfile.mkstemp(prefix="conform-swap-", dir=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -13,15 +13,20 @@ from checks.conform.kernel.bounded import run_bounded
 from checks.conform.kernel.calls import Bytes
 from checks.conform.kernel.hugetlb import pmd_sharing
 from checks.conform.kernel.machine import Kernel
-from checks.conform.kernel.probes import Probed
+from checks.conform.kernel.probes import Probed, behaviour_of
 from checks.conform.script import script
 from model.reference.observation import Capability, Kind
 from model.reference.program import parse_op
+from tests.bench.conform_mutants import hunt
 
 from .conftest import BORROWS, WANTED
 from .facts import FACTS, Fact
+from .mutants import KERNEL_MUTANTS
 
-pytestmark = pytest.mark.skipif(not WANTED, reason="CHECK_INVARIANTS_KERNEL is not set")
+pytestmark = [
+    pytest.mark.skipif(not WANTED, reason="CHECK_INVARIANTS_KERNEL is not set"),
+    pytest.mark.usefixtures("alone"),
+]
 
 
 def _run(text: str) -> str:
@@ -79,3 +84,22 @@ def test_two_processes_share_a_pmd_table(probed: tuple[Probed, ...]) -> None:
     assert shared.as_observed, shared
     assert apart.as_observed, apart
     assert not replace(apart, shift=0).as_observed
+
+
+_QUICK = (
+    "exclusive is map count 1", "fork leaves pages exclusive", "any page is reused",
+    "no page is reused", "a partial move says one page less", "the move forgets ALLOW_SRC_HOLES",
+    "DONTUNMAP unmaps", "MADV_DONTNEED keeps the data", "pins are not looked at",
+    "no flush after a gather", "no unshare on mprotect",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _QUICK)
+def test_the_kernel_contradicts(name: str, probed: tuple[Probed, ...]) -> None:
+    mutant = next(m for m in KERNEL_MUTANTS if m.name == name)
+    can = frozenset(p.capability for p in probed if p.capability and not p.why)
+    if not mutant.needs <= can:
+        pytest.skip(f"needs {mutant.needs - can}")
+    caught = hunt(mutant, 300, (1,), can, behaviour_of(probed))
+    assert caught.median is not None
+    assert not caught.trivial
