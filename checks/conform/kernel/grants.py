@@ -78,6 +78,24 @@ def _undone(undo: Callable[[], object]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _locked(path: Path, flags: int, how: int) -> Iterator[bool]:
+    """A file locked while the context lasts, and whether it could be, without waiting.
+
+    Children have the lock as well: until they have ended if this process is killed, not otherwise.
+    """
+    lock, mine = os.open(path, flags | os.O_CLOEXEC), False
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+            mine = True
+        yield mine
+    finally:
+        if mine:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        os.close(lock)
+
+
+@contextlib.contextmanager
 def swap_areas(*, change: bool) -> Iterator[None]:
     """No other run changes the swap areas of the system meanwhile; with `change` this one may, and
     no other is on.  AnotherRunError if one is in the way.
@@ -87,18 +105,13 @@ def swap_areas(*, change: bool) -> Iterator[None]:
     if not _SWAPS.exists():  # a kernel without CONFIG_SWAP
         yield
         return
-    lock = os.open(_SWAPS, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(lock, (fcntl.LOCK_EX if change else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except OSError:
+    with _locked(_SWAPS, os.O_RDONLY, fcntl.LOCK_EX if change else fcntl.LOCK_SH) as mine:
+        if not mine:
             raise AnotherRunError(
                 "another run of conform is on, and one of the two borrows swap: ask again when it"
                 " has ended"
-            ) from None
+            )
         yield
-    finally:
-        os.close(lock)
 
 
 def swap_header(size: int) -> bytes:
@@ -148,15 +161,13 @@ def _free_huge_pages() -> int:
 @contextlib.contextmanager
 def huge_pages(wanted: int = HUGE_PAGES) -> Iterator[int]:
     """So many free huge pages of the usual size more than there were.  NotGrantedError if not."""
-    try:
-        lock = os.open(_POOL, os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        raise NotGrantedError(f"no huge pages: {_POOL}: {error.strerror}") from error
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise NotGrantedError("no huge pages: another run has reserved some") from None
+            mine = stack.enter_context(_locked(_POOL, os.O_RDWR, fcntl.LOCK_EX))
+        except OSError as error:
+            raise NotGrantedError(f"no huge pages: {_POOL}: {error.strerror}") from error
+        if not mine:
+            raise NotGrantedError("no huge pages: another run has reserved some")
         before, free = int(_POOL.read_text()), _free_huge_pages()
         with _undone(lambda: _POOL.write_text(f"{before}\n")):
             _POOL.write_text(f"{before + wanted}\n")
@@ -164,5 +175,3 @@ def huge_pages(wanted: int = HUGE_PAGES) -> Iterator[int]:
             if got < wanted:
                 raise NotGrantedError(f"no huge pages: {got} of {wanted} could be reserved")
             yield got
-    finally:
-        os.close(lock)
