@@ -32,6 +32,11 @@ class Frame:
         return cls(tuple(LINE + n * step for n in range(columns)), LINE + columns * step)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def body(trace: Trace, budget: int) -> list[str]:
     """The rows as at most `budget` lines, column heads included."""
     frame = Frame.of(len(trace.columns))

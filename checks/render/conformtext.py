@@ -26,7 +26,7 @@ from ..conform.compare import Difference
 from ..conform.kernel.hugetlb import Sharing
 from ..conform.question import Answer
 from ..conform.run import Outcome, Report
-from .columns import WIDTH
+from .columns import WIDTH, counted
 
 VERSION = 1
 
@@ -77,11 +77,13 @@ def _counts(report: Report, of: str = "") -> Iterator[str]:
     different, unsteady = report.differing(), report.differing(steady=False)
     if report.interrupted:
         yield from _row("stopped", f"interrupted: {report.asked.programs - every} programs not run")
-    yield from _row("agree", f"{every - len(different) - len(unsteady)} programs{of};"
-                    f" {report.steps} operations were compared")  # fmt: skip
-    yield from _row("differ", f"{len(different)} programs{of}")
+    yield from _row("agree", f"{counted(every - len(different) - len(unsteady), 'program')}{of};"
+                    f" {counted(report.steps, 'operation')} compared")  # fmt: skip
+    yield from _row("differ", f"{counted(len(different), 'program')}{of}")
     if unsteady:
-        yield from _row("unsteady", f"{len(unsteady)} programs{of} differed once and not again")
+        yield from _row(
+            "unsteady", f"{counted(len(unsteady), 'program')}{of} differed once and not again"
+        )
     for number, why in sorted(report.lost.items()):
         yield from _row("lost", f"program {number}{of}: {why}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..necessity import Asked, Need, Row
 from ..subject import Subject
-from .columns import WIDTH
+from .columns import WIDTH, counted
 
 _WHAT = 52
 """Width of the column that says what was done to the step."""
@@ -22,7 +22,7 @@ def ledger_lines(subject: Subject, asked: Asked, rows: Sequence[Row]) -> list[st
     role, patch = asked.role, subject.patch
     lines = [
         f"necessity  {patch.name}, {role.variant.name}: {role.variant.doc}",
-        f"           {len(asked.casts)} scenarios on {', '.join(asked.archs)};"
+        f"           {counted(len(asked.casts), 'scenario')} on {', '.join(asked.archs)};"
         f" {len(asked.chosen)} invariants; sequential consistency",
     ]
     for (function, file), group in itertools.groupby(
@@ -36,7 +36,7 @@ def ledger_lines(subject: Subject, asked: Asked, rows: Sequence[Row]) -> list[st
         for call, why in patch.not_modelled.items():
             lines += _columns(f"{'':6}{call}", f"not modelled: {why}")
     counts = [f"{sum(r.need is need for r in rows)} {need.value}" for need in Need]
-    every = "1 step" if len(rows) == 1 else f"{len(rows)} steps"
+    every = counted(len(rows), "step")
     lines += ["", f"{every}: {', '.join(counts)}; {len(patch.not_modelled)} not modelled"]
     shown = next((r for r in rows if r.need is Need.NEEDED), None)
     if shown is not None:

@@ -12,7 +12,7 @@ from ..locking.documented import NOT_TAKEN, said_of
 from ..locking.graph import by_kind, tree, waiting
 from ..locking.observed import Order, Taken
 from ..locks import Answer, Asked, Decided, names
-from .columns import WIDTH
+from .columns import WIDTH, counted
 
 SHOWN = 2
 """Lines that are given for an order; of the others, the number."""
@@ -25,9 +25,11 @@ def lock_lines(asked: Asked, answer: Answer) -> list[str]:
     mutant = f"; MUTANT: {role.mutant}" if role.mutant else ""
     lines = [
         f"locks      {role.source}, {role.variant.name}: {role.variant.doc}{mutant}",
-        f"           {len(seen.taken)} steps of {len(seen.routines)} routines take a lock; "
+        f"           {counted(len(seen.taken), 'step')} of"
+        f" {counted(len(seen.routines), 'routine')} take a lock; "
         f"{len(seen.orders)} orders, of {len(kinds)} pairs of kinds",
-        f"           seen in {seen.casts} scenarios on {asked.arch}, {seen.states} states",
+        f"           seen in {counted(seen.casts, 'scenario')} on {asked.arch},"
+        f" {counted(seen.states, 'state')}",
         "", "held, and what is waited for below it (routine: held since > taken there)",
     ]  # fmt: skip
     made = tree(seen.orders)

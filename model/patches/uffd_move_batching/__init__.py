@@ -270,7 +270,9 @@ _LAST_FOLIO = (
     "page-table locks are dropped, and the mover has no reference to it "
     "(mm/userfaultfd.c:move_present_ptes, as posted).  MADV_DONTNEED at the destination may unmap "
     "and free it first: a bad page (mm/page_alloc.c:free_pages_prepare), and the unlock then "
-    "writes to a page of somebody else.  The merged form unlocks before it drops the locks"
+    "writes to a page of somebody else: if migration has it by then as the new folio, that is "
+    "unlocked, and gets its mapping and index without its lock.  The merged form unlocks before it "
+    "drops the locks"
 )
 
 _MISSED_PIN = (

@@ -47,7 +47,7 @@ def test_agreement_says_what_was_skipped() -> None:
     answer = _answer(_AGREES)
     assert answer.exit_code == 0
     text = "\n".join(conform_lines(answer))
-    assert "agree      1 programs; 30 operations were compared" in text
+    assert "agree      1 program; 30 operations compared" in text
     assert "skipped    swap: it cannot" in text
 
 
@@ -71,7 +71,7 @@ def test_a_difference_is_a_program_to_paste() -> None:
 def test_what_did_not_come_again_is_unknown() -> None:
     answer = _answer(_AGREES, replace(_DIFFERS, steady=False))
     assert answer.exit_code == 3
-    assert "unsteady   1 programs differed once and not again" in conform_lines(answer)
+    assert "unsteady   1 program differed once and not again" in conform_lines(answer)
 
 
 def test_without_the_basic_set_nothing_is_known() -> None:
