@@ -242,3 +242,14 @@ def known_archs(names: str) -> tuple[str, ...]:
         if name not in ARCHS:
             raise ModelError(f"no architecture '{name}'", instead=near(name, ARCHS))
     return found
+
+
+def one_arch(name: str) -> str:
+    """The one architecture that a command is about."""
+    found = known_archs(name)
+    if len(found) > 1:
+        raise ModelError(
+            f"--arch {name!r}", why="this command is about one architecture",
+            instead=f"one of {', '.join(found)}",
+        )  # fmt: skip
+    return found[0]

@@ -32,7 +32,7 @@ from .render.progress import Watcher
 from .render.steps import python_source, step_lines
 from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
-from .report import chosen_casts, known_archs, trace_of
+from .report import chosen_casts, known_archs, one_arch, trace_of
 from .scenario import Setting, Stage
 from .subject import Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
@@ -87,7 +87,7 @@ def show(patch: str, variant: str, arch: str, form: str) -> None:
         click.echo(python_source(subject.patch, role.variant))
         return
     cast = subject.patch.casts.full(role.variant.kernel)[0]
-    stage = Stage(Setting.of(cast), known_archs(arch)[0], ())
+    stage = Stage(Setting.of(cast), one_arch(arch), ())
     say(step_lines(stage.raw_system(cast, role).threads[0]))
 
 
@@ -184,7 +184,7 @@ def locks(
     casts = casts_of(subject.patch.casts, kernel)
     if scenario:
         casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
-    asked = LocksAsked(role, tuple(casts), known_archs(arch)[0], Limits(max_states))
+    asked = LocksAsked(role, tuple(casts), one_arch(arch), Limits(max_states))
     with Watcher() as watch:
         answer = lock_orders(asked, watch)
     if form == "svg":
@@ -222,7 +222,7 @@ def prove(
         if mutant:
             subject = as_mutant(subject, mutant)
         role = subject.selected.role
-        proofs = prove_patch(subject.patch, role, known_archs(arch)[0], limits)
+        proofs = prove_patch(subject.patch, role, one_arch(arch), limits)
         say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}"])
         say([f"MUTANT     {mutant}"] if mutant else [])
     verdicts = set()
@@ -252,7 +252,7 @@ def export(
     subject = _stored(patch, variant)
     role = subject.selected.role
     cast = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)[0]
-    stage = Stage(Setting.of(cast), known_archs(arch)[0], REGISTRY.values())
+    stage = Stage(Setting.of(cast), one_arch(arch), REGISTRY.values())
     try:
         text = promela(stage.reduced(cast, role), stage.initial(cast))
     except TooWideError as error:

@@ -58,6 +58,14 @@ def test_options_given_twice() -> None:
     assert "--jobs" in one_line("necessity", "uffd_move_batching", "--jobs", "1", "--jobs", "2")
 
 
+@pytest.mark.parametrize("command", ["show", "locks", "prove", "export"])
+def test_a_command_about_one_architecture(command: str) -> None:
+    for archs in ("arm64,s390", ""):
+        said = one_line(command, "uffd_move_batching", "--arch", archs)
+        assert "about one architecture" in said
+        assert "one of " in said
+
+
 def test_names_that_are_not_known() -> None:
     assert "uffd_move_batching" in one_line("uffd_move_batchin")
     assert "arm64" in one_line("uffd_move_batching", "--arch", "arm46")
