@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""As many random systems as are asked for, against the oracle.
+
+    python -m tests.oracle --programs 100000              the reference engine, every pass set
+    python -m tests.oracle --compiled 10000               the compiled engine
+    python -m tests.oracle --programs 1000 --seed 5000    from another seed on
+    python -m tests.oracle --programs 9 --passes merge    one pass set
+
+Each difference is printed as it is found; the first few programs that differ are made smaller and
+printed as tests for `test_cases`.  The last lines count what was compared and what was left out: programs with
+too many states, and those that do what has no meaning.  The exit status is 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .casetext import as_test, case_text
+from .compare import LIMIT, PASSES, Outcome, compare
+from .compiled import AT_ONCE, compare_compiled
+from .generate import program
+from .shrink import shrink
+from .statements import Program
+from .write import system_of
+
+Compare = Callable[[Program], Outcome]
+
+_SHOWN = 5
+"""Programs that are made smaller."""
+
+
+@dataclass
+class _Tally:
+    """What came of a campaign."""
+
+    programs: int = 0
+    left_out: int = 0
+    states: int = 0
+    violated: int = 0
+    undisciplined: int = 0
+    shown: int = 0
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def note(self, seed: int, outcome: Outcome, compare: Compare) -> None:
+        self.programs += 1
+        self.left_out += outcome.states is None
+        self.states += outcome.states or 0
+        self.violated += bool(outcome.violated)
+        self.undisciplined += outcome.undisciplined
+        for difference in outcome.differences:
+            print(f"seed {seed}: {difference}", flush=True)
+        if outcome.differences and self.shown < _SHOWN:
+            self.shown += 1
+            print(_small(seed, outcome.differences[0].kind, compare), flush=True)
+        self.kinds.update(d.kind for d in outcome.differences)
+
+    def show(self, what: str, seconds: float) -> None:
+        rate = self.programs / seconds if seconds else 0
+        print(
+            f"{what}: {self.programs} programs, {self.left_out} left out; {self.states} states, "
+            f"{self.violated} with a violation, {self.undisciplined} without discipline; "
+            f"{seconds:.0f} s CPU, {rate:.0f} a second"
+        )
+        for (passes, kind), count in sorted(self.kinds.items()):
+            print(f"{count:6} differ: {passes}: {kind}")
+
+
+def _small(seed: int, kind: tuple[str, str], compare: Compare) -> str:
+    """The test of a smallest program that differs in a way."""
+
+    def fails(candidate: Program) -> bool:
+        return kind in {d.kind for d in compare(candidate).differences}
+
+    least = shrink(program(seed), fails)
+    why = next(d for d in compare(least).differences if d.kind == kind)
+    return as_test(f"seed_{seed}", str(why), case_text(*system_of(least)))
+
+
+def _with_reference(seeds: range, passes: Sequence[str]) -> _Tally:
+    tally = _Tally()
+    for seed in seeds:
+        tally.note(seed, compare(program(seed), passes), lambda p: compare(p, passes))
+    return tally
+
+
+def _with_compiled(seeds: range) -> _Tally:
+    tally = _Tally()
+    for first in range(0, len(seeds), AT_ONCE):
+        batch = seeds[first : first + AT_ONCE]
+        outcomes = compare_compiled([program(seed) for seed in batch])
+        for seed, outcome in zip(batch, outcomes, strict=True):
+            tally.note(seed, outcome, lambda p: compare_compiled([p])[0])
+    return tally
+
+
+def _timed(what: str, run: Callable[[], _Tally]) -> _Tally:
+    start = time.process_time()
+    tally = run()
+    tally.show(what, time.process_time() - start)
+    return tally
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for; 1 if something differs."""
+    as_it_is = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.oracle", description=__doc__, formatter_class=as_it_is
+    )
+    parser.add_argument("--programs", type=int, default=0, metavar="N")
+    parser.add_argument("--compiled", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument("--passes", choices=list(PASSES), action="append")
+    asked = parser.parse_args(arguments)
+    if not asked.programs and not asked.compiled:
+        parser.error("nothing is asked for: --programs N or --compiled N")
+    tallies = list(_campaigns(asked))
+    return int(any(tally.kinds for tally in tallies))
+
+
+def _campaigns(asked: argparse.Namespace) -> Iterator[_Tally]:
+    if asked.programs:
+        seeds = range(asked.seed, asked.seed + asked.programs)
+        passes = asked.passes or list(PASSES)
+        yield _timed(f"reference, up to {LIMIT} states", lambda: _with_reference(seeds, passes))
+    if asked.compiled:
+        seeds = range(asked.seed, asked.seed + asked.compiled)
+        yield _timed("compiled", lambda: _with_compiled(seeds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

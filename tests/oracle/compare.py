@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the engines of `checks` find of a system, reduced or not, beside what the oracle finds.
+
+* Unreduced: the same number of states, the same invariants that fail, the same steps and rules.
+* Reduced: the same invariants that fail, and the same steps.  Of rules nothing is asked: those that
+  do nothing that matters go.  Quiet steps at a thread's entry are a part of the step that waits
+  behind them: a thread that waits there for ever is one that has not begun.
+* After a check that halts nothing has a meaning: with steps merged, what came before it is no state
+  any more.  Then the two have to agree that such a check fails, and no invariant may fail besides.
+* Movers rest on lock discipline.  Where that is found broken they are not used, and what was found
+  with them counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from checks.engine.layout import Layout
+from checks.engine.press import Press
+from checks.engine.reference import Explorer, Search
+from checks.reduce.conflicts import DISCIPLINE
+from checks.reduce.liveness import live_locals
+from checks.reduce.reducer import Family, Passes, Reducer
+from model.lang import expr as ex
+from model.lang.ir import Check, State, System
+
+from .evaluator import MeaninglessError
+from .naive import Found, Naive, Step
+from .statements import Program
+from .world import LOCKED, holder
+from .write import system_of
+
+LIMIT = 4000
+"""States of a random system; larger ones are left out."""
+
+UNREDUCED = "unreduced"
+
+PASSES: Mapping[str, Passes] = {
+    UNREDUCED: Passes(fold=False, erase=False, merge=False, movers=False),
+    "fold": Passes(fold=True, erase=False, merge=False, movers=False),
+    "erase": Passes(fold=False, erase=True, merge=False, movers=False),
+    "fold, erase": Passes(fold=True, erase=True, merge=False, movers=False),
+    "merge": Passes(fold=False, erase=False, merge=True, movers=False),
+    "merge, movers": Passes(fold=False, erase=False, merge=True, movers=True),
+    "all but movers": Passes(movers=False),
+    "all": Passes(),
+}
+"""Every pass alone, what rests on another with it, and all."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs where some passes are made."""
+
+    passes: str
+    what: str
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """The passes, and what differs without the particulars."""
+        return self.passes, self.what.partition(":")[0]
+
+    def __str__(self) -> str:
+        return f"{self.passes}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One program compared.  `states` is None where it has too many, or no meaning."""
+
+    states: int | None
+    differences: tuple[Difference, ...] = ()
+    violated: frozenset[str] = frozenset()
+    undisciplined: bool = False
+
+    def differing(self, passes: str, what: Iterable[str]) -> Outcome:
+        """This outcome with more that differs."""
+        more = (Difference(passes, each) for each in what)
+        return replace(self, differences=(*self.differences, *more))
+
+
+def compare(program: Program, passes: Iterable[str] = PASSES, most: int = LIMIT) -> Outcome:
+    """What the reference engine finds of a program, beside what the oracle finds."""
+    return compare_system(*system_of(program), passes, most)
+
+
+def compare_system(
+    system: System, initial: State, passes: Iterable[str] = PASSES, most: int = LIMIT
+) -> Outcome:
+    """The same of a system over variables of `world`."""
+    found = expected(system, initial, most)
+    if found is None:
+        return Outcome(None)
+    outcome = Outcome(found.states, (), found.violated)
+    for name in passes:
+        try:
+            explorer = explorer_of(system, initial, PASSES[name])
+            search = explorer.run(initial)
+        except (AssertionError, SyntaxError, LookupError, TypeError, ValueError) as error:
+            outcome = outcome.differing(name, [f"{type(error).__name__}: {error}"])
+        else:
+            outcome = judge(outcome, name, found, search, explorer.system)
+    return outcome
+
+
+def expected(system: System, initial: State, most: int = LIMIT) -> Found | None:
+    """What the oracle finds; None of a system that is too large or has no meaning."""
+    try:
+        return Naive(system, initial).explore(most)
+    except MeaninglessError:
+        return None
+
+
+def judge(outcome: Outcome, name: str, found: Found, search: Search, searched: System) -> Outcome:
+    """What is known with the search of a system in which some passes were made."""
+    if DISCIPLINE in search.violations:
+        return replace(outcome, undisciplined=True)
+    if name == UNREDUCED:
+        return outcome.differing(name, unreduced(found, search))
+    merged = PASSES[name].merge
+    return outcome.differing(name, reduced(found, search, searched, merged=merged))
+
+
+def explorer_of(system: System, initial: State, passes: Passes) -> Explorer:
+    """The reference explorer on a system over the variables of `world`, with these passes made."""
+    family = Family(
+        [[t] for t in system.threads], system.rules, system.checks, system.finals, [initial],
+        LOCKED, holder,
+    )  # fmt: skip
+    done = Reducer(system.variables, passes).reduce(family)
+    layout = Layout(system.variables, done.regions.whole, len(system.threads))
+    live = live_locals if passes.merge else None
+    return Explorer(replace(done.of(system), name="reduced"), Press(layout, live))
+
+
+# -- what two searches have to agree in ------------------------------------------------------------
+
+
+def unreduced(found: Found, search: Search) -> list[str]:
+    """What differs of an unreduced system."""
+    told = []
+    if search.states != found.states:
+        told.append(f"states: {search.states} instead of {found.states}")
+    told += _violations(found.violated, frozenset(search.violations))
+    taken = frozenset(
+        (number, at) for number, marks in enumerate(search.fired) for at in _marked(marks)
+    )
+    told += _steps(found.steps, taken)
+    return told
+
+
+def reduced(found: Found, search: Search, system: System, *, merged: bool) -> list[str]:
+    """What differs of a system in which passes were made."""
+    violated = frozenset(search.violations)
+    if merged and found.halted:
+        halts = any(Check(name, ex.TRUE).halts for name in violated)
+        told = [] if halts else [f"no check that halts fails, as do {sorted(found.halted)}"]
+        return [*told, *_violations(violated & found.violated, violated)]
+    told = _violations(found.violated, violated)
+    taken = _parts_taken(system, search.fired)
+    begun = {number for number, _ in taken}
+    own = frozenset(step for step in found.steps if step[0] in begun)
+    return [*told, *_steps(own, taken)]
+
+
+def _marked(marks: Sequence[int]) -> list[int]:
+    return [at for at, mark in enumerate(marks) if mark]
+
+
+def _parts_taken(system: System, fired: Sequence[bytes]) -> frozenset[Step]:
+    """The steps of the unreduced threads that a search of the reduced system took."""
+    return frozenset(
+        (number, part.number)
+        for number, thread in enumerate(system.threads)
+        for at in _marked(fired[number])
+        for part in thread.edges[at].origin()
+    )
+
+
+def _violations(expected: frozenset[str], got: frozenset[str]) -> list[str]:
+    missed, extra = sorted(expected - got), sorted(got - expected)
+    return [
+        *([f"not found violated: {', '.join(missed)}"] if missed else []),
+        *([f"wrongly found violated: {', '.join(extra)}"] if extra else []),
+    ]
+
+
+def _steps(expected: frozenset[Step], got: frozenset[Step]) -> list[str]:
+    missed, extra = sorted(expected - got), sorted(got - expected)
+    return [
+        *([f"steps not taken: {missed}"] if missed else []),
+        *([f"steps that cannot be taken: {extra}"] if extra else []),
+    ]
