@@ -8,7 +8,8 @@
 
 Each difference is printed as it is found; the first few programs that differ are made smaller and
 printed as tests for `test_cases`.  The last lines count what was compared and what was left out:
-programs with too many states, and those that do what has no meaning.  The exit status is 1 if anything differs.
+programs with too many states, and those that do what has no meaning.  The exit status is 1 if
+anything differs.
 """
 
 from __future__ import annotations

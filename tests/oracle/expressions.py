@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TypeVar
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
@@ -38,34 +38,32 @@ from .world import (
     slot,
 )  # fmt: skip
 
-SLOT_FORMS = (
-    "a", "b", "i", "j", "pointer", "next of i", "next of a", "chosen", "field", "by number",
-    "lock of i", "table", "shared table",
-)  # fmt: skip
-NUMBER_FORMS = (
-    "local", "constant", "chosen", "more", "less", "box", "row", "bit", "mutex", "spin", "far",
-    "sem", "field", "shared field", "table",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Swarm:
-    """The forms that one program is made of."""
-
-    slots: Sequence[str]
-    numbers: Sequence[str]
-    operations: Sequence[str]
-    nests: Sequence[str]
+T = TypeVar("T")
 
 
 class Expressions:
-    """Draws expressions; those called local look at no shared memory."""
+    """Draws expressions; those called local look at no shared memory.
 
-    def __init__(self, rnd: random.Random, swarm: Swarm) -> None:
-        self.rnd, self.swarm = rnd, swarm
+    Unless `anything` goes, each place where one is chosen of several ways to go on does with a few
+    of them throughout a program.
+    """
 
-    def one(self, *choices: Callable[[], Expr]) -> Expr:
-        return self.rnd.choice(choices)()
+    def __init__(self, rnd: random.Random, *, anything: bool) -> None:
+        self.rnd, self._anything = rnd, anything
+        self._few: dict[str, list[int]] = {}
+
+    def pick(self, place: str, ways: Sequence[T]) -> T:
+        """One of several ways to go on at a place with a name."""
+        if self._anything:
+            return self.rnd.choice(ways)
+        few = self._few.get(place)
+        if few is None:
+            count = self.rnd.randint(1, min(len(ways), 6))
+            few = self._few[place] = self.rnd.sample(range(len(ways)), count)
+        return ways[self.rnd.choice(few)]
+
+    def one(self, place: str, *ways: Callable[[], Expr]) -> Expr:
+        return self.pick(place, ways)()
 
     def chance(self, of: float) -> bool:
         return self.rnd.random() < of
@@ -77,25 +75,25 @@ class Expressions:
 
     def slot(self) -> Expr:
         """Which element: by a constant, a local, a pointer, a pointer of a pointer, a table."""
-        makes: dict[str, Callable[[], Expr]] = {
-            "a": lambda: slot(1),
-            "b": lambda: slot(2),
-            "i": lambda: I,
-            "j": lambda: J,
-            "pointer": lambda: cell("Box.at"),
-            "next of i": lambda: cell("Row.next", I),
-            "next of a": lambda: cell("Row.next", slot(1)),
-            "chosen": lambda: ex.ite(ex.lt(X, Y), I, slot(2)),
-            "field": lambda: ex.get(P, "at"),
-            "by number": lambda: ex.ite(ex.eq(cell("Box.n"), number(1)), slot(1), I),
-            "lock of i": lambda: cell("Row.lock", I),
-            "table": lambda: ex.table((1, 2, 1), (X,), SLOT),
-            "shared table": lambda: ex.table((2, 1, 1), (cell("Box.n"),), SLOT),
-        }
-        return makes[self.rnd.choice(self.swarm.slots)]()
+        makes: list[Callable[[], Expr]] = [
+            lambda: slot(1),
+            lambda: slot(2),
+            lambda: I,
+            lambda: J,
+            lambda: cell("Box.at"),
+            lambda: cell("Row.next", I),
+            lambda: cell("Row.next", slot(1)),
+            lambda: ex.ite(ex.lt(X, Y), I, slot(2)),
+            lambda: ex.get(P, "at"),
+            lambda: ex.ite(ex.eq(cell("Box.n"), number(1)), slot(1), I),
+            lambda: cell("Row.lock", I),
+            lambda: ex.table((1, 2, 1), (X,), SLOT),
+            lambda: ex.table((2, 1, 1), (cell("Box.n"),), SLOT),
+        ]
+        return self.one("slot", *makes)
 
     def local_slot(self) -> Expr:
-        return self.rnd.choice((slot(1), slot(2), I, J))
+        return self.pick("local slot", (slot(1), slot(2), I, J))
 
     # -- numbers -----------------------------------------------------------------------------------
 
@@ -103,8 +101,8 @@ class Expressions:
         return number(self.rnd.randint(0, 2))
 
     def local_number(self) -> Expr:
-        return self.one(
-            lambda: self.rnd.choice((X, Y, Z)), self.constant, lambda: ex.get(P, "n"),
+        return self.one("local number",
+            lambda: self.pick("local number 2", (X, Y, Z)), self.constant, lambda: ex.get(P, "n"),
             lambda: ex.ite(self.local_truth(), X, self.constant()),
             lambda: ex.narrow(ex.add(Y, number(1)), NUMBER),
             lambda: ex.table((2, 0, 1), (Z,), NUMBER),
@@ -113,33 +111,33 @@ class Expressions:
     def number(self, depth: int = 1) -> Expr:
         """A number from locals and shared memory."""
         if depth == 0:
-            return self.rnd.choice((X, Y, Z, number(0), number(1), number(2)))
+            return self.pick("plain number", (X, Y, Z, number(0), number(1), number(2)))
 
         def inner() -> Expr:
             return self.number(depth - 1)
 
-        makes: dict[str, Callable[[], Expr]] = {
-            "local": inner,
-            "constant": self.constant,
-            "chosen": lambda: ex.ite(self.truth(depth - 1), inner(), inner()),
-            "more": lambda: ex.narrow(ex.add(inner(), number(1)), NUMBER),
-            "less": lambda: ex.narrow(ex.sub(inner(), inner()), NUMBER),
-            "box": lambda: cell("Box.n"),
-            "row": lambda: cell("Row.n", self.slot()),
-            "bit": lambda: ex.narrow(cell("Bit.n", self.bit()), NUMBER),
-            "mutex": lambda: cell("Box.mutex_n"),
-            "spin": lambda: cell("Row.spin_n", self.slot()),
-            "far": lambda: cell("Row.far_n", self.slot()),
-            "sem": lambda: cell("Box.sem_n"),
-            "field": lambda: ex.get(P, "n"),
-            "shared field": lambda: ex.get(cell("Box.pair"), "n"),
-            "table": lambda: ex.table((2, 0, 1), (inner(),), NUMBER),
-        }
-        return makes[self.rnd.choice(self.swarm.numbers)]()
+        makes: list[Callable[[], Expr]] = [
+            inner,
+            self.constant,
+            lambda: ex.ite(self.truth(depth - 1), inner(), inner()),
+            lambda: ex.narrow(ex.add(inner(), number(1)), NUMBER),
+            lambda: ex.narrow(ex.sub(inner(), inner()), NUMBER),
+            lambda: cell("Box.n"),
+            lambda: cell("Row.n", self.slot()),
+            lambda: ex.narrow(cell("Bit.n", self.bit()), NUMBER),
+            lambda: cell("Box.mutex_n"),
+            lambda: cell("Row.spin_n", self.slot()),
+            lambda: cell("Row.far_n", self.slot()),
+            lambda: cell("Box.sem_n"),
+            lambda: ex.get(P, "n"),
+            lambda: ex.get(cell("Box.pair"), "n"),
+            lambda: ex.table((2, 0, 1), (inner(),), NUMBER),
+        ]
+        return self.one("number", *makes)
 
     def bit(self) -> Expr:
         """An index that is a number."""
-        return self.one(
+        return self.one("bit",
             lambda: ex.number(0), lambda: ex.number(1), lambda: ex.narrow(X, BIT),
             lambda: ex.narrow(cell("Box.n"), BIT),
         )  # fmt: skip
@@ -147,6 +145,7 @@ class Expressions:
     def around(self) -> Expr:
         """A number that may be below zero."""
         return self.one(
+            "around",
             lambda: ex.const(self.rnd.randint(-1, 1), AROUND),
             lambda: ex.narrow(ex.sub(self.local_number(), number(1)), AROUND),
         )
@@ -154,8 +153,8 @@ class Expressions:
     # -- conditions --------------------------------------------------------------------------------
 
     def local_truth(self) -> Expr:
-        return self.one(
-            lambda: ex.eq(self.rnd.choice((X, Y)), self.constant()), lambda: ex.lt(X, Y),
+        return self.one("local truth",
+            lambda: ex.eq(self.pick("local truth 2", (X, Y)), self.constant()), lambda: ex.lt(X, Y),
             lambda: ex.lt(Y, Z), lambda: B, lambda: ex.not_(B),
             lambda: ex.eq(I, self.local_slot()), lambda: ex.get(P, "on"),
             lambda: ex.eq(Q, NO_SLOT), lambda: ex.not_(ex.eq(Q, NO_SLOT)),
@@ -164,7 +163,7 @@ class Expressions:
 
     def memory(self) -> Expr:
         """A condition on one place of shared memory."""
-        return self.one(
+        return self.one("memory",
             lambda: ex.eq(cell("Row.n", self.slot()), self.constant()),
             lambda: ex.eq(cell("Row.n", self.slot()), self.constant()),
             lambda: ex.lt(cell("Row.n", self.slot()), number(2)),
@@ -182,7 +181,7 @@ class Expressions:
         )  # fmt: skip
 
     def truth(self, depth: int = 1) -> Expr:
-        return self.one(
+        return self.one("truth",
             lambda: ex.eq(self.number(depth), self.number(0)),
             lambda: ex.lt(self.number(depth), self.number(0)),
             self.local_truth, self.memory,
@@ -194,6 +193,7 @@ class Expressions:
     def lock_free(self) -> Expr:
         """What a wait that takes no lock waits for of a lock word."""
         return self.one(
+            "lock free",
             lambda: ex.eq(cell("Mutex.owner"), NOBODY),
             lambda: ex.eq(cell("Spin.owner", self.slot()), NOBODY),
             lambda: ex.is_empty(cell("Sem.readers")),
@@ -207,6 +207,7 @@ class Expressions:
     def lock_word(self) -> Expr:
         """A look at a lock word: who holds it."""
         return self.one(
+            "lock word",
             lambda: self.held_by(cell("Mutex.owner")),
             lambda: self.held_by(cell("Spin.owner", self.slot())),
             lambda: self.held_by(cell("Sem.writer")),
@@ -217,6 +218,7 @@ class Expressions:
 
     def ghost(self) -> Expr:
         return self.one(
+            "ghost",
             lambda: ex.eq(cell("Ghost.n"), self.constant()),
             lambda: ex.not_(ex.eq(cell("Ghost.row", self.slot()), self.constant())),
             lambda: ex.has(cell("Ghost.slots"), self.slot()),
@@ -224,6 +226,7 @@ class Expressions:
 
     def hardware(self) -> Expr:
         return self.one(
+            "hardware",
             lambda: cell("Cpu.tlb", self._some_cpu(), self.slot()),
             lambda: cell("Cpu.irqs_off", self._some_cpu()),
         )
@@ -233,7 +236,7 @@ class Expressions:
 
     def checked(self) -> Expr:
         """What a check of a step may look at: everything."""
-        return self.one(
+        return self.one("checked",
             self.memory, self.truth, self.lock_word, self.ghost, self.ghost, self.hardware,
             lambda: ex.not_(self.truth()), lambda: ex.not_(self.memory()),
             lambda: ex.not_(self.hardware()), lambda: ex.or_(self.memory(), self.lock_word()),
@@ -246,7 +249,7 @@ class Expressions:
         return cell("Box.at") if self.chance(0.07) else self.fixed()
 
     def _state_number(self) -> Expr:
-        return self.one(
+        return self.one("state number",
             lambda: cell("Box.n"), lambda: cell("Row.n", self._state_slot()),
             lambda: cell("Box.mutex_n"), lambda: cell("Box.sem_n"), lambda: cell("Ghost.n"),
             lambda: cell("Row.spin_n", self._state_slot()),
@@ -262,6 +265,7 @@ class Expressions:
                 ex.not_(ex.eq(maybe, NO_SLOT)), ex.eq(cell("Row.n", maybe), self.constant())
             )
         return self.one(
+            "state part",
             lambda: ex.eq(self._state_number(), self.constant()),
             lambda: ex.eq(self._state_number(), self.constant()),
             lambda: ex.lt(self._state_number(), self._state_number()),
@@ -277,5 +281,5 @@ class Expressions:
 
     def state(self) -> Expr:
         """What an invariant about states says: that some things are not so together."""
-        parts = [self._state_part() for _ in range(self.rnd.choice((1, 2, 2, 2, 3)))]
+        parts = [self._state_part() for _ in range(self.pick("state", (1, 2, 2, 2, 3)))]
         return ex.not_(ex.and_(*parts))
