@@ -296,7 +296,8 @@ def _decided(rest: list[tuple[tuple[Expr, ...], int]]) -> tuple[If | int, ...]:
             return *found, *(n for _, n in rest)
         for cond in best:
             those = [(tuple(c for c in cs if c is not cond), n) for cs, n in rest if cond in cs]
-            found.append(If(cond, _decided(those)))
+            if those:  # none: each that asks this asks for another value of the place as well
+                found.append(If(cond, _decided(those)))
             rest = [(cs, n) for cs, n in rest if cond not in cs]
     return tuple(found)
 

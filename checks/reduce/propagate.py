@@ -2,7 +2,8 @@
 """Propagation: what a thread's own steps make certain.
 
 A forward analysis of one thread: at each location, for each local and for each cell that only
-this thread writes, the set of values that it may have there, or nothing known.  Expressions
+this thread writes, the set of values that it may have there, or nothing known.  What a guard says
+of any other cell is true for the instant of its step, and is forgotten behind it.  Expressions
 that can have one value only become that value, and edges that cannot be taken are dropped; so go
 most checks for NULL, nesting counts of RCU, and variables that say what is held.
 """
@@ -54,7 +55,7 @@ def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
     start |= {cell: frozenset({value}) for cell, value in own.items()}
     facts: dict[int, Facts] = {thread.entry: start}
     leaving = {
-        at: [(edge, _dying(edge, live, own)) for edge in edges]
+        at: [(edge, _dying(edge, live)) for edge in edges]
         for at, edges in thread.leaving().items()
     }
     todo = [thread.entry]  # a heap: locations are numbered about as control flows
@@ -76,11 +77,10 @@ def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
     return facts
 
 
-def _dying(edge: Edge, live: Sequence[frozenset[Local]], own: Mapping[Cell, int]) -> list[Expr]:
-    """Places of which an edge may tell something that nobody needs behind it."""
+def _dying(edge: Edge, live: Sequence[frozenset[Local]]) -> list[Local]:
+    """Locals of which an edge may tell something that nobody needs behind it."""
     told = live[edge.source].union(u.place for u in edge.op.updates if isinstance(u.place, Local))
-    cells = (c for c in ex.leaves(edge.op.guard) if isinstance(c, Cell) and c not in own)
-    return [*(told - live[edge.target]), *cells]
+    return list(told - live[edge.target])
 
 
 def _widened(old: Facts, more: Facts) -> Facts | None:
@@ -136,7 +136,17 @@ class _View:
             }
             found = _simple[key] = ex.substitute(e, singles.get, {}, singles.keys())
         # Not kept with it: an index that is a constant now names a leaf that `known` is not about.
-        return found if isinstance(found, ex.Const) else self._by_cases(found)
+        if isinstance(found, ex.Const):
+            return found
+        decided = self._by_cases(found)
+        computed = frozenset(leaf for leaf in ex.leaves(decided) if _is_computed(leaf))
+        return ex.substitute(decided, self._named, {}, computed) if computed else decided
+
+    def _named(self, e: Expr) -> Expr | None:
+        """An element whose index can be one thing only, where others than it may be unknown."""
+        if not isinstance(e, Cell) or not _is_computed(e):
+            return None
+        return ex.cell(e.var, tuple(map(self._by_cases, e.index)), e.sort)
 
     def _by_cases(self, e: Expr) -> Expr:
         values = self.values(e)
@@ -181,7 +191,9 @@ class _View:
         if facts is None:
             return None
         view = self if facts is self._facts else _View(facts)
-        new = dict(facts)
+        # The guard may have told something of a cell that others write, under an index that is
+        # known only here, so that the text of the guard does not name it.
+        new = {place: known for place, known in facts.items() if _lasts(place, own)}
         for u in edge.op.updates:
             if isinstance(u.place, Cell) and u.place not in own:
                 _forget(new, u.place)
@@ -215,6 +227,15 @@ class _View:
                 facts = dict(facts)
             facts[place] = known
         return facts
+
+
+def _lasts(place: Expr, own: Mapping[Cell, int]) -> bool:
+    """Whether what is known of a place stays true whatever the others do."""
+    return isinstance(place, Local) or place in own
+
+
+def _is_computed(place: Expr) -> bool:
+    return isinstance(place, Cell) and not all(isinstance(i, ex.Const) for i in place.index)
 
 
 def _in_all_cases(e: Expr, known: Known) -> frozenset[int] | None:

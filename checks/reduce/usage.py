@@ -8,6 +8,7 @@ family of systems at hand is one variable to every pass.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,14 +86,14 @@ class Regions:
         self.depth = depth
 
     @classmethod
-    def of_parts(cls, parts: Iterable[Part]) -> Regions:
-        """The regions of a family of systems made of these parts."""
+    def of_parts(cls, parts: Iterable[Part], judged: Iterable[Cell] = ()) -> Regions:
+        """The regions of a family of systems made of these parts, in which something looks at the
+        cells `judged` besides."""
         depth: dict[str, int] = {}
-        for part in parts:
-            for cell in part.cells:
-                known = _leading(cell)
-                if known < len(cell.index):
-                    depth[cell.var] = min(known, depth.get(cell.var, known))
+        for cell in itertools.chain(judged, *(part.cells for part in parts)):
+            known = _leading(cell)
+            if known < len(cell.index):
+                depth[cell.var] = min(known, depth.get(cell.var, known))
         return cls(depth)
 
     @property
