@@ -153,7 +153,8 @@ class Source:
             for c, w in zip(explorer.codes, explorer.watch, strict=True)
         ]
         rules = self._text(explorer.rules, [()]) if explorer.rules else "{0}"
-        software = int(any(not r.hardware for r in system.rules))
+        flags = [str(int(not r.hardware)) for r in system.rules]
+        software = self._array("unsigned char", flags) if flags else "NULL"
         judges = [self._judges(layout, c) for c in (system.checks, system.finals)]
         table = self._array("struct thread", threads)
         self._systems.append(

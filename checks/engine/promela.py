@@ -123,7 +123,7 @@ class _Writer:
             yield f":: d_step {{ (!({text.test(check.cond)})) -> assert(false) }}"
         for final in system.finals if system.threads else ():
             yield f":: d_step {{ ({ended} && !({text.test(final.cond)})) -> assert(false) }}"
-        moves = [f"({text.test(r.op.guard)})" for r in system.rules if not r.hardware]
+        moves = [_progress(text, r.op) for r in system.rules if not r.hardware]
         for n, thread in enumerate(system.threads):
             own = self._text(n)
             moves += [f"(pc{n} == {e.source} && {own.test(e.op.guard)})" for e in thread.edges]
@@ -222,6 +222,15 @@ class _SharingText(_PromelaText):
         name = f"h{len(self.shared)}"
         self.shared.append(f"{name} = {text}")
         return name
+
+
+def _progress(text: _PromelaText, op: Op) -> str:
+    """Whether a rule can fire and change something."""
+    changed = [
+        f"{text.named(u.place)} != {_code(text, u.value, u.place.sort)}"
+        for u in op.updates if not _of_none(u)
+    ]  # fmt: skip
+    return f"({text.test(op.guard)} && ({' || '.join(changed) or 'false'}))"
 
 
 def _code(text: _PromelaText, value: Expr, sort: Sort) -> str:

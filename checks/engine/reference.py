@@ -106,6 +106,8 @@ class _Mark:
         self.fired = bytearray(len(code.ops))
         self.flips: dict[int, list[int]] = {}
         """What changes, by the bits of the footprint."""
+        self.progress: dict[int, bool] = {}
+        """Whether a rule of software changes anything, by the same."""
 
 
 class Explorer:
@@ -126,7 +128,7 @@ class Explorer:
         self._marks = [_Mark(code) for code in self.all_codes()]
         self._judged: list[set[int]] = [set() for _ in self._judges]
         self._search = Search()
-        self._stopped = False
+        self._stopped = self._progress = False
         self._state_bytes = 0
 
     def all_codes(self) -> list[Code]:
@@ -141,6 +143,11 @@ class Explorer:
             effect = mark.code.effect(state, at)
         else:  # rules alone look at all of the state, and no state comes twice
             effect = Effect.of(mark.code.moves(state, at), state)
+        if mark.code is self.rules:
+            self._progress = any(
+                flip and not self.system.rules[number].hardware
+                for number, flip in zip(effect.numbers, effect.flips, strict=True)
+            )
         for number in effect.numbers:
             mark.fired[number] = 1
         stopped = False
@@ -150,7 +157,9 @@ class Explorer:
             self._note(check.invariant, state, self._search.levels, at_step=True)
         self._stopped = self._stopped or stopped
         if self.codes and not stopped:
-            mark.flips[state & mark.code.footprints[at]] = effect.flips
+            key = state & mark.code.footprints[at]
+            mark.flips[key] = effect.flips
+            mark.progress[key] = self._progress
         return effect.flips
 
     def _note(self, invariant: str, state: int, depth: int, *, at_step: bool) -> None:
@@ -263,7 +272,6 @@ class Explorer:
         pcs = self.layout.pcs
         rules = self._marks[-1] if self.rules else None
         footprint = self.rules.footprints[0] if self.rules else 0
-        software = self.system.rules and not all(r.hardware for r in self.system.rules)
         every = tuple(range(len(self._judges)))
         following: list[int] = []
         for count, state in enumerate(frontier, 1):
@@ -287,11 +295,14 @@ class Explorer:
                             if watch[here]:
                                 self._judge(new, watch[here], depth)
             if rules is not None:
-                flips = rules.flips.get(state & footprint)
+                key = state & footprint
+                flips = rules.flips.get(key)
                 if flips is None:
                     flips = self._learn(rules, state, 0)
+                    moved = moved or self._progress
+                else:
+                    moved = moved or rules.progress[key]
                 if flips:
-                    moved = moved or bool(software)
                     search.transitions += len(flips)
                     for flip in flips:
                         new = state ^ flip

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Erasure: a variable goes when no guard, check or invariant depends on it, however indirectly."""
+"""Erasure: a variable goes when no guard, check or invariant depends on it, however indirectly.
+
+What a rule of software writes stays: whoever waits is in no deadlock while such a rule can still
+change something.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,7 @@ def flow_of(part: Part, regions: Regions) -> Flow:
         for u in op.updates:
             into = _key(u.place, regions)
             feeds.setdefault(into, set()).update(_sources(u.place, u.value, regions))
+    needed |= _progress(part, regions)
     closed = _closure(needed, feeds)
     region_feeds: dict[Region, frozenset[Region]] = {}
     for key in feeds:
@@ -89,6 +94,12 @@ def erase_part(part: Part, live: frozenset[Region], regions: Regions) -> Part:
     edges = tuple(replace(e, op=slim(e.op)) for e in part.thread.edges)
     names = tuple(v for v in part.thread.locals if v.name in keep)
     return Part(replace(part.thread, edges=edges, locals=names), part.number)
+
+
+def _progress(part: Part, regions: Regions) -> set[Key]:
+    """The places whose change by a rule is progress."""
+    ops = (r.op for r in part.rules if not r.hardware)
+    return {_key(u.place, regions) for op in ops for u in op.updates}
 
 
 def _key(place: Expr, regions: Regions) -> Key:

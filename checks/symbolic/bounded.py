@@ -231,8 +231,16 @@ def moves_of(explorer: Explorer, state: int, thread: int) -> Moves:
 
 
 def _moves_on(explorer: Explorer, state: int) -> bool:
-    """Whether a thread, or a rule of software, can take a step, or fails as it takes it."""
+    """Whether a thread, or a rule of software that changes something, can take a step,
+    or a check fails as one does."""
     threads = [moves_of(explorer, state, n) for n in range(len(explorer.codes))]
-    if any(not r.hardware for r in explorer.system.rules):
-        threads.append(moves_of(explorer, state, RULE))
-    return any(m.taken or m.failed for m in threads)
+    if any(m.taken or m.failed for m in threads):
+        return True
+    if explorer.rules is None:
+        return False
+    rules = moves_of(explorer, state, RULE)
+    halted = any(explorer.rules.ops[number].checks[k].halts for number, k in rules.failed)
+    return halted or any(
+        after != state and not explorer.system.rules[number].hardware
+        for number, after in rules.taken
+    )

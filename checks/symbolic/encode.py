@@ -101,12 +101,11 @@ class Encoding:
         self.ended = z3.And(*(
             f.term == t.end for f, t in zip(self.counters, self._system.threads, strict=True)
         ))  # fmt: skip
-        software = any(not r.hardware for r in self._system.rules)
         self.moves = z3.Or(*(
             self._enabled(thread, source, self._readers[thread].term(op.guard))
-            for (thread, source), edges in self._edges.items() if software or thread != RULE
+            for (thread, source), edges in self._edges.items() if thread != RULE
             for _, _, op in edges
-        ))  # fmt: skip
+        ), *map(self._progress, self._software()))  # fmt: skip
 
     # -- fields ----------------------------------------------------------------------------------
 
@@ -151,6 +150,16 @@ class Encoding:
         if thread == RULE:
             return guard
         return z3.And(self.counters[thread].term == source, guard)
+
+    def _software(self) -> list[Op]:
+        return [rule.op for rule in self._system.rules if not rule.hardware]
+
+    def _progress(self, op: Op) -> Term:
+        """Whether a rule can fire and change something."""
+        values = self._readers[RULE]
+        writes = self._writes(op.updates, values, {})
+        changed = z3.Or(*(field.term != value for field, value in writes.items()))
+        return z3.And(values.term(op.guard), changed)
 
     def places(self) -> Iterable[tuple[int, int]]:
         """Each thread and location from which there are steps; rules stand at 0."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.lang import current, effect, rule, static, step, wait_until
+from model.lang import current, effect, hardware_rule, static, step, wait_until
 
 from .machine import (
     Addr,
@@ -83,7 +83,7 @@ def threads_of(cpu: Cpu) -> tuple[Thread, ...]:
 # -- rules: what hardware does by itself -----------------------------------------------------------
 
 
-@rule
+@hardware_rule
 def remember_table(cpu: Cpu, pmd: Pmd) -> None:
     """Walk, upper part: read the entry that points to a table."""
     wait_until(cpu.user)
@@ -95,7 +95,7 @@ def remember_table(cpu: Cpu, pmd: Pmd) -> None:
         issuer.issued_walk[pmd] = issuer.issued_walk[pmd] - found
 
 
-@rule
+@hardware_rule
 def fill(cpu: Cpu, addr: Addr, table: Table) -> None:
     """Walk, last read: the entry in a table whose pointer is at hand."""
     wait_until(cpu.user)
@@ -110,21 +110,21 @@ def fill(cpu: Cpu, addr: Addr, table: Table) -> None:
         issuer.issued[addr] = issuer.issued[addr] - found
 
 
-@rule
+@hardware_rule
 def forget(cpu: Cpu, addr: Addr) -> None:
     """Evict what is cached for an address."""
     wait_until(cpu.user)
     cpu.tlb[addr] = frozenset()
 
 
-@rule
+@hardware_rule
 def forget_table(cpu: Cpu, pmd: Pmd) -> None:
     """Evict remembered pointers."""
     wait_until(cpu.user)
     cpu.walk[pmd] = frozenset()
 
 
-@rule
+@hardware_rule
 def set_accessed(cpu: Cpu, addr: Addr, table: Table) -> None:
     """The walker sets Accessed in an entry that it may cache.
 
@@ -140,7 +140,7 @@ def set_accessed(cpu: Cpu, addr: Addr, table: Table) -> None:
     pte.val = replace(val, young=True)
 
 
-@rule
+@hardware_rule
 def set_dirty(cpu: Cpu, addr: Addr, table: Table) -> None:
     """The walker sets Dirty for a store, in the entry as it is in memory now."""
     wait_until(cpu.user and cpu.stores > 0 and not cpu.lazy)
@@ -155,7 +155,7 @@ def set_dirty(cpu: Cpu, addr: Addr, table: Table) -> None:
         thread.removed[addr] = thread.removed[addr] - permitted(new)
 
 
-@rule
+@hardware_rule
 def store(cpu: Cpu, addr: Addr, through: Translation) -> None:
     """User code stores a token through a cached translation that is writable and dirty."""
     wait_until(cpu.user and through.write and through.dirty)
@@ -259,7 +259,7 @@ def dsb(cpu: Cpu) -> None:
             cpu.issued_walk[pmd_at(other, addr)] = frozenset()
 
 
-@rule
+@hardware_rule
 def run_mm_again(cpu: Cpu) -> None:
     """A lazy CPU returns to user code of its mm and catches up on flushes that it was spared.
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The modelling language: what a model's author imports."""
 
-from .declare import effect, kernel, primitive, pure, rule, static, step
+from .declare import effect, hardware_rule, kernel, primitive, pure, rule, static, step
 from .objects import Array, Bounded, Kobject, World, ghost, hardware, kfield, lockword, record
 from .runtime import check, choose, current, unmodelled, wait_until
 
 __all__ = [
     "Array", "Bounded", "Kobject", "World", "check", "choose", "current", "effect", "ghost",
-    "hardware", "kernel", "kfield", "lockword", "primitive", "pure", "record", "rule", "static",
-    "step", "unmodelled", "wait_until",
+    "hardware", "hardware_rule", "kernel", "kfield", "lockword", "primitive", "pure", "record",
+    "rule", "static", "step", "unmodelled", "wait_until",
 ]  # fmt: skip

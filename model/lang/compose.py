@@ -14,7 +14,7 @@ from .errors import ModelError
 from .frontend.routine import compile_thread
 from .frontend.source import Context
 from .frontend.steps import compile_step
-from .ir import Role, Rule, Site, System, Thread
+from .ir import Rule, Site, System, Thread
 from .objects import Kobject
 from .sorts import Int, Rec
 
@@ -47,11 +47,9 @@ def _instances(ctx: Context, fn: ModelFunction[..., Any]) -> Iterator[Rule]:
         done = compile_step(ctx, fn, list(args))
         if done.op.guard is ex.FALSE:
             continue
-        roles = ctx.roles()
-        written = {roles[u.place.var] for u in done.op.updates if isinstance(u.place, ex.Cell)}
         label = " ".join([fn.name, *(str(getattr(a, "name", a)) for a in args)])
         site = Site(file, tree.lineno, tree.col_offset, fn.name)
-        yield Rule(label, done.op, Role.HARDWARE in written, site)
+        yield Rule(label, done.op, fn.hardware, site)
 
 
 def _choices(ctx: Context, hint: Any, name: str, where: str) -> Sequence[Any]:

@@ -5,6 +5,7 @@
     @primitive  a few steps that a trace shows as the one call that the routine makes
     @step       one step: a guard, one access to memory, its effect
     @rule       a step that may happen at any time, for every choice of its arguments
+    @hardware_rule  such a step that no software takes
     @pure       an expression
     @effect     part of a step: what it does to hardware and ghosts
     @static     plain Python, run when the model is compiled; its arguments are constants
@@ -33,7 +34,8 @@ class ModelFunction(Generic[P, R]):
 
     `cite` is ``file:function`` of the kernel, `version` the version read; `orders` and
     `otherwise` are the memory order by architecture (on success, on failure); `traits` are words
-    that invariants attach to: sleeps, acquires, releases, ...
+    that invariants attach to: sleeps, acquires, releases, ...  `hardware`, of a rule: no software
+    takes the step, and whoever waits is not helped by its being possible.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class ModelFunction(Generic[P, R]):
         traits: frozenset[str] = frozenset(),
         barrier: str = "",
         several: str = "",
+        hardware: bool = False,
     ) -> None:
         self.kind, self.fn, self.cite, self.version = kind, fn, cite, version
         self.order, self.otherwise, self.traits = order, otherwise, traits
-        self.barrier, self.several = barrier, several
+        self.barrier, self.several, self.hardware = barrier, several, hardware
         functools.update_wrapper(self, fn)
         self.name: str = fn.__name__
 
@@ -115,6 +118,14 @@ def step(
 def rule(fn: Callable[P, R]) -> ModelFunction[P, R]:
     """A guarded command: fires at any time, for each choice of its arguments."""
     return ModelFunction("step", fn, traits=frozenset({"rule"}), several="a rule")
+
+
+def hardware_rule(fn: Callable[P, R]) -> ModelFunction[P, R]:
+    """A guarded command that the machine carries out by itself: no progress of any software, so
+    that threads that all wait are in a deadlock though it may still fire."""
+    return ModelFunction(
+        "step", fn, traits=frozenset({"rule"}), several="a rule", hardware=True
+    )
 
 
 def pure(fn: Callable[P, R]) -> ModelFunction[P, R]:

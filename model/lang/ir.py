@@ -76,6 +76,12 @@ NULL_POINTER = "no_null_pointer_is_followed"
 """The invariant after which there is no kernel any more to say anything of."""
 
 
+def halts(invariant: str) -> bool:
+    """Whether nothing comes after an invariant fails: the model has no meaning there, or the
+    kernel has died."""
+    return invariant.startswith("model:") or invariant == NULL_POINTER
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """What must hold when an operation is carried out (in the state before it).
@@ -90,9 +96,8 @@ class Check:
 
     @property
     def halts(self) -> bool:
-        """Whether nothing comes after it fails: the model has no meaning there, or the kernel has
-        died."""
-        return self.invariant.startswith("model:") or self.invariant == NULL_POINTER
+        """Whether nothing comes after it fails."""
+        return halts(self.invariant)
 
     def with_cond(self, cond: Expr) -> Check:
         """The check of another condition; itself if it is the same."""
@@ -236,7 +241,11 @@ class Thread:
 
 @dataclass(frozen=True)
 class Rule:
-    """An operation that may be carried out whenever its guard holds."""
+    """An operation that may be carried out whenever its guard holds.
+
+    One of software that changes the state is progress: threads that wait meanwhile are in no
+    deadlock.  What the machine does by itself (`hardware`) is none.
+    """
 
     name: str
     op: Op

@@ -71,6 +71,15 @@ static void look_up(struct explorer *x, unsigned count)
 
 static uint16_t every_word[WORDS + 1];
 
+/* Whether any of the words that were written is another than before. */
+static int differs(const struct explorer *x, const uint16_t *words)
+{
+	for (; *words != END; words++)
+		if (x->changed[*words] != x->state[*words])
+			return 1;
+	return 0;
+}
+
 void done(struct explorer *x, unsigned number, const uint16_t *words)
 {
 	struct successor *n;
@@ -85,6 +94,8 @@ void done(struct explorer *x, unsigned number, const uint16_t *words)
 		x->successor_room *= 2;
 	}
 	x->firing[number] = 1;
+	if (x->software && x->software[number] && differs(x, words))
+		x->moved = 1;
 	n = &x->successor[x->successors++];
 	memcpy(n->key, x->key, sizeof(W) * words_of(x));
 	n->parent = (uint32_t)x->done;
@@ -149,6 +160,7 @@ static void expand(struct explorer *x)
 	unfold(x, x->queue + x->done * words_of(x), x->key, x->state);
 	memcpy(x->changed, x->state, sizeof(x->changed));
 	x->moved = x->stopped = 0;
+	x->software = NULL;
 	for (unsigned i = 0; i < y->threads; i++) {
 		const struct thread *t = &y->thread[i];
 		W pc = (W)get(x->state, t->pc, t->pc_width);
@@ -159,8 +171,8 @@ static void expand(struct explorer *x)
 	}
 	if (y->rules.at) {
 		x->firing = x->fired[y->threads];
-		if (carry_out(x, &y->rules, 0, EVERY) && y->software)
-			x->moved = 1;
+		x->software = y->software;
+		carry_out(x, &y->rules, 0, EVERY);
 	}
 	if (!x->moved && !x->stopped)
 		end(x);

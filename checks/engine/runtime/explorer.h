@@ -63,6 +63,7 @@ struct explorer {
 	W watch;               /* the checks that what is carried out may change */
 	int status, moved, stopped, ran_out;
 	unsigned char **fired, *firing;
+	const unsigned char *software; /* by number: whether it is progress; NULL for a thread */
 	const unsigned *invariant; /* by number in the text that is carried out */
 	struct violation *violation;
 	/* successors that are not yet looked up, those before `mark` of earlier steps */

@@ -114,7 +114,7 @@ struct judges {
 
 struct system {
 	unsigned threads;
-	int software;          /* whether rules are more than what hardware does by itself */
+	const unsigned char *software; /* by number of the rule: no hardware takes it by itself */
 	const struct thread *thread;
 	struct text rules;
 	struct judges checks, finals;
