@@ -15,7 +15,7 @@ from enum import StrEnum
 from invariants.attach import tokens
 from invariants.registry import Invariant
 from model.kernel.casts import Cast
-from model.lang.ir import Edge, Kind, System, Thread
+from model.lang.ir import Edge, Kind, System, Thread, halts
 
 from .engine.engines import Engine
 from .engine.reference import Limits, Progress, Search
@@ -29,7 +29,7 @@ _BROKEN = {
     UNMODELLED: "reaches code that is not modelled",
     "model:range": "a number leaves the range that its type has in the model",
     "model:null": "the model follows a pointer that is None",
-    DISCIPLINE: "a field is used without the lock that its declaration names",
+    DISCIPLINE: "what steps are merged by does not hold",
 }
 """What it means that a check of the model itself fails."""
 
@@ -126,15 +126,14 @@ class Theatre:
 
     def __init__(self, chosen: Sequence[Invariant], engine: Engine = Engine.AUTO) -> None:
         self._chosen, self._engine = tuple(chosen), engine
-        self._stages: dict[tuple[Setting, str, bool], Stage] = {}
+        self._stages: dict[tuple[Setting, str, Passes], Stage] = {}
         self._presses: Presses = {}
         self._searches: dict[object, Search] = {}
 
-    def stage(self, play: Play, *, movers: bool = True) -> Stage:
+    def stage(self, play: Play, passes: Passes = Passes()) -> Stage:
         """The stage that a play is played on."""
-        key = (Setting.of(play.cast), play.arch, movers)
+        key = (Setting.of(play.cast), play.arch, passes)
         if key not in self._stages:
-            passes = Passes(movers=movers)
             self._stages[key] = Stage(
                 key[0], play.arch, self._chosen, passes=passes, presses=self._presses
             )
@@ -154,9 +153,9 @@ class Theatre:
     def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
 
-        A system that another architecture had already is not searched again.  Where a field turns
-        out to be read without its lock, what counts as one step was decided on a wrong
-        assumption: the play is decided again without it.
+        A system that another architecture had already is not searched again.  Where what steps
+        are merged by turns out not to hold, the play is decided again with fewer merged
+        (`weakened`).
         """
         stage = self.stage(play)
         reduced = stage.reduced(play.cast, play.role)
@@ -168,10 +167,14 @@ class Theatre:
         if search is None:
             search = replace(self.search(play, stage, limits, progress), parents={})
             self._searches[key] = search
-        if DISCIPLINE in search.violations:
-            stage = self.stage(play, movers=False)
+        passes = Passes()
+        found = dict(search.violations)
+        while (weaker := weakened(passes, search)) is not None:
+            passes, stage = weaker, self.stage(play, weaker)
             reduced = stage.reduced(play.cast, play.role)
             search = self.search(play, stage, limits, progress)
+            found = {n: v for n, v in found.items() if n != DISCIPLINE} | search.violations
+        search = replace(search, violations=found)
         return _finding(stage.raw_threads(play.cast, play.role), reduced, search)
 
     def search(
@@ -185,6 +188,19 @@ class Theatre:
 
         explorer = stage.explorer(play.cast, play.role)
         return bounded_search(explorer, stage.initial(play.cast), limits, progress, goal=goal)
+
+
+def weakened(passes: Passes, search: Search) -> Passes | None:
+    """The passes by which a system is to be decided again; None if what was found is right.
+
+    Movers rest on a discipline, which this search may have seen broken.  And what comes before a
+    step that halts is lost where the two were merged, but others go on from there.
+    """
+    if DISCIPLINE in search.violations:
+        return replace(passes, movers=False)
+    if not passes.apart and any(map(halts, search.violations)):
+        return replace(passes, apart=True)
+    return None
 
 
 def families(plays: Iterable[Play]) -> list[list[Play]]:

@@ -247,6 +247,7 @@ class Stage:
         return Family(
             [list(s.values()) for s in seats], rules, self._checks, self._finals,
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
+            self._attacher.freeable_variables(), self._attacher.in_use,
         )  # fmt: skip
 
     def forget(self, cast: Cast, role: Role) -> None:

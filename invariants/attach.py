@@ -24,6 +24,10 @@ from .registry import Invariant
 NO_FOLIO_CHECK = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
 """Steps on a folio that may be free: taking a reference if there is one, allocating."""
 
+FREE = {"Folio": "free"}
+"""The field that says whether an object of a class is free; what has none is never written to by
+a step that frees or allocates it."""
+
 UNPUBLISHED = frozenset({"new", "put", "alloc", "ghost"})
 """Steps on an object that nobody else can see: no lock is needed."""
 
@@ -46,6 +50,7 @@ class Attacher:
         self._ctx = ctx
         self._view = view(ctx.world)
         self.selected = tuple(selected)
+        self._holders: dict[Cell, Expr] = {}
         self._conditions: dict[tuple[object, ...], Expr] = {}
         self._at_steps = [i for i in self.selected if i.kind == "step"]
         names = {i.name for i in self.selected}
@@ -123,10 +128,28 @@ class Attacher:
 
     def holder(self, cell: Cell) -> Expr:
         """The lock word that the declaration of a cell's field names."""
-        cls, _, field = cell.var.partition(".")
-        spec = va.field_of(self._ctx.world, cls, field)
-        assert spec is not None
-        return _follow(self._ctx, cell.index[0], spec.lock)
+        if cell not in self._holders:
+            cls, _, field = cell.var.partition(".")
+            spec = va.field_of(self._ctx.world, cls, field)
+            assert spec is not None
+            self._holders[cell] = _follow(self._ctx, cell.index[0], spec.lock)
+        return self._holders[cell]
+
+    def freeable_variables(self) -> frozenset[str]:
+        """The variables of objects that may be free."""
+        return frozenset(
+            f"{cls.__name__}.{spec.name}"
+            for cls, spec in self._ctx.world.specs()
+            if cls.__name__ in FREE
+        )
+
+    def in_use(self, cell: Cell) -> Expr:
+        """Whether the object that a cell is a field of is not free."""
+        body = Body(self._ctx, _anything, [cell.index[0]])
+        free = body.attribute(
+            cell.index[0], FREE[cell.var.partition(".")[0]], ast.Pass(lineno=0, col_offset=0)
+        )
+        return ex.not_(free) if isinstance(free, Expr) else ex.boolean(not free)
 
     def state_checks(self) -> tuple[StateCheck, ...]:
         """The invariants about every state."""

@@ -10,10 +10,18 @@ one if no access of another thread conflicts with its own, where
   `DISCIPLINE`); what an invariant looks at, it looks at without a lock;
 * releasing a lock conflicts with nothing but a trylock or a look at the lock word; entering what
   others wait for the end of, as a read section of RCU, does with their waiting (`held_up`);
+* waiting for a lock word to be free conflicts with whoever may take it, unless what the step takes
+  itself keeps them from it (`overtaken`): it matters for right movers only, a left mover never
+  waits;
 * asking "is it mine?" of a lock word does not conflict with what others do to it;
-* writing to an object that nobody else can see (just allocated, or freed by this very step)
-  conflicts only with those who may look at free objects: that nobody else does is an invariant
-  ("a folio is not used after it is freed").
+* writing to an object that is free before or after this very step conflicts only with those who
+  may look at free objects;
+* a ghost is written at a time like any other word, for what judges it may tell; but taking things
+  out of a set of ghosts may come before or after the same by others.
+
+Three things are taken for granted here, and are checked as the system runs, as `DISCIPLINE`:
+fields are used under their lock, a lock is released by its holder, and what is free is not used
+(`merge.moves_of`).  Where one fails, the search is made again without movers.
 """
 
 from __future__ import annotations
@@ -23,26 +31,31 @@ from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
-from model.lang.ir import Edge, Op, Role, Rule
-from model.lang.sorts import Int, Set
+from model.lang.ir import Check, Edge, Op, Role, Rule
+from model.lang.sorts import Int, Ref, Set
 
 from .elements import Elements
 from .usage import Part, Region, cells_of
 
 DISCIPLINE = "model:lock discipline"
-"""The check that a field is used under its lock; if it fails, movers may not be used."""
+"""The check of what movers rest on; if it fails, they may not be used."""
 
 LOCKLESS = frozenset({"lockless", "return", "new", "put", "alloc", "ghost", "tryget", "maybe-free"})
-"""Steps that use fields without their lock, or objects that nobody else can see."""
-
-UNSEEN = frozenset({"new", "put", "alloc"})
-"""Steps that write to an object that nobody else can see, apart from `COUNTED`."""
+"""Steps that use fields without their lock, or objects that nobody else has yet."""
 
 COUNTED = frozenset({"Folio.refcount", "Folio.free", "Folio.lru"})
 """What says whether an object may be used: everybody may look at it."""
 
+UNSEEN = frozenset({"put", "alloc"})
+"""Steps that write to an object that is free, so that nobody else sees it, apart from
+`COUNTED`."""
+
 MAY_BE_FREE = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
 """Steps that may look at free objects."""
+
+
+Word = tuple[Region, frozenset[str]]
+"""A lock word, with variables of the same object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,14 @@ class Uses:
     """The regions that a step, or a part, uses; `free` ones without a declared lock.
 
     `looks`: lock words whose value matters otherwise than by waiting for them; `unseen`: writes to
-    objects that nobody else can see, not in `writes`; `careless`: reads of objects that may be
+    objects that nobody else can see, not in `writes`; `shrinks`: ghosts that lose elements, not in
+    `writes`; `careless`: reads of objects that may be
     free; `waits`: lock words that it waits for to be free; `gains`: those that it may make less
     free, so that whoever waits for one has come before, or has not.
+
+    `awaits` has besides, for each of `waits`, the variables that the same step takes for itself of
+    the same object (the readers of a semaphore, where it waits for the writer); `wins`, for each of
+    `gains`, the variables of the same object that the step waits for.
     """
 
     reads: frozenset[Region] = frozenset()
@@ -61,9 +79,12 @@ class Uses:
     free_writes: frozenset[Region] = frozenset()
     looks: frozenset[Region] = frozenset()
     unseen: frozenset[Region] = frozenset()
+    shrinks: frozenset[Region] = frozenset()
     careless: frozenset[Region] = frozenset()
     waits: frozenset[Region] = frozenset()
     gains: frozenset[Region] = frozenset()
+    awaits: frozenset[Word] = frozenset()
+    wins: frozenset[Word] = frozenset()
 
     @classmethod
     def of_all(cls, several: Iterable[Uses]) -> Uses:
@@ -87,9 +108,12 @@ class _Found:
     free_writes: set[Region] = field(default_factory=set)
     looks: set[Region] = field(default_factory=set)
     unseen: set[Region] = field(default_factory=set)
+    shrinks: set[Region] = field(default_factory=set)
     careless: set[Region] = field(default_factory=set)
     waits: set[Region] = field(default_factory=set)
     gains: set[Region] = field(default_factory=set)
+    awaits: set[Word] = field(default_factory=set)
+    wins: set[Word] = field(default_factory=set)
 
     def all(self) -> Uses:
         """The uses, the same object for the same ones."""
@@ -100,13 +124,17 @@ class _Found:
 class Classifier:
     """Classifies the accesses of one part of a family of systems.
 
-    `locked` are the variables whose declaration names a lock.
+    `locked` are the variables whose declaration names a lock, `freeable` those of objects that may
+    be free.  Where lock words are memory like any other (`roles`) and nothing is locked or freeable,
+    nothing is taken for granted.
     """
 
     def __init__(
-        self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str]
-    ) -> None:
-        self.elements, self.roles, self.locked = elements, roles, locked
+        self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str],
+        freeable: frozenset[str],
+    ) -> None:  # fmt: skip
+        self.elements, self.roles = elements, roles
+        self.locked, self.freeable = locked, freeable - COUNTED
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
         """What one edge of thread number `who` (from 1) uses, its checks included if asked."""
@@ -114,12 +142,37 @@ class Classifier:
         op = edge.op if checks else replace(edge.op, checks=())
         found = self._op(op, who, bool(traits & LOCKLESS))
         if traits & UNSEEN:
-            found.unseen = {r for r in found.writes if r[0] not in COUNTED and self._is_memory(r)}
+            found.unseen = {r for r in found.writes if r[0] in self.freeable}
             found.writes -= found.unseen
             found.free_writes -= found.unseen
         if traits & MAY_BE_FREE:
-            found.careless = set(found.reads)
+            found.careless |= found.reads | found.looks
         return found.all()
+
+    def judging(self, checks: Iterable[Check], who: int) -> Uses:
+        """What checks use besides, which look at what may be free, and from outside of any lock."""
+        found = _Found()
+        for check in checks:
+            self._judge(found, check, who)
+        return found.all()
+
+    def used(self, edge: Edge) -> list[Cell]:
+        """The cells of objects that may be free which an edge takes for not free."""
+        traits = edge.call.traits if edge.call is not None else frozenset()
+        if traits & (MAY_BE_FREE | UNSEEN):
+            return []
+        bare = replace(edge.op, checks=())
+        return [c for c in bare.cells if c.var in self.freeable]
+
+    def released(self, edge: Edge) -> list[Cell]:
+        """The lock words with one holder that an edge makes free."""
+        traits = edge.call.traits if edge.call is not None else frozenset()
+        return [
+            u.place for u in edge.op.updates
+            if isinstance(u.place, Cell) and self._is_lock(u.place)
+            and isinstance(u.place.sort, Ref) and isinstance(u.value, Const) and u.value.value == 0
+            and not (traits & UNSEEN and u.place.var in self.freeable)
+        ]  # fmt: skip
 
     def releases(self, op: Op, who: int) -> bool:
         """Whether an operation may write anything but its own name into a lock word."""
@@ -129,9 +182,6 @@ class Classifier:
             and not _takes(u.place, u.value, who)
             for u in op.updates
         )
-
-    def _is_memory(self, region: Region) -> bool:
-        return self.roles[region[0]] in (Role.MEMORY, Role.LOCK)
 
     def locked_cells(self, edge: Edge) -> list[Cell]:
         """The cells of fields with a declared lock that software reads at an edge."""
@@ -161,16 +211,27 @@ class Classifier:
 
     def rule(self, rule: Rule) -> Uses:
         found = self._op(rule.op, 0, True)
-        found.careless = set(found.reads)
+        found.careless |= found.reads | found.looks
         return found.all()
 
     def _op(self, op: Op, who: int, free: bool) -> _Found:
         found = _Found()
+        awaited = [c for c in map(_awaited, _conjuncts(op.guard)) if c and self._is_lock(c)]
+        taken = [
+            u.place for u in op.updates
+            if isinstance(u.place, Cell) and self._is_lock(u.place) and _takes(u.place, u.value, who)
+        ]  # fmt: skip
+        for cell in awaited:
+            found.awaits.update(self._words(cell, taken))
         for update in op.updates:
             if isinstance(update.place, Cell):
-                self._note(found.writes, found.free_writes, update.place, free)
+                if self._shrunk(update.place, update.value) is not None:
+                    found.shrinks.update(self.elements.of(update.place))
+                else:
+                    self._note(found.writes, found.free_writes, update.place, free)
                 if self._is_lock(update.place) and not _frees(update.place, update.value):
                     found.gains.update(self.elements.of(update.place))
+                    found.wins.update(self._words(update.place, awaited))
                 for index in update.place.index:
                     self._read(found, index, who, free, waiting=False)
                 hardware = self.roles[update.place.var] is Role.HARDWARE
@@ -182,12 +243,24 @@ class Classifier:
             self._read(found, part, who, free, waiting=True)
         for check in op.checks:
             if not check.steady:
-                self._read(found, check.cond, who, True, waiting=False)  # from outside of any lock
+                self._judge(found, check, who)
         return found
 
+    def _judge(self, found: _Found, check: Check, who: int) -> None:
+        seen = _Found()
+        self._read(seen, check.cond, who, True, waiting=False)
+        found.reads |= seen.reads
+        found.free_reads |= seen.free_reads
+        found.looks |= seen.looks
+        found.careless |= seen.reads | seen.looks
+
     def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:
-        """What a written value depends on; not on a lock word that only gains or loses a holder,
-        for then nobody can tell who came first."""
+        """What a written value depends on; not on a lock word that only gains or loses a holder, or
+        a ghost that only loses elements, for then nobody can tell who came first."""
+        shrunk = self._shrunk(place, value)
+        if shrunk is not None:
+            yield from shrunk
+            return
         if value is place and self._is_lock(place):
             return
         if isinstance(value, ex.Op) and self._is_lock(place):
@@ -203,6 +276,18 @@ class Classifier:
             yield place  # it comes before or after what the others gain
         yield value
 
+    def _shrunk(self, place: Expr, value: Expr) -> list[Expr] | None:
+        """What decides which elements a set of ghosts loses by a write; None if it is none, or may
+        have others afterwards."""
+        if not isinstance(place, Cell) or self.roles[place.var] is not Role.GHOST:
+            return None
+        return _taken_out(place, value) if isinstance(place.sort, Set) else None
+
+    def _words(self, cell: Cell, others: Iterable[Cell]) -> Iterable[Word]:
+        """The words that a cell may be, with those of `others` that are of the same object."""
+        beside = frozenset(other.var for other in others if other.index == cell.index)
+        return ((region, beside) for region in self.elements.of(cell))
+
     def _is_lock(self, place: Expr) -> bool:
         return isinstance(place, Cell) and self.roles[place.var] is Role.LOCK
 
@@ -216,7 +301,7 @@ class Classifier:
         for cell in self._sensitive(e, who):
             if self.roles[cell.var] is not Role.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
-            elif waiting and _waits(e, cell):
+            elif waiting and _awaited(e) is cell:
                 found.waits.update(self.elements.of(cell))
             else:
                 found.looks.update(self.elements.of(cell))
@@ -253,6 +338,22 @@ class Classifier:
         return value == who
 
 
+def _taken_out(place: Cell, value: Expr) -> list[Expr] | None:
+    """What decides which elements a value has not of those that the place has; None if it may have
+    others besides."""
+    if value is place or (isinstance(value, Const) and value.value == 0):
+        return []
+    if not isinstance(value, ex.Op):
+        return None
+    if value.name == "ite":
+        yes, no = (_taken_out(place, arm) for arm in value.args[1:])
+        return None if yes is None or no is None else [value.args[0], *yes, *no]
+    if value.name in ("diff", "inter"):
+        inner = _taken_out(place, value.args[0])
+        return None if inner is None else [*inner, value.args[1]]
+    return None
+
+
 _GAINS = ("union", "diff", "add", "sub")
 
 
@@ -268,11 +369,12 @@ def _conjuncts(guard: Expr) -> tuple[Expr, ...]:
     return (guard,)
 
 
-def _waits(e: Expr, cell: Cell) -> bool:
-    """Whether a guard waits for a lock word to be free: it is none, or the empty set."""
-    if isinstance(e, ex.Op) and e.name == "eq" and e.args[0] is cell:
-        return isinstance(e.args[1], Const) and e.args[1].value == 0
-    return False
+def _awaited(e: Expr) -> Cell | None:
+    """The lock word that a guard waits for to be free, which is none, or the empty set."""
+    if isinstance(e, ex.Op) and e.name == "eq" and isinstance(e.args[0], Cell):
+        free = isinstance(e.args[1], Const) and e.args[1].value == 0
+        return e.args[0] if free else None
+    return None
 
 
 def _frees(word: Cell, value: Expr) -> bool:
@@ -309,23 +411,32 @@ class Others:
 
     uses: Uses
     judged: frozenset[Region]
-    _known: dict[tuple[Uses, bool], bool] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[Uses, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def held_up(self, mine: Uses) -> bool:
         """Whether a step that uses `mine` may keep one of theirs from being taken after it."""
         return not mine.gains.isdisjoint(self.uses.waits)
 
-    def conflict(self, mine: Uses, roles: Mapping[str, Role], *, ghosts: bool = False) -> bool:
-        """Whether something of theirs conflicts with a step that uses `mine`.
+    def overtaken(self, mine: Uses) -> bool:
+        """Whether one of their steps may come after a step that uses `mine` and not before it,
+        because it takes what that one waits for.
 
-        `ghosts`: also whether their checks look at ghosts that it writes.
+        It cannot where it waits for a word of the same object that `mine` takes: a reader of a
+        semaphore waits for its writer and takes its readers, for which a writer waits.
         """
-        key = mine, ghosts
-        if key not in self._known:
-            self._known[key] = self._conflict(mine, roles, ghosts)
-        return self._known[key]
+        return any(
+            region == word and taken.isdisjoint(waited)
+            for region, taken in mine.awaits
+            for word, waited in self.uses.wins
+        )
 
-    def _conflict(self, mine: Uses, roles: Mapping[str, Role], ghosts: bool) -> bool:
+    def conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
+        """Whether something of theirs conflicts with a step that uses `mine`."""
+        if mine not in self._known:
+            self._known[mine] = self._conflict(mine, roles)
+        return self._known[mine]
+
+    def _conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
         theirs = self.uses
         locked_reads = mine.reads - mine.free_reads
         if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:
@@ -334,11 +445,11 @@ class Others:
             return True
         if mine.looks & theirs.writes:
             return True
+        if theirs.shrinks & (mine.reads | mine.writes):
+            return True
+        if mine.shrinks & (theirs.reads | theirs.writes | self.judged):
+            return True
         for region in mine.writes:
-            if roles[region[0]] is Role.GHOST:
-                if ghosts and region in theirs.reads:
-                    return True
-                continue
             if region in self.judged:
                 return True
             if roles[region[0]] is Role.LOCK:

@@ -35,6 +35,9 @@ _LONGEST = 3000
 Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
 
+InUse = Callable[[Cell], Expr]
+"""Whether the object of a cell is not free."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moves:
@@ -48,18 +51,35 @@ class Moves:
 
 def moves_of(
     edge: Edge, number: int, uses: tuple[Uses, Uses], kinds: Classifier, others: Others,
-    holder: Holder,
+    holder: Holder, in_use: InUse, *, apart: bool = False,
 ) -> Moves:  # fmt: skip
-    """What may be done with an edge of thread `number`; `uses` are with and without its checks."""
+    """What may be done with an edge of thread `number`; `uses` are with and without its checks.
+
+    `apart`: the step before a step that may halt is seen by others, also where it does halt.
+    """
     every, bare = uses
+    used = _in_use(edge, kinds, others, in_use)
+    if used:
+        every = Uses.of_all([every, kinds.judging(used, number + 1)])
     at_once = _at_once(edge)
-    left = at_once and not others.held_up(every) and not others.conflict(every, kinds.roles)
+    left = (
+        at_once
+        and not (apart and any(check.halts for check in edge.op.checks))
+        and not others.held_up(every)
+        and not others.conflict(every, kinds.roles)
+    )
     right = (
         edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED)
         and not kinds.releases(edge.op, number + 1)
-        and not others.conflict(bare, kinds.roles, ghosts=True)
+        and not others.overtaken(bare)
+        and not others.conflict(bare, kinds.roles)
     )
-    return Moves(left, right, at_once, _discipline(edge, number, bare, kinds, others, holder))
+    assumed = (
+        *_discipline(edge, number, bare, kinds, others, holder),
+        *_released(edge, number, kinds, others),
+        *used,
+    )
+    return Moves(left, right, at_once, tuple(dict.fromkeys(assumed)))
 
 
 def merge_thread(thread: Thread, moves: Sequence[Moves]) -> Thread:
@@ -101,6 +121,23 @@ def _discipline(
         mine = ex.const(number + 1, word.sort)
         checks.append(Check(DISCIPLINE, ex.eq(word, mine)))
     return tuple(dict.fromkeys(checks))
+
+
+def _released(edge: Edge, number: int, kinds: Classifier, others: Others) -> tuple[Check, ...]:
+    """Checks that it holds the locks that it lets go of, where others take them as well."""
+    cells = [
+        c for c in kinds.released(edge) if not others.uses.writes.isdisjoint(kinds.elements.of(c))
+    ]
+    return tuple(Check(DISCIPLINE, ex.eq(c, ex.const(number + 1, c.sort))) for c in cells)
+
+
+def _in_use(edge: Edge, kinds: Classifier, others: Others, in_use: InUse) -> tuple[Check, ...]:
+    """Checks that the objects which it uses are not free, where others may free or allocate them
+    without being seen to write to them."""
+    unseen = others.uses.unseen
+    cells = [c for c in kinds.used(edge) if not unseen.isdisjoint(kinds.elements.of(c))]
+    conditions = dict.fromkeys(map(in_use, sorted(cells, key=ex.show)))
+    return tuple(Check(DISCIPLINE, cond) for cond in conditions if cond is not ex.TRUE)
 
 
 class _Merger:

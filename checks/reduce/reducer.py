@@ -9,7 +9,7 @@ in every system of the family, so that a thread is reduced once and used in all 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,9 +22,9 @@ from .elements import Elements, Held, held, written_by
 from .erase import erase_part, flow_of, live_regions
 from .fold import Folder, Known, Tables, changes, fold_part
 from .liveness import reset_dead
-from .merge import Holder, merge_thread, moves_of
+from .merge import Holder, InUse, merge_thread, moves_of
 from .propagate import propagate
-from .usage import Part, Region, Regions, judged_cells
+from .usage import Part, Region, Regions, cells_of, judged_cells
 
 T = TypeVar("T")
 
@@ -34,17 +34,36 @@ _SMALL = 16
 
 @dataclass(frozen=True)
 class Passes:
-    """Which reductions are made; all of them unless a test compares or movers were ruled out."""
+    """Which reductions are made; all of them unless a test compares, or one turned out to rest on
+    what does not hold.
+
+    `movers`: what locks and free objects exclude counts, too, when steps are merged.  `apart`: a
+    step that may halt is not merged with what comes before it, which others see even so.
+    """
 
     fold: bool = True
     erase: bool = True
     merge: bool = True
     movers: bool = True
+    apart: bool = False
+
+
+def _itself(cell: Cell) -> Expr:
+    return cell
+
+
+def _always(_: Cell) -> Expr:
+    return ex.TRUE
 
 
 @dataclass
 class Family:
-    """Systems that are reduced together."""
+    """Systems that are reduced together.
+
+    `locked` are variables whose declaration names a lock, `holder` gives the lock word of a cell of
+    one; `freeable` are those of objects that may be free, `in_use` says whether that of a cell is
+    not.
+    """
 
     seats: list[list[Thread]]
     rules: tuple[Rule, ...]
@@ -52,8 +71,19 @@ class Family:
     finals: tuple[StateCheck, ...]
     initial: Sequence[State]
     locked: frozenset[str] = frozenset()
-    holder: Callable[[Cell], Expr] = field(default=lambda cell: cell)
-    """Variables whose declaration names a lock, and the lock word of a cell of one."""
+    holder: Holder = _itself
+    freeable: frozenset[str] = frozenset()
+    in_use: InUse = _always
+
+    def relied_on(self, parts: Iterable[Part]) -> set[Cell]:
+        """The cells that say whether what movers rest on is so."""
+        found: set[Cell] = set()
+        for cell in {c for part in parts for c in part.cells}:
+            if cell.var in self.locked:
+                found |= set(cells_of(self.holder(cell)))
+            if cell.var in self.freeable:
+                found |= set(cells_of(self.in_use(cell)))
+        return found
 
 
 class Reduced:
@@ -93,12 +123,13 @@ class Reducer:
         sources = [(t, n) for n, seat in enumerate(family.seats) for t in seat]
         parts = [self._part(t, n) for t, n in sources]
         parts.append(self._once(("rules", id(family.rules)), lambda: Part(None, -1, family.rules)))
-        regions = Regions.of_parts(parts)
         judges = (*family.checks, *family.finals)
+        relied_on = family.relied_on(parts) if passes.merge and passes.movers else set()
+        regions = Regions.of_parts(parts, {*judged_cells(judges), *relied_on})
         if passes.fold:
             parts, judges = self._fold(parts, judges, family.initial, regions)
         if passes.erase:
-            parts = self._erase(parts, judges, regions)
+            parts = self._erase(parts, {*judged_cells(judges), *relied_on}, regions)
         if passes.merge:
             parts = self._merge(parts, judges[: len(family.checks)], family)
         threads = [p.thread for p in parts if p.thread is not None]
@@ -185,9 +216,9 @@ class Reducer:
     # -- the other passes --------------------------------------------------------------------------
 
     def _erase(
-        self, parts: list[Part], judges: Iterable[StateCheck], regions: Regions
+        self, parts: list[Part], looked_at: Iterable[Cell], regions: Regions
     ) -> list[Part]:
-        judged = (regions.of(c) for c in judged_cells(judges))
+        judged = (regions.of(c) for c in looked_at)
         seen = [regions.seen_by(p) for p in parts]
         flows = [
             self._once(("flow", p, key), partial(flow_of, p, regions))
@@ -202,7 +233,9 @@ class Reducer:
         return done
 
     def _merge(self, parts: list[Part], judges: Iterable[StateCheck], family: Family) -> list[Part]:
-        locked = family.locked if self._passes.movers else frozenset()
+        taken_for_granted = self._passes.movers
+        locked = family.locked if taken_for_granted else frozenset()
+        freeable = family.freeable if taken_for_granted else frozenset()
         written = [self._once(("written", p), partial(written_by, p)) for p in parts]
         pointers = held(written, family.initial)
         anywhere = Elements(Part(None), {})
@@ -213,32 +246,43 @@ class Reducer:
         for part in parts:
             known = {c: pointers[c] for c in part.cells if c in pointers}
             key = ("uses", part, frozenset(known.items()))
-            made = partial(self._classifier, part, known, locked)
+            made = partial(self._classifier, part, known, locked, freeable)
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
             total = self._once((*key, "all"), partial(_total, part, uses[part], kinds[part]))
             by_seat.setdefault(part.number, []).append(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
-        return [self._merged(p, uses[p], kinds[p], others[p.number], family.holder) for p in parts]
+        return [self._merged(p, uses[p], kinds[p], others[p.number], family) for p in parts]
 
-    def _classifier(self, part: Part, known: Held, locked: frozenset[str]) -> Classifier:
-        return Classifier(Elements(part, known), self._roles, locked)
+    def _classifier(
+        self, part: Part, known: Held, locked: frozenset[str], freeable: frozenset[str]
+    ) -> Classifier:
+        roles = self._roles if self._passes.movers else _words_as_memory(self._roles)
+        return Classifier(Elements(part, known), roles, locked, freeable)
 
     def _merged(
         self, part: Part, uses: tuple[tuple[Uses, Uses], ...], kinds: Classifier, others: Others,
-        holder: Holder,
+        family: Family,
     ) -> Part:  # fmt: skip
         if part.thread is None:
             return part
         thread = part.thread
         moves = tuple(
-            moves_of(edge, part.number, used, kinds, others, holder)
+            moves_of(
+                edge, part.number, used, kinds, others, family.holder, family.in_use,
+                apart=self._passes.apart,
+            )
             for edge, used in zip(thread.edges, uses, strict=True)
         )
         return self._once(
             ("merge", part, moves),
             lambda: Part(reset_dead(merge_thread(thread, moves)), part.number),
         )
+
+
+def _words_as_memory(roles: Mapping[str, Role]) -> dict[str, Role]:
+    """Roles without locks: a lock word is a word like any other."""
+    return {var: Role.MEMORY if role is Role.LOCK else role for var, role in roles.items()}
 
 
 def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:

@@ -15,6 +15,7 @@ from model.lang.sorts import Set
 from ..decide import Play, Theatre
 from ..engine.engines import Engine
 from ..engine.reference import DEADLOCK, Limits
+from ..reduce.reducer import Passes
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
 from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
@@ -24,6 +25,9 @@ from .visible import Statement, statement
 
 UNCHANGED = "TLBs unchanged"
 LATER, WAITS = "  <- not reached yet", "  <- waits"
+
+PASSES = [Passes(movers=m, apart=a) for a in (False, True) for m in (True, False)]
+"""The passes by which `Theatre.play` may have found a violation."""
 
 MOST_STATES = 1_000_000
 """Where the search for the shortest path gives up."""
@@ -82,8 +86,8 @@ def find_trace(
     reduced system shows does not replay.
     """
     theatre = Theatre([invariant], engine)
-    for movers in (True, False):  # as `Theatre.play`: they may rest on a discipline that is broken
-        stage = theatre.stage(play, movers=movers)
+    for passes in PASSES:  # as `Theatre.play`: passes may rest on what does not hold
+        stage = theatre.stage(play, passes)
         shortest = Shortest(stage.explorer(play.cast, play.role), invariant.name)
         path = None
         if engine is not Engine.SYMBOLIC:

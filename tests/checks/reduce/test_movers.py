@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What merging must not lose: minimal systems, each of which lost a violation once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from checks.decide import weakened
+from checks.reduce.conflicts import DISCIPLINE
+from checks.reduce.reducer import Passes
+from model.lang import expr as ex
+from model.lang.ir import NULL_POINTER, Check, Kind, Op, Role, Update, Variable
+from model.lang.sorts import BOOL, Int, Ref, Set
+
+from .small import Small, agree, look, put, thread, wait
+
+NAMES = ("T0", "T1", "T2")
+THREAD = Ref("Thread", NAMES)
+HOLDER = Ref("Thread", NAMES, nullable=True)
+NUMBER, DEPTH = Int(0, 2), Int(0, 3)
+OWNER = ex.cell("Lock.owner", (), HOLDER)
+WRITER = ex.cell("Sem.writer", (), HOLDER)
+READERS = ex.cell("Sem.readers", (), Set(THREAD))
+N, M = ex.cell("Box.n", (), NUMBER), ex.cell("Box.m", (), NUMBER)
+GHOST = ex.cell("Ghost.n", (), NUMBER)
+FREE, MAPPING = ex.cell("Folio.free", (), BOOL), ex.cell("Folio.mapping", (), NUMBER)
+VARIABLES = (
+    Variable("Lock.owner", (), HOLDER, Role.LOCK),
+    Variable("Sem.writer", (), HOLDER, Role.LOCK),
+    Variable("Sem.readers", (), Set(THREAD), Role.LOCK),
+    Variable("Cpu.rcu", (THREAD,), DEPTH, Role.LOCK),
+    Variable("Box.n", (), NUMBER),
+    Variable("Box.m", (), NUMBER),
+    Variable("Ghost.n", (), NUMBER, Role.GHOST),
+    Variable("Folio.free", (), BOOL),
+    Variable("Folio.mapping", (), NUMBER),
+)
+NOBODY = ex.const(0, HOLDER)
+
+
+def number(value: int) -> ex.Expr:
+    return ex.const(value, NUMBER)
+
+
+def rcu(who: int) -> ex.Cell:
+    return ex.cell("Cpu.rcu", (ex.const(who + 1, THREAD),), DEPTH)
+
+
+def small(*threads: object) -> Small:
+    initial: dict[ex.Expr, int] = {
+        OWNER: 0, WRITER: 0, READERS: 0, N: 0, M: 0, GHOST: 0, FREE: 0, MAPPING: 1,
+        **{rcu(n): 0 for n in range(3)},
+    }  # fmt: skip
+    return Small(VARIABLES, threads, initial)  # type: ignore[arg-type]
+
+
+def enter(who: int) -> Op:
+    return put(rcu(who), ex.narrow(ex.add(rcu(who), ex.number(1)), DEPTH))
+
+
+def leave(who: int) -> Op:
+    return put(rcu(who), ex.narrow(ex.sub(rcu(who), ex.number(1)), DEPTH))
+
+
+def grace(who: int) -> Op:
+    return wait(ex.eq(rcu(who), ex.const(0, DEPTH)))
+
+
+# -- waiting ---------------------------------------------------------------------------------------
+
+
+def test_two_that_wait_for_each_others_read_section_may_both_be_in_one() -> None:
+    """Each waits once before its section, and once inside of it."""
+    one = thread("T0", grace(1), enter(0), grace(1), leave(0))
+    two = thread("T1", grace(0), enter(1), grace(0), leave(1))
+    assert agree(small(one, two)) == {"no_deadlock"}
+
+
+def test_a_grace_period_before_the_unlink_keeps_nobody_from_what_is_freed() -> None:
+    """The reader begins after the wait, and sees the pointer that is taken away only then."""
+    frees = thread("T0", grace(1), put(N, number(1)), put(M, number(1)))
+    reads = thread("T1", enter(1), wait(ex.eq(N, number(0))), look("not freed", ex.eq(M, number(0))),
+                   leave(1))  # fmt: skip
+    assert "not freed" in agree(small(frees, reads))
+
+
+def test_who_waits_for_a_lock_and_takes_another_may_be_overtaken() -> None:
+    takes = thread("T0", put(WRITER, ex.const(1, HOLDER), when=ex.eq(OWNER, NOBODY)),
+                   look("nobody has it", ex.eq(OWNER, NOBODY)), put(WRITER, NOBODY))  # fmt: skip
+    other = thread("T1", put(OWNER, ex.const(2, HOLDER), when=ex.eq(OWNER, NOBODY)),
+                   put(OWNER, NOBODY))  # fmt: skip
+    assert agree(small(takes, other)) == {"nobody has it"}
+
+
+def _semaphore(who: int, *inside: Op) -> list[Op]:
+    one = ex.const(1 << who + 1, READERS.sort)
+    return [
+        put(READERS, ex.union(READERS, one), when=ex.eq(WRITER, NOBODY)), *inside,
+        put(READERS, ex.diff(READERS, one)),
+    ]  # fmt: skip
+
+
+def test_a_reader_of_a_semaphore_is_not_overtaken_by_a_writer() -> None:
+    """It waits for the writer and takes the readers, for which the writer waits: what comes behind
+    is merged with it."""
+    me = ex.const(2, HOLDER)
+    free = ex.and_(ex.eq(WRITER, NOBODY), ex.is_empty(READERS))
+    writes = thread("T1", put(WRITER, me, when=free), put(N, number(1)), put(N, number(0)),
+                    put(WRITER, NOBODY))  # fmt: skip
+    own = ex.local("f.x", NUMBER)
+    reads = thread("T0", *_semaphore(0, put(own, M), look("still", ex.eq(N, number(0)))))
+    system = small(reads, writes)
+    assert agree(system) == frozenset()
+    apart = system.search(Passes(movers=False)).states
+    assert system.search().states < apart
+
+
+# -- who lets go of a lock -------------------------------------------------------------------------
+
+
+def test_a_lock_that_somebody_else_lets_go_of_is_noticed() -> None:
+    """Movers rest on it: with the lock lost in between, another gets in."""
+    locks = put(OWNER, ex.const(1, HOLDER), when=ex.eq(OWNER, NOBODY))
+    one = thread("T0", locks, put(N, number(1)), put(N, number(0)), put(OWNER, NOBODY))
+    other = thread("T1", put(OWNER, NOBODY))
+    third = thread("T2", put(OWNER, ex.const(3, HOLDER), when=ex.eq(OWNER, NOBODY)),
+                   look("still", ex.eq(N, number(0))), put(OWNER, NOBODY))  # fmt: skip
+    system = replace(small(one, other, third), locked=frozenset({"Box.n"}), word=OWNER)
+    assert "still" in system.oracle()
+    assert DISCIPLINE in system.violated()
+    assert system.violated(Passes(movers=False)) == system.oracle()
+
+
+# -- ghosts ----------------------------------------------------------------------------------------
+
+
+def test_a_ghost_that_another_thread_looks_at_has_a_time_of_its_own() -> None:
+    writes = thread("T0", put(N, number(1)), put(GHOST, number(1)))
+    both = ex.or_(ex.eq(N, number(0)), ex.eq(GHOST, number(1)))
+    assert agree(small(writes, thread("T1", look("together", both)))) == {"together"}
+
+
+def test_ghosts_of_two_threads_that_do_not_commute_keep_their_order() -> None:
+    """Who writes last is what is found at the end."""
+    own = ex.local("f.x", NUMBER)
+    writes = thread("T0", put(own, N), put(GHOST, number(1)), put(N, number(2)))
+    other = thread("T1", put(N, number(1)), put(GHOST, number(2)),
+                   look("mine is last", ex.eq(GHOST, number(2))))  # fmt: skip
+    assert agree(small(writes, other)) == {"mine is last"}
+
+
+# -- what is free ----------------------------------------------------------------------------------
+
+
+def test_a_field_that_is_used_after_the_free_is_noticed() -> None:
+    """The step that frees writes as if nobody looked: who does is found, and movers are not used."""
+    gone = Op(Kind.RMW, ex.TRUE, (Update(FREE, ex.TRUE), Update(MAPPING, number(0))))
+    own = ex.local("f.x", NUMBER)
+    frees = thread("T0", (gone, frozenset({"put"})))
+    uses = thread("T1", put(N, number(1)), put(own, MAPPING),
+                  look("as it was", ex.not_(ex.eq(own, number(0)))))  # fmt: skip
+    system = replace(
+        small(frees, uses), freeable=frozenset({"Folio.free", "Folio.mapping"}), free=FREE
+    )
+    assert system.oracle() == {"as it was"}
+    assert DISCIPLINE in system.violated()
+    assert system.violated(Passes(movers=False)) == {"as it was"}
+
+
+# -- what halts ------------------------------------------------------------------------------------
+
+
+def test_what_comes_before_a_step_that_halts_is_seen_by_others() -> None:
+    own = ex.local("f.b", BOOL)
+    null = Op(Kind.PRIMITIVE, checks=(Check(NULL_POINTER, own),))
+    dies = thread("T0", put(N, number(1)), null)
+    system = small(dies, thread("T1", look("untouched", ex.eq(N, number(0)))))
+    assert system.oracle() == {NULL_POINTER, "untouched"}
+    again = weakened(Passes(), system.search())
+    assert again is not None
+    assert system.violated(again) == system.oracle()
+    assert weakened(again, system.search(again)) is None
