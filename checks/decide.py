@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from invariants.attach import tokens
-from invariants.registry import Invariant
+from invariants.registry import Invariant, Premise
+from invariants.words import words_of
 from model.kernel.casts import Cast
 from model.lang.ir import Edge, Kind, System, Thread, halts
+from model.lang.traits import Trait
 
 from .engine.engines import Engine
 from .engine.reference import Limits, Progress, Search
@@ -71,7 +72,7 @@ class Finding:
 
     `violated` are the invariants that fail, with the depth in merged steps at which they first
     do; `why`, if not "", says why not every state was visited; `broken` names checks of the model
-    itself that failed.  `present` and `seen` are the tokens of steps that are in the threads, and
+    itself that failed.  `present` and `seen` are the words of steps that are in the threads, and
     of those that were taken.  `stuck` are routines that never returned.  `branches` and `fired`
     are those of the routine under test.  `depth` is that of a symbolic search.
     """
@@ -228,14 +229,14 @@ def _finding(raw: tuple[Thread, ...], reduced: System, search: Search) -> Findin
     fired: frozenset[Branch] = frozenset()
     for n, thread in enumerate(reduced.threads):
         taken = _taken(raw[n], thread, search.fired[n])
-        here = frozenset().union(*(tokens(e.call) for e in taken if e.call is not None))
+        here = frozenset().union(*(words_of(e.call) for e in taken if e.call is not None))
         seen |= here
-        if "return" not in here:
+        if Trait.RETURN not in here:
             stuck.append(thread.routine)
         if n == 0:
             fired = _branches(taken)
     everything = [e for t in raw for e in t.edges if e.call is not None]
-    present = frozenset().union(*(tokens(e.call) for e in everything if e.call is not None))
+    present = frozenset().union(*(words_of(e.call) for e in everything if e.call is not None))
     return Finding(
         search.states, search.transitions, violated, search.why, broken, present,
         frozenset(seen), tuple(stuck), _branches(raw[0].edges), fired, search.depth,
@@ -281,15 +282,17 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
         first = unsure[0]
         why = first.found.why or what_broke(first.found)
         return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
-    witnesses = invariant.witnessed
-    if witnesses and not any(witnesses & o.found.present for o in outcomes):
-        return cell(Verdict.NOT_APPLICABLE, f"no routine here does it: {_premise(invariant)}", ())
+    premises = [p for p in invariant.premises if p.steps]
+    for premise in premises:
+        if not any(premise.steps & o.found.present for o in outcomes):
+            return cell(Verdict.NOT_APPLICABLE, f"no routine here does it: {_said(premise)}", ())
     stuck = [o for o in outcomes if o.found.stuck]
     if stuck:
         who = ", ".join(stuck[0].found.stuck)
         return cell(Verdict.VACUOUS, f"{stuck[0].play.name}: {who} never returns", stuck)
-    if witnesses and not any(witnesses & o.found.seen for o in outcomes):
-        return cell(Verdict.VACUOUS, f"no cast reaches its premise: {_premise(invariant)}", ())
+    for premise in premises:
+        if not any(premise.steps & o.found.seen for o in outcomes):
+            return cell(Verdict.VACUOUS, f"no cast reaches its premise: {_said(premise)}", ())
     return cell(Verdict.HOLDS, "", ())
 
 
@@ -300,8 +303,8 @@ def _simplicity(outcome: Outcome, invariant: str) -> tuple[int, int, int, int, s
     return len(cast.others), cast.pages, depth, found.states, outcome.play.name
 
 
-def _premise(invariant: Invariant) -> str:
-    return f"{invariant.witness} ({', '.join(sorted(invariant.witnessed))})"
+def _said(premise: Premise) -> str:
+    return f"{premise.text} ({', '.join(sorted(premise.steps))})"
 
 
 def what_broke(found: Finding) -> str:

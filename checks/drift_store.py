@@ -23,8 +23,7 @@ from pathlib import Path
 
 import model
 from model.lang.declare import ModelFunction
-from model.lang.errors import ModelError
-from model.lang.frontend.source import shown_path
+from model.lang.errors import ModelError, shown_path
 
 from .c_definitions import definitions, fingerprint
 

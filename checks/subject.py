@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model import examples
-from model.lang.errors import ModelError, near
-from model.lang.frontend.source import shown_path
+from model.lang.errors import ModelError, near, shown_path
 from model.patches import PATCHES, find_patch
 from model.patches.patch import Patch, Variant
 

@@ -11,36 +11,25 @@ from typing import Any
 from model.kernel.view import View, view
 from model.lang import expr as ex
 from model.lang.declare import pure
+from model.lang.errors import ModelError
 from model.lang.expr import Cell, Expr
 from model.lang.frontend import values as va
 from model.lang.frontend.body import NULL, Body, run_pure
 from model.lang.frontend.source import Context
-from model.lang.ir import NULL_POINTER, Call, Check, Edge, StateCheck, Thread
+from model.lang.ir import NULL_POINTER, Check, Edge, StateCheck, Thread
 from model.lang.objects import Kobject
 from model.lang.sorts import Bool, Int
+from model.lang.traits import Trait
 
 from .registry import Invariant
-
-NO_FOLIO_CHECK = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
-"""Steps on a folio that may be free: taking a reference if there is one, allocating."""
+from .words import words_of
 
 FREE = {"Folio": "free"}
 """The field that says whether an object of a class is free; what has none is never written to by
 a step that frees or allocates it."""
 
-UNPUBLISHED = frozenset({"new", "put", "alloc", "ghost"})
+UNPUBLISHED = frozenset({Trait.NEW, Trait.PUT, Trait.ALLOC, Trait.GHOST})
 """Steps on an object that nobody else can see: no lock is needed."""
-
-
-def tokens(call: Call) -> frozenset[str]:
-    """What invariants may attach to: the step's name, its traits, and what it is given."""
-    found = {call.name, *call.traits}
-    names = {name for name, _ in call.args}
-    if "folio" in names and not call.traits & NO_FOLIO_CHECK:
-        found.add("folio")
-    if "pte" in names:
-        found.add("pte-access")
-    return frozenset(found)
 
 
 class Attacher:
@@ -64,7 +53,7 @@ class Attacher:
     def _edge(self, edge: Edge, who: Kobject) -> Edge:
         checks = [self._own(c) for c in edge.op.checks]
         if edge.call is not None:
-            found = tokens(edge.call)
+            found = words_of(edge.call)
             for invariant in self._at_steps:
                 if invariant.steps & found:
                     checks += self._judge(invariant, edge, who)
@@ -85,7 +74,12 @@ class Attacher:
         params = [a.arg for a in self._ctx.tree(invariant.fn)[1].args.args]
         missing = [p for p in params if p not in given]
         if missing:
-            raise TypeError(f"{invariant.name} asks {edge.call.name} for '{missing[0]}'")
+            assert edge.site is not None
+            raise ModelError(
+                f"{edge.call.name} has no '{missing[0]}', which {invariant.name} asks for",
+                where=f"{edge.site.file}:{edge.site.line}:{edge.site.col}",
+                why=f"it is judged at steps that are {' or '.join(sorted(invariant.steps))}",
+            )
         key = (invariant.name, *(given[p] for p in params))
         if key not in self._conditions:
             args = [self._static(given[p]) for p in params]
@@ -185,4 +179,4 @@ def _follow(ctx: Context, owner: Expr, path: str) -> Expr:
     return value
 
 
-__all__ = ["Attacher", "View", "tokens"]
+__all__ = ["Attacher", "View"]

@@ -90,7 +90,7 @@ def map_counts_balance(s: View) -> bool:
     "return",
     "references to anon_vmas balance",
     relied_on="mm/rmap.c:put_anon_vma: the last reference frees",
-    witness=("anon-ref", "a reference is taken"),
+    after=("anon-ref", "a reference is taken"),
     mutants=("anon_vma not put",),
 )
 def anon_vma_references_balance(s: View, thread: Thread) -> bool:

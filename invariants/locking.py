@@ -112,6 +112,6 @@ by_engine(
     "fields_change_under_their_locks", "locking",
     "each field changes only under the lock that its declaration names",
     "whoever reads the field under that lock", "model/kernel/objects.py",
-    ("pte mapping index", "such a field is written"),
+    ("pte pmd mapping index", "such a field is written"),
     ("no PTL of the destination", "no folio trylock for the next page"),
 )  # fmt: skip

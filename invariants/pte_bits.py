@@ -30,13 +30,10 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
     "set_pte_at ptep_set_access_flags",
     "no permission is gained that the VMA does not give",
     relied_on="user space: mprotect",
-    witness=(
-        "set_pte_at ptep_set_access_flags",
-        "an entry is set; of the VMAs of a cast, that of a forked child is read-only",
-    ),
     mutants=("migration entries all writable",),
 )
 def no_permission_is_gained(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
+    """Of the VMAs of a cast, that of a forked child is read-only."""
     return (
         val.kind != PteKind.PRESENT
         or not val.write
@@ -48,7 +45,6 @@ def no_permission_is_gained(s: View, thread: Thread, addr: Addr, val: PteVal) ->
     "set_pte_at",
     "a write protection by userfaultfd stays until it is resolved or the page is gone",
     relied_on="Documentation/admin-guide/mm/userfaultfd.rst: write-protect notifications",
-    witness=("pte", "an entry is set"),
     mutants=("uffd bit not carried over",),
 )
 def userfaultfd_protection_stays(
@@ -62,7 +58,6 @@ def userfaultfd_protection_stays(
     "set_pte_at",
     "a page that appears at an address is soft-dirty there, and stays so",
     relied_on="Documentation/admin-guide/mm/soft-dirty.rst: incremental dumps",
-    witness=("pte", "an entry is set"),
     mutants=("soft-dirty not set",),
 )
 def soft_dirty_is_kept(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:

@@ -3,8 +3,8 @@
 
 An invariant is one sentence and one expression in the modelling language.  It is about every
 state (`invariant`), about a step as it is taken (`at_step`), or about the end, when every thread
-has returned (`at_end`).  Beside it are declared who relies on it, a witness (a step or a state
-without which it had nothing to say) and the mutants that break it, which the tests make.
+has returned (`at_end`).  Beside it are declared who relies on it, a witness (a step without which
+it had nothing to say) and the mutants that break it, which the tests make.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 
 from model.kernel.view import View
 from model.lang.declare import ModelFunction, pure
-from model.lang.errors import ModelError, near
-from model.lang.frontend.source import shown_path
+from model.lang.errors import ModelError, near, shown_path
+
+from .words import known, params_of, steps_of
 
 GROUPS = {
     "tlb": "stale translations",
@@ -35,14 +36,22 @@ NOT_BUILT = ("progress", "cost")
 
 
 @dataclass(frozen=True)
+class Premise:
+    """What must have happened, or an invariant had nothing to say: one of these steps, taken by a
+    routine under test (`own`) or by anybody; `text` says it."""
+
+    text: str
+    steps: frozenset[str]
+    own: bool
+
+
+@dataclass(frozen=True)
 class Invariant:
     """One invariant.
 
     `kind`: state, step, end, engine, or text for what is read off routines and not off states.
-    `steps`: for a step, the names or traits of the calls at which it is judged; `steady`, if it is
-    not "", why other threads can only make it hold once its thread has come to the step.
-    `witness` says in words what reaching means, and `witnessed` are the names or traits of steps,
-    one of which must have been taken.
+    `steps`: for a step, the words of the calls at which it is judged (see `words`); `steady`, if it
+    is not "", why other threads can only make it hold once its thread has come to the step.
     """
 
     name: str
@@ -51,12 +60,16 @@ class Invariant:
     relied_on: str
     kind: str
     where: str
-    witness: str
-    witnessed: frozenset[str]
+    premises: tuple[Premise, ...]
     mutants: tuple[str, ...]
     steps: frozenset[str] = frozenset()
     fn: ModelFunction[..., Any] | None = None
     steady: str = ""
+
+    @property
+    def witness(self) -> str:
+        """What reaching it means."""
+        return "; ".join(p.text for p in self.premises)
 
 
 REGISTRY: dict[str, Invariant] = {}
@@ -65,63 +78,103 @@ ASIDE: dict[str, Invariant] = {}
 """What is decided of the text of routines, beside what is decided of their states."""
 
 Judge = Callable[..., bool]
+Witness = tuple[str, str]
+"""Words of steps, separated by spaces, one of which must have been taken; and what that means."""
+
+
+def _premise(witness: Witness, where: str, *, own: bool = False) -> Premise:
+    words, text = witness
+    return Premise(text, known(words.split(), where), own)
+
+
+def _place(fn: Judge) -> str:
+    line = inspect.getsourcelines(fn)[1]
+    return f"{shown_path(inspect.getsourcefile(fn) or '?')}:{line}"
 
 
 def _register(
-    fn: Judge, kind: str, sentence: str, relied_on: str, witness: tuple[str, str],
-    mutants: Iterable[str], steps: str = "", steady: str = "",
+    fn: Judge, kind: str, sentence: str, relied_on: str, premises: Iterable[Premise],
+    mutants: Iterable[str], steps: frozenset[str] = frozenset(), steady: str = "",
 ) -> ModelFunction[..., bool]:  # fmt: skip
     group = fn.__module__.rpartition(".")[2]
-    line = inspect.getsourcelines(fn)[1]
-    where = f"{shown_path(inspect.getsourcefile(fn) or '?')}:{line}"
     judge = pure(fn)
     REGISTRY[fn.__name__] = Invariant(
-        fn.__name__, group, sentence, relied_on, kind, where, witness[1],
-        frozenset(witness[0].split()), tuple(mutants), frozenset(steps.split()), judge, steady,
+        fn.__name__, group, sentence, relied_on, kind, _place(fn), tuple(premises),
+        tuple(mutants), steps, judge, steady,
     )  # fmt: skip
     return judge
 
 
 def invariant(
-    sentence: str, *, relied_on: str, witness: tuple[str, str], mutants: Iterable[str]
+    sentence: str, *, relied_on: str, witness: Witness, mutants: Iterable[str]
 ) -> Callable[[Callable[[View], bool]], ModelFunction[..., bool]]:
     """Holds in every state: ``f(view)``."""
-    return lambda fn: _register(fn, "state", sentence, relied_on, witness, mutants)
+    return lambda fn: _register(
+        fn, "state", sentence, relied_on, [_premise(witness, _place(fn))], mutants
+    )
 
 
 def at_step(
-    steps: str, sentence: str, *, relied_on: str, witness: tuple[str, str] | None = None,
-    mutants: Iterable[str], steady: str = "",
+    steps: str, sentence: str, *, relied_on: str, mutants: Iterable[str],
+    after: Witness | None = None, witness: Witness | None = None, steady: str = "",
 ) -> Callable[[Judge], ModelFunction[..., bool]]:  # fmt: skip
-    """Holds whenever one of `steps` (names or traits, separated by spaces) is taken, in the state
-    before: ``f(view, thread, ...)``, further parameters being arguments of the step by name."""
-    seen = witness or (steps, "such a step is taken")
-    return lambda fn: _register(fn, "step", sentence, relied_on, seen, mutants, steps, steady)
+    """Holds whenever one of `steps` (words, separated by spaces) is taken, in the state before:
+    ``f(view, thread, ...)``, further parameters being arguments of the step by name.
+
+    Its premise is that a routine under test takes such a step.  Where that is not enough for it to
+    be able to fail, `after` is what the same routine must have done as well, and `witness` what
+    anybody must have.
+    """
+
+    def register(fn: Judge) -> ModelFunction[..., bool]:
+        where = _place(fn)
+        premises = [_premise((steps, "such a step is taken"), where, own=True)]
+        if after is not None:
+            premises.append(_premise(after, where, own=True))
+        if witness is not None:
+            premises.append(_premise(witness, where))
+        asked = premises[0].steps
+        _require_arguments(fn, asked, where)
+        return _register(fn, "step", sentence, relied_on, premises, mutants, asked, steady)
+
+    return register
+
+
+def _require_arguments(judge: Judge, words: Iterable[str], where: str) -> None:
+    for step in steps_of(words):
+        has = params_of(step.fn)
+        for name in params_of(judge)[2:]:
+            if name not in has:
+                raise ModelError(
+                    f"{judge.__name__} asks {step.name} for '{name}'", where=where,
+                    instead=near(name, has),
+                )  # fmt: skip
 
 
 def at_end(
-    sentence: str, *, relied_on: str, witness: tuple[str, str], mutants: Iterable[str]
+    sentence: str, *, relied_on: str, witness: Witness, mutants: Iterable[str]
 ) -> Callable[[Callable[[View], bool]], ModelFunction[..., bool]]:
     """Holds when every thread has returned: ``f(view)``."""
-    return lambda fn: _register(fn, "end", sentence, relied_on, witness, mutants)
+    return lambda fn: _register(
+        fn, "end", sentence, relied_on, [_premise(witness, _place(fn))], mutants
+    )
 
 
 def by_engine(
-    name: str, group: str, sentence: str, relied_on: str, where: str,
-    witness: tuple[str, str], mutants: Iterable[str],
+    name: str, group: str, sentence: str, relied_on: str, where: str, witness: Witness,
+    mutants: Iterable[str],
 ) -> None:  # fmt: skip
     """What an engine or the front end finds by itself."""
+    premises = (_premise(witness, name),)
     REGISTRY[name] = Invariant(
-        name, group, sentence, relied_on, "engine", where, witness[1],
-        frozenset(witness[0].split()), tuple(mutants),
-    )  # fmt: skip
+        name, group, sentence, relied_on, "engine", where, premises, tuple(mutants)
+    )
 
 
 def by_text(name: str, group: str, sentence: str, relied_on: str, where: str, witness: str) -> None:
     """What is read off the text of routines that run together."""
-    ASIDE[name] = Invariant(
-        name, group, sentence, relied_on, "text", where, witness, frozenset(), ()
-    )  # fmt: skip
+    premises = (Premise(witness, frozenset(), own=False),)
+    ASIDE[name] = Invariant(name, group, sentence, relied_on, "text", where, premises, ())
 
 
 def every() -> list[Invariant]:

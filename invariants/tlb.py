@@ -45,7 +45,7 @@ def no_pointer_to_a_free_table(s: View) -> bool:
     "an entry that this call cleared, moved or downgraded is flushed before the PTL of that entry "
     "is released, unless a flush that its next owner honours is on record",
     relied_on="the next owner of the page, who takes this PTL and takes the page for unmapped",
-    witness=("ptep_get_and_clear", "an entry is cleared"),
+    after=("ptep_get_and_clear", "an entry is cleared"),
     mutants=("no flush", "flush one page short", "flush after the PTLs"),
     steady="it is about entries under a lock that is held: others can only drop translations",
 )
@@ -69,7 +69,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     "return",
     "after the call returns no CPU uses a translation that the call removed",
     relied_on="user space, which is told that the page is elsewhere",
-    witness=("ptep_get_and_clear", "an entry is cleared"),
+    after=("ptep_get_and_clear", "an entry is cleared"),
     mutants=("no flush", "flush one page short"),
     steady="others can only drop what this call removed, or give user code the right to it again",
 )

@@ -21,6 +21,7 @@ from model.lang import Kobject, World
 from model.lang import expr as ex
 from model.lang.ir import Role, State, Thread, Variable
 from model.lang.sorts import Ref, Set
+from model.lang.traits import TAKES, Trait
 
 from ..engine.engines import Engine
 from ..engine.layout import Slot
@@ -31,9 +32,6 @@ from ..scenario import Setting, Stage
 
 UNMERGED = Passes(erase=False, merge=False, movers=False)
 """Lock words that nobody waits for stay as well."""
-
-TAKES = frozenset({"acquire", "trylock"})
-"""Traits of steps that take a lock."""
 
 
 @dataclass(frozen=True, order=True)
@@ -293,7 +291,7 @@ class _Walk:
         site = edge.site.shown()
         return Taken(
             word.lock, word.mode, thread.routine, site.function, site.line, edge.call.name,
-            "trylock" in edge.call.traits,
+            Trait.TRYLOCK in edge.call.traits,
         )  # fmt: skip
 
 

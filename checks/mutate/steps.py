@@ -18,6 +18,7 @@ from checks.scenario import Role
 from model.kernel.casts import Cast
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context, Edit
+from model.lang.traits import FLUSHES, TAKES, Trait
 from model.patches.patch import Variant
 
 from . import edits
@@ -28,8 +29,7 @@ Function = ModelFunction[..., object]
 
 KINDS = ("lock", "unlock", "flush", "barrier", "reference", "check")
 
-_FLUSH = frozenset({"ipi", "tlbi"})
-_REFERENCE = frozenset({"ref", "anon-ref", "tryget"})
+_REFERENCE = frozenset({Trait.REF, Trait.ANON_REF, Trait.TRYGET})
 _RELEASES = {
     "spin_lock": "spin_unlock", "spin_lock_nested": "spin_unlock",
     "double_pt_lock": "double_pt_unlock",
@@ -157,15 +157,15 @@ def _kind(fn: Function, variant: Variant) -> str:
         and fn.name not in _RELEASES.keys() | set(_RELEASES.values())
     ):
         return ""
-    traits: set[str] = set()
+    traits: set[Trait] = set()
     barrier = False
     for group in called_by([fn], variant).values():
         for one in group:
             traits |= one.traits
             barrier = barrier or bool(one.barrier)
-    if traits & _FLUSH:
+    if traits & FLUSHES:
         return "flush"
-    takes, lets = bool(traits & {"acquire", "trylock"}), "release" in traits
+    takes, lets = bool(traits & TAKES), Trait.RELEASE in traits
     if takes != lets:
         return "lock" if takes else "unlock"
     if not takes and traits & _REFERENCE:

@@ -33,6 +33,7 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.ir import Check, Edge, Op, Role, Rule
 from model.lang.sorts import Int, Ref, Set
+from model.lang.traits import Trait
 
 from .elements import Elements
 from .usage import Part, Region, cells_of
@@ -40,17 +41,20 @@ from .usage import Part, Region, cells_of
 DISCIPLINE = "model:lock discipline"
 """The check of what movers rest on; if it fails, they may not be used."""
 
-LOCKLESS = frozenset({"lockless", "return", "new", "put", "alloc", "ghost", "tryget", "maybe-free"})
+LOCKLESS = frozenset({
+    Trait.LOCKLESS, Trait.RETURN, Trait.NEW, Trait.PUT, Trait.ALLOC, Trait.GHOST, Trait.TRYGET,
+    Trait.MAYBE_FREE,
+})  # fmt: skip
 """Steps that use fields without their lock, or objects that nobody else has yet."""
 
 COUNTED = frozenset({"Folio.refcount", "Folio.free", "Folio.lru"})
 """What says whether an object may be used: everybody may look at it."""
 
-UNSEEN = frozenset({"put", "alloc"})
+UNSEEN = frozenset({Trait.PUT, Trait.ALLOC})
 """Steps that write to an object that is free, so that nobody else sees it, apart from
 `COUNTED`."""
 
-MAY_BE_FREE = frozenset({"tryget", "alloc", "maybe-free", "ghost"})
+MAY_BE_FREE = frozenset({Trait.TRYGET, Trait.ALLOC, Trait.MAYBE_FREE, Trait.GHOST})
 """Steps that may look at free objects."""
 
 
@@ -138,7 +142,7 @@ class Classifier:
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
         """What one edge of thread number `who` (from 1) uses, its checks included if asked."""
-        traits = edge.call.traits if edge.call is not None else frozenset({"lockless"})
+        traits = edge.call.traits if edge.call is not None else frozenset({Trait.LOCKLESS})
         op = edge.op if checks else replace(edge.op, checks=())
         found = self._op(op, who, bool(traits & LOCKLESS))
         if traits & UNSEEN:

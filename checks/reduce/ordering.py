@@ -32,6 +32,7 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Edge, Kind, Op, Role, Thread
 from model.lang.sorts import BOOL
+from model.lang.traits import Trait
 
 from .conflicts import COUNTED, LOCKLESS, UNSEEN
 from .usage import Part, Region, Regions
@@ -39,7 +40,7 @@ from .usage import Part, Region, Regions
 TSO = frozenset({"x86", "s390"})
 """Families of architectures on which only a store and a later load are not kept in order."""
 
-RCU = frozenset({"rcu", "grace-period"})
+RCU = frozenset({Trait.RCU, Trait.GRACE_PERIOD})
 """Steps that begin or end a read section, or wait for all of them."""
 
 _TAKES = frozenset({"acquire", "full"})
@@ -136,7 +137,7 @@ class Ordering:
         """What an edge does to each place in memory: several at once, if it is declared so."""
         made = edge.op.access
         assert made is not None
-        traits = edge.call.traits if edge.call is not None else frozenset({"lockless"})
+        traits = edge.call.traits if edge.call is not None else frozenset({Trait.LOCKLESS})
         if traits & RCU:
             return
         reads = set(_cells(edge.op.guard))

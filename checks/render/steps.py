@@ -7,9 +7,8 @@ import ast
 import inspect
 from pathlib import Path
 
-from model.lang.errors import ModelError
+from model.lang.errors import ModelError, shown_path
 from model.lang.expr import show
-from model.lang.frontend.source import shown_path
 from model.lang.ir import Edge, Thread
 from model.patches.patch import Patch, Variant
 

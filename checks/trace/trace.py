@@ -11,6 +11,7 @@ from invariants.registry import Invariant
 from model.lang import expr as ex
 from model.lang.ir import Call, Site
 from model.lang.sorts import Set
+from model.lang.traits import FLUSHES
 
 from ..decide import Play, Theatre
 from ..engine.engines import Engine
@@ -186,7 +187,7 @@ def _without_begun(rows: list[Row], pending: Sequence[Row]) -> list[Row]:
 
 def _flushes(step: Done) -> bool:
     call = step.edges[-1].call
-    return call is not None and bool(call.traits & {"ipi", "tlbi"})
+    return call is not None and bool(call.traits & FLUSHES)
 
 
 def _again(members: Sequence[Done], step: Done) -> bool:

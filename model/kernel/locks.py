@@ -20,21 +20,21 @@ ACQUIRE = {"x86": "full", "arm64": "acquire", "s390": "full"}
 # -- spinlocks ------------------------------------------------------------------------------------
 
 
-@step("include/linux/spinlock.h:spin_lock", "7.3.4", order=ACQUIRE, traits="acquire spin")
+@step("include/linux/spinlock.h:spin_lock", "7.3.4", order=ACQUIRE, traits="acquire")
 def spin_lock(lock: SpinLock) -> None:
     wait_until(lock.owner is None)
     lock.owner = current()
 
 
 @step("include/linux/spinlock.h:spin_lock_nested", "7.3.4", order=ACQUIRE,
-      traits="acquire spin nested")  # fmt: skip
+      traits="acquire")  # fmt: skip
 def spin_lock_nested(lock: SpinLock) -> None:
     """Taken while another lock of the same class is held, and said to be so."""
     wait_until(lock.owner is None)
     lock.owner = current()
 
 
-@step("include/linux/spinlock.h:spin_trylock", "7.3.4", order=ACQUIRE, traits="trylock spin")
+@step("include/linux/spinlock.h:spin_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
 def spin_trylock(lock: SpinLock) -> bool:
     taken = lock.owner is None
     if taken:
@@ -42,7 +42,7 @@ def spin_trylock(lock: SpinLock) -> bool:
     return taken
 
 
-@step("include/linux/spinlock.h:spin_unlock", "7.3.4", order="release", traits="release spin")
+@step("include/linux/spinlock.h:spin_unlock", "7.3.4", order="release", traits="release")
 def spin_unlock(lock: SpinLock) -> None:
     me: Thread = current()
     lock.owner = None

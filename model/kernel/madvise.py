@@ -49,7 +49,7 @@ from .tlbflush import (
 )
 
 
-@step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order="full", traits="pte discard")
+@step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order="full", traits="pte")
 def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
     """get_and_clear, old and clean, set; as one, since the entry is none only under its lock.
 

@@ -268,7 +268,7 @@ def walk_begins(folio: Folio, locked: bool) -> None:
         walk.seen[addr] = False
 
 
-@step(traits="ghost walk-end")
+@step(traits="ghost")
 def walk_ends(folio: Folio, complete: bool) -> None:
     """The walk is about to let go of the anon_vma; `complete`: it was not broken off."""
     walk = mine(RmapWalk)

@@ -87,7 +87,7 @@ def all_slots() -> tuple[Swap, ...]:
     return found
 
 
-@step("mm/swapfile.c:folio_alloc_swap", "7.3.4", order="full", traits="swap",
+@step("mm/swapfile.c:folio_alloc_swap", "7.3.4", order="full",
       several="a free slot, under the cluster lock, with the folio locked")  # fmt: skip
 def folio_alloc_swap(folio: Folio) -> bool:
     """Put a locked folio into the swap cache, with a reference; false if swap is full."""
@@ -155,7 +155,7 @@ def folio_free_swap(folio: Folio) -> bool:
     return True
 
 
-@step("mm/page_io.c:swap_writeout", "7.3.4", order="plain", traits="swap-out",
+@step("mm/page_io.c:swap_writeout", "7.3.4", order="plain",
       several="the device holds what the page held")  # fmt: skip
 def swap_writeout(folio: Folio) -> None:
     """Clear dirty, then write.  Left out: that the write takes time (writeback)."""
@@ -166,7 +166,7 @@ def swap_writeout(folio: Folio) -> None:
         folio.frame.modified = False
 
 
-@step("mm/page_io.c:swap_read_folio", "7.3.4", order="plain", traits="swap-in",
+@step("mm/page_io.c:swap_read_folio", "7.3.4", order="plain",
       several="the new folio is locked and was not in the cache")  # fmt: skip
 def swap_read_folio(folio: Folio, entry: Entry) -> bool:
     """Put a new, locked folio into the swap cache and read it; false if another is there."""

@@ -71,13 +71,13 @@ def synchronize_rcu() -> None:
         wait_until(thread.rcu == 0 and not thread.cpu.irqs_off)
 
 
-@step("include/linux/irqflags.h:local_irq_save", "7.3.4", traits="irq")
+@step("include/linux/irqflags.h:local_irq_save", "7.3.4")
 def local_irq_save() -> None:
     me: Thread = current()
     me.cpu.irqs_off = True
 
 
-@step("include/linux/irqflags.h:local_irq_restore", "7.3.4", traits="irq")
+@step("include/linux/irqflags.h:local_irq_restore", "7.3.4")
 def local_irq_restore() -> None:
     me: Thread = current()
     me.cpu.irqs_off = False

@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from . import runtime
+from .errors import shown_path
+from .traits import Trait, traits_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,8 +35,8 @@ class ModelFunction(Generic[P, R]):
     """A function of a model, with what its decorator declared.
 
     `cite` is ``file:function`` of the kernel, `version` the version read; `orders` and
-    `otherwise` are the memory order by architecture (on success, on failure); `traits` are words
-    that invariants attach to: sleeps, acquires, releases, ...  `hardware`, of a rule: no software
+    `otherwise` are the memory order by architecture (on success, on failure); `traits` are what
+    invariants attach to and reductions rest on (see `traits`).  `hardware`, of a rule: no software
     takes the step, and whoever waits is not helped by its being possible.
     """
 
@@ -47,7 +49,7 @@ class ModelFunction(Generic[P, R]):
         version: str = "",
         order: Order = "plain",
         otherwise: Order = "plain",
-        traits: frozenset[str] = frozenset(),
+        traits: frozenset[Trait] = frozenset(),
         barrier: str = "",
         several: str = "",
         hardware: bool = False,
@@ -102,14 +104,15 @@ def step(
 ) -> Callable[[Callable[P, R]], ModelFunction[P, R]]:
     """One step: it touches one place in memory, besides hardware and ghosts.
 
-    `traits` are words, separated by spaces.  `barrier`: it is one, of this kind.  `several`: why
-    it may touch more than one place at once.
+    `traits` are words of `Trait`, separated by spaces; ModelError for another.  `barrier`: it is
+    one, of this kind.  `several`: why it may touch more than one place at once.
     """
 
     def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
+        where = f"{shown_path(fn.__code__.co_filename)}:{fn.__code__.co_firstlineno}:0"
         return ModelFunction(
             "step", fn, cite=cite, version=version, order=order, otherwise=otherwise,
-            traits=frozenset(traits.split()), barrier=barrier, several=several,
+            traits=traits_of(traits.split(), where), barrier=barrier, several=several,
         )  # fmt: skip
 
     return wrap
@@ -117,14 +120,14 @@ def step(
 
 def rule(fn: Callable[P, R]) -> ModelFunction[P, R]:
     """A guarded command: fires at any time, for each choice of its arguments."""
-    return ModelFunction("step", fn, traits=frozenset({"rule"}), several="a rule")
+    return ModelFunction("step", fn, traits=frozenset({Trait.RULE}), several="a rule")
 
 
 def hardware_rule(fn: Callable[P, R]) -> ModelFunction[P, R]:
     """A guarded command that the machine carries out by itself: no progress of any software, so
     that threads that all wait are in a deadlock though it may still fire."""
     return ModelFunction(
-        "step", fn, traits=frozenset({"rule"}), several="a rule", hardware=True
+        "step", fn, traits=frozenset({Trait.RULE}), several="a rule", hardware=True
     )
 
 

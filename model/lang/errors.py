@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class ModelError(Exception):
@@ -38,3 +41,12 @@ def near(name: str, known: Iterable[str]) -> str:
     if len(names) > 20:
         return f"known: {', '.join(names[:20])}, ..."
     return f"known: {', '.join(names)}" if names else "nothing of that kind is known"
+
+
+def shown_path(file: str) -> str:
+    """A file as messages name it: from the project's root, else from the working directory."""
+    path = Path(file).resolve()
+    for base in (_ROOT, Path.cwd()):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return file

@@ -19,6 +19,7 @@ from functools import cached_property
 
 from .expr import TRUE, Cell, Expr, Local, leaves
 from .sorts import Sort
+from .traits import Trait
 
 
 class Role(StrEnum):
@@ -156,12 +157,12 @@ def _locals(e: Expr) -> frozenset[Local]:
 class Call:
     """What a step calls: the name and arguments that a trace shows and that invariants attach to.
 
-    `traits` are what the declaration of the step says of it: sleeps, acquires, releases, ...
+    `traits` are what the declaration of the step says of it.
     """
 
     name: str
     args: tuple[tuple[str, Expr], ...] = ()
-    traits: frozenset[str] = frozenset()
+    traits: frozenset[Trait] = frozenset()
 
 
 @dataclass(frozen=True)

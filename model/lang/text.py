@@ -46,6 +46,7 @@ from .ir import (
 )
 from .notation import Reader, Scope, SortNames, SortTable, Writer
 from .sorts import Sort
+from .traits import Trait, traits_of
 from .words import Form, Line, Word, quoted
 
 T = TypeVar("T", bound=StrEnum)
@@ -335,14 +336,14 @@ class _SystemReader:
         return Access(place, line.word(items[1]), line.word(items[2]), not unused)
 
     def _call(self, line: Line, items: list[Form]) -> Call:
-        args, traits = [], frozenset[str]()
+        args, traits = [], frozenset[Trait]()
         for form in items[1:]:
             group = line.group(form)
             word = line.word(_first(line, group))
             if word == "arg" and len(group) == 3:
                 args.append((line.word(group[1]), self._reader(line).expr(group[2])))
             elif word == "traits":
-                traits = frozenset(map(line.word, group[1:]))
+                traits = traits_of(map(line.word, group[1:]), line.where)
             else:
                 line.fail("a call has '(arg NAME VALUE)' and '(traits ...)'")
         return Call(line.word(_first(line, items)), tuple(args), traits)

@@ -17,8 +17,7 @@ from typing import Any
 from model.kernel.casts import Routine
 from model.kernel.setup import Setup
 from model.lang.declare import ModelFunction
-from model.lang.errors import ModelError, near
-from model.lang.frontend.source import shown_path
+from model.lang.errors import ModelError, near, shown_path
 
 from . import find_patch
 from .patch import Patch, Variant

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from model.hw.machine import SpinLock
 from model.kernel.objects import AnonVma, Folio
 from model.lang.ir import State
+from model.lang.traits import Trait
 
 from ...engine.reference import Explorer
 from ...scenario import Stage
@@ -136,7 +137,7 @@ def abstraction(
             "ended": lambda s, t: s.ended(t),
         },
         lambda traits, action: (
-            (action == "try") is ("trylock" in traits) or action in ("let_go", "end")
+            (action == "try") is (Trait.TRYLOCK in traits) or action in ("let_go", "end")
         ),
         actor="Thread",
     )

@@ -11,24 +11,12 @@ import textwrap
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..declare import ModelFunction
-from ..errors import ModelError
+from ..errors import ModelError, shown_path
 from ..ir import Role
 from ..objects import World
-
-_ROOT = Path(__file__).resolve().parents[3]
-
-
-def shown_path(file: str) -> str:
-    """A file as messages name it: from the project's root, else from the working directory."""
-    path = Path(file).resolve()
-    for base in (_ROOT, Path.cwd()):
-        if path.is_relative_to(base):
-            return path.relative_to(base).as_posix()
-    return file
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from ..declare import ModelFunction, Order
 from ..errors import ModelError
 from ..expr import Cell, Expr
 from ..ir import Access, Call, Kind, Op, Role
+from ..traits import Trait
 from . import values as va
 from .body import Body
 from .source import Context
@@ -43,7 +44,7 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
     _refuse_ghost_reads(fn, body, roles, where)
     kind = _kind(fn, body, memory, written)
     access = None
-    if places and "rule" not in fn.traits:
+    if places and Trait.RULE not in fn.traits:
         order = _order(fn.order, ctx.family)
         access = Access(places[0], order, _order(fn.otherwise, ctx.family), body.result is not None)
     op = Op(kind, body.guard, body.updates(), tuple(body.checks), access, fn.barrier)

@@ -30,6 +30,7 @@ from model.lang.ir import (
     Variable,
 )  # fmt: skip
 from model.lang.sorts import BOOL, Int, Rec, Ref, Set
+from model.lang.traits import Trait
 
 THREADS = Ref("Thread", ("cpu0", "cpu1", "cpu2"), nullable=True)
 SLOT = Ref("Slot", ("a", "b"))
@@ -129,8 +130,9 @@ class _Writer:
         return self.count - 1
 
     def edge(self, source: int, target: int, op: Op, call: str, choice: str = "") -> None:
-        traits = frozenset() if call in ("lock", "unlock", "locked") else frozenset({"lockless"})
-        made = Edge(source, target, op, None, Call(call, (), traits), choice, len(self.edges))
+        traits = set() if call in ("lock", "unlock", "locked") else {Trait.LOCKLESS}
+        does = Call(call, (), frozenset(traits))
+        made = Edge(source, target, op, None, does, choice, len(self.edges))
         self.edges.append(made)
 
     def all(self, body: Sequence[Statement], at: int, held: bool) -> int:

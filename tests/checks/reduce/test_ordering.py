@@ -16,6 +16,7 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Access, Call, Edge, Kind, Op, Role, Thread, Update
 from model.lang.sorts import BOOL, Int
+from model.lang.traits import Trait
 
 from ...command import run
 
@@ -145,8 +146,10 @@ def test_what_a_lock_orders_is_no_conflict() -> None:
     assert Ordering(threads(plain), ROLES, locked, "arm64").pairs() != []
 
 
-@pytest.mark.parametrize(("trait", "ordered"), [("alloc", True), ("rcu", True), ("ref", False)])
-def test_what_nobody_else_can_see_is_no_conflict(trait: str, ordered: bool) -> None:
+@pytest.mark.parametrize(
+    ("trait", "ordered"), [(Trait.ALLOC, True), (Trait.RCU, True), (Trait.REF, False)]
+)
+def test_what_nobody_else_can_see_is_no_conflict(trait: Trait, ordered: bool) -> None:
     """An object that was just got; and the words of RCU, whose guarantee is the order."""
     call = Call("f", (), frozenset({trait}))
     first, second = [store(X), load(R, Y)], [store(Y), barrier("mb"), load(R, X)]

@@ -34,6 +34,7 @@ from model.lang.ir import (
     Variable,
 )  # fmt: skip
 from model.lang.sorts import BOOL, Enum, Int, Rec, Ref, Set, Sort
+from model.lang.traits import Trait
 
 Env = Mapping[Expr, int]
 """The values of locals and of cells with constant index."""
@@ -348,7 +349,7 @@ def operations(draw: st.DrawFn, *, local: bool = True) -> Op:
 
 def _calls() -> st.SearchStrategy[Call]:
     args = st.lists(st.tuples(NAMES, samples(PAIR, 1).map(lambda s: s.expr)), max_size=2)
-    return st.builds(Call, NAMES, args.map(tuple), st.frozensets(NAMES))
+    return st.builds(Call, NAMES, args.map(tuple), st.frozensets(st.sampled_from(Trait)))
 
 
 def _sites() -> st.SearchStrategy[Site]:

@@ -11,10 +11,11 @@ import pytest
 from model.lang import World, compose, kernel, step, unmodelled
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
-from model.lang.errors import ModelError
-from model.lang.frontend.source import Context, shown_path
+from model.lang.errors import ModelError, shown_path
+from model.lang.frontend.source import Context
 from model.lang.frontend.steps import compile_step
 from model.lang.ir import Kind
+from model.lang.traits import Trait
 
 from . import refused, refused_steps
 from .refused import CASES, Box, Case
@@ -27,7 +28,7 @@ def compiled(world: World, fn: ModelFunction[..., Any]) -> None:
     ctx, box = Context(world), world.all(Box)[0]
     if fn.kind == "routine":
         compose.threads(ctx, [Invocation(box, fn, (box,))])
-    elif "rule" in fn.traits:
+    elif Trait.RULE in fn.traits:
         compose.rules(ctx, [fn])
     else:
         compile_step(ctx, fn, [box])

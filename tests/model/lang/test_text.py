@@ -144,6 +144,7 @@ REFUSED = [
     (HEAD + "site 0 f 1 2", 5, "a site is a number, a file, a line, a column and a function"),
     (HEAD + "site 0 f 1 2 g (inner 3)", 5, "a site has no 'inner'"),
     (HEAD + "site 0 f 1 2 g (call h (arg x))", 5, "a call has '(arg NAME VALUE)'"),
+    (HEAD + "site 0 f 1 2 g (call h (traits pet))", 5, "no trait 'pet'; did you mean put or pte?"),
     (HEAD + "thread T f 0 1", 5, "a thread is a name, a routine, entry, end and locations"),
     (HEAD + "thread T f 0 1 2\n  local x", 6, "a local is a name and a sort"),
     (HEAD + "thread T f 0 1 2\n  edge 0 1", 6, "an edge is a source, a target and an operation"),
