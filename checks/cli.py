@@ -196,7 +196,7 @@ def _answered(subject: Subject, options: _Options) -> Report:
     cache = options.cache and not subject.own and options.engine is not Engine.SYMBOLIC
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
-        options.limits, options.jobs, options.engine, cache,
+        options.limits, options.jobs, options.engine, cache, frozenset(options.invariant),
     )  # fmt: skip
     began = time.monotonic()
     with Watcher() as watch:

@@ -2,22 +2,21 @@
 """Deciding a side of a patch: every cast of a set, on every architecture asked for.
 
 A *play* is one cast with one variant on one architecture.  What is found in a play is an
-`Outcome`; `verdict` makes of many outcomes the `Cell` of one invariant on one side and
-architecture, the worst of its scenarios.
+`Outcome`; what many of them say of an invariant is in `cells`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from invariants.registry import Invariant, Premise
+from invariants.registry import Invariant
 from invariants.words import words_of
 from model.kernel.casts import Cast
 from model.lang.ir import Edge, Kind, System, Thread, halts
 from model.lang.traits import Trait
 
+from .ends import END, may_fail
 from .engine.engines import Engine
 from .engine.reference import Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
@@ -33,20 +32,6 @@ _BROKEN = {
     DISCIPLINE: "what steps are merged by does not hold",
 }
 """What it means that a check of the model itself fails."""
-
-
-class Verdict(StrEnum):
-    """What is known of an invariant; `rank` orders them, the worst first."""
-
-    VIOLATED = "VIOLATED"
-    UNKNOWN = "UNKNOWN"
-    VACUOUS = "VACUOUS"
-    HOLDS = "HOLDS"
-    NOT_APPLICABLE = "NOT APPLICABLE"
-
-    @property
-    def rank(self) -> int:
-        return list(Verdict).index(self)
 
 
 @dataclass(frozen=True)
@@ -67,6 +52,17 @@ Branch = tuple[str, int, str, str]
 
 
 @dataclass(frozen=True)
+class UnderTest:
+    """A routine under test in a play: the words of steps that it has, and of those that it took,
+    and whether it came to an end that reports no error."""
+
+    routine: str
+    present: frozenset[str]
+    seen: frozenset[str]
+    succeeds: bool
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a play showed.
 
@@ -74,7 +70,7 @@ class Finding:
     do; `why`, if not "", says why not every state was visited; `broken` names checks of the model
     itself that failed.  `present` and `seen` are the words of steps that are in the threads, and
     of those that were taken.  `stuck` are routines that never returned.  `branches` and `fired`
-    are those of the routine under test.  `depth` is that of a symbolic search.
+    are those of the subject.  `depth` is that of a symbolic search.
     """
 
     states: int
@@ -87,13 +83,14 @@ class Finding:
     stuck: tuple[str, ...]
     branches: frozenset[Branch]
     fired: frozenset[Branch]
+    tested: tuple[UnderTest, ...]
     depth: int | None = None
 
 
 def unfinished(why: str) -> Finding:
     """What is known of a play that was not begun: nothing."""
     nothing: frozenset[str] = frozenset()
-    return Finding(0, 0, {}, why, (), nothing, nothing, (), frozenset(), frozenset())
+    return Finding(0, 0, {}, why, (), nothing, nothing, (), frozenset(), frozenset(), ())
 
 
 @dataclass(frozen=True)
@@ -102,21 +99,6 @@ class Outcome:
 
     play: Play
     found: Finding
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One invariant on one side and architecture: the verdict and what it rests on.
-
-    `worst` are the outcomes that made it what it is; of a violation, the smallest first.
-    """
-
-    invariant: Invariant
-    verdict: Verdict
-    reason: str
-    casts: int
-    states: int
-    worst: tuple[Outcome, ...]
 
 
 # -- playing --------------------------------------------------------------------------------------
@@ -136,7 +118,7 @@ class Theatre:
         key = (Setting.of(play.cast), play.arch, passes)
         if key not in self._stages:
             self._stages[key] = Stage(
-                key[0], play.arch, self._chosen, passes=passes, presses=self._presses
+                key[0], play.arch, self._chosen, passes=passes, presses=self._presses, ends=True
             )
         return self._stages[key]
 
@@ -168,15 +150,16 @@ class Theatre:
         if search is None:
             search = replace(self.search(play, stage, limits, progress), parents={})
             self._searches[key] = search
-        passes = Passes()
-        found = dict(search.violations)
+        passes, found = Passes(), {}
         while (weaker := weakened(passes, search)) is not None:
+            if DISCIPLINE not in search.violations:  # what was found is so, but it is not all
+                found = search.violations
             passes, stage = weaker, self.stage(play, weaker)
             reduced = stage.reduced(play.cast, play.role)
             search = self.search(play, stage, limits, progress)
-            found = {n: v for n, v in found.items() if n != DISCIPLINE} | search.violations
-        search = replace(search, violations=found)
-        return _finding(stage.raw_threads(play.cast, play.role), reduced, search)
+        search = replace(search, violations={**found, **search.violations})
+        raw, tested = stage.raw_threads(play.cast, play.role), stage.tested(play.cast, play.role)
+        return _finding(raw, tested, reduced, search)
 
     def search(
         self, play: Play, stage: Stage, limits: Limits, progress: Progress | None = None,
@@ -221,26 +204,35 @@ def side_by_side(plays: Iterable[Play]) -> list[list[Play]]:
     return list(groups.values())
 
 
-def _finding(raw: tuple[Thread, ...], reduced: System, search: Search) -> Finding:
-    violated = {n: v.depth for n, v in search.violations.items() if not n.startswith("model:")}
-    broken = tuple(sorted(n for n in search.violations if n.startswith("model:")))
-    seen: set[str] = set()
-    stuck = []
-    fired: frozenset[Branch] = frozenset()
-    for n, thread in enumerate(reduced.threads):
-        taken = _taken(raw[n], thread, search.fired[n])
-        here = frozenset().union(*(words_of(e.call) for e in taken if e.call is not None))
-        seen |= here
-        if Trait.RETURN not in here:
-            stuck.append(thread.routine)
-        if n == 0:
-            fired = _branches(taken)
-    everything = [e for t in raw for e in t.edges if e.call is not None]
-    present = frozenset().union(*(words_of(e.call) for e in everything if e.call is not None))
+def _finding(
+    raw: tuple[Thread, ...], tested: tuple[bool, ...], reduced: System, search: Search
+) -> Finding:
+    failed = {n: v.depth for n, v in search.violations.items() if not n.startswith(END)}
+    violated = {n: depth for n, depth in failed.items() if not n.startswith("model:")}
+    broken = tuple(sorted(n for n in failed if n.startswith("model:")))
+    taken = [_taken(raw[n], thread, search.fired[n]) for n, thread in enumerate(reduced.threads)]
+    present, seen = [_words(t.edges) for t in raw], [_words(edges) for edges in taken]
+    succeed = [
+        Trait.RETURN in words
+        and (not may_fail(thread) or END + thread.routine in search.violations)
+        for thread, words in zip(raw, seen, strict=True)
+    ]
+    routines = [t.routine for t in raw]
     return Finding(
-        search.states, search.transitions, violated, search.why, broken, present,
-        frozenset(seen), tuple(stuck), _branches(raw[0].edges), fired, search.depth,
+        search.states, search.transitions, violated, search.why, broken,
+        frozenset().union(*present), frozenset().union(*seen),
+        tuple(r for r, words in zip(routines, seen, strict=True) if Trait.RETURN not in words),
+        _branches(raw[0].edges), _branches(taken[0]),
+        tuple(
+            UnderTest(routines[n], present[n], seen[n], succeed[n])
+            for n, mine in enumerate(tested) if mine
+        ),
+        search.depth,
     )  # fmt: skip
+
+
+def _words(edges: Iterable[Edge]) -> frozenset[str]:
+    return frozenset().union(*(words_of(e.call) for e in edges if e.call is not None))
 
 
 def _taken(raw: Thread, reduced: Thread, marks: bytes) -> list[Edge]:
@@ -263,48 +255,7 @@ def _branches(edges: Iterable[Edge]) -> frozenset[Branch]:
     )  # fmt: skip
 
 
-# -- verdicts --------------------------------------------------------------------------------------
-
-
-def verdict(invariant: Invariant, outcomes: Sequence[Outcome]) -> Cell:
-    """The cell of an invariant: the worst of its scenarios."""
-    casts, states = len(outcomes), sum(o.found.states for o in outcomes)
-
-    def cell(kind: Verdict, reason: str, worst: Iterable[Outcome]) -> Cell:
-        return Cell(invariant, kind, reason, casts, states, tuple(worst))
-
-    bad = [o for o in outcomes if invariant.name in o.found.violated]
-    if bad:
-        bad.sort(key=lambda o: _simplicity(o, invariant.name))
-        return cell(Verdict.VIOLATED, f"in {len(bad)} of {casts} casts", bad)
-    unsure = [o for o in outcomes if o.found.why or o.found.broken]
-    if unsure:
-        first = unsure[0]
-        why = first.found.why or what_broke(first.found)
-        return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
-    premises = [p for p in invariant.premises if p.steps]
-    for premise in premises:
-        if not any(premise.steps & o.found.present for o in outcomes):
-            return cell(Verdict.NOT_APPLICABLE, f"no routine here does it: {_said(premise)}", ())
-    stuck = [o for o in outcomes if o.found.stuck]
-    if stuck:
-        who = ", ".join(stuck[0].found.stuck)
-        return cell(Verdict.VACUOUS, f"{stuck[0].play.name}: {who} never returns", stuck)
-    for premise in premises:
-        if not any(premise.steps & o.found.seen for o in outcomes):
-            return cell(Verdict.VACUOUS, f"no cast reaches its premise: {_said(premise)}", ())
-    return cell(Verdict.HOLDS, "", ())
-
-
-def _simplicity(outcome: Outcome, invariant: str) -> tuple[int, int, int, int, str]:
-    """The smaller, the easier to read is the trace of a violation."""
-    cast, found = outcome.play.cast, outcome.found
-    depth = found.violated[invariant]
-    return len(cast.others), cast.pages, depth, found.states, outcome.play.name
-
-
-def _said(premise: Premise) -> str:
-    return f"{premise.text} ({', '.join(sorted(premise.steps))})"
+# -- what outcomes say together --------------------------------------------------------------------
 
 
 def what_broke(found: Finding) -> str:

@@ -17,7 +17,8 @@ from model.kernel.casts import Cast
 from model.patches import PATCHES
 from model.patches.patch import Patch
 
-from .decide import Cell, Play, Verdict
+from .cells import Cell, Verdict
+from .decide import Play
 from .reduce.ordering import Access, Pair
 from .scenario import Role, Setting, Stage
 from .verdicts import Verdicts

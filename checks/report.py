@@ -12,7 +12,8 @@ from model.hw.arch import ARCHS
 from model.kernel.casts import Cast, CastSet
 from model.lang.errors import ModelError, near
 
-from .decide import Branch, Cell, Outcome, Play, Verdict, model_errors, never_fired, verdict
+from .cells import Cell, Reach, Verdict, always_failing, verdict
+from .decide import Branch, Outcome, Play, model_errors, never_fired
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate import require_edited
@@ -30,6 +31,7 @@ class Question:
 
     `scenarios` is a glob over names of casts ("" for the default set, or, with `full`, the whole
     product); an exact name also finds casts of the assumed states, and any number of neighbours.
+    `named` are the invariants that are asked for by name.
     """
 
     subject: Subject
@@ -41,6 +43,12 @@ class Question:
     jobs: int = 0
     engine: Engine = Engine.AUTO
     cache: bool = True
+    named: frozenset[str] = frozenset()
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether only some casts are asked about, which need not reach every premise."""
+        return bool(self.scenarios)
 
 
 @dataclass(frozen=True)
@@ -95,13 +103,34 @@ class Report:
     def exit_code(self) -> int:
         """2 a model error, else 1 a violation on the selected side, else 3 something that is not
         known, else 0."""
-        selected = self.of_side(self.question.subject.selected)
+        rows = self.rows(self.question.subject.selected)
         if any(model_errors(c.outcomes) for c in self.columns):
             return 2
-        verdicts = {cell.verdict for column in selected for cell in column.cells}
-        if Verdict.VIOLATED in verdicts:
+        if any(cell.verdict is Verdict.VIOLATED for row in rows for cell in row):
             return 1
-        return 3 if verdicts & {Verdict.UNKNOWN, Verdict.VACUOUS} else 0
+        return 3 if any(map(self._unanswered, rows)) else 0
+
+    def rows(self, side: Side) -> list[tuple[Cell, ...]]:
+        """The cells of each invariant on a side, by architecture."""
+        return list(zip(*(c.cells for c in self.of_side(side)), strict=True))
+
+    def _unanswered(self, row: Sequence[Cell]) -> bool:
+        """Whether something about an invariant is not known that was to be."""
+        asked = row[0].invariant.name in self.question.named
+        if asked and all(cell.reach is Reach.NOWHERE for cell in row):
+            return True
+        kept = [c for c in row if asked or not (self.question.narrowed and c.reach is Reach.NEVER)]
+        return any(c.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS) for c in kept)
+
+    @property
+    def not_exercised(self) -> frozenset[str]:
+        """Invariants that casts which were chosen do not reach anywhere, unless asked for by
+        name."""
+        if not self.question.narrowed:
+            return frozenset()
+        cells = [cell for column in self.columns for cell in column.cells]
+        reached = {c.invariant.name for c in cells if c.reach is Reach.REACHED}
+        return frozenset(c.invariant.name for c in cells) - reached - self.question.named
 
     def never_fired(self, side: Side) -> list[Branch]:
         """Branches of the routine under test that no cast took, on any architecture."""
@@ -169,8 +198,10 @@ def _column(
     mine = [p for p in plays if p.role is side.role and p.arch == arch]
     here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
     order, answers = orders.get((side.label, arch), (None, ()))
+    beside = [o for o in outcomes if o.play.role is not side.role and o.play.arch == arch]
+    failing = always_failing(here, beside if question.narrowed else None)
     cells = [
-        order if order is not None and order.invariant is i else verdict(i, here)
+        order if order is not None and order.invariant is i else verdict(i, here, failing)
         for i in question.chosen
     ]
     return Column(side, arch, tuple(p.cast for p in mine), here, tuple(cells), answers)

@@ -28,6 +28,7 @@ from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
 from model.patches.patch import Variant
 
+from .ends import with_ends
 from .engine.engines import Engine, search
 from .engine.layout import Layout
 from .engine.press import Press
@@ -62,13 +63,15 @@ class Setting:
 class Role:
     """A variant as it is played: with the edits of a mutant, if it is one.
 
-    `source` is how a user names the patch that it is a variant of.
+    `source` is how a user names the patch that it is a variant of; `changed` are the functions
+    that the patch changes.
     """
 
     variant: Variant
     edits: tuple[tuple[str, Edit], ...] = ()
     mutant: str = ""
     source: str = ""
+    changed: frozenset[ModelFunction[..., Any]] = frozenset()
 
 
 Presses = dict[tuple[Setting, frozenset[str], bool], Press]
@@ -82,15 +85,17 @@ class Stage:
     """One world on one architecture, with the invariants that are asked about.
 
     `anytime` keeps TLBs that fill and forget at any time; without it they are eager.  `presses` has
-    the text of other stages of the same setting, which is used again and added to.
+    the text of other stages of the same setting, which is used again and added to.  `ends`: a
+    search also says which routines come to a successful end.
     """
 
     def __init__(
         self, setting: Setting, arch: str, chosen: Iterable[Invariant], *,
         anytime: bool = False, passes: Passes = Passes(), presses: Presses | None = None,
+        ends: bool = False,
     ) -> None:  # fmt: skip
         self.setting, self.arch, self.anytime = setting, arch, anytime
-        self._passes, self._presses = passes, presses
+        self._passes, self._presses, self._ends = passes, presses, ends
         self.setup: Setup = two_vmas(
             setting.pages, same_ptl=setting.same_ptl, threads=setting.threads, needs=setting.needs
         )
@@ -129,7 +134,8 @@ class Stage:
         key = (call.thread.name, call.fn, call.args, self._made_for(call, role))
         if key not in self._raw:
             with selected(self.arch):
-                self._raw[key] = self._attacher.thread(self._bare(call, role), call.thread)
+                thread = self._attacher.thread(self._bare(call, role), call.thread)
+            self._raw[key] = with_ends(thread) if self._ends else thread
         return self._raw[key]
 
     def _bare(self, call: Invocation, role: Role) -> Thread:
@@ -184,6 +190,16 @@ class Stage:
     def raw_threads(self, cast: Cast, role: Role) -> tuple[Thread, ...]:
         """The threads of a cast as the front end makes them."""
         return tuple(self.raw(c, role) for c in self._calls(cast, role))
+
+    def tested(self, cast: Cast, role: Role) -> tuple[bool, ...]:
+        """Which threads of a cast are under test: the subject, wherever it runs, and every routine
+        that calls what the patch changes."""
+        calls = self._calls(cast, role)
+        called = (role.variant.called_by([c.fn]) for c in calls)
+        return tuple(
+            call.fn is calls[0].fn or any(role.changed.intersection(fns) for fns in those.values())
+            for call, those in zip(calls, called, strict=True)
+        )
 
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""

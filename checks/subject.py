@@ -47,21 +47,25 @@ class Subject:
         return self.sides[-1]
 
 
+def _role(patch: Patch, variant: Variant, source: str) -> Role:
+    return Role(variant, source=source, changed=patch.changed(variant))
+
+
 def by_name(name: str, variant: str = "") -> Subject:
     """A stored patch: its before and after side, or one variant."""
     patch = find_patch(name)
     if variant:
-        role = Role(patch.variant(variant), source=name)
+        role = _role(patch, patch.variant(variant), name)
         return Subject(patch, (Side("variant", role),), "by name")
-    before, after = (Role(patch.variant(v), source=name) for v in (patch.before, patch.after))
+    before, after = (_role(patch, patch.variant(v), name) for v in (patch.before, patch.after))
     return Subject(patch, (Side("before", before), Side("after", after)), "by name")
 
 
 def as_posted(name: str, variant: str, how: str) -> Subject:
     """A stored version that was recognised in what was handed in."""
     patch = find_patch(name)
-    before = Role(patch.variant(patch.before), source=name)
-    posted = Role(patch.variant(variant), source=name)
+    before = _role(patch, patch.variant(patch.before), name)
+    posted = _role(patch, patch.variant(variant), name)
     return Subject(patch, (Side("before", before), Side("after", posted)), how)
 
 
@@ -85,13 +89,14 @@ def own_model(path: str) -> Subject:
     variant, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
     if isinstance(variant, Variant):
         base = find_patch(variant.base)
-        old = Role(base.variant(variant.base_variant), source=base.name)
-        mine = Role(variant, source=path)
+        changed = base.changed(variant)
+        old = Role(base.variant(variant.base_variant), source=base.name, changed=changed)
+        mine = Role(variant, source=path, changed=changed)
         return Subject(
             base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
         )
     if isinstance(patch, Patch):
-        before, after = (Role(patch.variant(v), source=path) for v in (patch.before, patch.after))
+        before, after = (_role(patch, patch.variant(v), path) for v in (patch.before, patch.after))
         return Subject(
             patch, (Side("before", before), Side("after", after)), "a model of your own", own=True
         )

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from invariants.registry import Invariant
 from model.patches import PATCHES
 
-from .decide import Finding, Play
+from .decide import Finding, Play, UnderTest
 from .engine.reference import Limits
 from .userdirs import cache_directory
 
@@ -194,14 +194,16 @@ def _written(finding: Finding) -> str:
         finding.states, finding.transitions, finding.violated, finding.why, finding.broken,
         sorted(finding.present), sorted(finding.seen), finding.stuck,
         sorted(finding.branches), sorted(finding.fired),
+        [[t.routine, sorted(t.present), sorted(t.seen), t.succeeds] for t in finding.tested],
     ])  # fmt: skip
 
 
 def _read(text: str) -> Finding:
-    states, transitions, violated, why, broken, present, seen, stuck, branches, fired = json.loads(
-        text
-    )
+    (
+        states, transitions, violated, why, broken, present, seen, stuck, branches, fired, tested,
+    ) = json.loads(text)  # fmt: skip
     return Finding(
         states, transitions, violated, why, tuple(broken), frozenset(present), frozenset(seen),
         tuple(stuck), frozenset(map(tuple, branches)), frozenset(map(tuple, fired)),
+        tuple(UnderTest(who, frozenset(has), frozenset(took), ok) for who, has, took, ok in tested),
     )  # fmt: skip

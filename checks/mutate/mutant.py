@@ -7,7 +7,6 @@ in which cast and on which architectures; a test makes each of them and holds th
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -109,24 +108,4 @@ def _called_in(
     """What the routines of a cast call, by name."""
     subject = variant.call(setup)
     calls = invocations(setup, subject, cast.others, variant.neighbours_from)
-    return called_by((c.fn for c in calls), variant)
-
-
-def called_by(
-    first: Iterable[ModelFunction[..., object]], variant: Variant
-) -> dict[str, list[ModelFunction[..., object]]]:
-    """What some routines call, themselves included, by name."""
-    todo = [variant.swap.get(fn, fn) for fn in first]
-    found: dict[str, list[ModelFunction[..., object]]] = {}
-    while todo:
-        fn = todo.pop()
-        if fn in found.setdefault(fn.name, []):
-            continue
-        found[fn.name].append(fn)
-        plain = fn.fn
-        assert isinstance(plain, types.FunctionType)
-        for name in plain.__code__.co_names:
-            known = plain.__globals__.get(name)
-            if isinstance(known, ModelFunction):
-                todo.append(variant.swap.get(known, known))
-    return found
+    return variant.called_by(c.fn for c in calls)

@@ -23,7 +23,7 @@ from model.patches.patch import Variant
 
 from . import edits
 from .edits import FunctionEdit, together
-from .mutant import called_by, world_of
+from .mutant import world_of
 
 Function = ModelFunction[..., object]
 
@@ -67,7 +67,7 @@ def steps_of(variant: Variant, cast: Cast) -> list[StepMutant]:
     setup = world_of(cast)
     ctx = Context(setup.world, swap=variant.swap)
     found: list[StepMutant] = []
-    functions = called_by([variant.call(setup)[0]], variant)
+    functions = variant.called_by([variant.call(setup)[0]])
     mine = {f.name: f for group in functions.values() for f in group if _is_of_patch(f)}
     for fn in sorted(mine.values(), key=lambda f: (_file(f), _line(f))):
         if fn.kind in ("routine", "step", "primitive"):
@@ -159,7 +159,7 @@ def _kind(fn: Function, variant: Variant) -> str:
         return ""
     traits: set[Trait] = set()
     barrier = False
-    for group in called_by([fn], variant).values():
+    for group in variant.called_by([fn]).values():
         for one in group:
             traits |= one.traits
             barrier = barrier or bool(one.barrier)

@@ -71,7 +71,8 @@ def explained_invariant(invariant: Invariant) -> list[str]:
     rows = [
         ("sentence", invariant.sentence), ("group", invariant.group),
         ("relied on", invariant.relied_on), ("source", invariant.where),
-        ("witness", invariant.witness),
+        *(("witness", p.text + (", by a routine under test" if p.own else ""))
+          for p in invariant.premises),
     ]  # fmt: skip
     if invariant.mutants:
         rows.append(("mutants", ", ".join(invariant.mutants)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ..decide import Verdict
+from ..cells import Verdict
 from ..report import Report
 from ..trace.changes import Weight
 from ..trace.trace import Row, Trace

@@ -5,7 +5,8 @@ version, exit, not_checked[], patches[], undecided[] (submissions that no stored
 of a patch: patch, recognised, exit, and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
 results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, depth
-           (of --engine symbolic, else null), witness, worst[] (names of scenarios); and, of
+           (of --engine symbolic, else null), witness, worst[] (names of scenarios), reach (what
+           became of the premise: reached, never reached, not under test, nowhere); and, of
            sequential_consistency_is_enough alone, pairs[]
 pairs[]    scenario, routine, and the accesses first and second, which may be taken in the other
            order, seen after and before: each with function, line, call, field
@@ -92,6 +93,7 @@ def _report(report: Report) -> dict[str, Any]:
                 "depth": column.depth,
                 "witness": cell.invariant.witness,
                 "worst": [o.play.name for o in cell.worst],
+                "reach": str(cell.reach),
                 **({"pairs": _pairs(column.orders)} if cell.invariant.kind == "text" else {}),
             }
             for column in report.columns

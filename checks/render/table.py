@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from invariants.registry import GROUPS, NOT_BUILT
 from model.patches.patch import Variant
 
-from ..decide import Cell, Verdict
+from ..cells import Cell, Reach, Verdict
 from ..ordering import command
 from ..report import Column, Report
 from ..subject import Side
@@ -39,8 +39,10 @@ def table_lines(report: Report) -> list[str]:
     width = (WIDTH - NAME) // len(subject.sides)
     heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{width}}" for s in subject.sides)
     lines.append(f"{'invariant':<{NAME}}{heads}".rstrip())
-    group = ""
+    group, left_out = "", report.not_exercised
     for n, invariant in enumerate(question.chosen):
+        if invariant.name in left_out:
+            continue
         if invariant.group != group:
             group = invariant.group
             lines.append(group)
@@ -48,11 +50,19 @@ def table_lines(report: Report) -> list[str]:
                  for s in subject.sides]  # fmt: skip
         lines += _row(f"  {invariant.name}", texts, width)
     lines += [f"{name:<{NAME}}not checked yet" for name in GROUPS if name in NOT_BUILT]
+    lines += _left_out(len(left_out))
     lines.append("")
     for side in subject.sides:
         lines += _basis(report, side)
     lines += _filled("absent", "; ".join([*ABSENT, subject.patch.left_out]))
     return lines
+
+
+def _left_out(count: int) -> list[str]:
+    if not count:
+        return []
+    which = "1 invariant is" if count == 1 else f"{count} invariants are"
+    return [f"{which} not exercised by these casts"]
 
 
 def _described(variant: Variant, mutant: str) -> str:
@@ -96,7 +106,7 @@ def _basis(report: Report, side: Side) -> list[str]:
     played = any(c.outcomes for c in columns)
     if played:
         lines += _indented(_searched(columns))
-    for text, archs in _reasons(columns).items():
+    for text, archs in _reasons(columns, report.not_exercised).items():
         lines += _indented(f"{text} ({', '.join(archs)})")
     lines += _pairs(report, side)
     assumed = sorted({c.initial.assumption for c in casts if c.initial.assumption})
@@ -153,18 +163,28 @@ def _bounds(casts: Sequence[object]) -> str:
     return f"{'/'.join(map(str, pages))} pages, page-table locks {' and '.join(ptls)}"
 
 
-def _reasons(columns: Sequence[Column]) -> dict[str, list[str]]:
+def _reasons(columns: Sequence[Column], left_out: frozenset[str]) -> dict[str, list[str]]:
+    """Why verdicts are not HOLDS, with the architectures; what is about a cast or a routine as a
+    whole, and not about one invariant, is said once."""
     found: dict[str, list[str]] = {}
     for column in columns:
         for cell in column.cells:
-            if cell.reason:
+            if cell.reason and cell.invariant.name not in left_out:
                 text = f"{cell.verdict} {cell.invariant.name}: {cell.reason}"
-                if cell.verdict is Verdict.UNKNOWN and cell.invariant.kind != "text":
+                if _is_whole(cell):
                     text = f"{cell.verdict}: {cell.reason}"
                 archs = found.setdefault(text, [])
                 if column.arch not in archs:
                     archs.append(column.arch)
     return found
+
+
+def _is_whole(cell: Cell) -> bool:
+    return (
+        cell.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS)
+        and cell.reach is Reach.REACHED
+        and cell.invariant.kind != "text"
+    )
 
 
 def _branches(report: Report, side: Side) -> list[str]:

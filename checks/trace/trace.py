@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from invariants.registry import Invariant
 from model.lang import expr as ex
 from model.lang.ir import Call, Site
-from model.lang.sorts import Set
+from model.lang.sorts import NOTHING, Set
 from model.lang.traits import FLUSHES
 
 from ..decide import Play, Theatre
@@ -228,7 +228,7 @@ def _arguments(step: Done, call: Call) -> list[str]:
     own = step.at.locals[step.tick.thread]
     found = []
     for name, value in call.args:
-        if name in _SILENT:
+        if name in _SILENT or value.sort is NOTHING:
             continue
 
         def read(place: ex.Expr) -> int:

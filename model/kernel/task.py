@@ -84,7 +84,7 @@ def local_irq_restore() -> None:
 
 
 @step(traits="return")
-def return_to_caller() -> None:
+def return_to_caller(result: object) -> None:
     """The call is over.  Invariants about the end of a call attach here; ghosts are cleared."""
     me: Thread = current()
     for addr in addresses():

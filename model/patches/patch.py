@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from model.kernel.casts import CastSet, Routine
 from model.kernel.setup import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
+
+Function = ModelFunction[..., Any]
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,30 @@ class Variant:
     file: str
     beside: str = ""
     counterfactual: str = ""
-    swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
+    swap: Mapping[Function, Function] = field(default_factory=dict)
     base: str = ""
     base_variant: str = ""
 
     @property
     def neighbours_from(self) -> str:
         return self.beside or self.kernel
+
+    def called_by(self, routines: Iterable[Function]) -> dict[str, list[Function]]:
+        """What some routines call in this version, themselves included, by name."""
+        todo = [self.swap.get(fn, fn) for fn in routines]
+        found: dict[str, list[Function]] = {}
+        while todo:
+            fn = todo.pop()
+            if fn in found.setdefault(fn.name, []):
+                continue
+            found[fn.name].append(fn)
+            plain = fn.fn
+            assert isinstance(plain, types.FunctionType)
+            for name in plain.__code__.co_names:
+                known = plain.__globals__.get(name)
+                if isinstance(known, ModelFunction):
+                    todo.append(self.swap.get(known, known))
+        return found
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,12 @@ class Patch:
     observations: tuple[Observation, ...] = ()
     never: Mapping[str, str] = field(default_factory=dict)
     not_modelled: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(self, variant: Variant) -> frozenset[Function]:
+        """Functions that versions of the patch, and this one, put in the place of others, and
+        those others."""
+        swaps = (v.swap for v in (*self.variants, variant))
+        return frozenset(fn for swap in swaps for pair in swap.items() for fn in pair)
 
     def variant(self, name: str) -> Variant:
         """The variant of a name; ModelError lists the known ones."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.decide import Play, Verdict
+from checks.cells import Verdict
+from checks.decide import Play
 from checks.ordering import Answer, Reader
 from checks.report import chosen_casts
 from checks.subject import by_name

@@ -33,7 +33,7 @@ def part_taken(
 
             def body() -> Any:
                 result = call.fn(*call.args)
-                return_to_caller()
+                return_to_caller(result)
                 return result
 
             both = Lockstep(ctx.world, system, state, [(call.thread, body)], {})

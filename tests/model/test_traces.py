@@ -21,7 +21,6 @@ import pytest
 from checks.decide import Play
 from checks.inputs import subjects_of
 from checks.mutate import cast_of, mutants_of, role
-from checks.mutate.mutant import called_by
 from checks.report import chosen_casts
 from checks.scenario import Role, Setting, Stage
 from checks.subject import Subject, as_mutant
@@ -55,7 +54,7 @@ def as_python(
     """What calls have to run instead, so that Python does what the role does."""
     swap = dict(played.variant.swap)
     ctx = Context(_NO_WORLD, edits=dict(played.edits))
-    called = called_by(routines, played.variant)
+    called = played.variant.called_by(routines)
     edited = {fn: ctx.python(fn) for name, _ in played.edits for fn in called[name]}
     return {**edited, **{old: edited.get(new, new) for old, new in swap.items()}}
 

@@ -77,7 +77,7 @@ def choices(world: World, hint: Any) -> list[Any]:
 def body(call: Invocation) -> Callable[[], Any]:
     def run() -> Any:
         result = call.fn(*call.args)
-        return_to_caller()
+        return_to_caller(result)
         return result
 
     return run

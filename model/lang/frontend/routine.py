@@ -406,14 +406,14 @@ def compile_thread(
     entry = graph.location()
     with runtime.observed(_Compiling(thread)):
         routine = Routine(ctx, fn, graph, entry, None)
-        routine.run(args)
+        result = routine.run(args)
         if routine.here is None:
             raise ModelError(
                 f"{fn.name} never returns", where=routine.where(routine.tree),
                 why="a thread is one call, from entry to return", instead="leave the loop",
             )  # fmt: skip
         if ctx.epilogue is not None:
-            done = compile_step(ctx, ctx.epilogue, [])
+            done = compile_step(ctx, ctx.epilogue, [result])
             routine.emit(done.op, routine.tree, call=done.call)
     return Thread(
         thread.name, fn.name, tuple(graph.locals.values()), tuple(graph.edges), entry,

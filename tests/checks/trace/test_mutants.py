@@ -26,7 +26,7 @@ NAMED = {
     "no re-check after the locks": "PTE dst+0 F1 w dirty soft => F0 w",
     "PTLs in argument order": "spin_lock_nested(dst.ptl)  <- waits",
     "sleeping folio lock under the PTL": "folio_lock(F0)",
-    "folio lock left held": "return_to_caller()",
+    "folio lock left held": "return_to_caller(1)",
     "no folio trylock for the next page": "move_present_ptes()",
     "index not updated": "folio_unlock(F0)",
     "entry not looked at before use": "folio_maybe_dma_pinned(-)",
