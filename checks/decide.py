@@ -145,7 +145,7 @@ class Theatre:
         explorer, initial = stage.explorer(play.cast, play.role), stage.initial(play.cast)
         # All that makes a search, text being shared by what is the same.
         codes = tuple(map(id, explorer.all_codes()))
-        key = codes, reduced.checks, reduced.finals, frozenset(initial.items())
+        key = codes, reduced.checks, reduced.finals, frozenset(initial.items()), limits
         search = self._searches.get(key)
         if search is None:
             search = replace(self.search(play, stage, limits, progress), parents={})
@@ -197,10 +197,9 @@ def families(plays: Iterable[Play]) -> list[list[Play]]:
 
 def side_by_side(plays: Iterable[Play]) -> list[list[Play]]:
     """The plays of a family, one side and architecture after the other."""
-    groups: dict[tuple[str, str, str], list[Play]] = {}
+    groups: dict[tuple[str, Role], list[Play]] = {}
     for play in plays:
-        role = play.role
-        groups.setdefault((play.arch, role.variant.name, role.mutant), []).append(play)
+        groups.setdefault((play.arch, play.role), []).append(play)
     return list(groups.values())
 
 

@@ -140,9 +140,7 @@ def _together(
 
 def _size(group: list[Play]) -> int:
     """A guess at how long a group takes: each play, pairs longer, and each thread to prepare."""
-    threads = {
-        (p.arch, p.role.variant.name, p.role.mutant, o.name) for p in group for o in p.cast.others
-    }
+    threads = {(p.arch, p.role, o.name) for p in group for o in p.cast.others}
     return 20 * len(threads) + sum(1 << 2 * len(p.cast.others) for p in group)
 
 

@@ -77,8 +77,8 @@ class Role:
 Presses = dict[tuple[Setting, frozenset[str], bool], Press]
 """Text by setting, arrays with computed first indices, and whether dead locals are reset."""
 
-_made: dict[Any, tuple[Thread, Variant]] = {}
-"""Threads that the front end has made, with their variants, so that these keep their identity."""
+_made = compose.Compiled()
+"""Threads that the front end has made; they stay, so that what is made of one is kept by its id."""
 
 
 class Stage:
@@ -103,8 +103,8 @@ class Stage:
         self._base = self.world.snapshot()
         self._ctx = Context(self.world, epilogue=return_to_caller)
         self._attacher = Attacher(self._ctx, chosen)
-        self._threads: dict[Any, Thread] = {}
-        self._raw: dict[Any, Thread] = {}
+        self._threads: dict[int, Thread] = {}
+        self._raw: dict[int, Thread] = {}
         with selected(arch) as table:
             self._ctx.family = table.family
         self._by_itself: dict[Any, tuple[Rule, ...]] = {}
@@ -123,44 +123,32 @@ class Stage:
         subject = role.variant.call(self.setup)
         return invocations(self.setup, subject, cast.others, role.variant.neighbours_from)
 
-    def _made_for(self, call: Invocation, role: Role) -> Any:
-        """What of a role a thread depends on: a neighbour without edits on nothing of it."""
-        if not role.edits and call.fn is not role.variant.call(self.setup)[0]:
-            return None
-        return (role.variant.name, role.mutant)
-
     def raw(self, call: Invocation, role: Role) -> Thread:
         """A thread as the front end makes it, with invariants attached."""
-        key = (call.thread.name, call.fn, call.args, self._made_for(call, role))
-        if key not in self._raw:
+        bare = self._bare(call, role)
+        if id(bare) not in self._raw:
             with selected(self.arch):
-                thread = self._attacher.thread(self._bare(call, role), call.thread)
-            self._raw[key] = with_ends(thread) if self._ends else thread
-        return self._raw[key]
+                thread = self._attacher.thread(bare, call.thread)
+            self._raw[id(bare)] = with_ends(thread) if self._ends else thread
+        return self._raw[id(bare)]
 
     def _bare(self, call: Invocation, role: Role) -> Thread:
         """A thread as the front end makes it, once for all stages of one world: what is asked
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
-        whose = None if self._made_for(call, role) is None else id(role.variant), role.edits
         world = two_vmas, self.setting, self.arch  # what makes it, and of what
-        key = (world, call.thread.name, call.fn, names, whose)
-        if key not in _made:
-            ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
-            (thread,) = compose.threads(ctx, [call])
-            _made[key] = thread, role.variant
-        return _made[key][0]
+        ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
+        with selected(self.arch):
+            return _made.thread((world, call.thread.name, call.fn, names), ctx, call)
 
     def _thread(self, call: Invocation, role: Role) -> Thread:
-        key = (call.thread.name, call.fn, call.args, self._made_for(call, role))
-        if key not in self._threads:
-            raw = self.raw(call, role)
-            if self.anytime:
-                self._threads[key] = raw
-            else:
-                alone = replace(self._empty, threads=(raw,), checks=self._checks)
-                self._threads[key] = eager(order_accesses(alone)).threads[0]
-        return self._threads[key]
+        raw = self.raw(call, role)
+        if self.anytime:
+            return raw
+        if id(raw) not in self._threads:
+            alone = replace(self._empty, threads=(raw,), checks=self._checks)
+            self._threads[id(raw)] = eager(order_accesses(alone)).threads[0]
+        return self._threads[id(raw)]
 
     def _compiled(self, rules: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:
         """What hardware does by itself, as rules of this world."""
@@ -328,7 +316,7 @@ def features_of(cast: Cast) -> tuple[bool, frozenset[str], tuple[bool, bool]]:
 
 
 def _key(cast: Cast, role: Role) -> Any:
-    return cast.name, role.variant.name, role.mutant
+    return cast.name, role
 
 
 __all__ = ["Initial", "Role", "Setting", "Stage", "features_of"]

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import expr as ex
 from .declare import ModelFunction
 from .errors import ModelError
 from .frontend.routine import compile_thread
-from .frontend.source import Context
+from .frontend.source import Changes, Context
 from .frontend.steps import compile_step
 from .ir import Rule, Site, System, Thread
 from .objects import Kobject
 from .sorts import Int, Rec
+
+Function = ModelFunction[..., Any]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,30 @@ class Invocation:
 def threads(ctx: Context, calls: Sequence[Invocation]) -> tuple[Thread, ...]:
     """The graphs of several invocations."""
     return tuple(compile_thread(ctx, c.thread, c.fn, list(c.args)) for c in calls)
+
+
+class Compiled:
+    """Threads that were compiled before, for whoever would have the same compiled again.
+
+    A thread depends on the swaps and edits of the functions that its compilation asked for, and
+    on no others, so that a neighbour which a variant does not touch is compiled once for all.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, list[tuple[frozenset[Function], Changes, Thread]]] = {}
+
+    def thread(self, key: object, ctx: Context, call: Invocation) -> Thread:
+        """The thread of an invocation; `key` says all else that it depends on: the world, the
+        invocation and the memory orders."""
+        known = self._known.setdefault(key, [])
+        for asked, changes, thread in known:
+            if ctx.changes(asked) == changes:
+                return thread
+        fresh = replace(ctx, asked=set())
+        (made,) = threads(fresh, [call])
+        asked = frozenset(fresh.asked)
+        known.append((asked, ctx.changes(asked), made))
+        return made
 
 
 def rules(ctx: Context, functions: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:

@@ -16,9 +16,9 @@ from model.lang.errors import ModelError, near
 Function = ModelFunction[..., Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
-    """One version of a patch's routines.
+    """One version of a patch's routines; another of the same name is another one.
 
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`

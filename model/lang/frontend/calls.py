@@ -91,7 +91,8 @@ class Evaluator(Expressions):
                     node, f"'{ast.unparse(node)}': an argument is not constant",
                     why=f"{fn.name} is @static", instead="make it @pure",
                 )  # fmt: skip
-            return fn.fn(*args)
+            plain = self.ctx.python(fn) if fn.name in self.ctx.edits else fn
+            return plain.fn(*args)
         if fn.kind in ("pure", "effect"):
             return self.call_pure(fn, args, node)
         return self.call_model(fn, args, node)

@@ -9,7 +9,7 @@ import functools
 import inspect
 import textwrap
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,11 @@ def _parsed(fn: Callable[..., Any]) -> tuple[str, ast.FunctionDef]:
 Edit = Callable[[ast.FunctionDef], ast.FunctionDef]
 """What a mutant does to a function: a changed copy of its tree, line numbers kept."""
 
+Changes = tuple[
+    Mapping[ModelFunction[..., Any], ModelFunction[..., Any]], Mapping[str, Edit]
+]  # fmt: skip
+"""Functions that are swapped, and edits by the name of the function."""
+
 
 @dataclass
 class Context:
@@ -50,7 +55,8 @@ class Context:
 
     `family` picks the memory orders; `epilogue` is a step that ends every thread; `swap` replaces
     functions by others wherever they are called (how a variant changes one function of a patch);
-    `edits` are a mutant's changes.
+    `edits` are a mutant's changes.  `asked` are the functions whose swap or text was asked for:
+    no other swap and no other edit has a part in what was compiled.
     """
 
     world: World
@@ -58,10 +64,20 @@ class Context:
     epilogue: ModelFunction[..., Any] | None = None
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
+    asked: set[ModelFunction[..., Any]] = field(default_factory=set)
     _roles: dict[str, Role] = field(default_factory=dict)
 
     def resolve(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+        self.asked.add(fn)
         return self.swap.get(fn, fn)
+
+    def changes(self, functions: Set[ModelFunction[..., Any]]) -> Changes:
+        """What swaps and edits make of these functions."""
+        names = {fn.name for fn in functions}
+        return (
+            {fn: new for fn, new in self.swap.items() if fn in functions},
+            {name: edit for name, edit in self.edits.items() if name in names},
+        )
 
     def roles(self) -> Mapping[str, Role]:
         """What each state variable stands for."""
@@ -82,6 +98,7 @@ class Context:
 
     def tree(self, fn: ModelFunction[..., Any]) -> tuple[str, ast.FunctionDef]:
         """File and syntax tree of a function, edited where a mutant says so."""
+        self.asked.add(fn)
         file, node = _parsed(fn.fn)
         edit = self.edits.get(fn.name)
         return file, edit(node) if edit else node
