@@ -176,6 +176,7 @@ def check(
         report = _answered(item, options)
         reports.append(report)
         codes.append(report.exit_code)
+        say([f"check-invariants: {text}" for text in report.contradictions], err=True)
         if form != "json":
             if number:
                 click.echo()

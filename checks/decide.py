@@ -7,12 +7,15 @@ A *play* is one cast with one variant on one architecture.  What is found in a p
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from invariants.registry import Invariant
 from invariants.words import words_of
 from model.kernel.casts import Cast
+from model.lang.errors import ModelError
 from model.lang.ir import Edge, Kind, System, Thread, halts
 from model.lang.traits import Trait
 
@@ -70,7 +73,8 @@ class Finding:
     do; `why`, if not "", says why not every state was visited; `broken` names checks of the model
     itself that failed.  `present` and `seen` are the words of steps that are in the threads, and
     of those that were taken.  `stuck` are routines that never returned.  `branches` and `fired`
-    are those of the subject.  `depth` is that of a symbolic search.
+    are those of the subject.  `depth` is that of a symbolic search.  `contradicts`: the tool
+    failed, so that nothing is known, and nothing else that it says may be relied on.
     """
 
     states: int
@@ -85,12 +89,25 @@ class Finding:
     fired: frozenset[Branch]
     tested: tuple[UnderTest, ...]
     depth: int | None = None
+    contradicts: bool = False
 
 
 def unfinished(why: str) -> Finding:
     """What is known of a play that was not begun: nothing."""
     nothing: frozenset[str] = frozenset()
     return Finding(0, 0, {}, why, (), nothing, nothing, (), frozenset(), frozenset(), ())
+
+
+def contradicted(error: Exception) -> Finding:
+    """What is known of a play in which the tool failed."""
+    return replace(unfinished(contradiction(error)), contradicts=True)
+
+
+def contradiction(error: Exception) -> str:
+    """What is to be said of an error that only a fault of the tool can lead to."""
+    what = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+    (*_, last) = traceback.extract_tb(error.__traceback__)
+    return f"the tool contradicts itself: {what} ({Path(last.filename).name}:{last.lineno})"
 
 
 @dataclass(frozen=True)

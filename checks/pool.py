@@ -18,8 +18,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from invariants.registry import Invariant
+from model.lang.errors import ModelError
 
-from .decide import Finding, Outcome, Play, Theatre, families, side_by_side, unfinished
+from .decide import (
+    Finding,
+    Outcome,
+    Play,
+    Theatre,
+    contradicted,
+    families,
+    side_by_side,
+    unfinished,
+)
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .verdicts import Verdicts
@@ -155,10 +165,17 @@ def _play_group(number: int, tell: Callable[[], None] = lambda: None) -> list[Fi
     group, theatre = _work.groups[number], _work.theatre
     found: dict[int, Finding] = {}
     for plays in side_by_side(group):
-        if time.monotonic() < _work.limits.until:
-            theatre.prepare(plays)
-        for play in plays:
-            found[id(play)] = _play(play, tell)
+        try:
+            if time.monotonic() < _work.limits.until:
+                theatre.prepare(plays)
+            for play in plays:
+                found[id(play)] = _play(play, tell)
+        except ModelError:  # of what was handed in: nothing can be decided
+            raise
+        except MemoryError:
+            found |= {id(p): unfinished("out of memory") for p in plays if id(p) not in found}
+        except Exception as error:
+            found |= {id(p): contradicted(error) for p in plays if id(p) not in found}
     theatre.forget(group)
     return [found[id(play)] for play in group]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from invariants.registry import Invariant
 from model.hw.arch import ARCHS
@@ -13,7 +13,7 @@ from model.kernel.casts import Cast, CastSet
 from model.lang.errors import ModelError, near
 
 from .cells import Cell, Reach, Verdict, always_failing, verdict
-from .decide import Branch, Outcome, Play, model_errors, never_fired
+from .decide import Branch, Outcome, Play, contradiction, model_errors, never_fired
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate import require_edited
@@ -90,6 +90,8 @@ class Report:
     columns: tuple[Column, ...]
     traces: tuple[Trace, ...]
     missing: tuple[Missing, ...]
+    contradictions: tuple[str, ...]
+    """What the tool found wrong with itself: nothing else that it says may be relied on."""
     known: int
     """How many casts were decided by an earlier run."""
     uncached: str
@@ -101,10 +103,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """2 a model error, else 1 a violation on the selected side, else 3 something that is not
-        known, else 0."""
+        """2 a model error or a fault of the tool, else 1 a violation on the selected side, else 3
+        something that is not known, else 0."""
         rows = self.rows(self.question.subject.selected)
-        if any(model_errors(c.outcomes) for c in self.columns):
+        if self.contradictions or any(model_errors(c.outcomes) for c in self.columns):
             return 2
         if any(cell.verdict is Verdict.VIOLATED for row in rows for cell in row):
             return 1
@@ -174,7 +176,9 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
     plays = plays_of(question)
     verdicts = Verdicts(use=question.cache)
     judged = [i for i in question.chosen if i.kind != "text"]
-    orders = _orders(question, plays, verdicts)  # first: the threads that it makes are used again
+    failed: list[str] = []
+    # First: the threads that it makes are used again.
+    orders = _orders(question, plays, verdicts, failed)
     outcomes = play_all(
         plays if judged else [], judged, question.limits, jobs=question.jobs,
         engine=question.engine, watch=watch, verdicts=verdicts,
@@ -185,10 +189,14 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
         for arch in question.archs
     ]
     selected = [c for c in columns if c.side is question.subject.selected]
-    traces, missing = _traces(selected, verdicts, question)
+    traces, missing, untrue = _traces(selected, verdicts, question)
+    columns = [_corrected(c, untrue) if c.side is question.subject.selected else c for c in columns]
+    failed += [f"{o.play.name}: {o.found.why}" for o in outcomes if o.found.contradicts]
+    failed += [cell.reason for cell in untrue.values()]
     return Report(
-        question, tuple(columns), tuple(traces), tuple(missing), verdicts.known, verdicts.why
-    )
+        question, tuple(columns), tuple(traces), tuple(missing),
+        tuple(dict.fromkeys(failed)), verdicts.known, verdicts.why,
+    )  # fmt: skip
 
 
 def _column(
@@ -207,17 +215,30 @@ def _column(
     return Column(side, arch, tuple(p.cast for p in mine), here, tuple(cells), answers)
 
 
+def _corrected(column: Column, cells: Mapping[tuple[str, str], Cell]) -> Column:
+    corrected = (cells.get((column.arch, cell.invariant.name), cell) for cell in column.cells)
+    return replace(column, cells=tuple(corrected))
+
+
 def _orders(
-    question: Question, plays: Sequence[Play], verdicts: Verdicts
+    question: Question, plays: Sequence[Play], verdicts: Verdicts, failed: list[str]
 ) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
     """Whether sequential consistency is enough, by side and architecture, if that is asked."""
     reader = Reader(verdicts)
+
+    def cell(invariant: Invariant, side: Side, arch: str) -> tuple[Cell, tuple[Answer, ...]]:
+        mine = [p for p in plays if p.role is side.role and p.arch == arch]
+        try:
+            return reader.cell(invariant, mine, question.limits.until)
+        except ModelError:
+            raise
+        except Exception as error:
+            why = contradiction(error)
+            failed.append(f"{invariant.name}, {side.label}, {arch}: {why}")
+            return Cell(invariant, Verdict.UNKNOWN, why, 0, 0, ()), ()
+
     return {
-        (side.label, arch): reader.cell(
-            invariant,
-            [p for p in plays if p.role is side.role and p.arch == arch],
-            question.limits.until,
-        )
+        (side.label, arch): cell(invariant, side, arch)
         for invariant in question.chosen if invariant.kind == "text"
         for side in question.subject.sides
         for arch in question.archs
@@ -226,24 +247,34 @@ def _orders(
 
 def _traces(
     columns: Sequence[Column], verdicts: Verdicts, question: Question
-) -> tuple[list[Trace], list[Missing]]:
-    """One trace for each invariant that the selected side violates, on the first architecture."""
+) -> tuple[list[Trace], list[Missing], dict[tuple[str, str], Cell]]:
+    """One trace for each invariant that the selected side violates, on the first architecture; and
+    by architecture and invariant what takes the place of a violation that cannot be shown."""
     traces: list[Trace] = []
     missing: list[Missing] = []
+    untrue: dict[tuple[str, str], Cell] = {}
     told: set[str] = set()
     for column in columns:
         for cell in column.cells:
             name = cell.invariant.name
             if cell.verdict is not Verdict.VIOLATED or name in told:
                 continue
-            told.add(name)
             play = cell.worst[0].play
-            trace = trace_of(play, cell.invariant, verdicts, question.limits, question.engine)
+            try:
+                trace = trace_of(play, cell.invariant, verdicts, question.limits, question.engine)
+            except MemoryError:
+                trace = None
+            except Exception as error:  # it was found, and it cannot be found
+                reason = f"{play.name}: {contradiction(error)}"
+                unknown = replace(cell, verdict=Verdict.UNKNOWN, reason=reason)
+                untrue[column.arch, name] = unknown
+                continue
+            told.add(name)
             if trace is None:
                 missing.append(Missing(cell, "the search for one stopped at a limit"))
             else:
                 traces.append(trace)
-    return traces, missing
+    return traces, missing, untrue
 
 
 def trace_of(

@@ -13,6 +13,7 @@ pairs[]    scenario, routine, and the accesses first and second, which may be ta
 traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
            held[], steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
 missing[]  invariant, scenario, why
+contradictions[]  what the tool found wrong with itself, each a text; exit is 2 then
 assumptions[]
 """
 
@@ -107,6 +108,7 @@ def _report(report: Report) -> dict[str, Any]:
             }
             for m in report.missing
         ],
+        "contradictions": list(report.contradictions),
         "assumptions": [*ABSENT, patch.left_out],
     }  # fmt: skip
 

@@ -73,9 +73,23 @@ class _Expander:
                     pos = self._fill(done.after, ticks)
                     if move.thread == RULE or self._arrived(done, move):
                         break
+        after = self._local(pos, moves)
+        if after is not None:
+            return [*ticks, after]
         if self._runner.deadlocked(pos) or self._invariant in self._runner.interpreter.broken(pos):
             return ticks
         raise UnfaithfulError(f"a trace to '{self._invariant}' does not violate it when replayed")
+
+    def _local(self, pos: Position, moves: Sequence[Move]) -> Tick | None:
+        """The tick that fails where the last thread only moves locals about, after its last step:
+        as it keeps a value that its local may not have."""
+        if not moves or moves[-1].thread == RULE:
+            return None
+        tick = Tick(moves[-1].thread)
+        done = self._runner.tick(pos, tick)
+        if done is None or shared(done.edges[-1]) or not self._fails(done):
+            return None
+        return tick
 
     def _ticks(self, move: Move) -> list[Tick]:
         """The ticks of a move: one for each of its shared steps, by the unmerged numbers."""
@@ -90,7 +104,7 @@ class _Expander:
 
     def _arrived(self, done: Done, move: Move) -> bool:
         """Steps that a pass dropped, for they change nothing, are taken on the way."""
-        return done.edges[-1].number in {e.number for e in move.edges}
+        return shared(done.edges[-1]) and done.edges[-1].number in {e.number for e in move.edges}
 
     def _fill(self, pos: Position, ticks: list[Tick]) -> Position:
         interpreter = self._runner.interpreter

@@ -2,8 +2,9 @@
 """A run of the unmerged system in which TLBs fill at any time: the meaning of a trace.
 
 A run is a list of `Tick`s.  One of a thread carries out one step: what only moves locals about
-before it, then the step.  One of a rule is something that hardware does.  That is what a schedule
-writes down, so that a schedule outlives changes of the reductions.
+before it, then the step; it ends where a check fails, if that is before the step.  One of a rule is
+something that hardware does.  That is what a schedule writes down, so that a schedule outlives
+changes of the reductions.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Runner:
                 return None
             edge = ways[0]
             found.append(edge)
-            if shared(edge):
+            if shared(edge) or self.interpreter.failing(pos, edge.op, thread):
                 return tuple(found)
             pos = self.interpreter.take(pos, thread, edge)
 

@@ -22,7 +22,7 @@ from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
 from .schedule import write_schedule
 from .shortest import RULE, Shortest
-from .visible import Statement, statement
+from .visible import Statement, shared, stated, statement
 
 UNCHANGED = "TLBs unchanged"
 LATER, WAITS = "  <- not reached yet", "  <- waits"
@@ -150,7 +150,7 @@ def describe(
 def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
     groups: list[tuple[Tick, Statement | None, list[Done]]] = []
     for step in done:
-        what = None if step.tick.rule else statement(step.edges[-1])
+        what = None if step.tick.rule else stated(step.edges[-1])
         if groups and what is not None:
             tick, before, members = groups[-1]
             if before == what and tick.thread == step.tick.thread and not _again(members, step):
@@ -215,6 +215,8 @@ def _text(step: Done, what: Statement) -> str:
     """The call as it was made: its name and the values of its arguments."""
     if what.call is None:
         edge = step.edges[-1]
+        if not shared(edge):
+            return ", ".join(_assigned(step)) or "check"
         cells = [u.place for u in edge.op.updates if isinstance(u.place, ex.Cell)]
         return f"write {cells[0].var}" if cells else "read"
     return f"{what.call.name}({', '.join(_arguments(step, what.call))})"
@@ -225,22 +227,30 @@ _SILENT = {"mm", "src_vma", "dst_vma", "vma"}
 
 
 def _arguments(step: Done, call: Call) -> list[str]:
+    values = (
+        _value(step, value) for name, value in call.args
+        if name not in _SILENT and value.sort is not NOTHING
+    )  # fmt: skip
+    return list(dict.fromkeys(values))
+
+
+def _assigned(step: Done) -> list[str]:
+    """The locals that the last edge of a tick sets, by the names that they have in the text."""
+    names = ((u.place.name.rpartition(".")[2], u.value) for u in step.edges[-1].op.updates
+             if isinstance(u.place, ex.Local))  # fmt: skip
+    return [f"{name} = {_value(step, value)}" for name, value in names if name.isidentifier()]
+
+
+def _value(step: Done, value: ex.Expr) -> str:
     own = step.at.locals[step.tick.thread]
-    found = []
-    for name, value in call.args:
-        if name in _SILENT or value.sort is NOTHING:
-            continue
 
-        def read(place: ex.Expr) -> int:
-            if isinstance(place, ex.Local):
-                return own[place]
-            assert isinstance(place, ex.Cell)
-            return step.at.cells.get(place, place.sort.lowest)
+    def read(place: ex.Expr) -> int:
+        if isinstance(place, ex.Local):
+            return own[place]
+        assert isinstance(place, ex.Cell)
+        return step.at.cells.get(place, place.sort.lowest)
 
-        text = shown(value.sort, ex.evaluate(value, read))
-        if text not in found:
-            found.append(text)
-    return found
+    return shown(value.sort, ex.evaluate(value, read))
 
 
 # -- below the rows ----------------------------------------------------------------------------

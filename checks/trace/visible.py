@@ -21,7 +21,12 @@ class Statement:
 
 def statement(edge: Edge) -> Statement | None:
     """The statement that an edge is a step of; None for what only moves locals about."""
-    if edge.site is None or not shared(edge):
+    return stated(edge) if shared(edge) else None
+
+
+def stated(edge: Edge) -> Statement | None:
+    """The statement that an edge is part of, also if it only moves locals about."""
+    if edge.site is None:
         return None
     call = edge.call
     for site in edge.site.chain():
