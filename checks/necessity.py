@@ -8,28 +8,32 @@ none does, the step is not shown to be needed: by these invariants, scenarios an
 from __future__ import annotations
 
 import fnmatch
-import gc
-import itertools
-import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from invariants.registry import Invariant
 from model.kernel.casts import Cast
 from model.lang.errors import ModelError, near
 
-from .decide import Finding, Play, Theatre, families, side_by_side, what_broke
+from .decide import (
+    Finding,
+    Play,
+    Theatre,
+    contradiction,
+    families,
+    side_by_side,
+    what_broke,
+)
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate.steps import StepMutant, steps_of
 from .pool import play_all
 from .scenario import Role
 from .verdicts import Verdicts
+from .workers import Died, spread
 
 
 class Need(StrEnum):
@@ -112,38 +116,17 @@ def ledger(
 
 def _answers(count: int, jobs: int) -> Iterator[tuple[int, _Answer]]:
     """What is found of each step, as it is found; each in a process of its own, for expressions
-    are kept as long as a process lives."""
-    context = multiprocessing.get_context("fork")
-    running: dict[Connection, tuple[int, Any]] = {}
-    left = iter(range(count))
-    try:
-        while True:
-            for n in itertools.islice(left, jobs - len(running)):
-                here, there = context.Pipe(duplex=False)
-                process = context.Process(target=_answer, args=(n, there), daemon=True)
-                process.start()
-                there.close()
-                running[here] = n, process
-            if not running:
-                return
-            for ready in wait(list(running)):
-                assert isinstance(ready, Connection)
-                n, process = running.pop(ready)
-                try:
-                    yield n, ready.recv()
-                except EOFError:
-                    yield n, (Need.UNDECIDED, (), -1, "the process was ended: out of memory?")
-                process.join()
-                ready.close()
-    finally:
-        for _, process in running.values():
-            process.terminate()
-
-
-def _answer(number: int, there: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()  # as in `pool`
-    there.send(_row(number))
+    are kept as long as a process lives.  Where one is killed, the step is tried once more alone."""
+    lost: list[int] = []
+    with closing(spread(_row, range(count), jobs, once=True)) as answers:
+        for n, answer in answers:
+            if isinstance(answer, Died):
+                lost.append(n)
+            else:
+                yield n, answer
+    with closing(spread(_row, lost, 1, once=True)) as answers:
+        for n, answer in answers:
+            yield n, (Need.UNDECIDED, (), -1, answer.why) if isinstance(answer, Died) else answer
 
 
 def chosen_steps(role: Role, casts: Sequence[Cast], names: str = "") -> list[StepMutant]:
@@ -178,7 +161,7 @@ def _plays(asked: Asked, step: StepMutant) -> list[Play]:
     return sorted(plays, key=lambda p: len(p.cast.others))
 
 
-def _row(number: int) -> _Answer:
+def _row(number: int, _: int) -> _Answer:
     """What is found of a step: which invariants fail, in the play of which position."""
     assert _work is not None
     plays = _plays(_work.asked, _work.steps[number])
@@ -197,6 +180,10 @@ def _row(number: int) -> _Answer:
                 stuck = stuck or f"{found.stuck[0]} never returns in {play.name}"
     except ModelError as error:
         return Need.UNDECIDED, (), -1, str(error)
+    except MemoryError:
+        return Need.UNDECIDED, (), -1, "out of memory"
+    except Exception as error:
+        return Need.UNDECIDED, (), -1, contradiction(error)
     return (Need.UNDECIDED if unsure else Need.NOT_SHOWN), (), -1, unsure or stuck
 
 

@@ -7,13 +7,12 @@ is kept, and the rest is unfinished.
 
 from __future__ import annotations
 
-import functools
 import gc
 import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +32,7 @@ from .decide import (
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .verdicts import Verdicts
+from .workers import Died, can_fork, spread
 
 Watch = Callable[[int, int, int], None]
 """Told of progress: plays done, plays in all, states so far."""
@@ -45,7 +45,7 @@ class _Work:
     groups: list[list[Play]]
     chosen: tuple[Invariant, ...]
     limits: Limits
-    states: Any
+    states: Any  # how many each process has visited: a lock would be held by one that is killed
     theatre: Theatre
 
 
@@ -84,68 +84,60 @@ def _decided(
     global _work
     groups = families(plays)
     jobs = min(jobs or len(os.sched_getaffinity(0)), len(groups))
-    states = multiprocessing.Value("q", 0)
+    states = multiprocessing.RawArray("q", max(jobs, 1))
     _work = _Work(groups, tuple(chosen), limits, states, Theatre(chosen, engine))
+    found: dict[int, Finding] = {}
+
+    def told(group: list[Play], findings: list[Finding]) -> None:
+        keep(group, findings)
+        found.update((id(p), f) for p, f in zip(group, findings, strict=True))
+        tell()
+
+    def tell() -> None:
+        if watch is not None:
+            watch(len(found), len(plays), sum(states))
+
     collecting = gc.isenabled()
-    gc.disable()  # much is made and kept, all of it trees: looking for cycles takes a third longer
+    gc.disable()  # as in the processes that work for this one
     try:
-        if jobs <= 1 or "fork" not in multiprocessing.get_all_start_methods():
-            found = _alone(groups, states, watch, keep)
+        if jobs <= 1 or not can_fork():
+            _alone(groups, tell, told)
         else:
-            found = _together(groups, states, watch, keep, jobs)
+            _together(groups, jobs, tell, told)
+    except KeyboardInterrupt:
+        pass  # what was found is found
     finally:
         _work = None
         if collecting:
             gc.enable()
-    by_play = {
-        id(play): finding
-        for group, findings in zip(groups, found, strict=True)
-        for play, finding in zip(group, findings, strict=True)
-    }
-    return [by_play[id(play)] for play in plays]
+    return [found.get(id(play), unfinished("interrupted")) for play in plays]
 
 
-def _alone(
-    groups: list[list[Play]], states: Any, watch: Watch | None, keep: Keep
-) -> list[list[Finding]]:
-    every = sum(len(g) for g in groups)
-    found: list[list[Finding]] = []
-    done = 0
-    for n in range(len(groups)):
-        try:
-            found.append(_play_group(n, functools.partial(_tell, watch, done, every, states)))
-        except KeyboardInterrupt:
-            break
-        keep(groups[n], found[n])
-        done += len(groups[n])
-        _tell(watch, done, every, states)
-    return found + [[unfinished("interrupted") for _ in g] for g in groups[len(found) :]]
+def _alone(groups: list[list[Play]], tell: Callable[[], None], told: Keep) -> None:
+    for n, group in enumerate(groups):
+        told(group, _play_group(n, 0, tell))
 
 
-def _together(
-    groups: list[list[Play]], states: Any, watch: Watch | None, keep: Keep, jobs: int
-) -> list[list[Finding]]:
-    found: list[list[Finding]] = [[unfinished("interrupted") for _ in g] for g in groups]
-    every, done = sum(len(g) for g in groups), 0
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+def _together(groups: list[list[Play]], jobs: int, tell: Callable[[], None], told: Keep) -> None:
+    """Each group in one of several processes.
+
+    Where a process is killed, the plays that it was at are tried once more, each by itself, with
+    nobody beside it: memory may be enough then, and if not it is the fault of that play.
+    """
+    assert _work is not None
+    lost: list[Play] = []
     order = sorted(range(len(groups)), key=lambda n: -_size(groups[n]))
-    try:
-        waiting: dict[Future[list[Finding]], int] = {pool.submit(_play_group, n): n for n in order}
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in finished:
-                n = waiting.pop(future)
-                found[n] = future.result()
-                keep(groups[n], found[n])
-                done += len(groups[n])
-            _tell(watch, done, every, states)
-    except KeyboardInterrupt:
-        for process in list(pool._processes.values()):  # there is no public way to stop at once
-            process.terminate()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return found
+    with closing(spread(_play_group, order, jobs, beat=tell)) as answers:
+        for n, answer in answers:
+            if isinstance(answer, Died):
+                lost += groups[n]
+            else:
+                told(groups[n], answer)
+    _work.groups = [[play] for play in lost]
+    with closing(spread(_play_group, range(len(lost)), 1, beat=tell)) as answers:
+        for n, answer in answers:
+            again = [unfinished(answer.why)] if isinstance(answer, Died) else answer
+            told([lost[n]], again)
 
 
 def _size(group: list[Play]) -> int:
@@ -154,13 +146,7 @@ def _size(group: list[Play]) -> int:
     return 20 * len(threads) + sum(1 << 2 * len(p.cast.others) for p in group)
 
 
-def _ignore_interrupts() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _play_group(number: int, tell: Callable[[], None] = lambda: None) -> list[Finding]:
+def _play_group(number: int, seat: int, tell: Callable[[], None] = lambda: None) -> list[Finding]:
     assert _work is not None
     group, theatre = _work.groups[number], _work.theatre
     found: dict[int, Finding] = {}
@@ -169,7 +155,7 @@ def _play_group(number: int, tell: Callable[[], None] = lambda: None) -> list[Fi
             if time.monotonic() < _work.limits.until:
                 theatre.prepare(plays)
             for play in plays:
-                found[id(play)] = _play(play, tell)
+                found[id(play)] = _play(play, seat, tell)
         except ModelError:  # of what was handed in: nothing can be decided
             raise
         except MemoryError:
@@ -180,7 +166,7 @@ def _play_group(number: int, tell: Callable[[], None] = lambda: None) -> list[Fi
     return [found[id(play)] for play in group]
 
 
-def _play(play: Play, tell: Callable[[], None]) -> Finding:
+def _play(play: Play, seat: int, tell: Callable[[], None]) -> Finding:
     assert _work is not None
     limits, states = _work.limits, _work.states
     if time.monotonic() >= limits.until:
@@ -189,16 +175,10 @@ def _play(play: Play, tell: Callable[[], None]) -> Finding:
 
     def progress(count: int) -> None:
         nonlocal counted
-        with states.get_lock():
-            states.value += count - counted
+        states[seat] += count - counted
         counted = count
         tell()
 
     finding = _work.theatre.play(play, limits, progress)
     progress(finding.states)
     return finding
-
-
-def _tell(watch: Watch | None, done: int, every: int, states: Any) -> None:
-    if watch is not None:
-        watch(done, every, states.value)
