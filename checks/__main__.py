@@ -1,6 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``python -m checks``: the command, where its console script is not on the path."""
+"""Where the command begins: the console script, and ``python -m checks``."""
 
-from .cli import main
+from __future__ import annotations
 
-main()
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command; what cannot be imported is one line and exit status 2, as any bad input."""
+    try:
+        from .cli import main as run
+    except Exception as error:
+        print(f"check-invariants: it cannot be started: {type(error).__name__}: {error}",
+              file=sys.stderr)  # fmt: skip
+        sys.exit(2)
+    run()
+
+
+if __name__ == "__main__":
+    main()

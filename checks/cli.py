@@ -3,17 +3,20 @@
 
 Answers go to standard output, progress and notices to standard error.
 
-Exit status: 2 bad input or a model error, else 1 a violation on the selected side, else 3
-something unknown or vacuous, else 0.
+Exit status: 2 bad input, a model error or a fault of the tool, else 1 a violation on the selected
+side, else 3 something unknown or vacuous, else 0; 130 interrupted, 141 closed pipe.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 
 import click
 
@@ -21,6 +24,7 @@ from invariants import every, find
 from model.examples.example import Example
 from model.lang.errors import ModelError
 
+from .decide import contradiction
 from .engine.engines import Engine
 from .engine.memory import memory_limit
 from .engine.reference import DEPTH, Limits
@@ -38,7 +42,9 @@ from .report import Question, Report, answer, known_archs
 from .subcommands import SUBCOMMANDS, UNKNOWN, params_of, say
 from .subject import EXAMPLES, Subject, as_mutant
 
-BAD = 2
+BAD, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
+
+TRACEBACK = "--traceback"
 
 
 class _Commands(click.Group):
@@ -240,21 +246,59 @@ def _example(
 for subcommand in SUBCOMMANDS:
     commands.add_command(subcommand)
 
+for each in commands.commands.values():
+    each.params.append(
+        click.Option([TRACEBACK], is_flag=True, expose_value=False, help="Where an error was met.")
+    )
 
-def main(args: Sequence[str] | None = None) -> Any:
-    """The console script: any bad input is one line and exit status 2."""
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """The console script: whatever ends it, 1 means a violation and nothing else does."""
+    given = sys.argv[1:] if args is None else list(args)
+    code = _status(given)
     try:
-        return commands.main(args=args, standalone_mode=False)
-    except ModelError as error:
-        click.echo(f"check-invariants: {error}", err=True)
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
+        with contextlib.suppress(OSError, ValueError):  # Python would try again, and give 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _status(args: list[str]) -> int:
+    try:
+        # Not `commands.main`, which exits with 1 where a pipe is closed.
+        with commands.make_context("check-invariants", list(args)) as context:
+            commands.invoke(context)
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else BAD if done.code else 0
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as error:
-        click.echo(f"check-invariants: {error.format_message()}", err=True)
+        return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("check-invariants: interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(BAD)
+        return _said("interrupted", INTERRUPTED)
+    except Exception as error:
+        if TRACEBACK in args:
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+        if isinstance(error, click.ClickException):
+            return _said(error.format_message())
+        if isinstance(error, ModelError):
+            return _said(str(error))
+        if isinstance(error, OSError):
+            return _unwritten(error)
+        return _said(f"{contradiction(error)}; {TRACEBACK} shows more")
+    return 0
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit status where something cannot be read or written."""
+    if isinstance(error, BrokenPipeError):
+        return CLOSED_PIPE
+    where = f"{error.filename}: " if error.filename else "standard output: "
+    return _said(where + (error.strerror or str(error)))
+
+
+def _said(text: str, code: int = BAD) -> int:
+    with contextlib.suppress(OSError):
+        click.echo(f"check-invariants: {text}", err=True)
+    return code

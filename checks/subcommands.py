@@ -226,12 +226,14 @@ def prove(
         say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}"])
         say([f"MUTANT     {mutant}"] if mutant else [])
     verdicts = set()
+    shown = False
     for proof in proofs:
         verdicts.add(proof.verdict)
+        shown = shown or proof.shown is not None
         say(["", *proof_lines(proof, times=stats)])
         if infer:
             say(list(inferred_lines(proof.core)))
-    sys.exit(1 if "FAILED" in verdicts else UNKNOWN if "UNKNOWN" in verdicts else 0)
+    sys.exit(1 if shown else UNKNOWN if verdicts - {"PROVED"} else 0)
 
 
 @click.command()
