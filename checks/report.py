@@ -174,7 +174,7 @@ def plays_of(question: Question) -> list[Play]:
 def answer(question: Question, watch: Watch | None = None) -> Report:
     """Decide a question."""
     plays = plays_of(question)
-    verdicts = Verdicts(use=question.cache)
+    verdicts = Verdicts(use=question.cache, engine=question.engine)
     judged = [i for i in question.chosen if i.kind != "text"]
     failed: list[str] = []
     # First: the threads that it makes are used again.

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What was found before, by content, so that nothing is decided twice.
 
-A finding depends on the text of this tool (models, invariants and engines included) and on what
-was asked: both are in its key.  What a search that was cut short by time, memory or the user found
-is not kept, nor is anything where a user's own file has been read.
+A finding depends on the text of this tool (models, invariants and engines included), on what runs
+it (Python, the engine, the compiler) and on what was asked: all are in its key.  What a search that
+was cut short by time, memory or the user found is not kept, nor is anything where a user's own file
+has been read, or where the text was changed under the run.
+
+Several versions of the tool may use one directory.  A row is removed when it was not asked for in
+`MOST_DAYS`, and the oldest are where all take more than `MOST_BYTES`.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import hashlib
 import json
 import sqlite3
+import sys
+import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -21,18 +27,32 @@ from typing import Any, TypeVar
 from invariants.registry import Invariant
 from model.patches import PATCHES
 
+from . import sources
 from .decide import Finding, Play, UnderTest
+from .engine.compiler import identity
+from .engine.engines import Engine
 from .engine.reference import Limits
 from .userdirs import cache_directory
 
 T = TypeVar("T")
 
-PACKAGES = ("model", "invariants", "checks")
-
 Found = tuple[str, int, bool]
 """The line of a trace, how many states were visited to find it, and whether it is the shortest."""
 
-_TABLE = "CREATE TABLE IF NOT EXISTS found (tool TEXT, key TEXT PRIMARY KEY, value BLOB)"
+MOST_DAYS, MOST_BYTES = 90, 64 << 20
+
+_TABLE = "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, used INTEGER, value BLOB)"
+"""`used` is the day on which a row was asked for last, from 1970."""
+
+_REMOVE = """
+DELETE FROM kept WHERE key IN (
+    SELECT key FROM (
+        SELECT key, SUM(LENGTH(key) + LENGTH(value)) OVER (ORDER BY used DESC, key) AS bytes
+        FROM kept
+    ) WHERE bytes > ?
+)"""
+"""Removes what was not asked for for longest, so that the rest takes no more than so many bytes."""
+
 _AT_ONCE = 500
 """Keys in one question to the database."""
 
@@ -43,9 +63,13 @@ class Verdicts:
     `why` says so then.  `known` counts the findings that were there.
     """
 
-    def __init__(self, *, use: bool = True) -> None:
+    def __init__(self, *, use: bool = True, engine: Engine = Engine.AUTO) -> None:
         self.why = "" if use else "not asked for"
-        self._tool = _tool() if use else ""
+        self._tool: list[str] = []
+        if use:
+            with contextlib.suppress(OSError):  # a file that is gone is one that was changed
+                self._tool = _tool(engine)
+            self._look_at_sources()
         self._tidy = False
         self.known = 0
 
@@ -106,7 +130,7 @@ class Verdicts:
         return self._digest([what, *_asked(play)])
 
     def _digest(self, parts: list[Any]) -> str:
-        return hashlib.sha256(json.dumps([self._tool, *parts]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([*self._tool, *parts]).encode()).hexdigest()
 
     # -- the database --------------------------------------------------------------------------
 
@@ -116,27 +140,35 @@ class Verdicts:
             for at in range(0, len(keys), _AT_ONCE):
                 some = keys[at : at + _AT_ONCE]
                 marks = ",".join("?" * len(some))
-                rows = database.execute(
-                    f"SELECT key, value FROM found WHERE key IN ({marks})", some
-                )
+                rows = database.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", some)
                 for key, value in rows:
                     found[key] = zlib.decompress(value).decode()
+            with contextlib.suppress(sqlite3.OperationalError):  # it can be read, not written
+                again = [(_today(), key, _today()) for key in found]
+                database.executemany("UPDATE kept SET used = ? WHERE key = ? AND used < ?", again)
             return found
 
         return self._with(ask) or {}
 
     def _write(self, values: dict[str, str]) -> None:
         def put(database: sqlite3.Connection) -> None:
-            if not self._tidy:  # what another version found is of no use to this one
-                database.execute("DELETE FROM found WHERE tool != ?", [self._tool])
             database.executemany(
-                "INSERT OR REPLACE INTO found VALUES (?, ?, ?)",
-                [(self._tool, k, zlib.compress(v.encode())) for k, v in values.items()],
+                "INSERT OR REPLACE INTO kept VALUES (?, ?, ?)",
+                [(k, _today(), zlib.compress(v.encode())) for k, v in values.items()],
             )
+            if not self._tidy:
+                database.execute("DROP TABLE IF EXISTS found")  # what this was called before
+                database.execute("DELETE FROM kept WHERE used < ?", [_today() - MOST_DAYS])
+                database.execute(_REMOVE, [MOST_BYTES])
 
         if values:
+            self._look_at_sources()
             self._with(put)
             self._tidy = True
+
+    def _look_at_sources(self) -> None:
+        if not self.why and not sources.unchanged():
+            self.why = "the text of the tool was changed while it ran"
 
     def _with(self, job: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do something with the database.  One that is damaged is put aside, once."""
@@ -176,17 +208,14 @@ def _asked(play: Play) -> list[str]:
     return [role.source, role.variant.name, role.mutant, play.name]
 
 
-@functools.cache
-def _tool() -> str:
-    """A digest of the text of this tool."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*")):
-            if path.suffix in (".py", ".c", ".h", ".json"):
-                digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _tool(engine: Engine) -> list[str]:
+    """What finds: the text of this tool, and what runs it."""
+    compiler = "" if engine is Engine.REFERENCE else identity()
+    return [sources.digest(), sys.version, engine.value, compiler]
+
+
+def _today() -> int:
+    return int(time.time()) // 86400
 
 
 def _written(finding: Finding) -> str:

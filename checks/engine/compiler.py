@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import os
 import shlex
@@ -57,6 +58,20 @@ def command() -> list[str]:
     return [*_called(), *FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))]
 
 
+def identity() -> str:
+    """How the compiler is called, and which one it says that it is; "" if there is none."""
+    return "\0".join([*command(), _version(*_called())]) if present() else ""
+
+
+@functools.cache
+def _version(*called: str) -> str:
+    try:
+        said = subprocess.run([*called, "--version"], capture_output=True, check=False).stdout
+    except OSError:
+        return ""
+    return said.decode(errors="replace").partition("\n")[0]
+
+
 def _called() -> list[str]:
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
@@ -65,7 +80,7 @@ def load(texts: Sequence[str]) -> ctypes.CDLL:
     """The program of some C files, which may include what is in `RUNTIME`, built if it has to be;
     NoCompilerError if that fails."""
     cc = command()
-    common = [*cc, _machine(), *(p.read_text() for p in sorted(RUNTIME.glob("*.[ch]")))]
+    common = [identity(), _machine(), *(p.read_text() for p in sorted(RUNTIME.glob("*.[ch]")))]
     keys = [_digest("\0".join([*common, text]).encode()) for text in texts]
     key = _digest("".join(keys).encode())
     known = _kept(key, ".so")

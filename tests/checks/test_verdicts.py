@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from checks import verdicts
+from checks import sources, verdicts
+from checks.engine.engines import Engine
 from checks.engine.reference import Limits
 from checks.pool import play_all
 from checks.report import Question, answer
@@ -52,12 +56,107 @@ def test_the_second_time_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None
         run(*BROKEN, "--no-cache", "--jobs", "1")
 
 
-def test_another_text_of_the_tool_is_decided_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def decided_again() -> bool:
+    try:
+        answer(question(jobs=1))
+    except DecidedAgainError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("checks.sources.digest", lambda: "another text"),
+        ("checks.verdicts.identity", lambda: "another compiler"),
+        ("checks.verdicts.sys.version", "another Python"),
+    ],
+    ids=str,
+)
+def test_what_another_tool_found(what: str, other: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not believed, and it stays: two checkouts use one directory."""
     answer(question())
-    monkeypatch.setattr(verdicts, "_tool", lambda: "another")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(what, other)
+        with monkeypatch.context() as unable:
+            unable.setattr(Stage, "search", refuse)
+            assert decided_again()
+        answer(question())
+    monkeypatch.setattr(Stage, "search", refuse)
+    assert not decided_again()
+
+
+def test_what_another_engine_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(question())
     monkeypatch.setattr(Stage, "search", refuse)
     with pytest.raises(DecidedAgainError):
-        answer(question(jobs=1))
+        answer(question(engine=Engine.REFERENCE, jobs=1))
+
+
+def rows(cache: Path) -> set[str]:
+    with closing(sqlite3.connect(cache)) as database:
+        return {key for (key,) in database.execute("SELECT key FROM kept")}
+
+
+def test_what_nobody_asks_for_is_removed(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    started = verdicts._today()
+    answer(question())
+    old = rows(cache)
+    for days in (60, 120):  # the first is asked for in between, and outlives its own time
+        monkeypatch.setattr(verdicts, "_today", lambda days=days: started + days)
+        answer(question())
+        answer(question(limits=Limits(10_000 + days)))  # what is written has the rest looked at
+        assert rows(cache) > old
+    monkeypatch.setattr(verdicts, "_today", lambda: started + 1000)
+    answer(question(limits=Limits(20_000)))
+    assert rows(cache)
+    assert not rows(cache) & old
+
+
+def test_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    started = verdicts._today()
+    answer(question())
+    old = rows(cache)
+    with closing(sqlite3.connect(cache)) as database:
+        (size,) = database.execute("SELECT SUM(LENGTH(key) + LENGTH(value)) FROM kept").fetchone()
+    monkeypatch.setattr(verdicts, "MOST_BYTES", int(size * 1.5))
+    monkeypatch.setattr(verdicts, "_today", lambda: started + 1)
+    answer(question(limits=Limits(20_000)))
+    assert len(rows(cache)) == len(old)
+    assert not rows(cache) & old
+
+
+def test_nothing_is_kept_once_a_file_was_changed(
+    monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    """Neither what is found, nor is anything believed: which text ran is not known."""
+    answer(question())
+    kept = rows(cache)
+    monkeypatch.setattr(sources, "STARTED", sources.STARTED[1:])
+    changed = answer(question(limits=Limits(20_000)))
+    assert changed.uncached == "the text of the tool was changed while it ran"
+    assert rows(cache) == kept
+    monkeypatch.setattr(Stage, "search", refuse)
+    assert decided_again()
+
+
+def test_a_file_that_is_changed_is_noticed(tmp_path: Path) -> None:
+    for package in sources.PACKAGES:
+        (tmp_path / package / "deep").mkdir(parents=True)
+        (tmp_path / package / "deep" / "a.py").write_text("x = 1\n")
+    found = [sources.noted(tmp_path)]
+    path = tmp_path / "model" / "deep" / "a.py"
+    path.write_text("x = 12\n")
+    found.append(sources.noted(tmp_path))
+    path.write_text("x = 13\n")
+    os.utime(path, ns=(1, 1))
+    found.append(sources.noted(tmp_path))
+    (tmp_path / "model" / "b.h").touch()
+    found.append(sources.noted(tmp_path))
+    (tmp_path / "model" / "notes.txt").touch()
+    assert len(set(found)) == 4
+    assert sources.noted(tmp_path) == found[-1]
+    assert sources.noted() == sources.STARTED
 
 
 @pytest.mark.parametrize(
