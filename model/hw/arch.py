@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from model.lang import static
 from model.lang.errors import ModelError, near
+from model.lang.order import MODELS
 
 
 class Remote(enum.Enum):
@@ -28,11 +29,12 @@ class Remote(enum.Enum):
 class Arch:
     """What the models ask of an architecture.
 
-    `family` names the memory model.  `page_last_level`: flush_tlb_page drops no walk-cache
-    entries.  `page_skips_lazy`, `range_skips_lazy`: that flush leaves lazy CPUs alone, which flush
-    when they next run the mm.  `table_sync_ipi`: tlb_remove_table_sync_one() interrupts every CPU.
-    `gather_last_level`: the flush at the end of an mmu_gather that freed no tables drops no
-    walk-cache entries.  `batches_unmap`: try_to_unmap may defer its flush.
+    `family` names the memory model, for which every order has a line (`model.lang.order`).
+    `page_last_level`: flush_tlb_page drops no walk-cache entries.  `page_skips_lazy`,
+    `range_skips_lazy`: that flush leaves lazy CPUs alone, which flush when they next run the mm.
+    `table_sync_ipi`: tlb_remove_table_sync_one() interrupts every CPU.  `gather_last_level`: the
+    flush at the end of an mmu_gather that freed no tables drops no walk-cache entries.
+    `batches_unmap`: try_to_unmap may defer its flush.
     """
 
     name: str
@@ -46,6 +48,10 @@ class Arch:
     batches_unmap: bool
     table_sync_ipi: bool
     cites: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.family not in MODELS:
+            raise ModelError(f"no memory model '{self.family}'", instead=near(self.family, MODELS))
 
 
 ARCHS = {

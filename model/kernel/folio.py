@@ -14,8 +14,7 @@ from model.lang import current, effect, primitive, pure, static, step
 
 from .errno import EAGAIN
 from .objects import GUP_PIN, AnonVma, Folio, Vma
-
-INC = {"x86": "full", "arm64": "relaxed", "s390": "full"}
+from .orders import ATOMIC, CMPXCHG, ISOLATE_LRU, TRY_GET
 
 
 @pure
@@ -27,7 +26,7 @@ def vm_normal_folio(val: PteVal) -> Folio | None:
 # -- references ------------------------------------------------------------------------------------
 
 
-@step("include/linux/mm.h:folio_get", "7.3.4", order=INC, traits="ref")
+@step("include/linux/mm.h:folio_get", "7.3.4", order=ATOMIC, traits="ref")
 def folio_get(folio: Folio) -> None:
     folio.refcount = folio.refcount + 1
 
@@ -61,7 +60,7 @@ def gup_put_folio(folio: Folio, count: int = GUP_PIN) -> None:
     release(folio, count)
 
 
-@step("include/linux/page_ref.h:folio_try_get", "7.3.4", order="full", traits="tryget")
+@step("include/linux/page_ref.h:folio_try_get", "7.3.4", order=TRY_GET, traits="tryget")
 def folio_try_get(folio: Folio) -> bool:
     got = folio.refcount > 0
     if got:
@@ -69,7 +68,7 @@ def folio_try_get(folio: Folio) -> bool:
     return got
 
 
-@step("include/linux/page_ref.h:folio_ref_add", "7.3.4", order=INC, traits="ref")
+@step("include/linux/page_ref.h:folio_ref_add", "7.3.4", order=ATOMIC, traits="ref")
 def folio_ref_add_pin(folio: Folio) -> None:
     """A reference becomes a pin: GUP_PIN_COUNTING_BIAS - 1 more."""
     folio.refcount = folio.refcount + (GUP_PIN - 1)
@@ -80,7 +79,7 @@ def folio_ref_count(folio: Folio) -> int:
     return folio.refcount
 
 
-@step("include/linux/page_ref.h:folio_ref_freeze", "7.3.4", order="full", traits="ref")
+@step("include/linux/page_ref.h:folio_ref_freeze", "7.3.4", order=CMPXCHG, traits="ref")
 def folio_ref_freeze(folio: Folio, count: int) -> bool:
     """If the count is this, make it 0: nobody can take a reference any more."""
     frozen = folio.refcount == count
@@ -89,10 +88,11 @@ def folio_ref_freeze(folio: Folio, count: int) -> bool:
     return frozen
 
 
-@step("mm/page_alloc.c:free_frozen_pages", "7.3.4", order="full", traits="ref put",
+@step("mm/page_alloc.c:free_frozen_pages", "7.3.4", order="release", traits="ref put",
       several=FREEING)  # fmt: skip
 def free_frozen_folio(folio: Folio, count: int = 0) -> None:
-    """Give back a page whose count was frozen at 0."""
+    """Give back a page whose count was frozen at 0; it gets to others through the allocator's
+    locks."""
     release(folio, count)
 
 
@@ -125,14 +125,14 @@ def new_folio() -> Folio | None:
     return got
 
 
-@step("mm/page_alloc.c:__folio_alloc_noprof", "7.3.4", traits="alloc",
+@step("mm/page_alloc.c:__folio_alloc_noprof", "7.3.4", order="plain", traits="alloc",
       several="the page allocator hands out a page that nobody else can see")  # fmt: skip
 def folio_alloc() -> Folio | None:
     """A new page with one reference."""
     return new_folio()
 
 
-@step("mm/vmscan.c:folio_isolate_lru", "7.3.4", order="full", traits="ref tryget",
+@step("mm/vmscan.c:folio_isolate_lru", "7.3.4", order=ISOLATE_LRU, traits="ref tryget",
       several="PG_lru and the reference, under the lruvec lock")  # fmt: skip
 def folio_isolate_lru(folio: Folio) -> bool:
     """Take the folio off its list, with a reference; only one can have it."""
@@ -181,12 +181,12 @@ def folio_test_lazyfree(folio: Folio) -> bool:
     return folio.lazyfree
 
 
-@step("mm/folio.c:folio_mark_lazyfree", "7.3.4", order="relaxed")
+@step("mm/folio.c:folio_mark_lazyfree", "7.3.4", order=ATOMIC)
 def folio_mark_lazyfree(folio: Folio) -> None:
     folio.lazyfree = True
 
 
-@step("include/linux/page-flags.h:folio_set_swapbacked", "7.3.4", order="relaxed")
+@step("include/linux/page-flags.h:folio_set_swapbacked", "7.3.4", order=ATOMIC)
 def folio_set_swapbacked(folio: Folio) -> None:
     folio.lazyfree = False
 
@@ -196,7 +196,7 @@ def folio_mark_dirty(folio: Folio) -> None:
     folio.dirty = True
 
 
-@step("include/linux/page-flags.h:folio_clear_dirty", "7.3.4", order="relaxed")
+@step("include/linux/page-flags.h:folio_clear_dirty", "7.3.4", order=ATOMIC)
 def folio_clear_dirty(folio: Folio) -> None:
     folio.dirty = False
 
@@ -236,12 +236,13 @@ def linear_page_index(vma: Vma, addr: Addr) -> Addr:
     return addr - vma.shift
 
 
-@step("mm/huge_memory.c:__folio_split", "7.3.4", order="full", traits="sleeps",
+@step("mm/huge_memory.c:__folio_split", "7.3.4", order=CMPXCHG, traits="sleeps",
       several="unmaps, freezes the references, splits and maps again, folio locked")  # fmt: skip
 def split_folio(folio: Folio) -> int:
     """Fails while somebody else holds a reference.
 
-    A large folio is one page of the model with a flag; splitting clears the flag.
+    A large folio is one page of the model with a flag; splitting clears the flag.  The order is
+    that of folio_ref_freeze, which decides.
     """
     alone = folio.refcount == folio.mapcount + 1
     if alone:
@@ -264,7 +265,7 @@ def folio_add_new_anon_rmap(folio: Folio, vma: Vma, addr: Addr, exclusive: bool)
     folio.lru = True
 
 
-@step("mm/rmap.c:folio_add_anon_rmap_ptes", "7.3.4", order="relaxed", traits="rmap",
+@step("mm/rmap.c:folio_add_anon_rmap_ptes", "7.3.4", order=ATOMIC, traits="rmap",
       several="_mapcount is the atomic; PG_anon_exclusive is set under the same lock")  # fmt: skip
 def folio_add_anon_rmap_pte(folio: Folio, exclusive: bool) -> None:
     """One more mapping of a folio that has its mapping and index already."""
@@ -273,17 +274,17 @@ def folio_add_anon_rmap_pte(folio: Folio, exclusive: bool) -> None:
         folio.anon_exclusive = True
 
 
-@step("mm/rmap.c:folio_remove_rmap_ptes", "7.3.4", order="relaxed", traits="rmap")
+@step("mm/rmap.c:folio_remove_rmap_ptes", "7.3.4", order="full", traits="rmap")
 def folio_remove_rmap_pte(folio: Folio) -> None:
     folio.mapcount = folio.mapcount - 1
 
 
-@step("include/linux/page-flags.h:SetPageAnonExclusive", "7.3.4", order="relaxed")
+@step("include/linux/page-flags.h:SetPageAnonExclusive", "7.3.4", order=ATOMIC)
 def SetPageAnonExclusive(folio: Folio) -> None:
     folio.anon_exclusive = True
 
 
-@step("include/linux/page-flags.h:ClearPageAnonExclusive", "7.3.4", order="relaxed",
+@step("include/linux/page-flags.h:ClearPageAnonExclusive", "7.3.4", order=ATOMIC,
       traits="share")  # fmt: skip
 def ClearPageAnonExclusive(folio: Folio) -> None:
     folio.anon_exclusive = False
@@ -295,7 +296,7 @@ def folio_test_anon(folio: Folio) -> bool:
     return folio.mapping is not None
 
 
-@step("include/linux/rmap.h:folio_add_file_rmap_pte", "7.3.4", order="relaxed", traits="rmap")
+@step("include/linux/rmap.h:folio_add_file_rmap_pte", "7.3.4", order=ATOMIC, traits="rmap")
 def folio_add_file_rmap_pte(folio: Folio) -> None:
     """One more mapping of a page of a file."""
     folio.mapcount = folio.mapcount + 1

@@ -22,7 +22,8 @@ from .folio import (
     linear_page_index,
 )
 from .objects import Folio, Mm, Vma
-from .pgtable import NONE, XCHG
+from .orders import PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
+from .pgtable import NONE
 from .tlbflush import flush_tlb_range
 
 # -- what a leaf says ------------------------------------------------------------------------------
@@ -84,7 +85,8 @@ def set_pmd_at(mm: Mm, addr: Addr, pmd: Pmd, val: PteVal) -> None:
     pmd.leaf = val
 
 
-@step("arch/x86/include/asm/pgtable.h:pmdp_huge_get_and_clear", "7.3.4", order=XCHG, traits="pmd")
+@step("arch/x86/include/asm/pgtable.h:pmdp_huge_get_and_clear", "7.3.4", order=XCHG_PTE,
+      traits="pmd")  # fmt: skip
 def pmdp_huge_get_and_clear(mm: Mm, addr: Addr, pmd: Pmd) -> PteVal:
     """s390: IDTE, which drops the translations with the entry."""
     me: Thread = current()
@@ -110,7 +112,7 @@ def pmdp_huge_clear_flush(vma: Vma, addr: Addr, pmd: Pmd) -> PteVal:
     return old
 
 
-@step("arch/x86/include/asm/pgtable.h:pmdp_establish", "7.3.4", order=XCHG, traits="pmd")
+@step("arch/x86/include/asm/pgtable.h:pmdp_establish", "7.3.4", order=XCHG_PTE, traits="pmd")
 def pmdp_make_invalid(mm: Mm, addr: Addr, pmd: Pmd) -> PteVal:
     """Not for hardware any more, and a leaf still."""
     me: Thread = current()
@@ -130,14 +132,14 @@ def pmdp_invalidate(vma: Vma, addr: Addr, pmd: Pmd) -> PteVal:
 
 
 @step("arch/x86/mm/pgtable.c:pmdp_set_access_flags", "7.3.4",
-      order={"x86": "plain", "arm64": "relaxed", "s390": "full"}, traits="pmd")  # fmt: skip
+      order=PTE_ADD_PERMISSIONS, traits="pmd")  # fmt: skip
 def pmdp_set_access_flags(vma: Vma, addr: Addr, pmd: Pmd, val: PteVal) -> None:
     """Permissions are only added."""
     pmd.leaf = val
 
 
 @step("arch/x86/include/asm/pgtable.h:pmdp_set_wrprotect", "7.3.4",
-      order={"x86": "full", "arm64": "relaxed", "s390": "full"}, traits="pmd")  # fmt: skip
+      order=PTE_WRITE_PROTECT, traits="pmd")  # fmt: skip
 def pmdp_set_wrprotect(mm: Mm, addr: Addr, pmd: Pmd) -> None:
     """Take Write away; the caller flushes."""
     me: Thread = current()

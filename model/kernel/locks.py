@@ -11,22 +11,31 @@ from model.hw.machine import PteVal, SpinLock, Thread
 from model.lang import current, kernel, step, wait_until
 
 from .objects import AnonVma, Folio, RwSem
+from .orders import (
+    DOWN_READ,
+    DOWN_READ_TRYLOCK,
+    DOWN_WRITE,
+    DOWN_WRITE_TRYLOCK,
+    FOLIO_LOCK,
+    FOLIO_TRYLOCK,
+    FOLIO_UNLOCK,
+    SPIN_LOCK,
+    SPIN_TRYLOCK,
+    SPIN_UNLOCK,
+    UP,
+)
 from .task import entries
-
-ACQUIRE = {"x86": "full", "arm64": "acquire", "s390": "full"}
-"""A locked instruction on x86 and s390; load-acquire on arm64 (facts: steps, section 0)."""
-
 
 # -- spinlocks ------------------------------------------------------------------------------------
 
 
-@step("include/linux/spinlock.h:spin_lock", "7.3.4", order=ACQUIRE, traits="acquire")
+@step("include/linux/spinlock.h:spin_lock", "7.3.4", order=SPIN_LOCK, traits="acquire")
 def spin_lock(lock: SpinLock) -> None:
     wait_until(lock.owner is None)
     lock.owner = current()
 
 
-@step("include/linux/spinlock.h:spin_lock_nested", "7.3.4", order=ACQUIRE,
+@step("include/linux/spinlock.h:spin_lock_nested", "7.3.4", order=SPIN_LOCK,
       traits="acquire")  # fmt: skip
 def spin_lock_nested(lock: SpinLock) -> None:
     """Taken while another lock of the same class is held, and said to be so."""
@@ -34,7 +43,7 @@ def spin_lock_nested(lock: SpinLock) -> None:
     lock.owner = current()
 
 
-@step("include/linux/spinlock.h:spin_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+@step("include/linux/spinlock.h:spin_trylock", "7.3.4", order=SPIN_TRYLOCK, traits="trylock")
 def spin_trylock(lock: SpinLock) -> bool:
     taken = lock.owner is None
     if taken:
@@ -42,7 +51,7 @@ def spin_trylock(lock: SpinLock) -> bool:
     return taken
 
 
-@step("include/linux/spinlock.h:spin_unlock", "7.3.4", order="release", traits="release")
+@step("include/linux/spinlock.h:spin_unlock", "7.3.4", order=SPIN_UNLOCK, traits="release")
 def spin_unlock(lock: SpinLock) -> None:
     me: Thread = current()
     lock.owner = None
@@ -54,14 +63,15 @@ def spin_unlock(lock: SpinLock) -> None:
 # -- reader-writer semaphores ----------------------------------------------------------------------
 
 
-@step("kernel/locking/rwsem.c:down_read", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
+@step("kernel/locking/rwsem.c:down_read", "7.3.4", order=DOWN_READ, traits="acquire sleeps")
 def down_read(sem: RwSem) -> None:
     me: Thread = current()
     wait_until(sem.writer is None)
     sem.readers = sem.readers | frozenset({me})
 
 
-@step("kernel/locking/rwsem.c:down_read_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+@step("kernel/locking/rwsem.c:down_read_trylock", "7.3.4", order=DOWN_READ_TRYLOCK,
+      traits="trylock")  # fmt: skip
 def down_read_trylock(sem: RwSem) -> bool:
     me: Thread = current()
     taken = sem.writer is None
@@ -70,19 +80,20 @@ def down_read_trylock(sem: RwSem) -> bool:
     return taken
 
 
-@step("kernel/locking/rwsem.c:up_read", "7.3.4", order="release", traits="release")
+@step("kernel/locking/rwsem.c:up_read", "7.3.4", order=UP, traits="release")
 def up_read(sem: RwSem) -> None:
     me: Thread = current()
     sem.readers = sem.readers - frozenset({me})
 
 
-@step("kernel/locking/rwsem.c:down_write", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
+@step("kernel/locking/rwsem.c:down_write", "7.3.4", order=DOWN_WRITE, traits="acquire sleeps")
 def down_write(sem: RwSem) -> None:
     wait_until(sem.writer is None and not sem.readers)
     sem.writer = current()
 
 
-@step("kernel/locking/rwsem.c:down_write_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+@step("kernel/locking/rwsem.c:down_write_trylock", "7.3.4", order=DOWN_WRITE_TRYLOCK,
+      traits="trylock")  # fmt: skip
 def down_write_trylock(sem: RwSem) -> bool:
     taken = sem.writer is None and not sem.readers
     if taken:
@@ -90,7 +101,7 @@ def down_write_trylock(sem: RwSem) -> bool:
     return taken
 
 
-@step("kernel/locking/rwsem.c:up_write", "7.3.4", order="release", traits="release")
+@step("kernel/locking/rwsem.c:up_write", "7.3.4", order=UP, traits="release")
 def up_write(sem: RwSem) -> None:
     sem.writer = None
 
@@ -98,13 +109,13 @@ def up_write(sem: RwSem) -> None:
 # -- the folio lock --------------------------------------------------------------------------------
 
 
-@step("include/linux/pagemap.h:folio_lock", "7.3.4", order=ACQUIRE, traits="acquire sleeps")
+@step("include/linux/pagemap.h:folio_lock", "7.3.4", order=FOLIO_LOCK, traits="acquire sleeps")
 def folio_lock(folio: Folio) -> None:
     wait_until(folio.locked_by is None)
     folio.locked_by = current()
 
 
-@step("include/linux/pagemap.h:folio_trylock", "7.3.4", order=ACQUIRE, traits="trylock")
+@step("include/linux/pagemap.h:folio_trylock", "7.3.4", order=FOLIO_TRYLOCK, traits="trylock")
 def folio_trylock(folio: Folio) -> bool:
     taken = folio.locked_by is None
     if taken:
@@ -112,7 +123,7 @@ def folio_trylock(folio: Folio) -> bool:
     return taken
 
 
-@step("mm/filemap.c:folio_unlock", "7.3.4", order="release", traits="release")
+@step("mm/filemap.c:folio_unlock", "7.3.4", order=FOLIO_UNLOCK, traits="release")
 def folio_unlock(folio: Folio) -> None:
     folio.locked_by = None
 

@@ -22,6 +22,7 @@ from .folio import (
 )
 from .locks import folio_trylock, folio_unlock
 from .objects import Vma
+from .orders import PTE_CLEAR_YOUNG_DIRTY
 from .pgtable import (
     NONE,
     changed,
@@ -49,7 +50,8 @@ from .tlbflush import (
 )
 
 
-@step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order="full", traits="pte")
+@step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order=PTE_CLEAR_YOUNG_DIRTY,
+      traits="pte")  # fmt: skip
 def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
     """get_and_clear, old and clean, set; as one, since the entry is none only under its lock.
 

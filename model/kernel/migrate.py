@@ -55,7 +55,8 @@ from .rmap import (
 from .swap import folio_swap_entry, is_migration_entry
 
 
-@step("mm/filemap.c:softleaf_entry_wait_on_locked", "7.3.4", traits="sleeps maybe-free")
+@step("mm/filemap.c:softleaf_entry_wait_on_locked", "7.3.4", order="once",
+      traits="sleeps maybe-free")  # fmt: skip
 def wait_for_unlock(folio: Folio) -> None:
     """Sleep until the folio is unlocked, without a reference."""
     wait_until(folio.locked_by is None)

@@ -31,6 +31,7 @@ from model.lang import current, effect, primitive, pure, static, step, unmodelle
 
 from .locks import spin_lock, spin_unlock
 from .objects import Mm, Vma
+from .orders import PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
 from .task import rcu_read_lock, rcu_read_unlock, threads
 from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
 
@@ -39,8 +40,6 @@ NONE = PteVal()
 
 UFFD_WP_MARKER = PteVal(kind=PteKind.MARKER, entry=1, uffd_wp=True)
 """make_pte_marker(PTE_MARKER_UFFD_WP): in VMAs of files, where the bit has no entry to be in."""
-
-XCHG = {"x86": "full", "arm64": "relaxed", "s390": "full"}
 
 
 # -- what an entry says ----------------------------------------------------------------------------
@@ -123,7 +122,7 @@ def set_pte_at(mm: Mm, addr: Addr, pte: Pte, val: PteVal) -> None:
         val.frame.folio.copy_of = None
 
 
-@step("arch/x86/include/asm/pgtable.h:ptep_get_and_clear", "7.3.4", order=XCHG, traits="pte")
+@step("arch/x86/include/asm/pgtable.h:ptep_get_and_clear", "7.3.4", order=XCHG_PTE, traits="pte")
 def ptep_get_and_clear(mm: Mm, addr: Addr, pte: Pte) -> PteVal:
     """s390: IPTE, which drops the translations with the entry.
 
@@ -150,8 +149,8 @@ def ptep_clear_flush(vma: Vma, addr: Addr, pte: Pte) -> PteVal:
     return old
 
 
-@step("arch/x86/mm/pgtable.c:ptep_set_access_flags", "7.3.4",
-      order={"x86": "plain", "arm64": "relaxed", "s390": "full"}, traits="pte")  # fmt: skip
+@step("arch/x86/mm/pgtable.c:ptep_set_access_flags", "7.3.4", order=PTE_ADD_PERMISSIONS,
+      traits="pte")  # fmt: skip
 def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
     """Permissions are only added: nothing needs a flush, a CPU with the old entry faults again.
 
@@ -161,8 +160,8 @@ def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
     pte.val = val
 
 
-@step("arch/x86/include/asm/pgtable.h:ptep_set_wrprotect", "7.3.4",
-      order={"x86": "full", "arm64": "relaxed", "s390": "full"}, traits="pte")  # fmt: skip
+@step("arch/x86/include/asm/pgtable.h:ptep_set_wrprotect", "7.3.4", order=PTE_WRITE_PROTECT,
+      traits="pte")  # fmt: skip
 def ptep_set_wrprotect(mm: Mm, addr: Addr, pte: Pte) -> None:
     """Take Write away; the caller flushes.  s390: IPTE (ptep_xchg_lazy)."""
     me: Thread = current()

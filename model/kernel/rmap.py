@@ -24,7 +24,6 @@ from .folio import (
     folio_putback_lru,
 )
 from .locks import (
-    ACQUIRE,
     anon_vma_lock_read,
     anon_vma_unlock_read,
     folio_trylock,
@@ -33,6 +32,7 @@ from .locks import (
     spin_unlock,
 )
 from .objects import AnonVma, Folio, RmapWalk, Vma
+from .orders import DOWN_READ_TRYLOCK, PTE_CLEAR_YOUNG
 from .pgtable import pmdp_get_lockless, pte_offset_map, pte_offset_map_lock, pte_unmap, ptep_get
 from .task import addresses, mine, rcu_read_lock, rcu_read_unlock
 
@@ -108,7 +108,7 @@ def folio_get_anon_vma(folio: Folio) -> AnonVma | None:
     return anon_vma
 
 
-@step("mm/internal.h:anon_vma_trylock_read", "7.3.4", order=ACQUIRE, traits="trylock")
+@step("mm/internal.h:anon_vma_trylock_read", "7.3.4", order=DOWN_READ_TRYLOCK, traits="trylock")
 def anon_vma_trylock_read(anon_vma: AnonVma) -> bool:
     me: Thread = current()
     taken = anon_vma.rwsem.writer is None
@@ -281,7 +281,7 @@ def walk_ends(folio: Folio, complete: bool) -> None:
 # -- folio_referenced ------------------------------------------------------------------------------
 
 
-@step("arch/x86/mm/pgtable.c:ptep_clear_flush_young", "7.3.4", order="full", traits="pte")
+@step("arch/x86/mm/pgtable.c:ptep_clear_flush_young", "7.3.4", order=PTE_CLEAR_YOUNG, traits="pte")
 def ptep_clear_flush_young(vma: Vma, addr: Addr, pte: Pte) -> None:
     """Clear Accessed.  x86 does not flush; arm64 issues an invalidation and does not wait: no
     rule about downgrades may count on either."""

@@ -12,6 +12,7 @@ from model.hw.machine import Entry, PteKind, PteVal
 from model.lang import current, pure, static, step, wait_until
 
 from .objects import Folio, Swap
+from .orders import CLUSTER, SWAP_CACHE_GET
 
 
 @static
@@ -37,7 +38,7 @@ def is_migration_entry(val: PteVal) -> bool:
     return val.kind == PteKind.MIGRATION
 
 
-@step("mm/swap_state.c:swap_cache_get_folio", "7.3.4", order="full",
+@step("mm/swap_state.c:swap_cache_get_folio", "7.3.4", order=SWAP_CACHE_GET,
       several="filemap_get_entry: look up, take a reference, look up again, as one")  # fmt: skip
 def swap_cache_get_folio(entry: Entry) -> Folio | None:
     """The folio in the swap cache for an entry, with a reference.
@@ -70,7 +71,7 @@ def folio_swap_entry_lockless(folio: Folio) -> Entry:
     return folio.swap.number if folio.swap is not None else 0
 
 
-@step("mm/swapfile.c:swap_put_entries_direct", "7.3.4", order="full",
+@step("mm/swapfile.c:swap_put_entries_direct", "7.3.4", order=CLUSTER,
       several="swap_map and the swap cache, under the cluster lock")  # fmt: skip
 def swap_free(entry: Entry) -> None:
     """One page-table entry fewer names the slot.
@@ -87,7 +88,7 @@ def all_slots() -> tuple[Swap, ...]:
     return found
 
 
-@step("mm/swapfile.c:folio_alloc_swap", "7.3.4", order="full",
+@step("mm/swapfile.c:folio_alloc_swap", "7.3.4", order=CLUSTER,
       several="a free slot, under the cluster lock, with the folio locked")  # fmt: skip
 def folio_alloc_swap(folio: Folio) -> bool:
     """Put a locked folio into the swap cache, with a reference; false if swap is full."""
@@ -103,7 +104,7 @@ def folio_alloc_swap(folio: Folio) -> bool:
     return got is not None
 
 
-@step("mm/swapfile.c:folio_dup_swap", "7.3.4", order="full", several="under the cluster lock")
+@step("mm/swapfile.c:folio_dup_swap", "7.3.4", order=CLUSTER, several="under the cluster lock")
 def swap_duplicate(folio: Folio) -> Entry:
     """One page-table entry more will name the folio's slot."""
     slot = folio.swap
@@ -113,7 +114,7 @@ def swap_duplicate(folio: Folio) -> Entry:
     return slot.number
 
 
-@step("mm/swapfile.c:swap_dup_entry_direct", "7.3.4", order="full",
+@step("mm/swapfile.c:swap_dup_entry_direct", "7.3.4", order=CLUSTER,
       several="under the cluster lock")  # fmt: skip
 def swap_dup_entry_direct(entry: Entry) -> None:
     """One page-table entry more names the slot, which another one names already."""
@@ -121,7 +122,7 @@ def swap_dup_entry_direct(entry: Entry) -> None:
     slot.count = slot.count + 1
 
 
-@step("mm/swapfile.c:folio_put_swap", "7.3.4", order="full", several="under the cluster lock")
+@step("mm/swapfile.c:folio_put_swap", "7.3.4", order=CLUSTER, several="under the cluster lock")
 def folio_put_swap(folio: Folio) -> None:
     """Undo swap_duplicate."""
     slot = folio.swap
@@ -129,7 +130,7 @@ def folio_put_swap(folio: Folio) -> None:
         slot.count = slot.count - 1
 
 
-@step("mm/swap_state.c:swap_cache_del_folio", "7.3.4", order="full",
+@step("mm/swap_state.c:swap_cache_del_folio", "7.3.4", order=CLUSTER,
       several="under the cluster lock, with the folio locked")  # fmt: skip
 def swap_cache_del_folio(folio: Folio, frozen: bool) -> None:
     """Take a locked folio out of the swap cache, and the cache's reference with it."""
@@ -141,7 +142,7 @@ def swap_cache_del_folio(folio: Folio, frozen: bool) -> None:
             folio.refcount = folio.refcount - 1
 
 
-@step("mm/swapfile.c:folio_free_swap", "7.3.4", order="full",
+@step("mm/swapfile.c:folio_free_swap", "7.3.4", order=CLUSTER,
       several="under the cluster lock, with the folio locked")  # fmt: skip
 def folio_free_swap(folio: Folio) -> bool:
     """If no page-table entry names the slot any more, take the folio out of the swap cache."""

@@ -47,13 +47,13 @@ def mine(cls: type[K]) -> K:
     return next(o for o in me.world.all(cls) if o.__dict__["thread"] is me)
 
 
-@step("include/linux/rcupdate.h:rcu_read_lock", "7.3.4", traits="rcu")
+@step("include/linux/rcupdate.h:rcu_read_lock", "7.3.4", order="plain", traits="rcu")
 def rcu_read_lock() -> None:
     me: Thread = current()
     me.rcu = me.rcu + 1
 
 
-@step("include/linux/rcupdate.h:rcu_read_unlock", "7.3.4", traits="rcu")
+@step("include/linux/rcupdate.h:rcu_read_unlock", "7.3.4", order="plain", traits="rcu")
 def rcu_read_unlock() -> None:
     me: Thread = current()
     me.rcu = me.rcu - 1

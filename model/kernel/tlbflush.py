@@ -11,6 +11,7 @@ from model.hw.tlb import broadcast_flush, dsb, ipi, tlbi
 from model.lang import current, primitive, static, step
 
 from .objects import Batched, Gather, Mm, Vma
+from .orders import ATOMIC, CMPXCHG
 from .task import cpus, mine
 
 
@@ -67,7 +68,7 @@ def mm_tlb_flush_pending(mm: Mm) -> bool:
 # -- mmu_gather ------------------------------------------------------------------------------------
 
 
-@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order="relaxed",
+@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order=ATOMIC,
       several="the gather is the caller's own; only tlb_flush_pending is shared")  # fmt: skip
 def tlb_gather_mmu(mm: Mm) -> None:
     """inc_tlb_flush_pending: from now on others know that a flush is due."""
@@ -76,7 +77,7 @@ def tlb_gather_mmu(mm: Mm) -> None:
     tlb.open = True
 
 
-@step("include/asm-generic/tlb.h:tlb_remove_tlb_entry", "7.3.4")
+@step("include/asm-generic/tlb.h:tlb_remove_tlb_entry", "7.3.4", order="plain")
 def tlb_remove_tlb_entry(addr: Addr) -> None:
     """Record an address for the flush."""
     tlb = mine(Gather)
@@ -88,7 +89,7 @@ def mm_tlb_flush_nested(mm: Mm) -> bool:
     return mm.tlb_flush_pending > 1
 
 
-@step("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4", order="relaxed",
+@step("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4", order=ATOMIC,
       several="the gather is the caller's own; only tlb_flush_pending is shared")  # fmt: skip
 def dec_tlb_flush_pending(mm: Mm) -> None:
     tlb = mine(Gather)
@@ -122,7 +123,7 @@ def tlb_flush_mmu(mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: 
 # -- the flush that try_to_unmap puts off ----------------------------------------------------------
 
 
-@step("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4", order="relaxed")
+@step("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4", order=ATOMIC)
 def inc_tlb_flush_batched(mm: Mm) -> None:
     """Left out: the reset at half range."""
     batch = mm.tlb_flush_batched
@@ -155,7 +156,7 @@ def read_tlb_flush_batched(mm: Mm) -> Batched:
     return mm.tlb_flush_batched
 
 
-@step("mm/rmap.c:flush_tlb_batched_pending", "7.3.4", order="full")
+@step("mm/rmap.c:flush_tlb_batched_pending", "7.3.4", order=CMPXCHG)
 def mark_flushed(mm: Mm, seen: Batched) -> None:
     """cmpxchg of the value read before: a newer pending unmap survives."""
     if mm.tlb_flush_batched == seen:

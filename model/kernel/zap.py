@@ -89,7 +89,7 @@ def pmdp_get(pmd: Pmd) -> Table | None:
     return pmd.table
 
 
-@step("mm/mmu_gather.c:tlb_remove_table_rcu", "7.3.4", traits="free-table")
+@step("mm/mmu_gather.c:tlb_remove_table_rcu", "7.3.4", order="plain", traits="free-table")
 def free_table(table: Table) -> None:
     """The RCU callback: the page of the table goes back."""
     table.freed = True

@@ -3,10 +3,11 @@
 
 from .declare import effect, hardware_rule, kernel, primitive, pure, rule, static, step
 from .objects import Array, Bounded, Kobject, World, ghost, hardware, kfield, lockword, record
+from .order import orders
 from .runtime import check, choose, current, unmodelled, wait_until
 
 __all__ = [
     "Array", "Bounded", "Kobject", "World", "check", "choose", "current", "effect", "ghost",
-    "hardware", "hardware_rule", "kernel", "kfield", "lockword", "primitive", "pure", "record",
-    "rule", "static", "step", "unmodelled", "wait_until",
+    "hardware", "hardware_rule", "kernel", "kfield", "lockword", "orders", "primitive", "pure",
+    "record", "rule", "static", "step", "unmodelled", "wait_until",
 ]  # fmt: skip

@@ -22,22 +22,20 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from . import runtime
 from .errors import shown_path
+from .order import Order, declared
 from .traits import Trait, traits_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Order = str | Mapping[str, str]
-"""An order for every architecture, or one by the name of the architecture's family."""
-
 
 class ModelFunction(Generic[P, R]):
     """A function of a model, with what its decorator declared.
 
-    `cite` is ``file:function`` of the kernel, `version` the version read; `orders` and
-    `otherwise` are the memory order by architecture (on success, on failure); `traits` are what
-    invariants attach to and reductions rest on (see `traits`).  `hardware`, of a rule: no software
-    takes the step, and whoever waits is not helped by its being possible.
+    `cite` is ``file:function`` of the kernel, `version` the version read; `orders` is how it is
+    ordered, by memory model; `traits` are what invariants attach to and reductions rest on (see
+    `traits`).  `hardware`, of a rule: no software takes the step, and whoever waits is not helped
+    by its being possible.
     """
 
     def __init__(
@@ -47,15 +45,14 @@ class ModelFunction(Generic[P, R]):
         *,
         cite: str = "",
         version: str = "",
-        order: Order = "plain",
-        otherwise: Order = "plain",
+        order: Order = "",
         traits: frozenset[Trait] = frozenset(),
         barrier: str = "",
         several: str = "",
         hardware: bool = False,
     ) -> None:
         self.kind, self.fn, self.cite, self.version = kind, fn, cite, version
-        self.order, self.otherwise, self.traits = order, otherwise, traits
+        self.orders, self.traits = declared(order), traits
         self.barrier, self.several, self.hardware = barrier, several, hardware
         functools.update_wrapper(self, fn)
         self.name: str = fn.__name__
@@ -96,22 +93,22 @@ def step(
     cite: str = "",
     version: str = "",
     *,
-    order: Order = "plain",
-    otherwise: Order = "plain",
+    order: Order = "",
     traits: str = "",
     barrier: str = "",
     several: str = "",
 ) -> Callable[[Callable[P, R]], ModelFunction[P, R]]:
     """One step: it touches one place in memory, besides hardware and ghosts.
 
-    `traits` are words of `Trait`, separated by spaces; ModelError for another.  `barrier`: it is
-    one, of this kind.  `several`: why it may touch more than one place at once.
+    `order`: how it is ordered (`order`), without which it may not touch memory.  `traits` are
+    words of `Trait`, separated by spaces; ModelError for another.  `barrier`: it is one, of this
+    kind.  `several`: why it may touch more than one place at once.
     """
 
     def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
         where = f"{shown_path(fn.__code__.co_filename)}:{fn.__code__.co_firstlineno}:0"
         return ModelFunction(
-            "step", fn, cite=cite, version=version, order=order, otherwise=otherwise,
+            "step", fn, cite=cite, version=version, order=order,
             traits=traits_of(traits.split(), where), barrier=barrier, several=several,
         )  # fmt: skip
 

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import expr as ex
-from ..declare import ModelFunction, Order
+from ..declare import ModelFunction
 from ..errors import ModelError
 from ..expr import Cell, Expr
 from ..ir import Access, Call, Kind, Op, Role
+from ..order import BARRIERS, Ordered, success_conditions
 from ..traits import Trait
 from . import values as va
 from .body import Body
@@ -43,11 +44,11 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
         )  # fmt: skip
     _refuse_ghost_reads(fn, body, roles, where)
     kind = _kind(fn, body, memory, written)
-    access = None
+    op = Op(kind, body.guard, body.updates(), tuple(body.checks), note=fn.barrier)
     if places and Trait.RULE not in fn.traits:
-        order = _order(fn.order, ctx.family)
-        access = Access(places[0], order, _order(fn.otherwise, ctx.family), body.result is not None)
-    op = Op(kind, body.guard, body.updates(), tuple(body.checks), access, fn.barrier)
+        order = _order(ctx, fn, op, roles, where)
+        failure = order.failure or order.success
+        op = replace(op, access=Access(places[0], order.success, failure, body.result is not None))
     return CompiledStep(op, _call(ctx, fn, args), body.result)
 
 
@@ -75,10 +76,24 @@ def _refuse_ghost_reads(
                 )  # fmt: skip
 
 
-def _order(order: Order, family: str) -> str:
-    if isinstance(order, str):
-        return order
-    return order.get(family, "plain")
+def _order(
+    ctx: Context, fn: ModelFunction[..., Any], op: Op, roles: Mapping[str, Role], where: str
+) -> Ordered:
+    """How a step that touches memory is ordered; refused where it does not say."""
+    if not fn.orders:
+        raise ModelError(
+            f"{fn.name} says no memory order", where=where, why="it touches memory",
+            instead="look it up in the kernel's source and say @step(order=...)",
+        )  # fmt: skip
+    order = fn.orders[ctx.family]
+    words = {v for v, role in roles.items() if role in (Role.MEMORY, Role.LOCK)}
+    if order.success in BARRIERS and not order.failure and success_conditions(op, words):
+        raise ModelError(
+            f"{fn.name} does not say how it is ordered when it fails", where=where,
+            why=f"it is {order.success} where it writes, and may write nothing",
+            instead="say @step(order=orders(...)), which has both for each memory model",
+        )  # fmt: skip
+    return order
 
 
 def _call(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:

@@ -25,6 +25,7 @@ from model.lang import (
     ghost,
     kernel,
     kfield,
+    orders,
     pure,
     record,
     rule,
@@ -102,34 +103,34 @@ routine = kernel("mm/x.c:x", "1.0")
 # -- helpers that are fine by themselves ------------------------------------------------------------
 
 
-@step()
+@step(order="plain")
 def take(b: Box) -> bool:
     got = not b.flag
     b.flag = True
     return got
 
 
-@step()
+@step(order="plain")
 def read_n(b: Box) -> int:
     return b.n
 
 
-@step()
+@step(order="plain")
 def read_next(b: Box) -> Box | None:
     return b.next
 
 
-@step()
+@step(order="plain")
 def read_colour(b: Box) -> Colour:
     return b.colour
 
 
-@step()
+@step(order="plain")
 def read_pair(b: Box) -> Pair:
     return b.pair
 
 
-@step()
+@step(order="plain")
 def read_group(b: Box) -> frozenset[Box]:
     return b.group
 
@@ -230,7 +231,7 @@ def dynamic_tuple(b: Box) -> None:
 
 
 @refused("'box.label' cannot be a loop variable; use a name, or a tuple of names")
-@step()
+@step(order="plain")
 def odd_target(box: Box) -> None:
     for box.label in (1, 2):  # here: box.label
         pass
@@ -240,7 +241,7 @@ def odd_target(box: Box) -> None:
     "'n' cannot be looped over: a loop runs over a constant sequence or the members of a set; "
     "loop over range(CONSTANT) or over objects, and test inside"
 )
-@step()
+@step(order="plain")
 def loops_over_int(b: Box) -> int:
     n = b.n
     return sum(x for x in n)  # here: n)

@@ -15,26 +15,26 @@ from .refused import *
     "'while b.flag:' in a step: a step is one action: no loop that waits, no exception; use "
     "assignments, if, `for` over a constant, return, wait_until(...)"
 )
-@step()
+@step(order="plain")
 def step_loops(b: Box) -> None:
     while b.flag:  # here: while
         pass
 
 
 @refused("'b.links[0]' cannot be assigned; assign to a name, a field or an element of an array")
-@step()
+@step(order="plain")
 def step_stores_constant_element(b: Box) -> None:
     b.links[0] = b  # here: b.links
 
 
 @refused("'(x, y)' cannot be assigned; assign to a name, a field or an element of an array")
-@step()
+@step(order="plain")
 def step_unpacks(b: Box) -> None:
     x, y = b.n  # here: x, y
 
 
 @refused("Box has no field 'labels'; did you mean label?")
-@step()
+@step(order="plain")
 def step_stores_unknown(b: Box) -> None:
     b.labels = 1  # here: b.labels
 
@@ -43,45 +43,45 @@ def step_stores_unknown(b: Box) -> None:
     "'n.x' cannot be assigned: int has no fields that can be stored to; use replace(...) for "
     "a record"
 )
-@step()
+@step(order="plain")
 def step_stores_into_int(b: Box) -> None:
     n = b.n
     n.x = 1  # here: n.x
 
 
 @refused("'b.label' cannot be assigned: the field is constant; declare it without const=True")
-@step()
+@step(order="plain")
 def step_stores_constant(b: Box) -> None:
     b.label = 1  # here: b.label
 
 
 @refused("'b.row' cannot be assigned: it is an array; assign to an element")
-@step()
+@step(order="plain")
 def step_stores_array(b: Box) -> None:
     b.row = False  # here: b.row
 
 
 @refused("a set without a type; annotate what the function returns")
-@step()
+@step(order="plain")
 def untyped_set(b: Box):
     return {b.next}  # here: return
 
 
 @refused("wait_until after a write: a step that waits changes nothing; wait first")
-@step()
+@step(order="plain")
 def waits_late(b: Box) -> None:
     b.flag = True
     wait_until(b.flag)  # here: wait_until
 
 
 @refused("choose inside a step: it is a step of its own; call it from the routine")
-@step()
+@step(order="plain")
 def step_chooses(b: Box) -> None:
     x = choose((1, 2))  # here: choose
 
 
 @refused("unmodelled inside a step: it is a step of its own; call it from the routine")
-@step()
+@step(order="plain")
 def step_unmodelled(b: Box) -> None:
     unmodelled("not here")  # here: unmodelled
 
@@ -90,7 +90,7 @@ def step_unmodelled(b: Box) -> None:
     "take is called inside a step: it is a step of its own; call both from the routine, or make "
     "the inner one @pure"
 )
-@step()
+@step(order="plain")
 def step_in_step(b: Box) -> None:
     take(b)  # here: take
 
@@ -99,7 +99,7 @@ def step_in_step(b: Box) -> None:
     "touches_two touches Box.n[first], Box.flag[first]: a step is one access to memory; split it, "
     "or say @step(several='why that is one action')"
 )
-@step()
+@step(order="plain")
 def touches_two(b: Box) -> None:  # here: def
     b.flag = b.n == 1
 
@@ -108,7 +108,7 @@ def touches_two(b: Box) -> None:  # here: def
     "reads_ghost depends on Box.seen: it is a ghost, kept for invariants only; use a field of "
     "memory, or make the result a ghost too"
 )
-@step()
+@step(order="plain")
 def reads_ghost(b: Box) -> None:  # here: def
     b.flag = b.seen
 
@@ -117,7 +117,7 @@ def reads_ghost(b: Box) -> None:  # here: def
     "returns_ghost depends on Box.seen: it is a ghost, kept for invariants only; use a field of "
     "memory, or make the result a ghost too"
 )
-@step()
+@step(order="plain")
 def returns_ghost(b: Box) -> bool:  # here: def
     return b.seen
 
@@ -159,7 +159,7 @@ def field_of_none(b: Box) -> None:
 
 
 @refused("'b.row.x' needs an index first; write field[...]")
-@step()
+@step(order="plain")
 def field_of_array(b: Box) -> bool:
     return b.row.x  # here: b.row.x
 
@@ -327,3 +327,44 @@ def over_a_set(colours: frozenset[Colour]) -> None:  # here: def
 @routine
 async def asynchronous(b: Box) -> None:  # here: async
     pass
+
+
+# -- memory order ---------------------------------------------------------------
+
+
+@refused(
+    "says_no_order says no memory order: it touches memory; look it up in the kernel's source and "
+    "say @step(order=...)"
+)
+@step()
+def says_no_order(b: Box) -> None:  # here: def
+    b.flag = True
+
+
+@refused(
+    "may_fail does not say how it is ordered when it fails: it is full where it writes, and may "
+    "write nothing; say @step(order=orders(...)), which has both for each memory model"
+)
+@step(order="full")
+def may_fail(b: Box) -> bool:  # here: def
+    free = b.n == 0
+    if free:
+        b.n = 1
+    return free
+
+
+@refused(
+    "clears_if does not say how it is ordered when it fails: it is acquire where it writes, and may "
+    "write nothing; say @step(order=orders(...)), which has both for each memory model"
+)
+@step(
+    order=orders(
+        x86=("acquire", "", "x.h:x"),
+        arm64=("full", "once", "x.h:x"),
+        s390=("full", "once", "x.h:x"),
+    ),
+    several="one is only looked at",
+)
+def clears_if(b: Box) -> None:  # here: def
+    if b.next is None:
+        b.flag = False

@@ -69,7 +69,7 @@ def message(fn: ModelFunction[..., Any]) -> str:
 def test_an_array_by_itself() -> None:
     row = refused.world().all(Box)[0].row
 
-    @step()
+    @step(order="plain")
     def reads(b: Box) -> bool:  # noqa: ARG001
         return row[0]
 

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How the kernel's locks, atomics and page-table primitives are ordered, by memory model.
+
+Each line has the order on success, the order on failure ("" where it cannot fail), and where that
+is to be read, in 7.3-rc7 without PREEMPT_RT.  What the lines rest on:
+
+* x86: an instruction with a lock prefix, and xchg with memory, is a full barrier, whether it
+  writes or not (Intel SDM vol. 3, 8.2.2).  A store is a release and nothing more.
+* s390: so is a compare-and-swap, and an interlocked update with `bcr 14,0` after it
+  (arch/s390/include/asm/atomic_ops.h, __ATOMIC_OPS).
+* arm64: an atomic that writes nothing orders nothing (Documentation/atomic_t.txt, ORDERING).
+* Whoever *looks* before it tries fails by a plain load on every architecture.
+
+A lock that had to be waited for may be taken by other instructions; the waiter has executed
+barriers before.  x86_64 and x86_64-invlpgb differ in how they flush, and have one memory model.
+"""
+
+from __future__ import annotations
+
+from model.lang import orders
+
+# -- spinlocks -------------------------------------------------------------------------------------
+
+SPIN_LOCK = orders(
+    x86=("full", "", "include/asm-generic/qspinlock.h:queued_spin_lock (lock cmpxchg)"),
+    arm64=("acquire", "", "include/asm-generic/qspinlock.h:queued_spin_lock (_acquire)"),
+    s390=("full", "", "arch/s390/include/asm/spinlock.h:arch_spin_lock (cs)"),
+)
+SPIN_TRYLOCK = orders(  # the generic one looks first; that of s390 tries once before it looks
+    x86=("full", "once", "include/asm-generic/qspinlock.h:queued_spin_trylock"),
+    arm64=("acquire", "once", "include/asm-generic/qspinlock.h:queued_spin_trylock"),
+    s390=("full", "full", "arch/s390/include/asm/spinlock.h:arch_spin_trylock_once (cs)"),
+)
+SPIN_UNLOCK = orders(
+    x86=("release", "", "include/asm-generic/qspinlock.h:queued_spin_release (a store)"),
+    arm64=("release", "", "include/asm-generic/qspinlock.h:queued_spin_release (_release)"),
+    s390=("release", "", "arch/s390/include/asm/spinlock.h:arch_spin_unlock (a store)"),
+)
+
+# -- reader-writer semaphores ----------------------------------------------------------------------
+
+DOWN_READ = orders(
+    x86=("full", "", "kernel/locking/rwsem.c:rwsem_read_trylock (lock xadd)"),
+    arm64=("acquire", "", "kernel/locking/rwsem.c:rwsem_read_trylock (_acquire)"),
+    s390=("full", "", "arch/s390/include/asm/atomic.h:arch_atomic64_add_return (laag, bcr)"),
+)
+DOWN_READ_TRYLOCK = orders(  # looks first
+    x86=("full", "once", "kernel/locking/rwsem.c:__down_read_trylock"),
+    arm64=("acquire", "once", "kernel/locking/rwsem.c:__down_read_trylock"),
+    s390=("full", "once", "kernel/locking/rwsem.c:__down_read_trylock"),
+)
+DOWN_WRITE = orders(
+    x86=("full", "", "kernel/locking/rwsem.c:rwsem_write_trylock (lock cmpxchg)"),
+    arm64=("acquire", "", "kernel/locking/rwsem.c:rwsem_write_trylock (_acquire)"),
+    s390=("full", "", "kernel/locking/rwsem.c:rwsem_write_trylock (csg)"),
+)
+DOWN_WRITE_TRYLOCK = orders(  # does not look first
+    x86=("full", "full", "kernel/locking/rwsem.c:rwsem_write_trylock (lock cmpxchg)"),
+    arm64=("acquire", "once", "kernel/locking/rwsem.c:rwsem_write_trylock (_acquire)"),
+    s390=("full", "full", "kernel/locking/rwsem.c:rwsem_write_trylock (csg)"),
+)
+UP = orders(
+    x86=("full", "", "kernel/locking/rwsem.c:__up_read, __up_write (lock xadd)"),
+    arm64=("release", "", "kernel/locking/rwsem.c:__up_read, __up_write (_release)"),
+    s390=("full", "", "arch/s390/include/asm/atomic.h:arch_atomic64_fetch_add (laag, bcr)"),
+)
+
+# -- the folio lock --------------------------------------------------------------------------------
+
+FOLIO_LOCK = orders(
+    x86=("full", "", "arch/x86/include/asm/bitops.h:arch_test_and_set_bit_lock (lock bts)"),
+    arm64=("acquire", "", "include/asm-generic/bitops/lock.h:arch_test_and_set_bit_lock"),
+    s390=("full", "", "arch/s390/include/asm/atomic.h:arch_atomic64_fetch_or (laog, bcr)"),
+)
+FOLIO_TRYLOCK = orders(  # the generic one looks first; that of x86 does not
+    x86=("full", "full", "arch/x86/include/asm/bitops.h:arch_test_and_set_bit_lock (lock bts)"),
+    arm64=("acquire", "once", "include/asm-generic/bitops/lock.h:arch_test_and_set_bit_lock"),
+    s390=("full", "once", "include/asm-generic/bitops/lock.h:arch_test_and_set_bit_lock"),
+)
+FOLIO_UNLOCK = orders(
+    x86=("full", "", "arch/x86/include/asm/bitops.h:arch_xor_unlock_is_negative_byte (lock xorb)"),
+    arm64=("release", "", "include/asm-generic/bitops/lock.h:arch_xor_unlock_is_negative_byte"),
+    s390=("full", "", "arch/s390/include/asm/atomic.h:arch_atomic64_fetch_xor (laxg, bcr)"),
+)
+
+# -- atomics ---------------------------------------------------------------------------------------
+
+ATOMIC = orders(  # one that returns nothing, set_bit and clear_bit included
+    x86=("full", "", "arch/x86/include/asm/barrier.h:__smp_mb__after_atomic (nothing to add)"),
+    arm64=("relaxed", "", "arch/arm64/include/asm/atomic_lse.h:ATOMIC_OP (stadd)"),
+    s390=("full", "", "arch/s390/include/asm/barrier.h:__smp_mb__after_atomic (nothing to add)"),
+)
+CMPXCHG = orders(
+    x86=("full", "full", "arch/x86/include/asm/cmpxchg.h:arch_cmpxchg (lock cmpxchg)"),
+    arm64=("full", "once", "arch/arm64/include/asm/atomic_ll_sc.h:__CMPXCHG_CASE (no dmb)"),
+    s390=("full", "full", "arch/s390/include/asm/cmpxchg.h:arch_cmpxchg (cs)"),
+)
+_ADD_UNLESS = "include/linux/atomic/atomic-arch-fallback.h:raw_atomic_fetch_add_unless"
+TRY_GET = orders(  # looks first
+    x86=("full", "once", _ADD_UNLESS),
+    arm64=("full", "once", _ADD_UNLESS),
+    s390=("full", "once", _ADD_UNLESS),
+)
+ISOLATE_LRU = orders(  # test_and_clear_bit, a full barrier, then folio_get, which may come late
+    x86=("full", "full", "arch/x86/include/asm/bitops.h:arch_test_and_clear_bit (lock btr)"),
+    arm64=("relaxed", "full", "mm/vmscan.c:folio_isolate_lru"),
+    s390=("full", "full", "include/asm-generic/bitops/atomic.h:arch_test_and_clear_bit"),
+)
+
+# -- entries of page tables ------------------------------------------------------------------------
+
+XCHG_PTE = orders(
+    x86=("full", "", "arch/x86/include/asm/pgtable_64.h:native_ptep_get_and_clear (xchg)"),
+    arm64=("relaxed", "", "arch/arm64/include/asm/pgtable.h:__ptep_get_and_clear_anysz"),
+    s390=("full", "", "arch/s390/mm/pgtable.c:ptep_xchg_lazy (ipte)"),
+)
+PTE_ADD_PERMISSIONS = orders(
+    x86=("plain", "", "arch/x86/mm/pgtable.c:ptep_set_access_flags (set_pte)"),
+    arm64=("relaxed", "", "arch/arm64/mm/fault.c:__ptep_set_access_flags_anysz"),
+    s390=("full", "", "arch/s390/include/asm/pgtable.h:ptep_set_access_flags (ipte, rdp)"),
+)
+PTE_WRITE_PROTECT = orders(
+    x86=("full", "", "arch/x86/include/asm/pgtable.h:ptep_set_wrprotect (lock cmpxchg)"),
+    arm64=("relaxed", "", "arch/arm64/include/asm/pgtable.h:___ptep_set_wrprotect"),
+    s390=("full", "", "arch/s390/include/asm/pgtable.h:ptep_set_wrprotect (ipte)"),
+)
+PTE_CLEAR_YOUNG = orders(
+    x86=("relaxed", "", "arch/x86/mm/pgtable.c:ptep_test_and_clear_young (only if it is young)"),
+    arm64=("relaxed", "", "arch/arm64/include/asm/pgtable.h:__ptep_clear_flush_young (no DSB)"),
+    s390=("full", "", "arch/s390/include/asm/pgtable.h:ptep_test_and_clear_young (ipte)"),
+)
+PTE_CLEAR_YOUNG_DIRTY = orders(
+    x86=("full", "", "include/linux/pgtable.h:clear_young_dirty_ptes (ptep_get_and_clear)"),
+    arm64=("once", "", "arch/arm64/include/asm/pgtable.h:__clear_young_dirty_ptes (__set_pte)"),
+    s390=("full", "", "include/linux/pgtable.h:clear_young_dirty_ptes (ptep_get_and_clear)"),
+)
+
+# -- swap ------------------------------------------------------------------------------------------
+
+# The model's step is the whole section under the lock of the cluster: taken as one, for nothing
+# but such sections uses what they use.  One that finds nothing to write is only a look.
+CLUSTER = orders(
+    x86=("full", "once", "mm/swap.h:swap_cluster_lock"),
+    arm64=("full", "once", "mm/swap.h:swap_cluster_lock"),
+    s390=("full", "once", "mm/swap.h:swap_cluster_lock"),
+)
+SWAP_CACHE_GET = orders(  # a look at the table of the cluster, then folio_try_get
+    x86=("full", "once", "mm/swap_state.c:swap_cache_get_folio"),
+    arm64=("full", "once", "mm/swap_state.c:swap_cache_get_folio"),
+    s390=("full", "once", "mm/swap_state.c:swap_cache_get_folio"),
+)
