@@ -11,8 +11,9 @@ thread, on its way from one to the other: a full barrier; a barrier of loads or 
 acquire at the first, a release at the second; a release and then an acquire (both are RCsc on
 arm64); and on arm64 a dependency, of an address or of a value, or of a store behind a branch.  x86
 and s390 only let a store be overtaken by a later load.  An atomic or a trylock that may fail orders
-only on the way on which it has not.  What depends on a plain load is not kept after it, for a
-compiler may break that.  A way that no run takes counts as well.
+only on the way on which it has not, unless its architecture orders it either way.  What depends on
+a plain load is not kept after it, for a compiler may break that.  A way that no run takes counts as
+well, but for one that contradicts itself: each is followed with what it knows of locals (`ways`).
 
 Conflicts of fields that both sides use under the lock that their declaration names do not count,
 for what is in a critical section stays in it; nor do lock words, unless somebody looks at one
@@ -27,29 +28,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Edge, Kind, Op, Role, Thread
-from model.lang.sorts import BOOL
+from model.lang.order import BARRIERS, success_conditions
+from model.lang.sorts import Bool
 from model.lang.traits import Trait
 
 from .conflicts import COUNTED, LOCKLESS, UNSEEN
 from .usage import Part, Region, Regions
+from .ways import NOTHING, Facts, asked_ahead, assigned, branched, carried, conjuncts, renamed
 
 TSO = frozenset({"x86", "s390"})
 """Families of architectures on which only a store and a later load are not kept in order."""
 
+PRIVATE = UNSEEN | {Trait.NEW}
+"""Steps on an object that nobody else has yet, or any more."""
+
 RCU = frozenset({Trait.RCU, Trait.GRACE_PERIOD})
 """Steps that begin or end a read section, or wait for all of them."""
 
-_TAKES = frozenset({"acquire", "full"})
 _FULL = frozenset({"mb", "after atomic", "dsb", "tlbi and dsb"})
 
 
 @dataclass(frozen=True, eq=False)
 class Access:
-    """One access of a thread to memory: an edge, and what it does there."""
+    """One access of a thread to memory: an edge, and what it does there.
+
+    `reserved`: the write of an atomic by itself, between which and what the atomic has looked at no
+    other write comes, so that only a look can tell when it happened.
+    """
 
     thread: int
     edge: Edge
@@ -59,6 +69,7 @@ class Access:
     writes: bool
     order: str
     locked: bool
+    reserved: bool = False
 
     def conflicts(self, other: Access) -> bool:
         """Whether the order of two accesses of different threads shows."""
@@ -66,6 +77,8 @@ class Access:
             self.region == other.region
             and (self.writes or other.writes)
             and not (self.locked and other.locked)
+            and not (self.reserved and other.writes)
+            and not (other.reserved and self.writes)
         )
 
 
@@ -80,6 +93,10 @@ class Pair:
     before: Access
 
 
+_Found = dict[tuple[int, Cell], Access]
+"""What may overtake an access: by edge and place."""
+
+
 class Ordering:
     """The accesses of threads that run together on an architecture of a family."""
 
@@ -91,6 +108,7 @@ class Ordering:
         self._tso = family in TSO
         self._regions = Regions.of_parts(Part(t, n) for n, t in enumerate(threads))
         self._leaving = [t.leaving() for t in threads]
+        self._asked = [asked_ahead(t) for t in threads]
         self._looked_at = {
             region for thread in threads for edge in thread.edges for region in self._looks(edge)
         }  # fmt: skip
@@ -103,10 +121,10 @@ class Ordering:
     def pairs(self) -> list[Pair]:
         """Every pair whose order is not decided, by thread and place in the text."""
         found = []
-        for first in self._every():
+        for first, says in chain.from_iterable(map(self._overtaken, self._every())):
             if not self._shared(first):
                 continue
-            for second in self._overtaking(first):
+            for second in self._overtaking(first, says):
                 if self._shared(second):
                     cycle = self._cycle(first, second)
                     if cycle is not None:
@@ -126,7 +144,7 @@ class Ordering:
         To wait until nobody has it, and with the order of one who takes it, is to ask.
         """
         if edge.op.kind is Kind.LOAD and edge.op.access is not None:
-            if edge.op.access.order in _TAKES and not edge.op.updates:
+            if edge.op.access.order in BARRIERS and not edge.op.updates:
                 return
             for part in (edge.op.guard, *(u.value for u in edge.op.updates)):
                 for cell in _cells(part):
@@ -148,7 +166,7 @@ class Ordering:
                 reads |= {c for c in _cells(update.value) if c.var != update.place.var}
         writes = {u.place for u in edge.op.updates if isinstance(u.place, Cell)}
         for place in sorted(reads | writes, key=ex.show):
-            if self._is_memory(place) and not (traits & UNSEEN and place.var not in COUNTED):
+            if self._is_memory(place) and not (traits & PRIVATE and place.var not in COUNTED):
                 locked = place.var in self._locked and not traits & LOCKLESS
                 region = self._regions.of(place)
                 yield Access(
@@ -162,8 +180,8 @@ class Ordering:
         )
 
     @cached_property
-    def _lock_words(self) -> set[str]:
-        return {v for v, role in self._roles.items() if role is Role.LOCK}
+    def _words(self) -> set[str]:
+        return {v for v, role in self._roles.items() if role in (Role.MEMORY, Role.LOCK)}
 
     @cached_property
     def _by_region(self) -> dict[Region, list[Access]]:
@@ -182,36 +200,50 @@ class Ordering:
 
     # -- what is not kept in order ---------------------------------------------------------------
 
-    def _overtaking(self, first: Access) -> list[Access]:
+    def _overtaken(self, access: Access) -> Iterator[tuple[Access, Facts]]:
+        """What of an access may be carried out late, and the facts that say that it may not.
+
+        Of a barrier, what it looks at when it fails.  Of an acquire, what it writes as well: only
+        its look is kept before what follows (TSO has no atomic that is less than a barrier).
+        """
+        if access.order not in BARRIERS or not access.reads:
+            if access.order != "full":
+                yield access, NOTHING
+            return
+        says = self._success(access.edge.op)
+        if says is not None:
+            yield replace(access, writes=False), says
+        if access.order == "acquire" and access.writes and not self._tso:
+            yield replace(access, reads=False, reserved=True), NOTHING
+
+    def _overtaking(self, first: Access, says: Facts) -> list[Access]:
         """The accesses that may be carried out before one that comes earlier in its thread."""
-        succeeded = None
-        if first.order == "full" or (first.order == "acquire" and first.reads):
-            succeeded = self._success(first.edge.op)
-            if succeeded is None:
-                return []
+        thread = first.thread
         if self._tso and not first.writes:
             return []
         depends = first.reads and first.order != "plain"
         tainted = _assigned(first.edge) if depends else frozenset()
-        start = _Way(first.edge.target, tainted, _fixed(first.place), succeeded=succeeded)
-        found: dict[int, Access] = {}
+        known = assigned(NOTHING, first.edge.op, self._asked[thread][first.edge.target])
+        start = _Way(first.edge.target, tainted, _fixed(first.place), says=says, known=known)
+        found: _Found = {}
         seen = {start}
         todo = [start]
         while todo:
             way = todo.pop()
-            for edge in self._leaving[first.thread][way.at]:
+            for edge in self._leaving[thread][way.at]:
                 then = self._step(first, way, edge, found)
                 if then is not None and then not in seen:
                     seen.add(then)
                     todo.append(then)
         return list(found.values())
 
-    def _step(self, first: Access, way: _Way, edge: Edge, found: dict[int, Access]) -> _Way | None:
+    def _step(self, first: Access, way: _Way, edge: Edge, found: _Found) -> _Way | None:
         """Where a way goes on, if what comes may still overtake; notes what does here."""
         op = edge.op
         if op.kind is Kind.BARRIER and op.note in _FULL:
             return None
-        if way.succeeded is not None and _says(op.guard, way.succeeded):
+        known = branched(way.known, op.guard)
+        if known is None or not way.says.isdisjoint(conjuncts(op.guard)):
             return None
         loads, stores, branch = way.loads, way.stores, way.branch
         if op.kind is Kind.BARRIER:
@@ -222,51 +254,58 @@ class Ordering:
         if (loads, stores, branch) != (way.loads, way.stores, way.branch):
             way = replace(way, loads=loads, stores=stores, branch=branch)
         tainted = _flowing(op, way.tainted)
-        released, succeeded = way.released, _followed(op, way.succeeded)
+        released, says = way.released, _followed(op, way.says)
         if op.access is not None:
             order = op.access.order
             barrier = order == "full" or (order == "acquire" and released)
             if barrier and self._success(op) is None:
                 return None
             released = released or order == "release"
-            for here in self._accesses[first.thread][id(edge)]:
-                if way.same and here.place is first.place:
-                    continue
-                if not self._kept(here, way):
-                    # a branch keeps the store of an atomic, but not what that looks at
-                    kept = way.branch and here.writes
-                    found[id(here)] = replace(here, writes=False) if kept else here
-                elif here.reads and order == "acquire":
-                    barrier = True
-                elif here.reads and order != "plain":
+            if self._note(first, way, edge, found):
+                barrier = barrier or order == "acquire"
+                if order not in ("acquire", "plain"):
                     tainted |= _assigned(edge)
             if barrier:
-                succeeded = self._success(op)
-                if succeeded is None:
+                found_out = self._success(op)
+                if found_out is None:
                     return None
+                says |= found_out
+        asked = self._asked[first.thread][edge.target]
+        known = assigned(known, op, asked)
+        says = frozenset(s for s in says if ex.leaves(s) <= asked)
         same = way.same and not any(u.place in ex.leaves(first.place) for u in op.updates)
-        return _Way(edge.target, tainted, same, branch, released, loads, stores, succeeded)
+        return _Way(edge.target, tainted, same, branch, released, loads, stores, says, known)
 
-    def _success(self, op: Op) -> Local | None:
-        """The local that says whether an atomic has not failed; None for one that cannot fail.
+    def _note(self, first: Access, way: _Way, edge: Edge, found: _Found) -> bool:
+        """Note the accesses of an edge that may overtake; whether it reads what is kept."""
+        kept = False
+        for here in self._accesses[first.thread][id(edge)]:
+            if way.same and here.place is first.place:
+                continue
+            if here.order == "full":  # it comes early only if it fails
+                here = replace(here, writes=False)
+            if self._kept(here, way):
+                kept = kept or here.reads
+                continue
+            if way.branch and here.writes:  # keeps the store of an atomic, but not what it looks at
+                here = replace(here, writes=False)
+            key = id(edge), here.place
+            if key not in found or here.writes:
+                found[key] = here
+        return kept
 
-        It fails where it leaves its word as it was (of a lock: any word of it).
-        """
+    def _success(self, op: Op) -> Facts | None:
+        """The facts each of which says that an atomic has not failed; None if it orders anyway."""
         assert op.access is not None
-        if op.access.otherwise == "full":
+        tests = success_conditions(op, self._words)
+        if op.access.otherwise == "full" or not tests:
             return None
-        word = op.access.place.var
-        mine = self._lock_words if word in self._lock_words else {word}
-        tests = {
-            u.value.args[0] if u.place is u.value.args[2] else ex.not_(u.value.args[0])
-            for u in op.updates
-            if isinstance(u.place, Cell) and u.place.var in mine and isinstance(u.value, ex.Op)
-            if u.value.name == "ite" and u.place in u.value.args[1:]
-        }
-        if not tests:
-            return None
-        said = [u.place for u in op.updates if isinstance(u.place, Local) and {u.value} == tests]
-        return said[0] if said else _NOBODY_SAYS
+        said: set[Expr] = set()
+        for update in op.updates:
+            if isinstance(update.place, Local):
+                for test in tests:
+                    said |= _saying(test, update.place, update.value)
+        return frozenset(said)
 
     def _kept(self, here: Access, way: _Way) -> bool:
         """Whether an access is kept after the first one."""
@@ -332,7 +371,7 @@ class Ordering:
 class _Way:
     """How far a way has come from an access: the locals that depend on it, whether its place would
     still be the same one, whether a branch depended on it, whether a release came, and a barrier of
-    loads or of stores; and the local that says whether a full barrier came."""
+    loads or of stores; the facts each of which says that a full barrier came; and what is known."""
 
     at: int
     tainted: frozenset[Local]
@@ -341,7 +380,8 @@ class _Way:
     released: bool = False
     loads: bool = False
     stores: bool = False
-    succeeded: Local | None = None
+    says: Facts = NOTHING
+    known: Facts = NOTHING
 
 
 def _locals_of(e: Expr) -> frozenset[Local]:
@@ -352,23 +392,29 @@ def _cells(e: Expr) -> set[Cell]:
     return {v for v in ex.leaves(e) if isinstance(v, Cell)}
 
 
-_NOBODY_SAYS = ex.local("?", BOOL)
-"""Stands for the local that says whether an atomic has not failed, where none does."""
+def _saying(test: Expr, local: Local, value: Expr) -> set[Expr]:
+    """What is a fact about a local that is assigned a value only if a test held."""
+    needed = set(conjuncts(test))
+    found: set[Expr] = {local} if needed <= set(conjuncts(value)) else set()
+    if needed <= set(conjuncts(ex.not_(value))):
+        found.add(ex.not_(local))
+    if isinstance(value, Cell):  # the value that the test is about
+        fact = renamed(test, value, local)
+        if ex.leaves(fact) == {local}:
+            found.add(fact)
+    return found
 
 
-def _followed(op: Op, local: Local | None) -> Local | None:
-    """The local that has after an operation what this one had before it."""
-    moved = next((u.place for u in op.updates if u.value is local), None)
-    if isinstance(moved, Local):
-        return moved
-    return None if any(u.place is local for u in op.updates) else local
-
-
-def _says(guard: Expr, local: Local) -> bool:
-    """Whether a branch is taken only where a local is true."""
-    return guard is local or (
-        isinstance(guard, ex.Op) and guard.name == "and" and local in guard.args
-    )
+def _followed(op: Op, says: Facts) -> Facts:
+    """The facts that say after an operation what these say before it."""
+    found = carried(says, op)
+    for update in op.updates:
+        if isinstance(update.place, Local) and isinstance(update.value.sort, Bool):
+            if not says.isdisjoint(conjuncts(update.value)):
+                found.add(update.place)
+            if not says.isdisjoint(conjuncts(ex.not_(update.value))):
+                found.add(ex.not_(update.place))
+    return frozenset(found)
 
 
 def _assigned(edge: Edge) -> frozenset[Local]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,21 @@ from checks.report import chosen_casts
 from checks.scenario import Setting, Stage
 from checks.subject import by_name
 from invariants import REGISTRY
+from model.kernel.orders import (
+    CMPXCHG,
+    DOWN_READ_TRYLOCK,
+    DOWN_WRITE_TRYLOCK,
+    FOLIO_TRYLOCK,
+    FOLIO_UNLOCK,
+    SPIN_TRYLOCK,
+    SPIN_UNLOCK,
+    TRY_GET,
+    UP,
+)
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Access, Call, Edge, Kind, Op, Role, Thread, Update
+from model.lang.order import MODELS, Ordered
 from model.lang.sorts import BOOL, Int
 from model.lang.traits import Trait
 
@@ -23,10 +36,11 @@ from ...command import run
 NUMBER = Int(0, 3)
 X, Y = (ex.cell(n, (), NUMBER) for n in "xy")
 R, Q = (ex.local(f"f.{n}", NUMBER) for n in "rq")
-Z = ex.cell("z", (), NUMBER)
+Z, W = (ex.cell(n, (), NUMBER) for n in "zw")
 DONE = ex.local("f.done", BOOL)
-ONE = ex.number(1)
-ROLES = {"x": Role.MEMORY, "y": Role.MEMORY, "z": Role.MEMORY}
+BACK = ex.local("f.return", NUMBER)
+ZERO, ONE = ex.number(0), ex.number(1)
+ROLES = dict.fromkeys("wxyz", Role.MEMORY)
 
 
 def store(place: Cell, value: Expr = ONE, order: str = "once") -> Op:
@@ -45,12 +59,19 @@ def branch(local: Local) -> Op:
     return Op(Kind.ASSUME, ex.eq(local, ONE))
 
 
-def atomic(place: Cell, order: str = "full", *, told: bool = True) -> Op:
-    """Adds one, if there is room, and says whether it did: only then it is a barrier."""
+GOT, MISSED = Op(Kind.ASSUME, DONE), Op(Kind.ASSUME, ex.not_(DONE))
+
+
+def atomic(
+    place: Cell, order: str = "full", otherwise: str = "once", *, told: bool = True
+) -> Op:  # fmt: skip
+    """Adds one, if there is room, and says whether it did: only then it is a barrier, unless it is
+    one `otherwise` as well."""
     there = ex.not_(ex.eq(place, ex.number(3)))
     more = ex.ite(there, ex.narrow(ex.add(place, ONE), NUMBER), place)
     said = (Update(DONE, there),) if told else ()
-    return Op(Kind.RMW, updates=(Update(place, more), *said), access=Access(place, order))
+    access = Access(place, order, otherwise)
+    return Op(Kind.RMW, updates=(Update(place, more), *said), access=access)
 
 
 def both_at_once(order: str = "plain") -> Op:
@@ -98,17 +119,23 @@ def where(found: list[Pair]) -> set[tuple[int, int]]:
         ([store(X), store(Y)], [load(Q, Y)], set(), set()),
         ([store(X), load(R, Y)], [load(R, Y), load(Q, X)], set(), set()),
         # an atomic that may fail is a barrier where it has not
-        ([store(X), atomic(Z), Op(Kind.ASSUME, DONE), load(R, Y)],
+        ([store(X), atomic(Z), GOT, load(R, Y)],
          [store(Y), barrier("mb"), load(R, X)], set(), set()),
-        ([store(X), atomic(Z), Op(Kind.ASSUME, ex.not_(DONE)), load(R, Y)],
+        ([store(X), atomic(Z), MISSED, load(R, Y)],
          [store(Y), barrier("mb"), load(R, X)], {(0, 0)}, {(0, 0)}),
         ([store(X), atomic(Z, told=False), load(R, Y)],
          [store(Y), barrier("mb"), load(R, X)], {(0, 0)}, {(0, 0)}),
-        # a trylock orders what follows where it was got
-        ([atomic(Z, "acquire"), Op(Kind.ASSUME, DONE), load(R, Y)],
-         [store(Y), barrier("mb"), load(R, Z)], set(), set()),
-        ([atomic(Z, "acquire"), Op(Kind.ASSUME, ex.not_(DONE)), load(R, Y)],
-         [store(Y), barrier("mb"), load(R, Z)], {(0, 0)}, {(0, 0)}),
+        # a trylock orders its look with what follows where it was got, and not its write
+        ([atomic(Z, "acquire"), GOT, load(R, Y)], [store(Y), barrier("mb"), store(Z)],
+         set(), set()),
+        ([atomic(Z, "acquire"), GOT, load(R, Y)], [store(Y), barrier("mb"), load(R, Z)],
+         set(), {(0, 0)}),
+        ([atomic(Z, "acquire"), MISSED, load(R, Y)], [store(Y), barrier("mb"), store(Z)],
+         set(), {(0, 0)}),
+        # one that failed wrote nothing, so that nobody can tell when
+        ([atomic(Z, "full"), MISSED, load(R, Y)], [store(Y), barrier("mb"), load(R, Z)],
+         set(), set()),
+        ([store(X), atomic(Z), MISSED], [load(R, Z), barrier("mb"), load(Q, X)], set(), set()),
         # what depends on a plain load: a compiler may break that
         ([load(R, X, "plain"), store(Y, R)], [load(R, Y), branch(R), store(X)], set(), {(0, 0)}),
         # an operation that is several accesses is seen as all of them
@@ -124,6 +151,141 @@ def test_litmus(
     assert where(pairs(one, two, "x86")) == x86
     assert where(pairs(one, two, "s390")) == x86
     assert where(pairs(one, two, "arm64")) == arm64
+
+
+SB = [store(Y), barrier("mb"), load(R, X)]
+"""The other thread of store buffering."""
+
+
+@pytest.mark.parametrize(
+    ("orders", "x86", "arm64", "s390"),
+    [
+        (FOLIO_TRYLOCK, True, False, False),
+        (SPIN_TRYLOCK, False, False, True),
+        (DOWN_READ_TRYLOCK, False, False, False),
+        (DOWN_WRITE_TRYLOCK, True, False, True),
+        (TRY_GET, False, False, False),
+        (CMPXCHG, True, False, True),
+    ],
+)
+def test_where_one_that_fails_is_a_barrier(
+    orders: Mapping[str, Ordered], x86: bool, arm64: bool, s390: bool
+) -> None:
+    """Whoever looks before it tries is none; an instruction that is executed anyway may be one."""
+    for family, ordered in (("x86", x86), ("arm64", arm64), ("s390", s390)):
+        said = orders[family]
+        tried = [store(X), atomic(Z, said.success, said.failure), MISSED, load(R, Y)]
+        assert (pairs(tried, SB, family) == []) == ordered, family
+        got = [store(X), atomic(Z, said.success, said.failure), GOT, load(R, Y)]
+        assert (pairs(got, SB, family) == []) == (said.success == "full"), family
+
+
+@pytest.mark.parametrize(
+    ("orders", "full"),
+    [(FOLIO_UNLOCK, {"x86", "s390"}), (UP, {"x86", "s390"}), (SPIN_UNLOCK, set())],
+)
+def test_which_unlock_is_a_barrier(orders: Mapping[str, Ordered], full: set[str]) -> None:
+    for family in MODELS:
+        ops = [store(X), store(Z, order=orders[family].success), load(R, Y)]
+        assert (pairs(ops, SB, family) == []) == (family in full), family
+
+
+def graph(edges: list[tuple[int, int, Op]]) -> Thread:
+    """A thread that branches: each edge from where to where."""
+    last = max(target for _, target, _ in edges)
+    made = tuple(Edge(source, target, op) for source, target, op in edges)
+    return Thread("cpu0", "f", (R, Q, DONE, BACK), made, 0, last, last + 1)
+
+
+def joined(back: Expr, otherwise: Expr, asked: Expr) -> Thread:
+    """x = 1; try; on both ways another value is returned; if `asked` of it, read y."""
+    give = Op(Kind.LET, updates=(Update(BACK, back),))
+    give_up = Op(Kind.LET, updates=(Update(BACK, otherwise),))
+    return graph([
+        (0, 1, store(X)), (1, 2, atomic(Z)), (2, 3, GOT), (2, 4, MISSED), (3, 5, give),
+        (4, 5, give_up), (5, 6, Op(Kind.ASSUME, asked)), (5, 7, Op(Kind.ASSUME, ex.not_(asked))),
+        (6, 7, load(R, Y)),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("thread", "ordered"),
+    [
+        (joined(ONE, ZERO, ex.eq(BACK, ONE)), True),  # it comes to the load only where it was got
+        (joined(ONE, ZERO, ex.not_(ex.eq(BACK, ZERO))), True),
+        (joined(ONE, ZERO, ex.eq(BACK, ZERO)), False),  # only where it was not
+        (joined(ONE, ONE, ex.eq(BACK, ONE)), False),  # either way
+        (joined(ONE, Q, ex.eq(BACK, ONE)), False),  # nobody knows
+    ],
+)
+def test_what_was_returned_is_followed_by_way(thread: Thread, ordered: bool) -> None:
+    """Several `return`s join in one local; which of them it was tells whether a barrier came."""
+    other = graph([(n, n + 1, op) for n, op in enumerate(SB)])
+    for family in ("x86", "arm64"):
+        found = Ordering([thread, other], ROLES, frozenset(), family).pairs()
+        assert (found == []) == ordered, family
+
+
+def test_what_is_known_of_a_copy() -> None:
+    """`return folio` of one that is not null, where it was got; None where it was not."""
+    there, none = ex.not_(ex.eq(Q, ZERO)), ex.not_(ex.eq(BACK, ZERO))
+    tried = [(0, 1, store(X)), (1, 2, load(Q, Z)), (2, 3, Op(Kind.ASSUME, there)),
+             (3, 4, atomic(Z)), (4, 5, GOT), (4, 6, MISSED)]  # fmt: skip
+    give, give_up = (Op(Kind.LET, updates=(Update(BACK, v),)) for v in (ZERO, Q))
+    asked = [(7, 8, Op(Kind.ASSUME, ex.not_(none))), (7, 9, Op(Kind.ASSUME, none)),
+             (8, 9, load(R, Y))]  # fmt: skip
+    other = graph([(n, n + 1, op) for n, op in enumerate(SB)])
+    for got, missed, ordered in ((give, give_up, True), (give_up, give, False)):
+        thread = graph([*tried, (5, 7, got), (6, 7, missed), *asked])
+        assert (Ordering([thread, other], ROLES, frozenset(), "x86").pairs() == []) == ordered
+
+
+def test_a_store_that_a_branch_keeps_on_one_way_only() -> None:
+    """Whichever way is looked at first."""
+    atom = atomic(Z, "relaxed")
+    other = graph([(0, 1, load(R, Z)), (1, 2, barrier("mb")), (2, 3, store(X))])
+    ways = [(1, 2, branch(R)), (1, 2, Op(Kind.LET))]
+    for both in (ways, ways[::-1]):
+        thread = graph([(0, 1, load(R, X)), *both, (2, 3, atom)])
+        assert Ordering([thread, other], ROLES, frozenset(), "arm64").pairs() != []
+        kept = graph([(0, 1, load(R, X)), ways[0], (2, 3, atom)])
+        assert Ordering([kept, other], ROLES, frozenset(), "arm64").pairs() == []
+
+
+def test_who_says_that_it_was_got_may_be_a_copy() -> None:
+    """The negation of a copy, part of a conjunction, or the pointer that came back."""
+    missed = ex.local("f.missed", BOOL)
+    both = ex.local("f.both", BOOL)
+    copy = Op(Kind.LET, updates=(Update(missed, ex.not_(DONE)),))
+    more = Op(Kind.LET, updates=(Update(both, ex.and_(ex.not_(missed), ex.eq(Q, ONE))),))
+    for tail in (
+        [copy, Op(Kind.ASSUME, ex.not_(missed))],
+        [copy, more, Op(Kind.ASSUME, both)],
+        [copy, more, load(Q, Z), Op(Kind.ASSUME, ex.not_(missed))],
+    ):
+        assert pairs([store(X), atomic(Z), *tail, load(R, Y)], SB, "arm64") == []
+        away = replace(tail[-1], guard=ex.not_(tail[-1].guard))
+        assert pairs([store(X), atomic(Z), *tail[:-1], away, load(R, Y)], SB, "arm64") != []
+    tried = atomic(Z)
+    failed = replace(
+        tried, updates=(tried.updates[0], Update(DONE, ex.not_(tried.updates[1].value)))
+    )
+    assert pairs([store(X), failed, MISSED, load(R, Y)], SB, "arm64") == []
+    assert pairs([store(X), failed, GOT, load(R, Y)], SB, "arm64") != []
+
+
+def test_a_pointer_that_came_back_says_that_it_was_got() -> None:
+    """As swap_cache_get_folio, which takes a reference to what it finds."""
+    there = ex.not_(ex.eq(Z, ZERO))
+    more = ex.ite(there, ONE, X)
+    take = Op(
+        Kind.RMW, updates=(Update(X, more), Update(Q, Z)), access=Access(Z, "full", "once")
+    )  # fmt: skip
+    found = Op(Kind.ASSUME, ex.not_(ex.eq(Q, ZERO)))
+    nothing = Op(Kind.ASSUME, ex.eq(Q, ZERO))
+    other = [store(Y), barrier("mb"), load(R, W)]
+    assert pairs([store(W), take, found, load(R, Y)], other, "arm64") == []
+    assert pairs([store(W), take, nothing, load(R, Y)], other, "arm64") != []
 
 
 def test_what_a_lock_orders_is_no_conflict() -> None:

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is known of the locals of a thread on one way through it.
+
+A fact is a boolean expression over locals.  Facts come from constants that are assigned and from
+branches that are taken; they follow a copy, and end with the locals that they are about.  So a
+value that several `return`s of a function leave in one local is followed on each way by itself: a
+branch on it that contradicts what the way has come by is not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Const, Expr, Local
+from model.lang.ir import Edge, Op, Thread
+from model.lang.sorts import Bool
+
+Facts = frozenset[Expr]
+
+NOTHING: Facts = frozenset()
+
+
+def asked_ahead(thread: Thread) -> list[frozenset[Expr]]:
+    """For each location, the locals that a branch ahead depends on, through others too."""
+    asked: list[frozenset[Expr]] = [frozenset()] * thread.locations
+    entering: dict[int, list[Edge]] = {}
+    for edge in thread.edges:
+        entering.setdefault(edge.target, []).append(edge)
+    todo = list(range(thread.locations))
+    while todo:
+        at = todo.pop()
+        for edge in entering.get(at, []):
+            before = asked[edge.source] | _asked(edge.op, asked[at])
+            if before != asked[edge.source]:
+                asked[edge.source] = before
+                todo.append(edge.source)
+    return asked
+
+
+def _asked(op: Op, after: frozenset[Expr]) -> frozenset[Expr]:
+    sources = {u.place: u.value for u in op.updates if u.place in after}
+    through = (ex.leaves(value) for value in sources.values())
+    locals_of = {v for v in ex.leaves(op.guard).union(*through) if isinstance(v, Local)}
+    return (after - sources.keys()) | locals_of
+
+
+def branched(known: Facts, guard: Expr) -> Facts | None:
+    """The facts after a branch; None if they contradict it, so that no run takes it."""
+    new: set[Expr] = set()
+    for part in conjuncts(guard):
+        rest = simplified(part, known)
+        if rest is ex.FALSE:
+            return None
+        new.update(p for p in conjuncts(rest) if _is_of_locals(p))
+    return known | new
+
+
+def assigned(known: Facts, op: Op, asked: frozenset[Expr]) -> Facts:
+    """The facts after the assignments of an operation, of those locals that will be asked about."""
+    found = carried(known, op)
+    for update in op.updates:
+        if isinstance(update.place, Local) and _is_of_locals(update.value):
+            value = simplified(update.value, known)
+            if isinstance(value, Const):
+                found.add(ex.eq(update.place, value))
+    return frozenset(f for f in found if not isinstance(f, Const) and ex.leaves(f) <= asked)
+
+
+def carried(facts: Facts, op: Op) -> set[Expr]:
+    """The facts that outlive the assignments of an operation, and those that its copies get."""
+    if not facts:
+        return set()
+    changed = {u.place for u in op.updates if isinstance(u.place, Local)}
+    found = {f for f in facts if ex.leaves(f).isdisjoint(changed)}
+    for update in op.updates:
+        place, value = update.place, update.value
+        if isinstance(place, Local) and isinstance(value, Local):
+            found.update(
+                renamed(f, value, place)
+                for f in facts
+                if value in ex.leaves(f) and (ex.leaves(f) - {value}).isdisjoint(changed)
+            )
+    return found
+
+
+def renamed(fact: Expr, old: Expr, new: Expr) -> Expr:
+    """A fact about one place as one about another."""
+    return ex.substitute(fact, lambda place: new if place is old else None)
+
+
+def simplified(e: Expr, known: Facts) -> Expr:
+    """What an expression comes to where these facts hold."""
+    mine = ex.leaves(e)
+    about = [f for f in known if not mine.isdisjoint(ex.leaves(f))]
+    if not about:
+        return e
+    values = dict(filter(None, map(_value, about)))
+    facts = frozenset(about)
+
+    def under(part: Expr) -> Expr:
+        if isinstance(part.sort, Bool):
+            if part in facts:
+                return ex.TRUE
+            if ex.not_(part) in facts:
+                return ex.FALSE
+        if isinstance(part, Local):
+            return values.get(part, part)
+        old = ex.children(part)
+        new = tuple(under(arg) for arg in old)
+        return part if new == old else ex.rebuild(part, new)
+
+    return under(e)
+
+
+def conjuncts(e: Expr) -> Iterator[Expr]:
+    """The parts all of which must hold."""
+    if isinstance(e, ex.Op) and e.name == "and":
+        yield from e.args
+    elif isinstance(e, ex.Op) and e.name == "not" and _is_choice(e.args[0]):
+        yield from (ex.not_(part) for part in ex.children(e.args[0]))
+    elif e is not ex.TRUE:
+        yield e
+
+
+def _is_choice(e: Expr) -> bool:
+    return isinstance(e, ex.Op) and e.name == "or"
+
+
+def _value(fact: Expr) -> tuple[Expr, Expr] | None:
+    """The local that a fact gives a value, and the value."""
+    if isinstance(fact, ex.Op) and fact.name == "eq" and isinstance(fact.args[1], Const):
+        return (fact.args[0], fact.args[1]) if isinstance(fact.args[0], Local) else None
+    return None
+
+
+def _is_of_locals(e: Expr) -> bool:
+    return not any(isinstance(v, Cell) for v in ex.leaves(e))
