@@ -17,7 +17,7 @@ from .decide import Branch, Outcome, Play, contradiction, model_errors, never_fi
 from .engine.engines import Engine
 from .engine.reference import Limits
 from .mutate import require_edited
-from .ordering import Answer, Reader
+from .ordering import Answer, Reader, Version
 from .pool import Watch, play_all
 from .subject import Side, Subject
 from .trace.schedule import read_schedule
@@ -224,12 +224,14 @@ def _orders(
     question: Question, plays: Sequence[Play], verdicts: Verdicts, failed: list[str]
 ) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
     """Whether sequential consistency is enough, by side and architecture, if that is asked."""
-    reader = Reader(verdicts)
+    reader, subject = Reader(verdicts), question.subject
+    before = Version.before(subject)
 
     def cell(invariant: Invariant, side: Side, arch: str) -> tuple[Cell, tuple[Answer, ...]]:
         mine = [p for p in plays if p.role is side.role and p.arch == arch]
+        compared = before if side is subject.selected else None
         try:
-            return reader.cell(invariant, mine, question.limits.until)
+            return reader.cell(invariant, mine, question.limits.until, compared)
         except ModelError:
             raise
         except Exception as error:

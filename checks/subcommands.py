@@ -23,7 +23,7 @@ from .engine.reference import Limits
 from .engine.text import TooWideError
 from .example import as_promela, example_named
 from .necessity import Asked, Need, chosen_steps, ledger
-from .ordering import Reader, default_casts, in_each_world
+from .ordering import Reader, Version, default_casts, in_each_world
 from .render import catalogue
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
@@ -280,8 +280,9 @@ def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
         for name in known_archs(arch)
         for play in in_each_world([Play(cast, role, name) for cast in casts])
     ]
-    answers = list(Reader(Verdicts()).answers(plays))
-    say(ordering_lines(role, answers))
+    reader = Reader(Verdicts())
+    answers = reader.compared(list(reader.answers(plays)), Version.before(subject))
+    say(ordering_lines(role, answers, subject.before))
     sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)
 
 

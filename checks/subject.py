@@ -46,6 +46,16 @@ class Subject:
     def selected(self) -> Side:
         return self.sides[-1]
 
+    @property
+    def before(self) -> Role | None:
+        """The version that the selected one is compared with; None if it is that version."""
+        if len(self.sides) > 1:
+            return self.sides[0].role
+        role, name = self.selected.role, self.patch.before
+        if role.variant.name == name:
+            return None
+        return Role(self.patch.variant(name), source=role.source)
+
 
 def _role(patch: Patch, variant: Variant, source: str) -> Role:
     return Role(variant, source=source, changed=patch.changed(variant))

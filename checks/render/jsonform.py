@@ -9,7 +9,8 @@ results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, s
            became of the premise: reached, never reached, not under test, nowhere); and, of
            sequential_consistency_is_enough alone, pairs[]
 pairs[]    scenario, routine, and the accesses first and second, which may be taken in the other
-           order, seen after and before: each with function, line, call, field
+           order, seen after and before, unless[] a barrier comes between: each with function,
+           line, call, field; too: whether the version before has it as well (null: not looked at)
 traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
            held[], steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
 missing[]  invariant, scenario, why
@@ -119,6 +120,7 @@ def _pairs(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             "scenario": answer.play.name, "routine": pair.routine,
             "first": asdict(pair.first), "second": asdict(pair.second),
             "after": asdict(pair.after), "before": asdict(pair.before),
+            "unless": [asdict(place) for place in pair.unless], "too": pair.too,
         }
         for answer in answers for pair in answer.pairs
     ]  # fmt: skip

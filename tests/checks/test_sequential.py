@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checks.cells import Verdict
 from checks.decide import Play
-from checks.ordering import Answer, Reader
+from checks.ordering import Answer, Place, Reader, Undecided, Version
 from checks.report import chosen_casts
 from checks.subject import by_name
 from checks.verdicts import Verdicts
@@ -95,7 +96,7 @@ def test_an_interrupt_is_not_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Reader, "_pairs", stop)
+    monkeypatch.setattr(Reader, "_answer", stop)
     assert cell(plays("gup_fast")) == (Verdict.UNKNOWN, ())
 
 
@@ -105,7 +106,7 @@ def test_the_table_and_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(*asked)
     assert first.exit_code == 3
     assert f"  {ROW}      UNKNOWN arm64; HOLDS x86_64\n" in first.stdout
-    assert "then move_pages_ptes 227  split_folio" in first.stdout.replace(
+    assert "then move_present_ptes 118  folio_maybe_dma_pinned" in first.stdout.replace(
         "\n    ", " "
     )
     assert (
@@ -116,7 +117,7 @@ def test_the_table_and_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("it was read again")
 
-    monkeypatch.setattr(Reader, "_pairs", refuse)
+    monkeypatch.setattr(Reader, "_answer", refuse)
     assert run(*asked) == first
     with pytest.raises(AssertionError, match="read again"):
         run(*asked, "--no-cache", "--invariant", ROW)
@@ -134,6 +135,92 @@ def test_what_is_chosen() -> None:
     assert run(*asked[:-1], "x86_64", "--invariant", ROW).exit_code == 0
 
 
+GUP = ("--scenario", "move+gup_fast/1p/ptl=different/init=all_at_src", "--arch", "arm64")
+
+
+def test_the_pin_that_only_the_batch_may_miss() -> None:
+    """ptep_clear_flush is a barrier for an entry that is accessible, and GUP-fast takes no other;
+    ptep_get_and_clear is none.  So the pair is there in both versions, and is not the same one."""
+    before = run("ordering", PATCH, "--variant", "per_page", *GUP).stdout
+    pair = before.partition("ptep_get_and_clear, Pte.val\n")[2]
+    assert pair.startswith(
+        "  then    move_present_pte 57  folio_maybe_dma_pinned, Folio.refcount\n"
+    )
+    assert "               unless  move_present_pte 56  broadcast_flush\n" in pair
+    assert " too " not in before
+    after = run("ordering", PATCH, "--variant", "merged", *GUP).stdout
+    assert f"{'move+gup_fast@arm64':<52} UNKNOWN, 2 pairs, 1 in per_page too\n" in after
+    known, _, new = after.partition(
+        "  first   move_present_ptes 117  ptep_get_and_clear, Pte.val\n"
+    )
+    assert "               too     in per_page\n" in known
+    assert new
+    assert "unless" not in new
+    assert "too" not in new
+
+
+def test_a_mutant_is_compared_with_what_it_was_made_from() -> None:
+    """Without the flush of ptep_clear_flush no barrier is left, and the pair is another one."""
+    asked = (PATCH, "--variant", "per_page", "--mutant", "no flush before a copy", *GUP,
+             "--invariant", ROW)  # fmt: skip
+    document = json.loads(run(*asked, "--format", "json").stdout)
+    columns = {r["side"]: r["pairs"] for r in document["patches"][0]["results"]}
+    assert {p["too"] for p in columns["variant"]} == {None}
+    marks = {(p["first"]["call"], p["second"]["call"]): p["too"] for p in columns["mutant"]}
+    assert marks["folio_get", "split_folio"] is True
+    assert marks["ptep_get_and_clear", "folio_maybe_dma_pinned"] is False
+    table = " ".join(run(*asked).stdout.split())
+    assert "may be taken in the other order (1 of them in the version before too), in" in table
+
+
+def undecided(function: str, *unless: Place, line: int = 5) -> Undecided:
+    """A pair of a clear and a look."""
+    first, second = Place(function, line, "clear", "Pte.val"), Place("g", 1, "look", "F.count")
+    return Undecided("move", first, second, first, second, unless)
+
+
+def test_which_pair_is_the_same() -> None:
+    (play,) = plays("gup_fast")
+    flush = Place("f", 6, "flush", "")
+
+    def too(
+        mine: Undecided, theirs: Undecided, mine_has: str = "f g", theirs_have: str = "f g"
+    ) -> bool:
+        before = Answer(play, (mine,), frozenset(mine_has.split()))
+        return before.has_too(theirs, Answer(play, (theirs,), frozenset(theirs_have.split())))
+
+    assert too(undecided("f"), undecided("f", line=9))
+    assert too(undecided("f"), undecided("f2"), theirs_have="f2 g")
+    assert not too(undecided("f"), undecided("f2"), theirs_have="f f2 g")
+    assert not too(undecided("f"), replace(undecided("f"), routine="zap"))
+    assert not too(undecided("f"), replace(undecided("f"), second=Place("g", 1, "look", "F.map")))
+    assert too(undecided("f"), undecided("f", flush))
+    assert too(undecided("f", flush), undecided("f", replace(flush, line=8)))
+    assert not too(undecided("f", flush), undecided("f"))
+
+
+def test_pairs_of_the_same_places_are_one() -> None:
+    """A loop that is written out, or a function that is called twice."""
+    flush, lock = Place("f", 6, "flush", ""), Place("f", 7, "spin_lock", "")
+    assert undecided("f", flush, lock).also(undecided("f", lock)).unless == (lock,)
+    assert undecided("f", flush).also(undecided("f")).unless == ()
+
+
+def test_a_kernel_without_a_neighbour_is_not_compared() -> None:
+    (play,) = plays("gup_fast")
+    subject = by_name(PATCH, "merged")
+    before = Version.before(subject)
+    assert before is not None
+    assert before.role.variant.name == "per_page"
+    assert before.play(play) is not None
+    none = Version(replace(subject.patch.casts, neighbours=()), before.role)
+    assert none.play(play) is None
+    answers = list(Reader(Verdicts(use=False)).answers(plays("gup_fast", arch="arm64")))
+    (compared,) = Reader(Verdicts(use=False)).compared(answers, none)
+    assert {p.too for p in compared.pairs} == {None}
+    assert Version.before(by_name(PATCH, "per_page")) is None
+
+
 def test_the_other_forms() -> None:
     asked = (PATCH, "--variant", "merged", "--scenario", f"move+numa_hint/{INIT}", "--arch",
              "arm64", "--invariant", ROW)  # fmt: skip
@@ -143,6 +230,10 @@ def test_the_other_forms() -> None:
     (pair,) = result["pairs"]
     assert pair["routine"] == "numa_some_page"
     assert set(pair["first"]) == {"function", "line", "call", "field"}
+    assert {"call": "broadcast_flush", "function": "change_pte", "line": 62, "field": ""} in pair[
+        "unless"
+    ]
+    assert pair["too"] is True
     commit = run(*asked, "--format", "commit").stdout
     assert "Memory ordering is not decided on arm64: 1 pair of accesses" in commit
     assert max(map(len, commit.splitlines())) <= 75

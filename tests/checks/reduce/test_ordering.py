@@ -240,6 +240,20 @@ def test_what_is_known_of_a_copy() -> None:
         assert (Ordering([thread, other], ROLES, frozenset(), "x86").pairs() == []) == ordered
 
 
+def test_a_barrier_on_another_way_is_named() -> None:
+    """That on one way there is none is said with the one that there is on the other; not with one
+    from which no way leads to the second access but through the first again."""
+    other = graph([(n, n + 1, op) for n, op in enumerate(SB)])
+    ways = [(1, 2, Op(Kind.ASSUME, DONE)), (1, 3, Op(Kind.ASSUME, ex.not_(DONE)))]
+    flush = barrier("tlbi and dsb")
+    either = graph([(0, 1, store(X)), *ways, (2, 3, flush), (3, 4, load(R, Y))])
+    (found,) = Ordering([either, other], ROLES, frozenset(), "arm64").pairs()
+    assert [e.op for e in found.unless] == [flush]
+    again = graph([(0, 1, store(X)), *ways, (2, 0, flush), (3, 4, load(R, Y))])
+    (found,) = Ordering([again, other], ROLES, frozenset(), "arm64").pairs()
+    assert found.unless == ()
+
+
 def test_a_store_that_a_branch_keeps_on_one_way_only() -> None:
     """Whichever way is looked at first."""
     atom = atomic(Z, "relaxed")
