@@ -22,8 +22,10 @@ from .engine.promela import promela
 from .engine.reference import Limits
 from .engine.text import TooWideError
 from .example import as_promela, example_named
+from .mutate import require_edited
 from .necessity import Asked, Need, chosen_steps, ledger
 from .ordering import Reader, Version, default_casts, in_each_world
+from .reduce.reducer import NO_PASSES, Passes
 from .render import catalogue
 from .render.drifttext import drift_lines
 from .render.ledgertext import ledger_lines
@@ -34,7 +36,7 @@ from .render.tracetext import replay_line, trace_lines
 from .replay import replay as replay_schedule
 from .report import chosen_casts, known_archs, one_arch, trace_of
 from .scenario import Setting, Stage
-from .subject import Subject, as_mutant, by_name, no_such_patch
+from .subject import EXAMPLES, Subject, as_mutant, by_name, no_such_patch
 from .verdicts import Verdicts
 
 UNKNOWN = 3
@@ -241,20 +243,34 @@ def prove(
 @click.option("--format", "form", type=click.Choice(["promela"]), default="promela")
 @click.option("--variant", default="", help="The version; by default the after side.")
 @click.option("--arch", default="x86_64", show_default=True)
+@click.option("--mutant", default="", help="A mutant of it, by name.")
 @click.option("--scenario", default="", help="A scenario's name; by default the first.")
+@click.option("--unreduced", is_flag=True, help="As the front end made it, nothing reduced.")
 @click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
 def export(
-    patch: str, form: str, variant: str, arch: str, scenario: str, param: tuple[str, ...]
-) -> None:
+    patch: str, form: str, variant: str, arch: str, mutant: str, scenario: str, unreduced: bool,
+    param: tuple[str, ...],
+) -> None:  # fmt: skip
     """One scenario for another checker, reduced as it is decided here."""
     example = example_named(patch)
     if example is not None:
+        if mutant or scenario:
+            raise ModelError(
+                f"{patch} has no mutants and no scenarios",
+                instead="it has variants and parameters: --variant, --param",
+            )
         click.echo(as_promela(example, params_of(param), variant), nl=False)
         return
+    if param:
+        raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
     subject = _stored(patch, variant)
+    if mutant:
+        subject = as_mutant(subject, mutant)
     role = subject.selected.role
     cast = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)[0]
-    stage = Stage(Setting.of(cast), one_arch(arch), REGISTRY.values())
+    require_edited(role, [cast])
+    passes = NO_PASSES if unreduced else Passes()
+    stage = Stage(Setting.of(cast), one_arch(arch), REGISTRY.values(), passes=passes)
     try:
         text = promela(stage.reduced(cast, role), stage.initial(cast))
     except TooWideError as error:

@@ -2,15 +2,15 @@
 """Any system as Promela, so that SPIN can count its states again and give its verdict.
 
 One process in one loop; each edge and each rule is an option, carried out at once (`d_step`).
-Variables hold codes.  What fails is an assertion that is false; a deadlock is one as well, for SPIN
-would not see it where hardware still moves, and a run that has returned is none.
+Variables hold codes.  What fails is an assertion of a name made from the invariant's (`assertion`),
+so that SPIN says what is violated; a deadlock is one as well, for SPIN would not see it where
+hardware still moves, and a run that has returned is none.
 
     spin -o1 -o2 -o3 -a X.pml
     gcc -O2 -DNOREDUCE -DSAFETY -DNOBOUNDCHECK -o pan pan.c && ./pan -E -c0 -m1000000
 
 (fields of None are read here and there, and what is read is not used) finds as many states as
-`--engine reference` does.  A check of the model itself that fails ends a search here and not
-there: such a system is not to be compared.
+`--engine reference` does.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from model.lang.ir import Op, State, System, Update, Variable
 from model.lang.sorts import Sort
 
 from .layout import Layout, Slot, extent, first
+from .reference import DEADLOCK
 from .text import Place, Text, TooWideError
 
 _SHORT = 60
@@ -59,6 +60,7 @@ class _Writer:
             lines += [f"{_type(v.sort)} {_own(n, v)};" for v in thread.locals]
         lines += [f"hidden int {name}[{len(v)}] = {{{', '.join(map(str, v))}}};"
                   for v, name in self._tables.items()]  # fmt: skip
+        lines += [f"hidden byte {assertion(name)};" for name in invariants_of(system)]
         lines += [f"hidden int n{k};" for k in range(self._most)]
         lines += [f"hidden int h{k};" for k in range(self._shared)]
         return [*lines, "", "active proctype system() {", "do", *options, "od", "}"]
@@ -98,7 +100,7 @@ class _Writer:
 
     def _option(self, thread: int, guard: str, op: Op, move: list[str]) -> str:
         text = _SharingText(self._variables, self._tables, thread)
-        checks = [f"assert({text.test(c.cond)})" for c in op.checks]
+        checks = [(text.test(c.cond), c) for c in op.checks]
         places, values = [], []
         for update in op.updates:
             if not _of_none(update):
@@ -109,27 +111,54 @@ class _Writer:
         read = [f"n{k} = {value}" for k, value in enumerate(values)]
         # places with a computed index are found before anything is written, as the values are
         write = [f"{place} = n{k}" for k, place in enumerate(places)]
-        body = "; ".join(
-            [*text.shared, *checks, *read, *sorted(write, key=lambda w: "[" not in w), *move]
-        )
-        return f":: d_step {{ ({guard}) -> {body or 'skip'} }}"
+        body = [*read, *sorted(write, key=lambda w: "[" not in w), *move]
+        for cond, check in reversed(checks):
+            fails = f":: else -> assert({assertion(check.invariant)}) fi"
+            if check.halts:
+                body = [f"if :: {cond} -> {'; '.join(body) or 'skip'} {fails}"]
+            else:
+                body = [f"if :: {cond} {fails}", *body]
+        return f":: d_step {{ ({guard}) -> {'; '.join([*text.shared, *body]) or 'skip'} }}"
 
     def _judges(self) -> Iterator[str]:
         """Options that are there only where something is wrong, or where everything is over."""
         system = self._system
         text = self._text(0)
-        ended = " && ".join(f"pc{n} == {t.end}" for n, t in enumerate(system.threads))
         for check in system.checks:
-            yield f":: d_step {{ (!({text.test(check.cond)})) -> assert(false) }}"
-        for final in system.finals if system.threads else ():
-            yield f":: d_step {{ ({ended} && !({text.test(final.cond)})) -> assert(false) }}"
+            yield _fails(f"!({text.test(check.cond)})", check.invariant)
+        # as in the reference explorer: what changes something keeps on, unless hardware does it
         moves = [_progress(text, r.op) for r in system.rules if not r.hardware]
-        for n, thread in enumerate(system.threads):
-            own = self._text(n)
-            moves += [f"(pc{n} == {e.source} && {own.test(e.op.guard)})" for e in thread.edges]
-        if moves:
-            over = f"({ended})" if system.threads else "false"
-            yield f":: d_step {{ (!{over} && !({' || '.join(moves)})) -> assert(false) }}"
+        idle = [f"!({' || '.join(moves)})"] if moves else []
+        ended = [f"pc{n} == {t.end}" for n, t in enumerate(system.threads)]
+        for final in system.finals:
+            over = [*ended, *idle, f"!({text.test(final.cond)})"]
+            yield _fails(" && ".join(over), final.invariant)
+        if system.threads:
+            yield _fails(" && ".join([f"!({' && '.join(ended)})", *self._stuck(), *idle]), DEADLOCK)
+
+    def _stuck(self) -> Iterator[str]:
+        """For each thread, that it cannot go on."""
+        for n, thread in enumerate(self._system.threads):
+            text = self._text(n)
+            moves = [f"(pc{n} == {e.source} && {text.test(e.op.guard)})" for e in thread.edges]
+            if moves:
+                yield f"!({' || '.join(moves)})"
+
+
+def invariants_of(system: System) -> list[str]:
+    """What is asserted of a system, each once."""
+    at_steps = [c.invariant for op in system.ops() for c in op.checks]
+    of_states = [c.invariant for c in (*system.checks, *system.finals)]
+    return list(dict.fromkeys([*at_steps, *of_states, DEADLOCK]))
+
+
+def assertion(invariant: str) -> str:
+    """The name that is asserted where an invariant fails."""
+    return "holds_" + re.sub(r"\W", "_", invariant)
+
+
+def _fails(where: str, invariant: str) -> str:
+    return f":: d_step {{ ({where}) -> assert({assertion(invariant)}) }}"
 
 
 class _PromelaText(Text):

@@ -56,6 +56,9 @@ def _always(_: Cell) -> Expr:
     return ex.TRUE
 
 
+NO_PASSES = Passes(fold=False, erase=False, merge=False, movers=False)
+
+
 @dataclass
 class Family:
     """Systems that are reduced together.

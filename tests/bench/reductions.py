@@ -12,7 +12,7 @@ import sys
 from checks.engine.reference import Limits
 from checks.ordering import default_casts
 from checks.reduce.conflicts import DISCIPLINE
-from checks.reduce.reducer import Passes
+from checks.reduce.reducer import NO_PASSES, Passes
 from checks.scenario import Setting, Stage
 from checks.subject import by_name
 from invariants import REGISTRY
@@ -23,7 +23,7 @@ LEFT_OUT = {
     "no erasing": Passes(erase=False),
     "no movers": Passes(movers=False),
     "no merging": Passes(merge=False, movers=False),
-    "none": Passes(fold=False, erase=False, merge=False, movers=False),
+    "none": NO_PASSES,
 }
 LIMITS = Limits(states=3_000_000)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,19 @@ needs_spin = pytest.mark.skipif(
 )
 
 
-def spun(text: str, folder: Path) -> tuple[int, int, bool]:
-    """States, transitions but for the one to the first state, and whether an assertion failed."""
+@dataclass(frozen=True)
+class Spun:
+    """What SPIN found: states, transitions but for the one to the first state, whether an assertion
+    fails, and the names of those that are a name."""
+
+    states: int
+    transitions: int
+    wrong: bool
+    fails: frozenset[str]
+
+
+def spun(text: str, folder: Path) -> Spun:
+    """Have SPIN visit every state of a system."""
     (folder / "x.pml").write_text(text)
     cc = [
         *compiler.command()[:1],
@@ -39,8 +51,9 @@ def spun(text: str, folder: Path) -> tuple[int, int, bool]:
     states = re.search(r"(\d+) states, stored", done.stdout)
     transitions = re.search(r"(\d+) transitions", done.stdout)
     errors = re.search(r"errors: (\d+)", done.stdout)
+    fails = frozenset(re.findall(r"assertion violated (\w+) \(", done.stdout))
     assert states
     assert transitions
     assert errors
     assert "max search depth too small" not in done.stdout
-    return int(states[1]), int(transitions[1]) - 1, errors[1] != "0"
+    return Spun(int(states[1]), int(transitions[1]) - 1, errors[1] != "0", fails)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from checks.reduce.conflicts import DISCIPLINE
-from checks.reduce.reducer import Passes
+from checks.reduce.reducer import NO_PASSES, Passes
 from checks.scenario import Role, Setting, Stage
 from invariants import REGISTRY
 from model.hw.machine import Addr
@@ -21,7 +21,7 @@ from model.patches.uffd_move_batching import PATCH
 EVERY = tuple(i for i in REGISTRY.values() if i.kind != "engine")
 """The invariants that are part of a system."""
 
-NOTHING = Passes(fold=False, erase=False, merge=False, movers=False)
+NOTHING = NO_PASSES
 """The system as the front end made it."""
 
 SOME = (
