@@ -38,7 +38,7 @@ from .render.progress import Watcher, stats_lines
 from .render.table import table_lines
 from .render.tracetext import replay_line, trace_lines
 from .render.undecided import undecided_lines
-from .report import Question, Report, answer, known_archs
+from .report import Question, Report, Sample, answer, known_archs
 from .subcommands import SUBCOMMANDS, UNKNOWN, params_of, say
 from .subject import EXAMPLES, Subject, as_mutant
 
@@ -96,6 +96,7 @@ class _Options:
     scenario: str
     invariant: tuple[str, ...]
     full: bool
+    sample: Sample | None
     form: str
     limits: Limits
     jobs: int
@@ -114,6 +115,13 @@ class _Options:
 @click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "commit"]), default="text")
 @click.option("--full", is_flag=True, help="1 to 3 pages, every initial state for every cast.")
+@click.option(
+    "--sample",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="N casts of 3 neighbours at 1 and 2 pages and of 4 at 1, drawn by chance.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), help="What --sample draws; 1 by default.")
 @click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True,
               help="Give up a cast at so many states.")  # fmt: skip
 @click.option("--max-memory", default="", metavar="SIZE",
@@ -135,17 +143,27 @@ class _Options:
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
-    param: tuple[str, ...], form: str, full: bool, max_states: int, max_memory: str, engine: str,
-    max_depth: int | None, timeout: float | None, jobs: int, symmetry: bool, no_cache: bool,
-    stats: bool,
+    param: tuple[str, ...], form: str, full: bool, sample: int | None, seed: int | None,
+    max_states: int, max_memory: str, engine: str, max_depth: int | None, timeout: float | None,
+    jobs: int, symmetry: bool, no_cache: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
     if max_depth is not None and engine != Engine.SYMBOLIC:
         raise ModelError("--max-depth is for --engine symbolic")
+    if sample and (scenario or full):
+        raise ModelError(
+            f"--sample with {'--scenario' if scenario else '--full'}",
+            why="each of them says which casts are decided",
+            instead="give one of them",
+        )
+    if seed is not None and not sample:
+        raise ModelError("--seed is for --sample", instead="--sample 30 --seed 1")
     limits = Limits(max_states, until, memory_limit(max_memory, jobs), max_depth or DEPTH)
     example = example_named(patch)
     if example is not None:
+        if sample:
+            raise ModelError(f"--sample: {patch} has no casts", instead="give it --param")
         _example(example, param, variant, limits, Engine(engine), symmetry=symmetry)
     if symmetry:
         raise ModelError(
@@ -161,6 +179,7 @@ def check(
         scenario,
         invariant,
         full,
+        Sample(sample, 1 if seed is None else seed) if sample else None,
         form,
         limits,
         jobs,
@@ -203,7 +222,8 @@ def _answered(subject: Subject, options: _Options) -> Report:
     cache = options.cache and not subject.own and options.engine is not Engine.SYMBOLIC
     question = Question(
         subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
-        options.limits, options.jobs, options.engine, cache, frozenset(options.invariant),
+        options.limits, options.jobs, options.engine, cache, options.sample,
+        frozenset(options.invariant),
     )  # fmt: skip
     began = time.monotonic()
     with Watcher() as watch:

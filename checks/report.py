@@ -26,12 +26,20 @@ from .verdicts import Verdicts
 
 
 @dataclass(frozen=True)
+class Sample:
+    """So many casts of several neighbours, drawn by chance; of one seed always the same."""
+
+    casts: int
+    seed: int = 1
+
+
+@dataclass(frozen=True)
 class Question:
     """What is asked about a subject.
 
     `scenarios` is a glob over names of casts ("" for the default set, or, with `full`, the whole
     product); an exact name also finds casts of the assumed states, and any number of neighbours.
-    `named` are the invariants that are asked for by name.
+    With `sample` casts are drawn instead.  `named` are the invariants that are asked for by name.
     """
 
     subject: Subject
@@ -43,12 +51,13 @@ class Question:
     jobs: int = 0
     engine: Engine = Engine.AUTO
     cache: bool = True
+    sample: Sample | None = None
     named: frozenset[str] = frozenset()
 
     @property
     def narrowed(self) -> bool:
         """Whether only some casts are asked about, which need not reach every premise."""
-        return bool(self.scenarios)
+        return bool(self.scenarios) or self.sample is not None
 
 
 @dataclass(frozen=True)
@@ -157,14 +166,22 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
     return found
 
 
+def _casts(question: Question, kernel: str) -> list[Cast]:
+    casts, sample = question.subject.patch.casts, question.sample
+    if sample is None:
+        return chosen_casts(casts, kernel, question.scenarios, full=question.full)
+    found = casts.sample(kernel, sample.casts, sample.seed)
+    if not found:
+        raise ModelError("--sample finds no casts", why="they have three neighbours or four, "
+                         "and this patch has fewer in its kernel")  # fmt: skip
+    return found
+
+
 def plays_of(question: Question) -> list[Play]:
     """Every play of a question, side by side and architecture by architecture."""
     found = []
     for side in question.subject.sides:
-        kernel = side.role.variant.neighbours_from
-        casts = chosen_casts(
-            question.subject.patch.casts, kernel, question.scenarios, full=question.full
-        )
+        casts = _casts(question, side.role.variant.neighbours_from)
         if side.role.edits:
             require_edited(side.role, casts)
         found += [Play(c, side.role, a) for a in question.archs for c in casts]

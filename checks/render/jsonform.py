@@ -2,7 +2,7 @@
 """The machine form.  Version 1: keys are only ever added.
 
 version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
-of a patch: patch, recognised, exit, and
+of a patch: patch, recognised, exit, sample (casts and seed of --sample, else null), and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
 results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, depth
            (of --engine symbolic, else null), witness, worst[] (names of scenarios), reach (what
@@ -58,11 +58,12 @@ def undecided_json(found: Submission) -> dict[str, Any]:
 
 
 def _report(report: Report) -> dict[str, Any]:
-    patch = report.question.subject.patch
+    patch, sample = report.question.subject.patch, report.question.sample
     return {
         "patch": patch.name,
         "recognised": report.question.subject.recognised,
         "exit": report.exit_code,
+        "sample": asdict(sample) if sample is not None else None,
         "sides": [
             {
                 "label": side.label,

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import functools
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 
 from invariants.registry import GROUPS, NOT_BUILT
+from model.kernel.casts import Cast
 from model.patches.patch import Variant
 
 from ..cells import Cell, Reach, Verdict
@@ -102,10 +104,10 @@ def _basis(report: Report, side: Side) -> list[str]:
     columns = report.of_side(side)
     casts = columns[0].casts
     lines = [f"{side.label}: {side.role.variant.name}"]
-    lines += _indented(f"casts: {_casts(report, len(casts))}, {_bounds(casts)}")
+    lines += _indented(f"casts: {_casts(report, side, casts)}, {_bounds(casts)}")
     played = any(c.outcomes for c in columns)
     if played:
-        lines += _indented(_searched(columns))
+        lines += _indented(_searched(columns)) + _indented(_too_large(report, columns))
     for text, archs in _reasons(columns, report.not_exercised).items():
         lines += _indented(f"{text} ({', '.join(archs)})")
     lines += _pairs(report, side)
@@ -132,16 +134,41 @@ def _pairs(report: Report, side: Side) -> list[str]:
     )  # fmt: skip
 
 
-def _casts(report: Report, count: int) -> str:
-    question = report.question
+def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
+    question, count = report.question, len(casts)
     if question.scenarios:
         return f"{count} that fit {question.scenarios}"
+    if question.sample:
+        every = question.subject.patch.casts.sampled_from(side.role.variant.neighbours_from)
+        return (
+            f"{count} of {every}, drawn with seed {question.sample.seed} (sample: {_sizes(casts)}; "
+            "all neighbours and initial states)"
+        )
     if question.full:
         return f"{count} (full: every neighbour alone and all pairs, every initial state)"
     pairs = ", ".join(question.subject.patch.casts.pair_initial)
     return (
         f"{count} (default: each neighbour alone from every initial state, all pairs from {pairs})"
     )
+
+
+def _sizes(casts: Sequence[Cast]) -> str:
+    """How many casts there are of each number of neighbours and of pages."""
+    counts = Counter((len(c.others), c.pages) for c in casts)
+    return ", ".join(
+        f"{count} of {others} neighbours at {pages} page{'s' if pages > 1 else ''}"
+        for (others, pages), count in counts.items()
+    )
+
+
+def _too_large(report: Report, columns: Sequence[Column]) -> str:
+    """How many of the casts of a sample were not decided for their size."""
+    limit = report.question.limits.too_many_states()
+    large = {c.arch: sum(o.found.why == limit for o in c.outcomes) for c in columns}
+    if not report.question.sample or not any(large.values()):
+        return ""
+    told = ", ".join(f"{arch} {count} of {len(columns[0].casts)}" for arch, count in large.items())
+    return f"UNKNOWN for its size, {limit}, is a part of the casts: {told}"
 
 
 def _searched(columns: Sequence[Column]) -> str:
@@ -157,9 +184,9 @@ def _searched(columns: Sequence[Column]) -> str:
     )
 
 
-def _bounds(casts: Sequence[object]) -> str:
-    pages = sorted({c.pages for c in casts})  # type: ignore[attr-defined]  # casts
-    ptls = sorted({"same" if c.same_ptl else "different" for c in casts})  # type: ignore[attr-defined]
+def _bounds(casts: Sequence[Cast]) -> str:
+    pages = sorted({c.pages for c in casts})
+    ptls = sorted({"same" if c.same_ptl else "different" for c in casts})
     return f"{'/'.join(map(str, pages))} pages, page-table locks {' and '.join(ptls)}"
 
 

@@ -8,7 +8,8 @@ a product; `casts` lists it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,9 @@ from .setup import Setup
 
 Routine = tuple[ModelFunction[..., Any], tuple[Any, ...]]
 """A routine and the arguments that it is called with."""
+
+SAMPLED = ((3, 1), (3, 2), (4, 1))
+"""Neighbours and pages of the casts that a sample is drawn from: more than the default set has."""
 
 same, different = True, False
 """Whether the two page-table locks of a cast are one."""
@@ -147,6 +151,32 @@ class CastSet:
         groups: list[tuple[Neighbour, ...]] = [(), *((n,) for n in self._present(kernel))]
         product = itertools.product(groups, self.ptl, self.assumed)
         return _real(self._cast(g, self.default_pages, p, i) for g, p, i in product)
+
+    def sample(self, kernel: str, count: int, seed: int) -> list[Cast]:
+        """So many casts of several neighbours, those of each size in `SAMPLED` as many as the
+        others; all of a size that has no more."""
+        rng = random.Random(seed)
+        drawn: list[Cast] = []
+        for n, (pages, groups, starts) in enumerate(self._several(kernel)):
+            share = (count + len(SAMPLED) - 1 - n) // len(SAMPLED)
+            every = range(len(groups) * len(starts))
+            for at in sorted(rng.sample(every, min(share, len(every)))):
+                group, start = divmod(at, len(starts))
+                drawn.append(self._cast(groups[group], pages, *starts[start]))
+        return drawn
+
+    def sampled_from(self, kernel: str) -> int:
+        """How many casts there are that a sample may have."""
+        return sum(len(groups) * len(starts) for _, groups, starts in self._several(kernel))
+
+    def _several(
+        self, kernel: str
+    ) -> Iterator[tuple[int, list[tuple[Neighbour, ...]], list[tuple[bool, Initial]]]]:
+        """For each size in `SAMPLED` the pages, the sets of neighbours and the beginnings."""
+        for others, pages in SAMPLED:
+            groups = list(itertools.combinations(self._present(kernel), others))
+            starts = itertools.product(self.ptl, self.initial) if pages in self.pages else ()
+            yield pages, groups, [(p, i) for p, i in starts if pages >= i.least_pages]
 
     def named(self, name: str, kernel: str) -> Cast | None:
         """The cast of a name, which may have more neighbours than the product; None if a part of
