@@ -7,7 +7,8 @@ so that SPIN says what is violated; a deadlock is one as well, for SPIN would no
 hardware still moves, and a run that has returned is none.
 
     spin -o1 -o2 -o3 -a X.pml
-    gcc -O2 -DNOREDUCE -DSAFETY -DNOBOUNDCHECK -o pan pan.c && ./pan -E -c0 -m1000000
+    gcc -O2 -DNOREDUCE -DSAFETY -DNOBOUNDCHECK -DVECTORSZ=8192 -o pan pan.c
+    ./pan -E -c0 -m1000000
 
 (fields of None are read here and there, and what is read is not used) finds as many states as
 `--engine reference` does.

@@ -39,6 +39,7 @@ def spun(text: str, folder: Path) -> Spun:
         "-DNOREDUCE",
         "-DSAFETY",
         "-DNOBOUNDCHECK",
+        "-DVECTORSZ=8192",
         "-o",
         "pan",
         "pan.c",
@@ -56,4 +57,5 @@ def spun(text: str, folder: Path) -> Spun:
     assert transitions
     assert errors
     assert "max search depth too small" not in done.stdout
+    assert "aborting" not in done.stdout
     return Spun(int(states[1]), int(transitions[1]) - 1, errors[1] != "0", fails)
