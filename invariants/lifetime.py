@@ -86,6 +86,20 @@ def map_counts_balance(s: View) -> bool:
     )
 
 
+@at_end(
+    "swap counts balance: each slot counts the entries that name it",
+    relied_on="mm/swapfile.c: a slot that nothing names is given to another page",
+    witness=("folio_alloc_swap swap_free", "a slot is taken, or an entry of it goes"),
+    mutants=("slot not freed with its entry",),
+)
+def swap_counts_balance(s: View) -> bool:
+    return all(
+        slot.count
+        == sum(1 for pte in s.ptes if pte.val.kind == PteKind.SWAP and pte.val.entry == slot.number)
+        for slot in s.swaps
+    )
+
+
 @at_step(
     "return",
     "references to anon_vmas balance",

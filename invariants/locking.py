@@ -9,7 +9,10 @@ The order is that of the comment at the head of mm/rmap.c and mm/filemap.c:
           pmd lock
             page-table lock
 
-A trylock has no place in it: it never waits.
+A trylock has no place in it: it never waits.  Nor have two locks of one level: that no two threads
+take them in opposite orders is decided by `no_deadlock`, for each routine runs beside the subject,
+and the subject beside itself.  An order that all keep to is as good as another, and any will do
+where something else keeps them apart, as mmap_lock held for writing does in mm/mremap.c:move_ptes.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from model.lang import pure
 from .registry import at_step, by_engine
 
 by_engine(
-    "no_deadlock", "locking", "no deadlock",
+    "no_deadlock", "locking",
+    "no deadlock: threads do not wait for each other, as two would that took two page-table locks "
+    "in opposite orders",
     "everybody who waits", "checks/engine/reference.py",
     ("acquire", "a lock is waited for"),
     ("PTLs in argument order", "folio lock left held"),
@@ -62,23 +67,12 @@ def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
 
 @at_step(
     "spin_lock",
-    "of two page-table locks the second is taken as a nested one, the pmd lock first, two of one "
-    "level by address",
+    "of two page-table locks the second is taken as a nested one",
     relied_on="mm/userfaultfd.c:double_pt_lock, mm/mremap.c, lockdep's subclasses",
     mutants=("second PTL not taken as a nested one",),
 )
 def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -> bool:
     return not holds_spinlock(s, thread)
-
-
-@at_step(
-    "spin_lock_nested",
-    "a nested page-table lock comes after the one that is held, by level and address",
-    relied_on="mm/userfaultfd.c:double_pt_lock: lock in virtual address order",
-    mutants=("PTLs in argument order",),
-)
-def nested_page_table_lock_in_order(s: View, thread: Thread, lock: SpinLock) -> bool:
-    return all(held.owner != thread or held.rank < lock.rank for held in s.locks)
 
 
 @at_step(

@@ -101,9 +101,12 @@ def no_store_is_lost_to_a_copy(s: View, thread: Thread, val: PteVal) -> bool:
 
 @at_step(
     "swap_cache_del_folio",
-    "no store is lost: what is on the device is what the page holds when it is dropped",
+    "no store is lost: what is on the device is what the page holds when it is dropped, if an "
+    "entry that names the slot is left to read it back",
     relied_on="mm/vmscan.c:shrink_folio_list: a page is unmapped and flushed before it is written",
     mutants=("no flush before writing to swap",),
 )
 def no_store_is_lost_to_swap(s: View, thread: Thread, folio: Folio) -> bool:
-    return folio.swap is None or folio.swap.value == folio.frame.value
+    """A slot whose count is 0 is read back by nobody (mm/swap_state.c:__swap_cache_add_check 7.3):
+    the data was discarded with the last entry.  `swap_counts_balance`: that the count is right."""
+    return folio.swap is None or folio.swap.count == 0 or folio.swap.value == folio.frame.value

@@ -42,6 +42,12 @@ NEIGHBOURS = (
         cast="move+zap_src/1p/ptl=different/init=all_at_src",
     ),
     mutant(
+        "slot not freed with its entry", "MADV_DONTNEED drops a swap entry and leaves the count",
+        drop("swap_free", in_="zap_pte"),
+        breaks="swap_counts_balance",
+        cast="move+zap_src/1p/ptl=different/init=swapped_out",
+    ),
+    mutant(
         "no pin check before sharing", "folio_try_share_anon_rmap_pte does not ask for pins",
         drop_branch("folio_maybe_dma_pinned", in_="folio_try_share_anon_rmap_pte"),
         breaks="a_pinned_page_is_not_shared",

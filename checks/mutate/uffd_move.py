@@ -61,7 +61,7 @@ LOCKS = (
     mutant(
         "PTLs in argument order", "double_pt_lock takes the locks in the order of its arguments",
         drop_assignment("in_address_order", in_="double_pt_lock"),
-        breaks="no_deadlock nested_page_table_lock_in_order",
+        breaks="no_deadlock",
         cast="move+move_back/2p/ptl=different/init=other_anon_vma",
     ),
     mutant(

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What an invariant lets pass: nothing that Linux does right is VIOLATED.
+
+The mutants (tests/checks/mutate) say what each must not let pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from checks.scenario import Role, Setting, Stage
+from invariants import REGISTRY
+from model.hw.machine import SpinLock
+from model.kernel.locks import spin_lock, spin_lock_nested
+from model.lang import kernel
+from model.patches.patch import Variant
+from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching.common import double_pt_lock, in_address_order
+
+MERGED = PATCH.variant("merged")
+
+
+def violated(name: str, variant: Variant = MERGED, arch: str = "x86_64") -> set[str]:
+    """What fails in the cast of a name, every state visited."""
+    cast = PATCH.casts.named(name, variant.neighbours_from)
+    assert cast is not None
+    stage = Stage(Setting.of(cast), arch, REGISTRY.values())
+    _, search = stage.search(cast, Role(variant))
+    assert search.why == ""
+    return set(search.violations)
+
+
+@pytest.mark.parametrize("zap", ["zap_src", "zap_dst", "pt_reclaim_src"])
+def test_what_was_discarded_need_not_be_on_the_device(zap: str) -> None:
+    """A store through an entry that MADV_DONTNEED has cleared since is lost with the page."""
+    assert violated(f"move+user+reclaim+{zap}/1p/ptl=different/init=all_at_src") == set()
+
+
+@kernel("mm/userfaultfd.c:double_pt_lock", "the higher address first")
+def double_pt_lock_from_above(ptl1: SpinLock, ptl2: SpinLock) -> None:
+    ptl2, ptl1 = in_address_order(ptl1, ptl2)
+    spin_lock(ptl1)
+    if ptl1 != ptl2:
+        spin_lock_nested(ptl2)
+
+
+@pytest.mark.parametrize("beside", ["move_back", "pt_reclaim"])
+def test_two_page_table_locks_are_taken_in_any_order_that_all_keep_to(beside: str) -> None:
+    swap = {**MERGED.swap, double_pt_lock: double_pt_lock_from_above}
+    other = replace(MERGED, name="locks from above", swap=swap)
+    assert violated(f"move+{beside}/1p/ptl=different/init=all_at_src", other) == set()
