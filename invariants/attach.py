@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -71,8 +72,8 @@ class Attacher:
         assert invariant.fn is not None
         assert edge.call is not None
         given: dict[str, Any] = {"s": self._view, "thread": who, **dict(edge.call.args)}
-        params = [a.arg for a in self._ctx.tree(invariant.fn)[1].args.args]
-        missing = [p for p in params if p not in given]
+        params = inspect.signature(invariant.fn.fn).parameters.values()
+        missing = [p.name for p in params if p.name not in given and p.default is p.empty]
         if missing:
             assert edge.site is not None
             raise ModelError(
@@ -80,9 +81,10 @@ class Attacher:
                 where=f"{edge.site.file}:{edge.site.line}:{edge.site.col}",
                 why=f"it is judged at steps that are {' or '.join(sorted(invariant.steps))}",
             )
-        key = (invariant.name, *(given[p] for p in params))
+        taken = [given.get(p.name, p.default) for p in params]
+        key = (invariant.name, *taken)
         if key not in self._conditions:
-            args = [self._static(given[p]) for p in params]
+            args = [self._static(value) for value in taken]
             body = run_pure(self._ctx, invariant.fn, args, fields=True)
             self._conditions[key] = body.truth(body.result, body.tree)
         cond = self._conditions[key]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Pte, PteKind, Thread
+from model.hw.machine import Pte, PteKind, Table, Thread
 from model.kernel.objects import GUP_PIN, Folio
 from model.kernel.view import View
 from model.lang.ir import NULL_POINTER
@@ -50,6 +50,16 @@ def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: in
 )
 def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     return not pte.table.freed
+
+
+@at_step(
+    "free-table",
+    "a table that is freed maps nothing: every entry of it is none",
+    relied_on="mm/memory.c:pte_free_tlb's callers; a page whose entry goes with its table is lost",
+    mutants=("dst pmd not looked at again", "table taken away after its lock"),
+)
+def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
+    return all(pte.table != table or pte.val.kind == PteKind.NONE for pte in s.ptes)
 
 
 @at_end(

@@ -93,6 +93,29 @@ def everything_is_released(s: View, thread: Thread) -> bool:
 
 
 @at_step(
+    "release",
+    "who lets go of a lock holds it: a spinlock, a rwsem, a folio lock",
+    relied_on="who holds it now; lockdep; mm/filemap.c:folio_unlock, which asks that it is locked",
+    mutants=(
+        "PTL of the destination dropped twice",
+        "anon_vma not locked, but unlocked",
+        "no folio trylock for the next page",
+    ),
+)
+def unlocked_by_its_holder(
+    s: View, thread: Thread, lock: SpinLock | None = None, sem: RwSem | None = None,
+    folio: Folio | None = None,
+) -> bool:  # fmt: skip
+    """A release of anything else fails, so that no new kind of lock goes unjudged.  Left out: a
+    folio that the end of its I/O unlocks, which no model has."""
+    return (
+        (lock is not None and lock.owner == thread)
+        or (sem is not None and (sem.writer == thread or thread in sem.readers))
+        or (folio is not None and folio.locked_by == thread)
+    )
+
+
+@at_step(
     "sleeps",
     "nothing sleeps under a spinlock, in an RCU section or with interrupts off",
     relied_on="the scheduler; include/linux/kernel.h:might_sleep",
@@ -100,6 +123,19 @@ def everything_is_released(s: View, thread: Thread) -> bool:
 )
 def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
     return not holds_spinlock(s, thread) and thread.rcu == 0 and not thread.cpu.irqs_off
+
+
+@at_step(
+    "ipi grace-period tlb_remove_table_sync_one",
+    "nobody waits for another CPU, to take an interrupt or to end its read sections, with "
+    "interrupts off or under a spinlock that is taken with interrupts off",
+    relied_on="kernel/smp.c:smp_call_function_many_cond: two CPUs would wait for each other",
+    mutants=("page-table locks taken with interrupts off",),
+)
+def no_wait_for_a_cpu_with_irqs_off(s: View, thread: Thread) -> bool:
+    return not thread.cpu.irqs_off and all(
+        lock.owner != thread or not lock.irqs_off for lock in s.locks
+    )
 
 
 by_engine(

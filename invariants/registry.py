@@ -27,6 +27,7 @@ GROUPS = {
     "lifetime": "nothing is used after it is freed, references balance",
     "pins": "pinned and exclusive pages",
     "pte_bits": "bits of entries",
+    "results": "what a call returns",
     "ordering": "what the architecture may take in another order",
     "progress": "every call ends under fairness",
     "cost": "flushes, interrupts and locks per call",
@@ -119,7 +120,8 @@ def at_step(
     after: Witness | None = None, witness: Witness | None = None, steady: str = "",
 ) -> Callable[[Judge], ModelFunction[..., bool]]:  # fmt: skip
     """Holds whenever one of `steps` (words, separated by spaces) is taken, in the state before:
-    ``f(view, thread, ...)``, further parameters being arguments of the step by name.
+    ``f(view, thread, ...)``, further parameters being arguments of the step by name.  One
+    with a default has that where a step has no such argument.
 
     Its premise is that a routine under test takes such a step.  Where that is not enough for it to
     be able to fail, `after` is what the same routine must have done as well, and `witness` what
@@ -141,14 +143,16 @@ def at_step(
 
 
 def _require_arguments(judge: Judge, words: Iterable[str], where: str) -> None:
-    for step in steps_of(words):
-        has = params_of(step.fn)
-        for name in params_of(judge)[2:]:
-            if name not in has:
-                raise ModelError(
-                    f"{judge.__name__} asks {step.name} for '{name}'", where=where,
-                    instead=near(name, has),
-                )  # fmt: skip
+    """Every step has what is asked, or one of them has if there is a default."""
+    asked = list(inspect.signature(judge).parameters.values())[2:]
+    steps = steps_of(words)
+    for param in asked:
+        without = [s for s in steps if param.name not in params_of(s.fn)]
+        if without and (param.default is param.empty or len(without) == len(steps)):
+            raise ModelError(
+                f"{judge.__name__} asks {without[0].name} for '{param.name}'", where=where,
+                instead=near(param.name, params_of(without[0].fn)),
+            )  # fmt: skip
 
 
 def at_end(

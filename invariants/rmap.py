@@ -29,6 +29,32 @@ def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: 
 
 
 @at_step(
+    "found_every_entry",
+    "a walk that must find every entry (PVMW_SYNC, with the anon_vma lock) leaves no migration "
+    "entry of the folio behind",
+    relied_on="mm/migrate.c:remove_migration_ptes: the folio is freed, and who waits waits on",
+    mutants=("migration entries not looked for",),
+)
+def a_sync_walk_leaves_no_entry(s: View, thread: Thread, folio: Folio) -> bool:
+    """Other walks promise no such thing: an entry that is none as they look without the lock is
+    passed over (mm/page_vma_mapped.c:map_pte), and that it stays mapped the map count tells."""
+    return all(pte.val.kind != PteKind.MIGRATION or pte.val.frame != folio.frame for pte in s.ptes)
+
+
+@at_step(
+    "walk_begins",
+    "the anon_vma lock that a walk of a mapped folio holds is that of folio->mapping",
+    relied_on="mm/rmap.c:rmap_walk_anon: the tree that it walks has every VMA that maps the folio",
+    mutants=("folio->mapping not read again under the lock",),
+)
+def a_walk_holds_the_lock_of_its_folio(s: View, thread: Thread, folio: Folio) -> bool:
+    return folio.mapcount == 0 or (
+        folio.mapping is not None
+        and (thread in folio.mapping.rwsem.readers or folio.mapping.rwsem.writer == thread)
+    )
+
+
+@at_step(
     "folio_move_anon_rmap",
     "folio->mapping of a mapped folio does not change to another root while a walk of it holds its "
     "anon_vma lock",

@@ -8,6 +8,7 @@ from .edits import (
     drop_branch,
     drop_keyword,
     move_after,
+    move_before,
     replace_argument,
     replace_keyword,
 )
@@ -21,6 +22,19 @@ NEIGHBOURS = (
         drop("synchronize_rcu", in_="zap_table"),
         breaks="no_use_of_a_free_table",
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "table taken away after its lock", "the pmd is cleared when the PTL is dropped",
+        move_before("pte_unmap_unlock", "spin_trylock", in_="zap_table"),
+        breaks="a_freed_table_maps_nothing",
+        cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "folio->mapping not read again under the lock", "the walk goes on with what it was before",
+        drop_branch("mapping != anon_vma", nth=1, in_="folio_lock_anon_vma_read_unlocked"),
+        drop_branch("mapping != anon_vma", nth=1, in_="folio_lock_anon_vma_read_unlocked"),
+        breaks="a_walk_holds_the_lock_of_its_folio",
+        cast="move+folio_referenced/1p/ptl=different/init=all_at_src",
     ),
     mutant(
         "no flush of walk caches", "the flush after a table is taken away is one of pages only",
@@ -51,7 +65,7 @@ NEIGHBOURS = (
         "no pin check before sharing", "folio_try_share_anon_rmap_pte does not ask for pins",
         drop_branch("folio_maybe_dma_pinned", in_="folio_try_share_anon_rmap_pte"),
         breaks="a_pinned_page_is_not_shared",
-        cast="move+reclaim/1p/ptl=different/init=pinned",
+        cast="move+reclaim/1p/ptl=different/init=pinned", variant="per_page",
     ),
     mutant(
         "reuse without counting references", "do_wp_page writes to a page that a child shares",
@@ -71,6 +85,12 @@ NEIGHBOURS = (
         replace_keyword("PteVal", "write", "True", in_="remove_migration_pte"),
         breaks="no_permission_is_gained a_writable_page_is_exclusive",
         cast="move+migrate/1p/ptl=different/init=shared",
+    ),
+    mutant(
+        "migration entries not looked for", "the walk that takes them out looks for mapped pages",
+        replace_argument("page_vma_mapped_walk_sync", 3, "False", in_="remove_migration_pte"),
+        breaks="a_sync_walk_leaves_no_entry",
+        cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
         "new page mapped before its rmap is set", "UFFDIO_COPY sets the entry first",

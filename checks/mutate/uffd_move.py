@@ -96,8 +96,28 @@ LOCKS = (
     mutant(
         "no folio trylock for the next page", "the next folio of a batch is taken without its lock",
         answer("folio_trylock", "True", in_="check_ptes_for_batched_move"),
-        breaks="fields_change_under_their_locks",
+        breaks="fields_change_under_their_locks unlocked_by_its_holder",
         cast="move/2p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "page-table locks taken with interrupts off", "the second one, as spin_lock_irq would",
+        insert_after("taken", "current().cpu.irqs_off = True", in_="spin_lock_nested"),
+        insert_after("current", "me.cpu.irqs_off = False", in_="spin_unlock"),
+        breaks="no_wait_for_a_cpu_with_irqs_off",
+        cast="move/1p/ptl=different/init=all_at_src",
+        why_not={"arm64": "an invalidation is broadcast, and no CPU need take an interrupt for it"},
+    ),
+    mutant(
+        "PTL of the destination dropped twice", "the second time somebody else may hold it",
+        insert_after("double_pt_unlock", "spin_unlock(dst_ptl)", nth=3, in_="move_present_ptes"),
+        breaks="unlocked_by_its_holder",
+        cast="move/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "anon_vma not locked, but unlocked", "as if the lock were always got at the first try",
+        drop_branch("anon_vma_trylock_write", in_="move_pages_ptes"),
+        breaks="unlocked_by_its_holder",
+        cast="move/1p/ptl=different/init=all_at_src",
     ),
     mutant(
         "anon_vma lock under the PTL", "the anon_vma is locked when both page-table locks are held",
@@ -112,7 +132,7 @@ LOCKS = (
         "no anon_vma lock beside an unlocked walk", "the anon_vma is not locked",
         drop_branch("anon_vma_trylock_write", in_="move_pages_ptes"),
         drop("anon_vma_unlock_write", in_="move_pages_ptes"),
-        breaks="mapping_is_stable_during_a_walk",
+        breaks="mapping_is_stable_during_a_walk a_walk_holds_the_lock_of_its_folio",
         cast="move+folio_referenced/1p/ptl=different/init=all_at_src",
     ),
 )  # fmt: skip
@@ -139,8 +159,14 @@ CHECKS = (
         "no re-check after the locks", "is_pte_pages_stable is not asked under both locks",
         drop_branch("is_pte_pages_stable", in_="move_present_ptes"),
         breaks="map_counts_balance flushed_before_ptl_is_released "
-        "nothing_removed_is_used_after_return",
+        "nothing_removed_is_used_after_return reports_what_it_did",
         cast="move+uffd_copy/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "dst pmd not looked at again", "is_pte_pages_stable does not ask for pmd_same",
+        answer("pmdp_get_lockless", "dst_pmdval", in_="is_pte_pages_stable"),
+        breaks="a_freed_table_maps_nothing",
+        cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
     ),
     mutant(
         "PageAnonExclusive not looked at", "a page that a child shares is moved",
@@ -191,6 +217,12 @@ ACCOUNTS = (
         drop("put_anon_vma", in_="move_pages_ptes"),
         breaks="anon_vma_references_balance",
         cast="move/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "pages of a batch not reported", "move_present_ptes returns 0 when it has moved pages",
+        drop_branch("src_addr > src_start", nth=2, in_="move_present_ptes"),
+        breaks="reports_what_it_did",
+        cast="move/2p/ptl=different/init=all_at_src",
     ),
     mutant(
         "dirty bit of the value read before", "what ptep_get_and_clear gives is not used",

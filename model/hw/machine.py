@@ -75,6 +75,9 @@ class Thread(Kobject):
     removed: Array[Addr, frozenset[Translation]] = ghost(
         frozenset(), "translations that this call took away from the page table"
     )
+    placed: Array[Addr, bool] = ghost(
+        False, "addresses at which this call has put something where nothing was"
+    )
     took: Array[Addr, PteVal] = ghost(
         PteVal(), "what entries were that it has changed since it holds their lock"
     )
@@ -85,6 +88,7 @@ class SpinLock(Kobject):
 
     owner: Thread | None = lockword(None, "who holds it")
     rank: int = kfield(0, "position in address order", const=True, hi=7)
+    irqs_off: bool = ghost(False, "somebody has taken it with interrupts off")
 
 
 class Table(Kobject):

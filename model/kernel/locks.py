@@ -8,7 +8,7 @@ do not all say.
 from __future__ import annotations
 
 from model.hw.machine import PteVal, SpinLock, Thread
-from model.lang import current, kernel, step, wait_until
+from model.lang import current, effect, kernel, step, wait_until
 
 from .objects import AnonVma, Folio, RwSem
 from .orders import (
@@ -29,10 +29,17 @@ from .task import entries
 # -- spinlocks ------------------------------------------------------------------------------------
 
 
+@effect
+def taken(lock: SpinLock) -> None:
+    me: Thread = current()
+    lock.owner = me
+    lock.irqs_off = lock.irqs_off or me.cpu.irqs_off
+
+
 @step("include/linux/spinlock.h:spin_lock", "7.3.4", order=SPIN_LOCK, traits="acquire")
 def spin_lock(lock: SpinLock) -> None:
     wait_until(lock.owner is None)
-    lock.owner = current()
+    taken(lock)
 
 
 @step("include/linux/spinlock.h:spin_lock_nested", "7.3.4", order=SPIN_LOCK,
@@ -40,15 +47,15 @@ def spin_lock(lock: SpinLock) -> None:
 def spin_lock_nested(lock: SpinLock) -> None:
     """Taken while another lock of the same class is held, and said to be so."""
     wait_until(lock.owner is None)
-    lock.owner = current()
+    taken(lock)
 
 
 @step("include/linux/spinlock.h:spin_trylock", "7.3.4", order=SPIN_TRYLOCK, traits="trylock")
 def spin_trylock(lock: SpinLock) -> bool:
-    taken = lock.owner is None
-    if taken:
-        lock.owner = current()
-    return taken
+    free = lock.owner is None
+    if free:
+        taken(lock)
+    return free
 
 
 @step("include/linux/spinlock.h:spin_unlock", "7.3.4", order=SPIN_UNLOCK, traits="release")

@@ -45,6 +45,7 @@ from .rmap import (
     folio_anon_vma,
     folio_lock_anon_vma_read,
     folio_pgoff,
+    found_every_entry,
     in_tree,
     page_vma_mapped_walk,
     page_vma_mapped_walk_sync,
@@ -148,6 +149,7 @@ def remove_migration_ptes(src: Folio, dst: Folio) -> None:
     for vma in vmas():
         if in_tree(vma, anon_vma, index):
             remove_migration_pte(src, dst, vma, index + vma.shift)
+    found_every_entry(src)
     anon_vma_unlock_read(anon_vma)
 
 

@@ -92,6 +92,8 @@ def changed(pte: Pte, old: PteVal, new: PteVal) -> None:
     me: Thread = current()
     if me.took[pte.addr].kind == PteKind.NONE:
         me.took[pte.addr] = old
+    if me.took[pte.addr].kind == PteKind.NONE and new.kind != PteKind.NONE:
+        me.placed[pte.addr] = True
     gone = permitted(old) - permitted(new)
     for thread in threads():
         if thread is me:

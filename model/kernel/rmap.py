@@ -278,6 +278,12 @@ def walk_ends(folio: Folio, complete: bool) -> None:
         walk.seen[addr] = False
 
 
+@step(traits="ghost")
+def found_every_entry(folio: Folio) -> None:
+    """A walk with PVMW_SYNC and the anon_vma lock is about to let go of it: whoever called it goes
+    on as if no entry were left that names the folio."""
+
+
 # -- folio_referenced ------------------------------------------------------------------------------
 
 

@@ -83,9 +83,15 @@ def local_irq_restore() -> None:
     me.cpu.irqs_off = False
 
 
+@step(traits="ghost")
+def reports_pages(result: int) -> None:
+    """What the call is about to return: how many pages it has put in place, or an error."""
+
+
 @step(traits="return")
 def return_to_caller(result: object) -> None:
     """The call is over.  Invariants about the end of a call attach here; ghosts are cleared."""
     me: Thread = current()
     for addr in addresses():
         me.removed[addr] = frozenset()
+        me.placed[addr] = False

@@ -19,10 +19,10 @@ class Trait(StrEnum):
     # locks
     ACQUIRE = "acquire"  # waits for a lock and takes it: locking, the lock graph, necessity
     TRYLOCK = "trylock"  # takes a lock if it is free: the lock graph, the core `order`, necessity
-    RELEASE = "release"  # lets go of a lock: necessity
+    RELEASE = "release"  # lets go of a lock: locking, necessity
     SLEEPS = "sleeps"  # may sleep: locking
     RCU = "rcu"  # begins or ends a read section: memory ordering
-    GRACE_PERIOD = "grace-period"  # waits for the read sections of others: memory ordering
+    GRACE_PERIOD = "grace-period"  # waits for the read sections of others: locking, memory ordering
 
     # references and lifetime
     REF = "ref"  # changes a reference count: lifetime, necessity
@@ -31,7 +31,7 @@ class Trait(StrEnum):
     ALLOC = "alloc"  # makes a free object one's own: lifetime, reductions, memory ordering
     NEW = "new"  # is about an object that nobody else can see: locking, memory ordering
     MAYBE_FREE = "maybe-free"  # is about an object that may be free: lifetime, reductions
-    FREE_TABLE = "free-table"  # frees a page table: tlb
+    FREE_TABLE = "free-table"  # frees a page table: tlb, lifetime
     ANON_REF = "anon-ref"  # changes the references to an anon_vma: lifetime, necessity
 
     # fields
@@ -47,7 +47,7 @@ class Trait(StrEnum):
     GHOST = "ghost"  # writes ghosts only: lifetime, locking, reductions
 
     # the rest
-    IPI = "ipi"  # asks other CPUs to flush: traces, necessity
+    IPI = "ipi"  # asks other CPUs to flush: locking, traces, necessity
     TLBI = "tlbi"  # invalidates the translations of all CPUs: traces, necessity
     RETURN = "return"  # ends the call: locking, lifetime, tlb, verdicts, reductions
     RULE = "rule"  # may happen at any time, by nobody's order: the front end

@@ -104,6 +104,15 @@ def test_an_argument_that_the_step_does_not_have_is_refused() -> None:
     assert "no_order" not in REGISTRY
 
 
+def test_an_argument_with_a_default_is_one_of_some_step() -> None:
+    def not_held(s: object, thread: object, lok: object = None, folio: object = None) -> bool:
+        return s is thread is lok is folio
+
+    with pytest.raises(ModelError, match="not_held asks spin_unlock for 'lok'"):
+        registry.at_step("release", "", relied_on="", mutants=())(not_held)
+    assert "not_held" not in REGISTRY
+
+
 @pytest.mark.parametrize("trait", Trait)
 def test_a_misspelt_trait_is_refused(trait: Trait) -> None:
     def nothing() -> None:
@@ -168,7 +177,7 @@ def test_an_unknown_trait_in_a_file_of_ones_own(tmp_path: Path) -> None:
     ran = run(str(own(tmp_path, "lokless")), "--arch", "x86_64", "--scenario", SCENE)
     assert ran.exit_code == 2
     assert ran.stderr.count("\n") == 1
-    assert "my_lru.py:91:0: no trait 'lokless'; did you mean lockless?" in ran.stderr
+    assert "my_lru.py:92:0: no trait 'lokless'; did you mean lockless?" in ran.stderr
 
 
 def test_a_step_of_ones_own_without_what_an_invariant_asks(tmp_path: Path) -> None:

@@ -262,7 +262,8 @@ _STICKY = (
     "after a retry the call reports -EEXIST and no progress for pages that it has moved: "
     "mm/userfaultfd.c:move_pages ({}) does not set err back to 0 when the try after an -EAGAIN "
     "succeeds, and tries the same page again; 7.3.4 does.  NUMA hinting of a source page at the "
-    "right moment is enough.  No lock or flush is wrong by it"
+    "right moment is enough, or a CPU that sets Accessed in its entry.  No lock or flush is wrong "
+    "by it, but what the call returns is"
 )
 
 _LAST_FOLIO = (

@@ -45,6 +45,7 @@ from model.kernel.pgtable import (
     set_pte_at,
 )
 from model.kernel.swap import is_migration_entry, is_swap_entry, swap_cache_get_folio
+from model.kernel.task import reports_pages
 from model.kernel.tlbflush import flush_tlb_range
 from model.lang import kernel
 
@@ -309,4 +310,6 @@ def move_pages(
         src_addr += ret
         moved += ret
     uffd_move_unlock(dst_vma, src_vma)
-    return moved if moved != 0 else err
+    result = moved if moved != 0 else err
+    reports_pages(result)
+    return result

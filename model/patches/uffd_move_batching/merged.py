@@ -50,6 +50,7 @@ from model.kernel.pgtable import (
 )
 from model.kernel.rmap import folio_anon_vma, folio_get_anon_vma, put_anon_vma
 from model.kernel.swap import is_migration_entry, is_swap_entry, swap_cache_get_folio
+from model.kernel.task import reports_pages
 from model.kernel.tlbflush import flush_tlb_range
 from model.lang import kernel
 
@@ -334,4 +335,6 @@ def move_pages(
         src_addr += ret
         moved += ret
     uffd_move_unlock(dst_vma, src_vma)
-    return moved if moved != 0 else err
+    result = moved if moved != 0 else err
+    reports_pages(result)
+    return result

@@ -20,6 +20,7 @@ from model.kernel.folio import (
 )
 from model.kernel.objects import AnonVma, Folio, Mm, Vma
 from model.kernel.pgtable import pmd_none, pte_alloc, ptep_clear_flush, set_pte_at
+from model.kernel.task import reports_pages
 from model.lang import kernel
 
 from .common import (
@@ -99,4 +100,6 @@ def move_pages(
         src_addr += ret
         moved += ret
     uffd_move_unlock(dst_vma, src_vma)
-    return moved if moved != 0 else err
+    result = moved if moved != 0 else err
+    reports_pages(result)
+    return result

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results: what a call tells its caller is what it did."""
+
+from __future__ import annotations
+
+from model.hw.machine import Thread
+from model.kernel.view import View
+
+from .registry import at_step
+
+
+@at_step(
+    "reports_pages",
+    "what a call returns agrees with what it did: it reports as many pages as it has put in place, "
+    "and an error only if that is none",
+    relied_on="user space, which goes on after the pages that are reported, or tries again",
+    mutants=("pages of a batch not reported",),
+)
+def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
+    """So an error is that of the first page.  Left out: holes that are reported as moved where the
+    caller allows them, which no cast does."""
+    placed = sum(1 for addr in s.addresses if thread.placed[addr])
+    return placed == result if result > 0 else placed == 0
