@@ -23,7 +23,7 @@ from model.lang.sorts import Bool, Int
 from model.lang.traits import Trait
 
 from .registry import Invariant
-from .words import words_of
+from .words import WRITTEN, words_of
 
 FREE = {"Folio": "free"}
 """The field that says whether an object of a class is free; what has none is never written to by
@@ -53,6 +53,7 @@ class Attacher:
 
     def _edge(self, edge: Edge, who: Kobject) -> Edge:
         checks = [self._own(c) for c in edge.op.checks]
+        _entries(edge)
         if edge.call is not None:
             found = words_of(edge.call)
             for invariant in self._at_steps:
@@ -72,6 +73,8 @@ class Attacher:
         assert invariant.fn is not None
         assert edge.call is not None
         given: dict[str, Any] = {"s": self._view, "thread": who, **dict(edge.call.args)}
+        for value in _entries(edge):
+            given[WRITTEN] = value
         params = inspect.signature(invariant.fn.fn).parameters.values()
         missing = [p.name for p in params if p.name not in given and p.default is p.empty]
         if missing:
@@ -163,6 +166,24 @@ class Attacher:
                 body = run_pure(self._ctx, invariant.fn, [self._view], fields=True)
                 found.append(StateCheck(invariant.name, body.truth(body.result, body.tree)))
         return tuple(found)
+
+
+def _entries(edge: Edge) -> list[Expr]:
+    """What an edge writes to entries of page tables; ModelError if its step does not say so."""
+    written = [
+        u.value for u in edge.op.updates if isinstance(u.place, Cell) and u.place.var == "Pte.val"
+    ]
+    said = edge.call is not None and Trait.PTE in edge.call.traits
+    if len(written) != said:
+        name = edge.call.name if edge.call is not None else "a statement"
+        where = f"{edge.site.file}:{edge.site.line}:{edge.site.col}" if edge.site else ""
+        raise ModelError(
+            f"{name} writes {len(written)} entries of page tables", where=where,
+            why=f"a step that is '{Trait.PTE}' writes one, and no other step writes any: that is "
+            "where invariants about entries are judged",
+            instead="use a primitive of model/kernel/pgtable.py",
+        )  # fmt: skip
+    return written
 
 
 @pure

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
 from model.kernel.view import View
+from model.lang import pure
 
 from .registry import at_step
 
@@ -26,41 +27,58 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
     )
 
 
+@pure
+def before(thread: Thread, pte: Pte) -> PteVal:
+    """What the entry was when its lock was taken, if the thread has changed it since."""
+    return thread.took[pte.addr] if thread.took[pte.addr].kind != PteKind.NONE else pte.val
+
+
 @at_step(
-    "set_pte_at ptep_set_access_flags",
-    "no permission is gained that the VMA does not give",
+    "pte",
+    "no permission is gained that neither the VMA gives nor the entry in whose place it is",
     relied_on="user space: mprotect",
     mutants=("migration entries all writable",),
 )
-def no_permission_is_gained(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
-    """Of the VMAs of a cast, that of a forked child is read-only."""
+def no_permission_is_gained(s: View, thread: Thread, addr: Addr, pte: Pte, written: PteVal) -> bool:
+    """What mprotect has not come to yet stays writable: mm/migrate.c:remove_migration_pte asks the
+    entry alone.  Of the VMAs of a cast, that of a forked child is read-only."""
     return (
-        val.kind != PteKind.PRESENT
-        or not val.write
+        written.kind != PteKind.PRESENT
+        or not written.write
+        or before(thread, pte).write
         or all(addr != at or s.vma_at(at).writable for at in s.addresses)
     )
 
 
 @at_step(
-    "set_pte_at",
-    "a write protection by userfaultfd stays until it is resolved or the page is gone",
+    "pte",
+    "a write protection by userfaultfd stays until it is resolved or the page is gone, while the "
+    "VMA is registered for it",
     relied_on="Documentation/admin-guide/mm/userfaultfd.rst: write-protect notifications",
-    mutants=("uffd bit not carried over",),
+    mutants=("uffd bit not carried over", "write fault that does not ask userfaultfd"),
 )
 def userfaultfd_protection_stays(
-    s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal
+    s: View, thread: Thread, addr: Addr, pte: Pte, written: PteVal
 ) -> bool:
-    old = thread.took[addr] if thread.took[addr].kind != PteKind.NONE else pte.val
-    return not old.uffd_wp or val.kind == PteKind.NONE or (val.uffd_wp and not val.write)
+    return (
+        not before(thread, pte).uffd_wp
+        or written.kind == PteKind.NONE
+        or (written.uffd_wp and not written.write)
+        or all(addr != at or not s.vma_at(at).uffd_wp for at in s.addresses)
+    )
 
 
 @at_step(
-    "set_pte_at",
+    "pte",
     "a page that appears at an address is soft-dirty there, and stays so",
     relied_on="Documentation/admin-guide/mm/soft-dirty.rst: incremental dumps",
-    mutants=("soft-dirty not set",),
+    mutants=("soft-dirty not set", "soft-dirty lost with dirty"),
 )
-def soft_dirty_is_kept(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
-    old = thread.took[addr] if thread.took[addr].kind != PteKind.NONE else pte.val
-    appears = old.kind == PteKind.NONE and val.frame is not None and not val.frame.zero
-    return val.kind != PteKind.PRESENT or val.soft_dirty or (not appears and not old.soft_dirty)
+def soft_dirty_is_kept(s: View, thread: Thread, pte: Pte, written: PteVal) -> bool:
+    old = before(thread, pte)
+    appears = old.kind == PteKind.NONE and written.frame is not None and not written.frame.zero
+    return (
+        written.kind != PteKind.PRESENT
+        or written.soft_dirty
+        or (not appears and not old.soft_dirty)
+    )

@@ -18,7 +18,7 @@ from model.kernel.view import View
 from model.lang.declare import ModelFunction, pure
 from model.lang.errors import ModelError, near, shown_path
 
-from .words import known, params_of, steps_of
+from .words import asked_of, known, steps_of
 
 GROUPS = {
     "tlb": "stale translations",
@@ -120,8 +120,8 @@ def at_step(
     after: Witness | None = None, witness: Witness | None = None, steady: str = "",
 ) -> Callable[[Judge], ModelFunction[..., bool]]:  # fmt: skip
     """Holds whenever one of `steps` (words, separated by spaces) is taken, in the state before:
-    ``f(view, thread, ...)``, further parameters being arguments of the step by name.  One
-    with a default has that where a step has no such argument.
+    ``f(view, thread, ...)``, further parameters being arguments of the step by name, or
+    what it writes (`words.WRITTEN`).  One with a default has it where a step has no such argument.
 
     Its premise is that a routine under test takes such a step.  Where that is not enough for it to
     be able to fail, `after` is what the same routine must have done as well, and `witness` what
@@ -147,11 +147,11 @@ def _require_arguments(judge: Judge, words: Iterable[str], where: str) -> None:
     asked = list(inspect.signature(judge).parameters.values())[2:]
     steps = steps_of(words)
     for param in asked:
-        without = [s for s in steps if param.name not in params_of(s.fn)]
+        without = [s for s in steps if param.name not in asked_of(s)]
         if without and (param.default is param.empty or len(without) == len(steps)):
             raise ModelError(
                 f"{judge.__name__} asks {without[0].name} for '{param.name}'", where=where,
-                instead=near(param.name, params_of(without[0].fn)),
+                instead=near(param.name, asked_of(without[0])),
             )  # fmt: skip
 
 

@@ -24,6 +24,9 @@ from model.lang.traits import Trait
 
 Step = ModelFunction[..., Any]
 
+WRITTEN = "written"
+"""What an invariant may ask a step for that writes an entry (Trait.PTE): the new value of it."""
+
 
 class Given(StrEnum):
     """What steps are given, where that and not their kind is what an invariant is about."""
@@ -62,6 +65,11 @@ def _declared() -> Mapping[str, tuple[Step, ...]]:
                     for word in _words(fn.name, fn.traits, params_of(fn.fn)):
                         found.setdefault(word, []).append(fn)
     return {word: tuple(dict.fromkeys(steps)) for word, steps in found.items()}
+
+
+def asked_of(step: Step) -> tuple[str, ...]:
+    """What an invariant may ask a step for: its arguments, and what it writes."""
+    return (*params_of(step.fn), *((WRITTEN,) if Trait.PTE in step.traits else ()))
 
 
 def params_of(fn: Callable[..., object]) -> tuple[str, ...]:

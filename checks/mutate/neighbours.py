@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from .edits import (
+    answer,
     drop,
     drop_branch,
+    drop_condition,
     drop_keyword,
     move_after,
     move_before,
@@ -79,6 +81,21 @@ NEIGHBOURS = (
         drop_keyword("PteVal", "uffd_wp", in_="try_to_migrate_one"),
         breaks="userfaultfd_protection_stays",
         cast="move+migrate+uffd_wp/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "write fault that does not ask userfaultfd", "do_wp_page makes a protected page writable",
+        drop_condition("userfaultfd_pte_wp", in_="write_fault"),
+        breaks="userfaultfd_protection_stays",
+        cast="move+write_fault+uffd_wp/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "soft-dirty lost with dirty", "MADV_FREE clears both",
+        answer(
+            "replace", "replace(old, young=False, dirty=False, soft_dirty=False)",
+            in_="clear_young_dirty_pte",
+        ),
+        breaks="soft_dirty_is_kept",
+        cast="move+free_dst/1p/ptl=different/init=all_at_src",
     ),
     mutant(
         "migration entries all writable", "the new page is mapped writable whatever its entry says",

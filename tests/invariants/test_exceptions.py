@@ -7,13 +7,16 @@ The mutants (tests/checks/mutate) say what each must not let pass.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from checks import scenario
 from checks.scenario import Role, Setting, Stage
 from invariants import REGISTRY
 from model.hw.machine import SpinLock
 from model.kernel.locks import spin_lock, spin_lock_nested
+from model.kernel.setup import Setup, two_vmas
 from model.lang import kernel
 from model.patches.patch import Variant
 from model.patches.uffd_move_batching import PATCH
@@ -39,6 +42,21 @@ def violated(name: str, variant: Variant = MERGED, arch: str = "x86_64") -> set[
 def test_what_was_discarded_need_not_be_on_the_device(zap: str) -> None:
     """A store through an entry that MADV_DONTNEED has cleared since is lost with the page."""
     assert violated(f"move+user+reclaim+{zap}/1p/ptl=different/init=all_at_src") == set()
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "s390"])
+def test_what_mprotect_has_not_come_to_yet_stays_writable(
+    arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration entry of a writable page, in a VMA that is read-only by now."""
+
+    def read_only(*args: Any, **named: Any) -> Setup:
+        made = two_vmas(*args, **named)
+        made.src_vma.__dict__["writable"] = False
+        return made
+
+    monkeypatch.setattr(scenario, "two_vmas", read_only)
+    assert violated("move+migrate/1p/ptl=different/init=all_at_src", arch=arch) == set()
 
 
 @kernel("mm/userfaultfd.c:double_pt_lock", "the higher address first")

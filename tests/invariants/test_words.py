@@ -173,6 +173,17 @@ def own(folder: Path, traits: str) -> Path:
     return path
 
 
+def test_a_step_of_ones_own_that_writes_an_entry_and_does_not_say_so(tmp_path: Path) -> None:
+    path = own(tmp_path, "lockless")
+    text = path.read_text().replace("lru_drop(folio: Folio)", "lru_drop(folio: Folio, pte: Pte)")
+    text = text.replace("folio.lru = False", "pte.val = PteVal()")
+    path.write_text(text.replace("lru_drop(first_src_folio)", "lru_drop(first_src_folio, src_pte)"))
+    ran = run(str(path), "--arch", "x86_64", "--scenario", SCENE, "--jobs", "1")
+    assert ran.exit_code == 2
+    assert ran.stderr.count("\n") == 1
+    assert "lru_drop writes 1 entries of page tables" in ran.stderr
+
+
 def test_an_unknown_trait_in_a_file_of_ones_own(tmp_path: Path) -> None:
     ran = run(str(own(tmp_path, "lokless")), "--arch", "x86_64", "--scenario", SCENE)
     assert ran.exit_code == 2
