@@ -88,7 +88,7 @@ def everything_is_released(s: View, thread: Thread) -> bool:
         and all(folio.locked_by != thread for folio in s.folios)
         and thread.rcu == 0
         and not thread.cpu.irqs_off
-        and not s.gather(thread).open
+        and s.gather(thread).mm is None
     )
 
 

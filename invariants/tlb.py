@@ -46,18 +46,24 @@ def no_pointer_to_a_free_table(s: View) -> bool:
     "is released, unless a flush that its next owner honours is on record",
     relied_on="the next owner of the page, who takes this PTL and takes the page for unmapped",
     after=("ptep_get_and_clear", "an entry is cleared"),
-    mutants=("no flush", "flush one page short", "flush after the PTLs"),
+    mutants=(
+        "no flush",
+        "flush one page short",
+        "flush after the PTLs",
+        "entry not recorded for the flush",
+    ),
     steady="it is about entries under a lock that is held: others can only drop translations",
 )
 def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> bool:
-    gather = s.gather(thread)
-    recorded = gather.open or any(
-        mm.tlb_flush_batched.pending != mm.tlb_flush_batched.flushed for mm in s.mms
-    )
-    return recorded or all(
+    """On record for its next owner is what this call has recorded itself, by address and mm: in its
+    mmu_gather, while mm->tlb_flush_pending counts that, or by set_tlb_ubc_flush_pending."""
+    tlb = s.gather(thread)
+    return all(
         cpu.lazy
         or pte.table.ptl != lock
         or pte.table != pmd_at(cpu, pte.addr).table
+        or (tlb.mm == s.mm_of(cpu) and tlb.range[pte.addr])
+        or tlb.put_off[pte.addr] == s.mm_of(cpu)
         or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes

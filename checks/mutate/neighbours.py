@@ -52,6 +52,12 @@ NEIGHBOURS = (
         why_not={"arm64": "the invalidation is broadcast (arch/arm64/include/asm/tlbflush.h)"},
     ),
     mutant(
+        "entry not recorded for the flush", "MADV_DONTNEED clears it and the gather has not got it",
+        drop("tlb_remove_tlb_entry", in_="zap_pte"),
+        breaks="flushed_before_ptl_is_released",
+        cast="move+zap_src/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
+    ),
+    mutant(
         "map count not dropped", "MADV_DONTNEED leaves the map count as it is",
         drop("folio_remove_rmap_pte", in_="zap_pte"),
         breaks="map_counts_balance freed_unlocked_and_unmapped",

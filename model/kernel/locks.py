@@ -10,7 +10,7 @@ from __future__ import annotations
 from model.hw.machine import PteVal, SpinLock, Thread
 from model.lang import current, effect, kernel, step, wait_until
 
-from .objects import AnonVma, Folio, RwSem
+from .objects import AnonVma, Folio, Gather, RwSem
 from .orders import (
     DOWN_READ,
     DOWN_READ_TRYLOCK,
@@ -24,7 +24,7 @@ from .orders import (
     SPIN_UNLOCK,
     UP,
 )
-from .task import entries
+from .task import entries, mine
 
 # -- spinlocks ------------------------------------------------------------------------------------
 
@@ -65,6 +65,7 @@ def spin_unlock(lock: SpinLock) -> None:
     for pte in entries():
         if pte.table.ptl == lock:
             me.took[pte.addr] = PteVal()
+            mine(Gather).put_off[pte.addr] = None
 
 
 # -- reader-writer semaphores ----------------------------------------------------------------------

@@ -142,6 +142,9 @@ class Gather(Kobject):
     """struct mmu_gather, one per thread: what it has to flush and to free."""
 
     thread: Thread = kfield(const=True)
-    open: bool = kfield(False, "between tlb_gather_mmu and tlb_finish_mmu")
-    range: Array[Addr, bool] = kfield(False, "addresses recorded for the flush")
+    mm: Mm | None = kfield(None, "what it is for, between tlb_gather_mmu and tlb_finish_mmu")
+    range: Array[Addr, bool] = ghost(False, "addresses recorded for the flush")
+    put_off: Array[Addr, Mm | None] = ghost(
+        None, "where the thread has put off a flush by set_tlb_ubc_flush_pending, until the unlock"
+    )
     freed_tables: bool = kfield(False)

@@ -12,7 +12,7 @@ from model.lang import current, primitive, static, step
 
 from .objects import Batched, Gather, Mm, Vma
 from .orders import ATOMIC, CMPXCHG
-from .task import cpus, mine
+from .task import addresses, cpus, mine
 
 
 @static
@@ -74,7 +74,7 @@ def tlb_gather_mmu(mm: Mm) -> None:
     """inc_tlb_flush_pending: from now on others know that a flush is due."""
     tlb = mine(Gather)
     mm.tlb_flush_pending = mm.tlb_flush_pending + 1
-    tlb.open = True
+    tlb.mm = mm
 
 
 @step("include/asm-generic/tlb.h:tlb_remove_tlb_entry", "7.3.4", order="plain")
@@ -94,7 +94,9 @@ def mm_tlb_flush_nested(mm: Mm) -> bool:
 def dec_tlb_flush_pending(mm: Mm) -> None:
     tlb = mine(Gather)
     mm.tlb_flush_pending = mm.tlb_flush_pending - 1
-    tlb.open = False
+    tlb.mm = None
+    for addr in addresses():
+        tlb.range[addr] = False
 
 
 @primitive("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4")
@@ -124,10 +126,11 @@ def tlb_flush_mmu(mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: 
 
 
 @step("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4", order=ATOMIC)
-def inc_tlb_flush_batched(mm: Mm) -> None:
+def inc_tlb_flush_batched(mm: Mm, addr: Addr) -> None:
     """Left out: the reset at half range."""
     batch = mm.tlb_flush_batched
     mm.tlb_flush_batched = replace(batch, pending=batch.pending + 1)
+    mine(Gather).put_off[addr] = mm
 
 
 @primitive("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4")
@@ -137,7 +140,7 @@ def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr) -> None:
     me: Thread = current()
     if arch().remote == Remote.BROADCAST and arch().family == "arm64":
         tlbi(me.cpu, addr, addr + 1, True)
-    inc_tlb_flush_batched(mm)
+    inc_tlb_flush_batched(mm, addr)
 
 
 @primitive("mm/rmap.c:try_to_unmap_flush", "7.3.4")

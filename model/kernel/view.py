@@ -44,6 +44,10 @@ class View:
         """The VMA that an address is in."""
         return next(v for v in self.vmas if v.start <= addr < v.end)
 
+    def mm_of(self, cpu: Cpu) -> Mm:
+        """The address space that a CPU runs user code of."""
+        return next(mm for mm in self.mms if mm.root is cpu.root)
+
     def gather(self, thread: Thread) -> Gather:
         """The mmu_gather of a thread."""
         return self.gathers[self.threads.index(thread)]

@@ -140,6 +140,7 @@ def zap_table(vma: Vma) -> None:
         ptent = ptep_get(pte.table.slots[addr])
         if pte_present(ptent):
             ptent = ptep_get_and_clear(vma.mm, addr, pte.table.slots[addr])
+            tlb_remove_tlb_entry(addr)
             recorded = True
             folio = vm_normal_folio(ptent)
             if folio is not None:
