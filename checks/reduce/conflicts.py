@@ -129,8 +129,8 @@ class Classifier:
     """Classifies the accesses of one part of a family of systems.
 
     `locked` are the variables whose declaration names a lock, `freeable` those of objects that may
-    be free.  Where lock words are memory like any other (`roles`) and nothing is locked or freeable,
-    nothing is taken for granted.
+    be free.  Where lock words are memory like any other (`roles`) and both are empty, nothing is
+    taken for granted.
     """
 
     def __init__(
@@ -221,10 +221,8 @@ class Classifier:
     def _op(self, op: Op, who: int, free: bool) -> _Found:
         found = _Found()
         awaited = [c for c in map(_awaited, _conjuncts(op.guard)) if c and self._is_lock(c)]
-        taken = [
-            u.place for u in op.updates
-            if isinstance(u.place, Cell) and self._is_lock(u.place) and _takes(u.place, u.value, who)
-        ]  # fmt: skip
+        written = [(u.place, u.value) for u in op.updates if isinstance(u.place, Cell)]
+        taken = [p for p, value in written if self._is_lock(p) and _takes(p, value, who)]
         for cell in awaited:
             found.awaits.update(self._words(cell, taken))
         for update in op.updates:

@@ -55,8 +55,7 @@ def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
     start |= {cell: frozenset({value}) for cell, value in own.items()}
     facts: dict[int, Facts] = {thread.entry: start}
     leaving = {
-        at: [(edge, _dying(edge, live)) for edge in edges]
-        for at, edges in thread.leaving().items()
+        at: [(edge, _dying(edge, live)) for edge in edges] for at, edges in thread.leaving().items()
     }
     todo = [thread.entry]  # a heap: locations are numbered about as control flows
     while todo:

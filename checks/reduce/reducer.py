@@ -218,9 +218,7 @@ class Reducer:
 
     # -- the other passes --------------------------------------------------------------------------
 
-    def _erase(
-        self, parts: list[Part], looked_at: Iterable[Cell], regions: Regions
-    ) -> list[Part]:
+    def _erase(self, parts: list[Part], looked_at: Iterable[Cell], regions: Regions) -> list[Part]:
         judged = (regions.of(c) for c in looked_at)
         seen = [regions.seen_by(p) for p in parts]
         flows = [
@@ -272,7 +270,13 @@ class Reducer:
         thread = part.thread
         moves = tuple(
             moves_of(
-                edge, part.number, used, kinds, others, family.holder, family.in_use,
+                edge,
+                part.number,
+                used,
+                kinds,
+                others,
+                family.holder,
+                family.in_use,
                 apart=self._passes.apart,
             )
             for edge, used in zip(thread.edges, uses, strict=True)

@@ -11,7 +11,6 @@ from .generate import program
 PROGRAMS = 400
 
 
-@pytest.mark.xfail(strict=True, reason="reductions lose violations, and crash")
 @pytest.mark.parametrize("first", range(0, PROGRAMS, 100))
 def test_random_programs(first: int) -> None:
     for seed in range(first, first + 100):

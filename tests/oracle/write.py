@@ -9,6 +9,7 @@ from model.lang import expr as ex
 from model.lang.expr import Expr
 from model.lang.ir import Call, Edge, Kind, Op, State, System, Thread, Update
 from model.lang.sorts import Int
+from model.lang.traits import Trait
 
 from .statements import Body, Do, Form, Hold, If, Leave, Lock, Program, Statement, To, While
 from .world import (
@@ -86,7 +87,7 @@ class _Writer:
     def edge(
         self, source: int, target: int, op: Op, traits: frozenset[str], choice: str = ""
     ) -> None:
-        call = Call("step", (), traits)
+        call = Call("step", (), frozenset(map(Trait, traits)))
         self.edges.append(Edge(source, target, op, None, call, choice, len(self.edges)))
 
     def routine(self, body: Body) -> int:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from checks.engine.layout import Layout
 from checks.engine.press import Press
@@ -27,19 +27,15 @@ from model.lang.ir import (
     Update,
     Variable,
 )  # fmt: skip
+from model.lang.traits import Trait
 from tests.oracle.naive import Naive
 
 
-def edge_free(op: Op, *traits: str) -> tuple[Op, frozenset[str]]:
-    """A step with traits; one without is under a lock."""
-    return op, frozenset(traits)
-
-
-def thread(name: str, *steps: Op | tuple[Op, frozenset[str]]) -> Thread:
-    """A thread of steps one after another; plain ones use fields without a lock."""
+def thread(name: str, *steps: Op | tuple[Op, frozenset[Trait]]) -> Thread:
+    """A thread of steps one after another; those without traits use fields without a lock."""
     edges = []
     for n, step in enumerate(steps):
-        op, traits = step if isinstance(step, tuple) else (step, frozenset({"lockless"}))
+        op, traits = step if isinstance(step, tuple) else (step, frozenset({Trait.LOCKLESS}))
         edges.append(Edge(n, n + 1, op, call=Call("step", (), traits), number=n))
     places = {p for e in edges for p in e.op.reads} | {u.place for e in edges for u in e.op.updates}
     own = tuple(sorted((p for p in places if isinstance(p, Local)), key=lambda p: p.name))
@@ -74,13 +70,11 @@ class Small:
     word: Expr = ex.TRUE
     freeable: frozenset[str] = frozenset()
     free: Expr = ex.FALSE
-    finals: tuple[StateCheck, ...] = field(default=())
+    finals: tuple[StateCheck, ...] = ()
 
     @property
     def system(self) -> System:
-        return System(
-            "small", self.variables, self.threads, self.rules, self.checks, self.finals
-        )
+        return System("small", self.variables, self.threads, self.rules, self.checks, self.finals)
 
     def oracle(self) -> frozenset[str]:
         """What fails, as somebody finds who knows of no passes."""
@@ -122,6 +116,3 @@ def agree(small: Small, sets: Iterable[Passes] = SETS) -> frozenset[str]:
     for passes in sets:
         assert small.violated(passes) == expected, passes
     return expected
-
-
-__all__ = ["SETS", "Small", "agree", "edge_free", "look", "put", "replace", "thread", "wait"]

@@ -67,7 +67,8 @@ def test_an_operation_that_asks_for_two_values_at_once_is_none() -> None:
 # -- rules -----------------------------------------------------------------------------------------
 
 STUCK = thread("T0", wait(ex.eq(N, number(2))))
-AROUND = ex.ite(ex.lt(row(A), number(2)), ex.narrow(ex.add(row(A), ex.number(1)), NUMBER), number(0))
+MORE = ex.narrow(ex.add(row(A), ex.number(1)), NUMBER)
+AROUND = ex.ite(ex.lt(row(A), number(2)), MORE, number(0))
 
 
 @pytest.mark.parametrize("hardware", [True, False])

@@ -11,6 +11,7 @@ from checks.reduce.reducer import Passes
 from model.lang import expr as ex
 from model.lang.ir import NULL_POINTER, Check, Kind, Op, Role, Update, Variable
 from model.lang.sorts import BOOL, Int, Ref, Set
+from model.lang.traits import Trait
 
 from .small import Small, agree, look, put, thread, wait
 
@@ -79,8 +80,8 @@ def test_two_that_wait_for_each_others_read_section_may_both_be_in_one() -> None
 def test_a_grace_period_before_the_unlink_keeps_nobody_from_what_is_freed() -> None:
     """The reader begins after the wait, and sees the pointer that is taken away only then."""
     frees = thread("T0", grace(1), put(N, number(1)), put(M, number(1)))
-    reads = thread("T1", enter(1), wait(ex.eq(N, number(0))), look("not freed", ex.eq(M, number(0))),
-                   leave(1))  # fmt: skip
+    there, freed = wait(ex.eq(N, number(0))), ex.eq(M, number(1))
+    reads = thread("T1", enter(1), there, look("not freed", ex.not_(freed)), leave(1))
     assert "not freed" in agree(small(frees, reads))
 
 
@@ -153,10 +154,10 @@ def test_ghosts_of_two_threads_that_do_not_commute_keep_their_order() -> None:
 
 
 def test_a_field_that_is_used_after_the_free_is_noticed() -> None:
-    """The step that frees writes as if nobody looked: who does is found, and movers are not used."""
+    """The step that frees writes as if nobody looked: who does is found."""
     gone = Op(Kind.RMW, ex.TRUE, (Update(FREE, ex.TRUE), Update(MAPPING, number(0))))
     own = ex.local("f.x", NUMBER)
-    frees = thread("T0", (gone, frozenset({"put"})))
+    frees = thread("T0", (gone, frozenset({Trait.PUT})))
     uses = thread("T1", put(N, number(1)), put(own, MAPPING),
                   look("as it was", ex.not_(ex.eq(own, number(0)))))  # fmt: skip
     system = replace(
