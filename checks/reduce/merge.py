@@ -61,10 +61,9 @@ def moves_of(
     used = _in_use(edge, kinds, others, in_use)
     if used:
         every = Uses.of_all([every, kinds.judging(used, number + 1)])
-    at_once = _at_once(edge)
+    at_once = _at_once(edge) and not (apart and any(check.halts for check in edge.op.checks))
     left = (
         at_once
-        and not (apart and any(check.halts for check in edge.op.checks))
         and not others.held_up(every)
         and not others.conflict(every, kinds.roles)
     )

@@ -71,7 +71,7 @@ def decided_again() -> bool:
         ("checks.verdicts.identity", lambda: "another compiler"),
         ("checks.verdicts.sys.version", "another Python"),
     ],
-    ids=str,
+    ids=("text", "compiler", "Python"),
 )
 def test_what_another_tool_found(what: str, other: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not believed, and it stays: two checkouts use one directory."""

@@ -5,10 +5,8 @@
 * Reduced: the same invariants that fail, and the same steps.  Of rules nothing is asked: those that
   do nothing that matters go.  Quiet steps at a thread's entry are a part of the step that waits
   behind them: a thread that waits there for ever is one that has not begun.
-* After a check that halts nothing has a meaning: with steps merged, what came before it is no state
-  any more.  Then the two have to agree that such a check fails, and no invariant may fail besides.
-* Movers rest on lock discipline.  Where that is found broken they are not used, and what was found
-  with them counts for nothing.
+* As `Theatre.play` does: where a check that halts fails, or the discipline that movers rest on, the
+  system is decided again by fewer passes, and that is what has to agree.
 """
 
 from __future__ import annotations
@@ -16,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from checks.decide import weakened
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer, Search
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer
-from model.lang import expr as ex
-from model.lang.ir import Check, State, System
+from model.lang.ir import State, System
 
 from .evaluator import MeaninglessError
 from .naive import Found, Naive, Step
@@ -95,11 +93,11 @@ def compare_system(
     outcome = Outcome(found.states, (), found.violated)
     for name in passes:
         try:
-            explorer = explorer_of(system, initial, PASSES[name])
-            search = explorer.run(initial)
+            explorer, search, given_up = decided(system, initial, PASSES[name])
         except (AssertionError, SyntaxError, LookupError, TypeError, ValueError) as error:
             outcome = outcome.differing(name, [f"{type(error).__name__}: {error}"])
         else:
+            outcome = replace(outcome, undisciplined=outcome.undisciplined or given_up)
             outcome = judge(outcome, name, found, search, explorer.system)
     return outcome
 
@@ -114,12 +112,23 @@ def expected(system: System, initial: State, most: int = LIMIT) -> Found | None:
 
 def judge(outcome: Outcome, name: str, found: Found, search: Search, searched: System) -> Outcome:
     """What is known with the search of a system in which some passes were made."""
-    if DISCIPLINE in search.violations:
-        return replace(outcome, undisciplined=True)
     if name == UNREDUCED:
         return outcome.differing(name, unreduced(found, search))
-    merged = PASSES[name].merge
-    return outcome.differing(name, reduced(found, search, searched, merged=merged))
+    return outcome.differing(name, reduced(found, search, searched))
+
+
+def decided(system: System, initial: State, passes: Passes) -> tuple[Explorer, Search, bool]:
+    """The search that counts, by as many of these passes as what it finds allows; and whether one
+    was given up because a discipline was broken."""
+    given_up = False
+    while True:
+        explorer = explorer_of(system, initial, passes)
+        search = explorer.run(initial)
+        weaker = weakened(passes, search)
+        if weaker is None:
+            return explorer, search, given_up
+        given_up = given_up or DISCIPLINE in search.violations
+        passes = weaker
 
 
 def explorer_of(system: System, initial: State, passes: Passes) -> Explorer:
@@ -150,14 +159,9 @@ def unreduced(found: Found, search: Search) -> list[str]:
     return told
 
 
-def reduced(found: Found, search: Search, system: System, *, merged: bool) -> list[str]:
+def reduced(found: Found, search: Search, system: System) -> list[str]:
     """What differs of a system in which passes were made."""
-    violated = frozenset(search.violations)
-    if merged and found.halted:
-        halts = any(Check(name, ex.TRUE).halts for name in violated)
-        told = [] if halts else [f"no check that halts fails, as do {sorted(found.halted)}"]
-        return [*told, *_violations(violated & found.violated, violated)]
-    told = _violations(found.violated, violated)
+    told = _violations(found.violated, frozenset(search.violations))
     taken = _parts_taken(system, search.fired)
     begun = {number for number, _ in taken}
     own = frozenset(step for step in found.steps if step[0] in begun)
