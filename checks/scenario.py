@@ -24,6 +24,7 @@ from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
+from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
 from model.patches.patch import Variant
@@ -196,7 +197,9 @@ class Stage:
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def system(self, cast: Cast, role: Role) -> System:
-        """The system of a cast, before reductions."""
+        """The system of a cast, before reductions; ModelError if these could not decide it."""
+        if not self.anytime:
+            require_one_store(cast)
         threads = tuple(self._thread(c, role) for c in self._calls(cast, role))
         rules = self._hardware(cast)
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
@@ -278,6 +281,17 @@ class Stage:
         """Decide one cast."""
         make = partial(self.explorer, cast, role)
         return search(make, self.initial(cast), limits, engine, progress)
+
+
+def require_one_store(cast: Cast) -> None:
+    """Check that user code stores once at most: with eager TLBs two stores could use translations
+    of which no CPU held one after the other."""
+    if _stores(cast) > 1:
+        raise ModelError(
+            f"{cast.name}: user code may make one store only",
+            why="two could use translations that no CPU holds one after the other",
+            instead="one neighbour whose user CPU stores",
+        )  # fmt: skip
 
 
 def _is_lazy(cast: Cast) -> bool:

@@ -62,11 +62,7 @@ def moves_of(
     if used:
         every = Uses.of_all([every, kinds.judging(used, number + 1)])
     at_once = _at_once(edge) and not (apart and any(check.halts for check in edge.op.checks))
-    left = (
-        at_once
-        and not others.held_up(every)
-        and not others.conflict(every, kinds.roles)
-    )
+    left = at_once and not others.held_up(every) and not others.conflict(every, kinds.roles)
     right = (
         edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED)
         and not kinds.releases(edge.op, number + 1)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What each reduction rests on, where that is enforced, and which test fails without it.
+
+`docs/reductions.md` is made from this: ``python -m checks.reduce.conditions > docs/reductions.md``.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+TESTED = "tested"
+"""Enforced by no code: what the passes make of models is compared with the any-time system."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of a reduction.
+
+    `enforced` names the function that sees to it, as ``module:name``, or is `TESTED`; `test` is one
+    that fails without it, as pytest names it.
+    """
+
+    reduction: str
+    condition: str
+    enforced: str
+    test: str
+
+
+_MOVERS, _FACTS = "tests/checks/reduce/test_movers.py::", "tests/checks/reduce/test_facts.py::"
+
+CONDITIONS = (
+    Condition(
+        "fold", "a cell is its first value only while no step of the family gives it another",
+        "checks.reduce.fold:changes", "tests/oracle/test_reductions.py::test_random_programs",
+    ),
+    Condition(
+        "fold, propagate",
+        "what is kept for another family is kept by all that it was made from, also by elements "
+        "that are named once an index is known",
+        "checks.reduce.reducer:Reducer._folded",
+        "tests/checks/reduce/test_kept.py"
+        "::test_a_part_is_folded_anew_where_less_is_known_of_an_element",
+    ),
+    Condition(
+        "propagate",
+        "behind a step only locals, and cells that no other part writes, are what they were",
+        "checks.reduce.propagate:_lasts",
+        _FACTS + "test_a_wait_by_a_pointer_tells_nothing_of_the_element_a_step_later",
+    ),
+    Condition(
+        "erase", "what goes is read by no guard, check or invariant, and by nothing that merging "
+        "rests on", "checks.reduce.reducer:Family.relied_on",
+        _MOVERS + "test_a_field_that_is_used_after_the_free_is_noticed",
+    ),
+    Condition(
+        "erase", "a rule of software that can still change something is progress",
+        "checks.reduce.erase:_progress", _FACTS + "test_a_rule_of_hardware_is_no_progress",
+    ),
+    Condition(
+        "all", "an array is one variable to all passes where anybody, an invariant included, "
+        "computes its index", "checks.reduce.usage:Regions.of_parts",
+        _FACTS + "test_conditions_by_a_computed_index_are_judged",
+    ),
+    Condition(
+        "merge", "a right mover that waits for a lock word keeps others from taking it",
+        "checks.reduce.conflicts:Others.overtaken",
+        _MOVERS + "test_a_grace_period_before_the_unlink_keeps_nobody_from_what_is_freed",
+    ),
+    Condition(
+        "merge", "a left mover takes nothing that another waits for",
+        "checks.reduce.conflicts:Others.held_up",
+        "tests/checks/reduce/test_sections.py::test_a_look_before_the_section_is_not_in_it",
+    ),
+    Condition(
+        "merge", "a ghost that a check of another thread looks at is no mover",
+        "checks.reduce.conflicts:Others.conflict",
+        _MOVERS + "test_a_ghost_that_another_thread_looks_at_has_a_time_of_its_own",
+    ),
+    Condition(
+        "merge", "a check looks from outside of any lock",
+        "checks.reduce.conflicts:Classifier._judge",
+        "tests/checks/reduce/test_discipline.py"
+        "::test_an_invariant_sees_what_is_between_two_writes_under_a_lock",
+    ),
+    Condition(
+        "merge (movers)", "a field is used under the lock that its declaration names",
+        "checks.reduce.merge:_discipline",
+        "tests/checks/reduce/test_discipline.py::test_a_write_without_its_lock_is_noticed",
+    ),
+    Condition(
+        "merge (movers)", "who lets go of a lock is its holder", "checks.reduce.merge:_released",
+        _MOVERS + "test_a_lock_that_somebody_else_lets_go_of_is_noticed",
+    ),
+    Condition(
+        "merge (movers)", "nobody uses what is free but for steps that say so",
+        "checks.reduce.merge:_in_use",
+        _MOVERS + "test_a_field_that_is_used_after_the_free_is_noticed",
+    ),
+    Condition(
+        "merge (movers)", "where one of these three fails, the cast is decided without movers",
+        "checks.decide:weakened",
+        _MOVERS + "test_a_lock_that_somebody_else_lets_go_of_is_noticed",
+    ),
+    Condition(
+        "merge", "where a check that halts fails, the cast is decided again with such steps apart",
+        "checks.decide:weakened",
+        _MOVERS + "test_what_comes_before_a_step_that_halts_is_seen_by_others",
+    ),
+    Condition(
+        "merge", "of a check that is declared steady others can only make it hold",
+        TESTED, "tests/checks/reduce/test_anytime.py::test_eager_and_anytime_agree",
+    ),
+    Condition(
+        "liveness", "a local is reset only where nothing reads it before it is written",
+        "checks.reduce.liveness:live_locals",
+        "tests/checks/reduce/test_liveness.py"
+        "::test_a_local_that_a_check_reads_is_alive_until_then",
+    ),
+    Condition(
+        "eager TLBs", "no guard and no value of software reads a cache; an invariant only fails by "
+        "a cache holding more; fills only add", "model.hw.eager:require_eager",
+        "tests/checks/reduce/test_conditions.py::test_what_eager_sets_would_not_decide_is_refused",
+    ),
+    Condition(
+        "eager TLBs", "a user CPU makes one store at most", "checks.scenario:require_one_store",
+        "tests/checks/reduce/test_conditions.py::test_two_stores_of_user_code_are_refused",
+    ),
+    Condition(
+        "eager TLBs", "each set has what a CPU may hold at any time, and nothing else",
+        TESTED, "tests/checks/reduce/test_anytime.py::test_eager_and_anytime_agree",
+    ),
+    Condition(
+        "eager TLBs", "an invalidation and the wait for it may be one step where nothing stands "
+        "between them", TESTED,
+        "tests/checks/reduce/test_conditions.py::test_a_broadcast_flush_in_two_steps_is_no_other",
+    ),
+    Condition(
+        "symmetry", "exchanging two objects changes neither the initial state nor the text",
+        "checks.reduce.symmetry:symmetric_classes",
+        "tests/checks/engine/test_symmetry.py::test_what_is_not_symmetric_is_refused",
+    ),
+)  # fmt: skip
+
+
+def page() -> str:
+    """The document."""
+    lines = [
+        "# What reductions rest on",
+        "",
+        "Made from `checks/reduce/conditions.py`. Each row: a reduction, what it takes for",
+        "granted, the code that sees to it, and a test that fails where it does not. *Tested*",
+        "means that no code sees to it: casts are decided with TLBs that fill and forget at any time,",
+        "too, and have to come out alike.",
+        "",
+        "| reduction | condition | enforced by | test |",
+        "|---|---|---|---|",
+    ]
+    for c in CONDITIONS:
+        enforced = "*tested*" if c.enforced == TESTED else f"`{c.enforced.replace(':', '.')}`"
+        lines.append(f"| {c.reduction} | {c.condition} | {enforced} | `{c.test}` |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

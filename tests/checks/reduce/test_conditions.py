@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Conditions of reductions: the table says what there is, and those of eager TLBs are enforced."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.reduce.conditions import CONDITIONS, TESTED, Condition, page
+from checks.reduce.reducer import Passes
+from checks.scenario import Role, Setting, Stage
+from model.hw.eager import eager
+from model.hw.machine import Addr, Cpu
+from model.hw.tlb import broadcast_flush, dsb, tlbi
+from model.lang import expr as ex
+from model.lang import primitive
+from model.lang.errors import ModelError
+from model.lang.ir import StateCheck
+from tests.command import run
+
+from .playing import EVERY, STALE, casts, variant, violated
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda c: c.condition[:40])
+def test_the_table_names_what_there_is(condition: Condition) -> None:
+    if condition.enforced != TESTED:
+        module, _, names = condition.enforced.partition(":")
+        found: object = importlib.import_module(module)
+        for name in names.split("."):
+            found = getattr(found, name)
+        assert callable(found)
+    file, _, test = condition.test.partition("::")
+    assert re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.MULTILINE), condition.test
+
+
+def test_the_document_is_made_from_the_table() -> None:
+    assert (ROOT / "docs" / "reductions.md").read_text() == page()
+
+
+# -- eager TLBs ------------------------------------------------------------------------------------
+
+
+def test_two_stores_of_user_code_are_refused() -> None:
+    """Each could use what no CPU held after the other; with TLBs at any time there are as many."""
+    ran = run(
+        "uffd_move_batching", "--variant", "merged", "--arch", "x86_64", "--scenario",
+        "move+user+user/1p/ptl=different/init=all_at_src",
+    )  # fmt: skip
+    assert ran.exit_code == 2
+    assert "one store" in ran.stderr
+
+
+def test_what_eager_sets_would_not_decide_is_refused() -> None:
+    """An invariant that holds because some CPU has an entry."""
+    (one, *_) = casts(variant("merged"), "all_at_src")
+    stage = Stage(Setting.of(one), "x86_64", EVERY, passes=Passes(), anytime=True)
+    system = stage.raw_system(one, Role(variant("merged")))
+    tlb = next(
+        c for r in system.rules for u in r.op.updates for c in [u.place]
+        if isinstance(c, ex.Cell) and c.var == "Cpu.tlb"
+    )  # fmt: skip
+    held = StateCheck("somebody has it", ex.not_(ex.is_empty(tlb)))
+    bare = replace(system, checks=(), rules=tuple(r for r in system.rules if "fill" in r.name))
+    threads = tuple(
+        replace(t, edges=tuple(replace(e, op=replace(e.op, checks=())) for e in t.edges))
+        for t in bare.threads
+    )
+    with pytest.raises(ModelError, match="more"):
+        eager(replace(bare, threads=threads, checks=(held,)))
+
+
+@primitive("arch/arm64/include/asm/tlbflush.h:__flush_tlb_range")
+def flush_in_two_steps(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
+    """Instead of `broadcast_flush`."""
+    tlbi(cpu, start, end, last_level)
+    dsb(cpu)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["merged", "merged, no flush"])
+def test_a_broadcast_flush_in_two_steps_is_no_other(name: str) -> None:
+    """With TLBs that fill and forget at any time."""
+    one = variant(name)
+    two = replace(
+        one, name=f"{name}, in two", swap={**one.swap, broadcast_flush: flush_in_two_steps}
+    )
+    chosen = [c for c in casts(one, "all_at_src") if len(c.others) <= 1][:6]
+    together = violated(one, chosen, "arm64", Passes(), anytime=True)
+    assert violated(two, chosen, "arm64", Passes(), anytime=True) == together
+    assert any(found & STALE for found in together.values()) == name.endswith("no flush")
