@@ -112,6 +112,11 @@ CONDITIONS = (
         TESTED, "tests/checks/reduce/test_anytime.py::test_eager_and_anytime_agree",
     ),
     Condition(
+        "merge", "who makes a steady check of another hold does not do so before the check",
+        "checks.reduce.conflicts:Classifier.shown",
+        _MOVERS + "test_what_makes_a_steady_check_hold_does_not_come_before_the_check",
+    ),
+    Condition(
         "liveness", "a local is reset only where nothing reads it before it is written",
         "checks.reduce.liveness:live_locals",
         "tests/checks/reduce/test_liveness.py"
@@ -150,8 +155,8 @@ def page() -> str:
         "",
         "Made from `checks/reduce/conditions.py`. Each row: a reduction, what it takes for",
         "granted, the code that sees to it, and a test that fails where it does not. *Tested*",
-        "means that no code sees to it: casts are decided with TLBs that fill and forget at any time,",
-        "too, and have to come out alike.",
+        "means that no code sees to it: casts are decided with TLBs that fill and forget at any",
+        "time, too, and have to come out alike.",
         "",
         "| reduction | condition | enforced by | test |",
         "|---|---|---|---|",

@@ -26,7 +26,7 @@ fields are used under their lock, a lock is released by its holder, and what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
@@ -208,6 +208,20 @@ class Classifier:
     def _both(self, edge: Edge, who: int) -> tuple[Uses, Uses]:
         bare = self.edge(edge, who, checks=False)
         return (self.edge(edge, who), bare) if edge.op.checks else (bare, bare)
+
+    def shown(self, part: Part, in_use: Callable[[Cell], Expr]) -> Uses:
+        """What a part uses, as others see it: what makes a steady check hold may not come before
+        the check either, nor a free before the use of what is freed."""
+        if part.thread is None:
+            return self.rules(part)
+        who = part.number + 1
+        found = [every for every, _ in self.edges(part)]
+        for edge in part.thread.edges:
+            checks = [replace(c, steady=False) for c in edge.op.checks if c.steady]
+            checks += [Check(DISCIPLINE, in_use(cell)) for cell in self.used(edge)]
+            if checks:
+                found.append(self.judging(checks, who))
+        return Uses.of_all(found)
 
     def rules(self, part: Part) -> Uses:
         """What the rules of a part use."""

@@ -55,16 +55,19 @@ def moves_of(
 ) -> Moves:  # fmt: skip
     """What may be done with an edge of thread `number`; `uses` are with and without its checks.
 
-    `apart`: the step before a step that may halt is seen by others, also where it does halt.
+    `apart`: a step that may halt stays as it is.  What comes before it is seen by others, also
+    where it halts; and what comes after it happens only where it did not.
     """
     every, bare = uses
     used = _in_use(edge, kinds, others, in_use)
     if used:
         every = Uses.of_all([every, kinds.judging(used, number + 1)])
-    at_once = _at_once(edge) and not (apart and any(check.halts for check in edge.op.checks))
+    stays = apart and any(check.halts for check in edge.op.checks)
+    at_once = _at_once(edge) and not stays
     left = at_once and not others.held_up(every) and not others.conflict(every, kinds.roles)
     right = (
         edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED)
+        and not stays
         and not kinds.releases(edge.op, number + 1)
         and not others.overtaken(bare)
         and not others.conflict(bare, kinds.roles)

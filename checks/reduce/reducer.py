@@ -250,7 +250,8 @@ class Reducer:
             made = partial(self._classifier, part, known, locked, freeable)
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
-            total = self._once((*key, "all"), partial(_total, part, uses[part], kinds[part]))
+            shown = partial(kinds[part].shown, part, family.in_use)
+            total = self._once((*key, "shown"), shown)
             by_seat.setdefault(part.number, []).append(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
         return [self._merged(p, uses[p], kinds[p], others[p.number], family) for p in parts]
@@ -294,10 +295,6 @@ def _words_as_memory(roles: Mapping[str, Role]) -> dict[str, Role]:
 
 def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:
     return frozenset(regions.of(place) for place, _ in part.written)
-
-
-def _total(part: Part, edges: Iterable[tuple[Uses, Uses]], kinds: Classifier) -> Uses:
-    return Uses.of_all([kinds.rules(part), *(every for every, _ in edges)])
 
 
 def _without(by_seat: Mapping[int, list[Uses]], number: int) -> Uses:

@@ -181,3 +181,32 @@ def test_what_comes_before_a_step_that_halts_is_seen_by_others() -> None:
     assert again is not None
     assert system.violated(again) == system.oracle()
     assert weakened(again, system.search(again)) is None
+
+
+def test_a_check_that_halts_lets_nobody_past_it_later() -> None:
+    """Behind it the thread goes on only where it held: merged with the look that follows, it would
+    be judged after the others had gone on."""
+    own = ex.local("f.b", BOOL)
+    passes = Op(Kind.PRIMITIVE, checks=(Check(NULL_POINTER, ex.eq(OWNER, ex.const(2, HOLDER))),))
+    stuck = thread("T0", passes, put(own, ex.eq(OWNER, NOBODY)), wait(ex.not_(own)))
+    other = thread("T1", put(OWNER, ex.const(2, HOLDER), when=ex.eq(OWNER, NOBODY)),
+                   put(OWNER, NOBODY))  # fmt: skip
+    system = small(stuck, other)
+    assert system.oracle() == {NULL_POINTER, "no_deadlock"}
+    again = weakened(Passes(), system.search())
+    assert again is not None
+    assert system.violated(again) == system.oracle()
+
+
+# -- steady checks ---------------------------------------------------------------------------------
+
+
+def test_what_makes_a_steady_check_hold_does_not_come_before_the_check() -> None:
+    """Who holds the lock makes it hold a step later: somebody may look in between."""
+    steady = Check("done", ex.eq(N, number(1)), steady=True)
+    own = ex.local("f.b", BOOL)
+    looks = thread("T0", put(own, ex.eq(OWNER, NOBODY)), put(M, ex.ite(own, number(1), number(2))),
+                   Op(Kind.PRIMITIVE, ex.not_(own), checks=(steady,)))  # fmt: skip
+    other = thread("T1", put(OWNER, ex.const(2, HOLDER), when=ex.eq(OWNER, NOBODY)),
+                   put(N, number(1)), put(OWNER, NOBODY))  # fmt: skip
+    assert "done" in agree(small(looks, other))
