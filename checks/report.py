@@ -147,6 +147,16 @@ class Report:
         """Branches of the routine under test that no cast took, on any architecture."""
         return never_fired(o for c in self.of_side(side) for o in c.outcomes)
 
+    def never_fired_on(self, side: Side) -> dict[Branch, tuple[str, ...]]:
+        """Other branches that no cast took on some architectures, with these."""
+        nowhere = self.never_fired(side)
+        found: dict[Branch, tuple[str, ...]] = {}
+        for column in self.of_side(side):
+            for branch in never_fired(column.outcomes):
+                if branch not in nowhere:
+                    found[branch] = (*found.get(branch, ()), column.arch)
+        return found
+
 
 def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> list[Cast]:
     """The casts of a set; ModelError if a scenario fits none, with the near names."""

@@ -3,7 +3,8 @@
 
 version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
 of a patch: patch, recognised, exit, sample (casts and seed of --sample, else null), and
-sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[]
+sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[],
+           never_fired_on[] (branches that fired elsewhere, with the archs on which none did)
 results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, depth
            (of --engine symbolic, else null), witness, worst[] (names of scenarios), reach (what
            became of the premise: reached, never reached, not under test, nowhere); and, of
@@ -75,6 +76,10 @@ def _report(report: Report) -> dict[str, Any]:
                 "never_fired": [
                     {"file": f, "line": n, "function": fn, "way": way}
                     for f, n, fn, way in report.never_fired(side)
+                ],
+                "never_fired_on": [
+                    {"file": f, "line": n, "function": fn, "way": way, "archs": list(archs)}
+                    for (f, n, fn, way), archs in report.never_fired_on(side).items()
                 ],
                 "observations": [
                     o.text for o in patch.observations if o.variant == side.role.variant.name

@@ -13,6 +13,7 @@ from model.kernel.casts import Cast
 from model.patches.patch import Variant
 
 from ..cells import Cell, Reach, Verdict
+from ..decide import Branch
 from ..ordering import command
 from ..report import Column, Report
 from ..subject import Side
@@ -217,8 +218,17 @@ def _is_whole(cell: Cell) -> bool:
 def _branches(report: Report, side: Side) -> list[str]:
     """The branches that no cast took, with the reasons that the patch gives."""
     never = report.never_fired(side)
-    if not never:
-        return ["  branches: each fired in some cast"]
+    by_archs: dict[tuple[str, ...], list[Branch]] = {}
+    for branch, archs in report.never_fired_on(side).items():
+        by_archs.setdefault(archs, []).append(branch)
+    lines = _listed(report, never, "") if never else ["  branches: each fired in some cast"]
+    for archs, branches in by_archs.items():
+        lines += _listed(report, branches, f" on {', '.join(archs)}")
+    return lines
+
+
+def _listed(report: Report, never: Sequence[Branch], where: str) -> list[str]:
+    """Branches that never fired, on all architectures or on some."""
     known = report.question.subject.patch.never
     by_file: dict[str, list[str]] = {}
     explained = []
@@ -232,13 +242,17 @@ def _branches(report: Report, side: Side) -> list[str]:
             by_file.setdefault(short, []).append(f"{line} {way}")
     lines = []
     for text in explained:
-        lines += _indented(f"branch that never fired: {text}")
+        lines += _indented(f"branch that never fired{where}: {text}")
     count = sum(len(ways) for ways in by_file.values())
     if count > _MOST:
-        lines.append(f"  branches that these casts never took: {count} (--format json names them)")
+        lines += _indented(
+            f"branches that these casts never took{where}: {count} (--format json names them)"
+        )
     elif by_file:
         every = "; ".join(f"{f}: {', '.join(ways)}" for f, ways in by_file.items())
-        lines += _indented(f"branches that never fired in these casts, no reason known: {every}")
+        lines += _indented(
+            f"branches that never fired in these casts{where}, no reason known: {every}"
+        )
     return lines
 
 

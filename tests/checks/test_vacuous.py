@@ -13,7 +13,10 @@ import pytest
 from checks.cells import Reach, Verdict, always_failing, verdict
 from checks.decide import Finding, Outcome, Play, Theatre, UnderTest, unfinished
 from checks.engine.reference import Limits
+from checks.render.table import table_lines
+from checks.report import Column, Question, Report
 from checks.scenario import Role, Setting, Stage
+from checks.subject import by_name
 from invariants import REGISTRY
 from model.kernel.casts import Cast
 from model.kernel.zap import zap_pte
@@ -186,6 +189,32 @@ def test_a_move_succeeds_where_there_is_a_page_to_move(state: str) -> None:
     found = Theatre(()).play(play, Limits())
     assert found.violated == {}
     assert [(t.routine, t.succeeds) for t in found.tested] == [("move_pages", state in SUCCEEDS)]
+
+
+# -- branches --------------------------------------------------------------------------------------
+
+
+def test_a_branch_that_is_dead_on_one_architecture() -> None:
+    """It fired elsewhere, so that it is not among those that never did; it is said, once."""
+    subject = by_name("uffd_move_batching", "merged")
+    always, there, never = (("m.py", n, "f", "yes") for n in (1, 2, 3))
+    columns = []
+    for arch, fired in (("x86_64", [always, there]), ("arm64", [always]), ("s390", [always])):
+        found = replace(
+            unfinished(""), branches=frozenset({always, there, never}), fired=frozenset(fired)
+        )
+        plays = Play(cast(), subject.selected.role, arch)
+        made = Column(subject.selected, arch, (cast(),), (Outcome(plays, found),), (), ())
+        columns.append(made)
+    question = Question(subject, ("x86_64", "arm64", "s390"), ())
+    report = Report(question, tuple(columns), (), (), 0, "")
+    assert report.never_fired(subject.selected) == [never]
+    assert report.never_fired_on(subject.selected) == {there: ("arm64", "s390")}
+    said = [text for text in table_lines(report) if "never fired" in text]
+    assert said == [
+        "  branches that never fired in these casts, no reason known: m.py: 3 yes",
+        "  branches that never fired in these casts on arm64, s390, no reason known: m.py: 2 yes",
+    ]
 
 
 # -- verdicts of findings --------------------------------------------------------------------------
