@@ -32,6 +32,7 @@ _BROKEN = {
     UNMODELLED: "reaches code that is not modelled",
     "model:range": "a number leaves the range that its type has in the model",
     "model:null": "the model follows a pointer that is None",
+    "model:present": "ptep_clear_flush is called for an entry that is not present",
     DISCIPLINE: "what steps are merged by does not hold",
 }
 """What it means that a check of the model itself fails."""

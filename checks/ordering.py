@@ -129,8 +129,9 @@ class Version:
 class Reader:
     """Reads the routines of plays; keeps stages, so that what sides share is compiled once."""
 
-    def __init__(self, verdicts: Verdicts) -> None:
+    def __init__(self, verdicts: Verdicts, casts: CastSet) -> None:
         self._verdicts = verdicts
+        self._initial = (*casts.initial, *casts.assumed)
         self._stages: dict[tuple[Setting, str], Stage] = {}
 
     def answers(self, plays: Sequence[Play], until: float = float("inf")) -> Iterator[Answer]:
@@ -171,7 +172,7 @@ class Reader:
         threads = stage.raw_threads(play.cast, play.role)
         names = [t.routine for t in threads]
         found: dict[tuple[int, Place, Place], Undecided] = {}
-        for pair in stage.ordering(play.cast, play.role).pairs():
+        for pair in stage.ordering(play.cast, play.role, self._initial).pairs():
             made = _undecided(pair, names)
             places = pair.first.thread, made.first, made.second
             found[places] = found[places].also(made) if places in found else made

@@ -251,7 +251,7 @@ def _orders(
     question: Question, plays: Sequence[Play], verdicts: Verdicts, failed: list[str]
 ) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
     """Whether sequential consistency is enough, by side and architecture, if that is asked."""
-    reader, subject = Reader(verdicts), question.subject
+    reader, subject = Reader(verdicts, question.subject.patch.casts), question.subject
     before = Version.before(subject)
 
     def cell(invariant: Invariant, side: Side, arch: str) -> tuple[Cell, tuple[Answer, ...]]:

@@ -37,6 +37,7 @@ from .engine.reference import Explorer, Limits, Progress, Search
 from .reduce.liveness import live_locals
 from .reduce.ordering import Ordering
 from .reduce.reducer import Family, Passes, Reduced, Reducer
+from .reduce.unset import unset_fields, without
 
 ALWAYS = frozenset({"spare_page", "spare_table"})
 """Made in every world, so that casts share it."""
@@ -204,11 +205,21 @@ class Stage:
         rules = self._hardware(cast)
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
-    def ordering(self, cast: Cast, role: Role) -> Ordering:
-        """The accesses to memory of a cast, and which of them may be taken in another order."""
+    def ordering(self, cast: Cast, role: Role, initial: Iterable[Initial]) -> Ordering:
+        """The accesses to memory of a cast, and which of them may be taken in another order,
+        whichever of these states it begins in (of those that its world can be in)."""
         roles = {v.name: v.role for v in self.variables}
         locked = self._attacher.locked_variables()
-        return Ordering(self.raw_threads(cast, role), roles, locked, self._ctx.family)
+        system = self.raw_system(cast, role)
+        here = Setting.of(cast)
+        states = [
+            self.initial(replace(cast, initial=i), anytime=True) for i in initial
+            if i.needs <= here.needs and i.least_pages <= here.pages
+        ]  # fmt: skip
+        edges = (edge.op for thread in system.threads for edge in thread.edges)
+        unset = unset_fields([*edges, *(rule.op for rule in system.rules)], states)
+        threads = [without(thread, unset) for thread in system.threads]
+        return Ordering(threads, roles, locked, self._ctx.family)
 
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""

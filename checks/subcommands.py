@@ -296,7 +296,7 @@ def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
         for name in known_archs(arch)
         for play in in_each_world([Play(cast, role, name) for cast in casts])
     ]
-    reader = Reader(Verdicts())
+    reader = Reader(Verdicts(), subject.patch.casts)
     answers = reader.compared(list(reader.answers(plays)), Version.before(subject))
     say(ordering_lines(role, answers, subject.before))
     sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)

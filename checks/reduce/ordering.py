@@ -13,7 +13,8 @@ arm64); and on arm64 a dependency, of an address or of a value, or of a store be
 and s390 only let a store be overtaken by a later load.  An atomic or a trylock that may fail orders
 only on the way on which it has not, unless its architecture orders it either way.  What depends on
 a plain load is not kept after it, for a compiler may break that.  A way that no run takes counts as
-well, but for one that contradicts itself: each is followed with what it knows of locals (`ways`).
+well, but for one that contradicts itself: each is followed with what it knows of locals (`ways`),
+by what checks of the model demand, and by what nobody ever sets (`unset`).
 
 Conflicts of fields that both sides use under the lock that their declaration names do not count,
 for what is in a critical section stays in it; nor do lock words, unless somebody looks at one

@@ -114,7 +114,7 @@ class Overtaking:
         if op.kind is Kind.BARRIER and op.note in _FULL:
             found.barriers[id(edge)] = edge
             return None
-        known = branched(way.known, op.guard)
+        known = branched(way.known, _required(op))
         if known is None or not way.says.isdisjoint(conjuncts(op.guard)):
             return None
         loads, stores, branch = way.loads, way.stores, way.branch
@@ -215,6 +215,12 @@ class _Way:
 
 def _locals_of(e: Expr) -> frozenset[Local]:
     return frozenset(v for v in ex.leaves(e) if isinstance(v, Local))
+
+
+def _required(op: Op) -> Expr:
+    """What holds where an operation is carried out: its guard, and the checks of the model, without
+    which no verdict is given."""
+    return ex.and_(op.guard, *(check.cond for check in op.checks if check.halts))
 
 
 def _saying(test: Expr, local: Local, value: Expr) -> set[Expr]:

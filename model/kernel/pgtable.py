@@ -27,7 +27,7 @@ from model.hw.machine import (
     translates,
 )
 from model.hw.tlb import drop_entry
-from model.lang import current, effect, primitive, pure, static, step, unmodelled
+from model.lang import check, current, effect, primitive, pure, static, step, unmodelled
 
 from .locks import spin_lock, spin_unlock
 from .objects import Mm, Vma
@@ -142,9 +142,19 @@ def ptep_get_and_clear(mm: Mm, addr: Addr, pte: Pte) -> PteVal:
 
 @primitive("mm/pgtable-generic.c:ptep_clear_flush", "7.3.4")
 def ptep_clear_flush(vma: Vma, addr: Addr, pte: Pte) -> PteVal:
+    """Clear a present entry, and flush if it is accessible (pte_accessible of x86 and arm64): if
+    hardware may use it, or could until a flush that somebody owes.  s390 has a text of its own,
+    whose flush is in the clear.
+
+    On arm64 the clear orders nothing, and the flush is the barrier between it and what follows.  An
+    entry that is not accessible has none; GUP-fast, which whoever clears an entry and then asks
+    whether the page is pinned has to fear, takes no such entry (pte_access_permitted, 7.3-rc7:
+    mm/pgtable-generic.c:ptep_clear_flush, mm/gup.c:gup_fast_pte_range).
+    """
     old = ptep_get_and_clear(vma.mm, addr, pte)
+    check(pte_present(old), "model:present")
     accessible = translates(old)
-    if pte_present(old) and not accessible:
+    if not accessible:
         accessible = mm_tlb_flush_pending(vma.mm)
     if accessible:
         flush_tlb_page(vma, addr)

@@ -23,6 +23,7 @@ PATCH = "uffd_move_batching"
 ROW = "sequential_consistency_is_enough"
 INIT = "2p/ptl=different/init=all_at_src"
 (INVARIANT,) = find(ROW)
+CASTS = by_name(PATCH).patch.casts
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def plays(*neighbours: str, arch: str = "x86_64") -> list[Play]:
 
 def cell(asked: list[Play], until: float = float("inf")) -> tuple[Verdict, tuple[Answer, ...]]:
     """The verdict, and what was looked at."""
-    made, answers = Reader(Verdicts(use=False)).cell(INVARIANT, asked, until)
+    made, answers = Reader(Verdicts(use=False), CASTS).cell(INVARIANT, asked, until)
     assert made.casts == len(answers)
     return made.verdict, answers
 
@@ -139,17 +140,23 @@ GUP = ("--scenario", "move+gup_fast/1p/ptl=different/init=all_at_src", "--arch",
 
 
 def test_the_pin_that_only_the_batch_may_miss() -> None:
-    """ptep_clear_flush is a barrier for an entry that is accessible, and GUP-fast takes no other;
-    ptep_get_and_clear is none.  So the pair is there in both versions, and is not the same one."""
-    before = run("ordering", PATCH, "--variant", "per_page", *GUP).stdout
-    pair = before.partition("ptep_get_and_clear, Pte.val\n")[2]
-    assert pair.startswith(
-        "  then    move_present_pte 57  folio_maybe_dma_pinned, Folio.refcount\n"
-    )
-    assert "               unless  move_present_pte 56  broadcast_flush\n" in pair
-    assert " too " not in before
+    """ptep_clear_flush is a barrier for an accessible entry, and beside GUP-fast alone every
+    entry is; ptep_get_and_clear is none.  Where somebody else makes entries that are not, the pair
+    is there in both versions, and is not the same one."""
+    clear = "ptep_get_and_clear, Pte.val\n"
+    alone = run("ordering", PATCH, "--variant", "per_page", *GUP).stdout
+    assert clear not in alone
     after = run("ordering", PATCH, "--variant", "merged", *GUP).stdout
     assert f"{'move+gup_fast@arm64':<52} UNKNOWN, 2 pairs, 1 in per_page too\n" in after
+    assert clear in after
+
+    beside = ("--scenario", "move+gup_fast+numa_hint/2p/ptl=different/init=all_at_src", *GUP[2:])
+    before = run("ordering", PATCH, "--variant", "per_page", *beside).stdout
+    pinned = "  then    move_present_pte 57  folio_maybe_dma_pinned, Folio.refcount\n"
+    pair = before.partition(clear)[2].partition(pinned)[2].partition("\n\n")[0] + "\n"
+    assert "               unless  move_present_pte 56  broadcast_flush\n" in pair
+    assert " too " not in before
+    after = run("ordering", PATCH, "--variant", "merged", *beside).stdout
     known, _, new = after.partition(
         "  first   move_present_ptes 117  ptep_get_and_clear, Pte.val\n"
     )
@@ -215,8 +222,8 @@ def test_a_kernel_without_a_neighbour_is_not_compared() -> None:
     assert before.play(play) is not None
     none = Version(replace(subject.patch.casts, neighbours=()), before.role)
     assert none.play(play) is None
-    answers = list(Reader(Verdicts(use=False)).answers(plays("gup_fast", arch="arm64")))
-    (compared,) = Reader(Verdicts(use=False)).compared(answers, none)
+    answers = list(Reader(Verdicts(use=False), CASTS).answers(plays("gup_fast", arch="arm64")))
+    (compared,) = Reader(Verdicts(use=False), CASTS).compared(answers, none)
     assert {p.too for p in compared.pairs} == {None}
     assert Version.before(by_name(PATCH, "per_page")) is None
 

@@ -26,7 +26,7 @@ from model.kernel.orders import (
 )
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Access, Call, Edge, Kind, Op, Role, Thread, Update
+from model.lang.ir import Access, Call, Check, Edge, Kind, Op, Role, Thread, Update
 from model.lang.order import MODELS, Ordered
 from model.lang.sorts import BOOL, Int
 from model.lang.traits import Trait
@@ -240,6 +240,19 @@ def test_what_is_known_of_a_copy() -> None:
         assert (Ordering([thread, other], ROLES, frozenset(), "x86").pairs() == []) == ordered
 
 
+def test_what_a_check_of_the_model_demands_is_so() -> None:
+    """After it; a check of an invariant demands nothing."""
+    other = graph([(n, n + 1, op) for n, op in enumerate(SB)])
+    for name, ordered in (("model:present", True), ("no_deadlock", False)):
+        demand = Op(Kind.ASSERT, checks=(Check(name, ex.eq(Q, ONE)),))
+        ways = [(2, 3, branch(Q)), (2, 4, Op(Kind.ASSUME, ex.not_(ex.eq(Q, ONE))))]
+        thread = graph([
+            (0, 1, store(X)), (1, 2, demand), *ways, (3, 4, barrier("mb")), (4, 5, load(R, Y)),
+        ])  # fmt: skip
+        found = Ordering([thread, other], ROLES, frozenset(), "arm64").pairs()
+        assert (found == []) == ordered
+
+
 def test_a_barrier_on_another_way_is_named() -> None:
     """That on one way there is none is said with the one that there is on the other; not with one
     from which no way leads to the second access but through the first again."""
@@ -347,7 +360,9 @@ def test_the_pin_that_a_batch_may_miss(arch: str) -> None:
     role = subject.selected.role
     scene = "move+gup_fast/1p/ptl=different/init=all_at_src"
     (one,) = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scene, full=False)
-    found = Stage(Setting.of(one), arch, REGISTRY.values()).ordering(one, role).pairs()
+    found = (
+        Stage(Setting.of(one), arch, REGISTRY.values()).ordering(one, role, [one.initial]).pairs()
+    )
     calls = {
         (p.first.edge.call.name, p.second.edge.call.name)
         for p in found
