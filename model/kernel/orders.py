@@ -109,7 +109,7 @@ ISOLATE_LRU = orders(  # test_and_clear_bit, a full barrier, then folio_get, whi
 
 # -- entries of page tables ------------------------------------------------------------------------
 
-XCHG_PTE = orders(
+XCHG_PTE = orders(  # not told apart: s390 only loads and stores an entry that is invalid already
     x86=("full", "", "arch/x86/include/asm/pgtable_64.h:native_ptep_get_and_clear (xchg)"),
     arm64=("relaxed", "", "arch/arm64/include/asm/pgtable.h:__ptep_get_and_clear_anysz"),
     s390=("full", "", "arch/s390/mm/pgtable.c:ptep_xchg_lazy (ipte)"),
