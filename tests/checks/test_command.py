@@ -127,6 +127,17 @@ def test_a_model_that_is_refused_says_where(tmp_path: Path) -> None:
     assert "double_pt_unlock" in said
 
 
+def test_a_model_that_is_refused_where_it_calls_says_where_it_does(tmp_path: Path) -> None:
+    path = write_late_flush(tmp_path)
+    text = path.read_text()
+    line = text[: text.index("double_pt_unlock(dst_ptl")].count("\n") + 1
+    path.write_text(text.replace("double_pt_unlock(dst_ptl", "double_pt_unlock(mm", 1))
+    said = one_line(str(path), "--arch", "x86_64", "--scenario", SMALL)
+    assert said.startswith("check-invariants: model/")
+    assert "; called by double_pt_unlock at " in said
+    assert f"my_v4.py:{line}:4" in said
+
+
 def test_limits_are_unknown() -> None:
     few = run("uffd_move_batching", "--arch", "x86_64", "--scenario", SMALL, "--max-states", "5",
               "--variant", "merged", "--format", "json")  # fmt: skip

@@ -253,7 +253,8 @@ class Body(Evaluator):
         inner = Body(self.ctx, fn, args, fields=self.fields)
         inner.path = self.live()
         inner.writes, inner.seen, inner.checks = self.writes, self.seen, self.checks
-        inner.run()
+        with self.calling(fn, node):
+            inner.run()
         self.guard = ex.and_(self.guard, inner.guard)
         return inner.result
 

@@ -55,7 +55,7 @@ class Evaluator(Expressions):
         if fn in (min, max) and not all(va.is_static(a) for a in args):
             return self.extreme(fn is min, args, node)
         if fn in vars(builtins).values() and all(va.is_static(a) for a in args):
-            return fn(*args, **named)
+            return self.plainly(node, lambda: fn(*args, **named))
         if fn in _COMPILED:
             self.refuse(
                 node, f"'{ast.unparse(node)}': an argument is not constant",
@@ -63,7 +63,7 @@ class Evaluator(Expressions):
                 instead="use constants, or loop over range(CONSTANT) and test inside",
             )  # fmt: skip
         if isinstance(fn, type) and issubclass(fn, enum.Enum):
-            return fn(*args)
+            return self.plainly(node, lambda: fn(*args))
         owner = getattr(fn, "__self__", None)
         if getattr(type(owner), "static_methods", False) and all(map(va.is_static, args)):
             return fn(*args, **named)
@@ -92,7 +92,7 @@ class Evaluator(Expressions):
                     why=f"{fn.name} is @static", instead="make it @pure",
                 )  # fmt: skip
             plain = self.ctx.python(fn) if fn.name in self.ctx.edits else fn
-            return plain.fn(*args)
+            return self.plainly(node, lambda: plain.fn(*args))
         if fn.kind in ("pure", "effect"):
             return self.call_pure(fn, args, node)
         return self.call_model(fn, args, node)

@@ -142,7 +142,8 @@ class Edges(Evaluator):
     def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
         if fn.kind == "effect":
             self.refuse(node, f"{fn.name} is part of a step", instead="call it from a @step")
-        body = run_pure(self.ctx, fn, args, fields=False)
+        with self.calling(fn, node):
+            body = run_pure(self.ctx, fn, args, fields=False)
         self.pending += [replace(c, cond=ex.implies(self.path, c.cond)) for c in body.checks]
         return body.result
 
@@ -153,7 +154,8 @@ class Edges(Evaluator):
         return self.inline(fn, args, node)
 
     def call_step(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
-        done = compile_step(self.ctx, fn, args)
+        with self.calling(fn, node):
+            done = compile_step(self.ctx, fn, args)
         result: Value = done.result
         updates = list(done.op.updates)
         if isinstance(result, tuple):

@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 
 from .. import expr as ex
 from ..declare import ModelFunction
-from ..errors import ModelError, near
+from ..errors import near
 from ..expr import Const, Expr
 from ..objects import Array, Kobject
 from ..sorts import BOOL, Int, Rec, Ref, Set, Sort, fits, join, same_kind
 from . import values as va
+from .located import Located
 from .source import Context
 from .values import ArrayField, Column, Value
 
@@ -31,7 +32,7 @@ PLACES = "assign to a name, a field or an element of an array"
 """What may stand on the left of an assignment."""
 
 
-class Expressions:
+class Expressions(Located):
     """Evaluates expressions of one function; subclasses say what a field access or a call does.
 
     `names` holds the values of parameters and locals.  `path` is the condition under which the
@@ -39,8 +40,8 @@ class Expressions:
     """
 
     def __init__(self, ctx: Context, fn: ModelFunction[..., Any]) -> None:
-        self.ctx, self.world, self.fn = ctx, ctx.world, fn
-        self.file, self.tree = ctx.tree(fn)
+        super().__init__(ctx, fn)
+        self.world = ctx.world
         self.names: dict[str, Value] = {}
         self.path: Expr = ex.TRUE
 
@@ -57,14 +58,6 @@ class Expressions:
     def require(self, cond: Expr, invariant: str) -> None:
         """`cond` must hold whenever this place is reached."""
         raise NotImplementedError
-
-    # -- errors ------------------------------------------------------------------------------------
-
-    def where(self, node: ast.AST) -> str:
-        return f"{self.file}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
-
-    def refuse(self, node: ast.AST, what: str, why: str = "", instead: str = "") -> NoReturn:
-        raise ModelError(what, where=self.where(node), why=why, instead=instead)
 
     # -- expressions -------------------------------------------------------------------------------
 
@@ -270,7 +263,7 @@ class Expressions:
                 ast.Mod: lambda a, b: a % b,
             }  # fmt: skip
             if type(node.op) in static:
-                return static[type(node.op)](left, right)
+                return self.plainly(node, lambda: static[type(node.op)](left, right))
         like = next((v.sort for v in (left, right) if isinstance(v, Expr)), None)
         a, b = self.lift(left, node, like), self.lift(right, node, like)
         numbers: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {

@@ -47,15 +47,12 @@ class Routine(Edges):
 
     def inline(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
         site = self.site(node, _call_of(self.ctx, fn, args))
-        for outer in site.chain():
-            if outer.function == fn.name:
-                self.refuse(node, f"{fn.name} calls itself", why="recursion has no finite graph",
-                            instead="write a loop")  # fmt: skip
         assert self.here is not None
         if self.pending:
             self.emit(Op(Kind.LET), node)
         inner = Routine(self.ctx, fn, self.graph, self.here, site)
-        result = inner.run(args)
+        with self.calling(fn, node):
+            result = inner.run(args)
         self.here = inner.here
         return result
 
@@ -162,7 +159,7 @@ class Routine(Edges):
         if not isinstance(node.target, ast.Name):
             self.refuse(node, "an annotation of something that is no local",
                         instead="leave the annotation out")  # fmt: skip
-        hint = self.ctx.annotation(self.fn, node.annotation)
+        hint = self.plainly(node.annotation, lambda: self.ctx.annotation(self.fn, node.annotation))
         self.declare(node.target.id, hint, node)
         if node.value is not None:
             self.assign(node.target, self.eval(node.value), node)
@@ -406,7 +403,8 @@ def compile_thread(
     entry = graph.location()
     with runtime.observed(_Compiling(thread)):
         routine = Routine(ctx, fn, graph, entry, None)
-        result = routine.run(args)
+        with ctx.entered(fn):
+            result = routine.run(args)
         if routine.here is None:
             raise ModelError(
                 f"{fn.name} never returns", where=routine.where(routine.tree),

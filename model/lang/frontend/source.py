@@ -9,7 +9,8 @@ import functools
 import inspect
 import textwrap
 import typing
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +57,8 @@ class Context:
     `family` picks the memory orders; `epilogue` is a step that ends every thread; `swap` replaces
     functions by others wherever they are called (how a variant changes one function of a patch);
     `edits` are a mutant's changes.  `asked` are the functions whose swap or text was asked for:
-    no other swap and no other edit has a part in what was compiled.
+    no other swap and no other edit has a part in what was compiled.  `active` are the functions
+    that are being compiled, each called by the one before it.
     """
 
     world: World
@@ -65,6 +67,7 @@ class Context:
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
     asked: set[ModelFunction[..., Any]] = field(default_factory=set)
+    active: list[ModelFunction[..., Any]] = field(default_factory=list)
     _roles: dict[str, Role] = field(default_factory=dict)
 
     def resolve(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
@@ -79,6 +82,15 @@ class Context:
             {name: edit for name, edit in self.edits.items() if name in names},
         )
 
+    @contextmanager
+    def entered(self, fn: ModelFunction[..., Any]) -> Iterator[None]:
+        """What is compiled for a call of a function."""
+        self.active.append(fn)
+        try:
+            yield
+        finally:
+            self.active.pop()
+
     def roles(self) -> Mapping[str, Role]:
         """What each state variable stands for."""
         if not self._roles:
@@ -90,11 +102,8 @@ class Context:
         return _hints(fn.fn)
 
     def annotation(self, fn: ModelFunction[..., Any], node: ast.expr) -> Any:
-        """The type that an annotation inside a function means; None if it cannot be resolved."""
-        try:
-            return eval(compile(ast.Expression(node), "<annotation>", "eval"), _globals(fn))
-        except NameError:
-            return None
+        """The type that an annotation inside a function means."""
+        return eval(compile(ast.Expression(node), "<annotation>", "eval"), _globals(fn))
 
     def tree(self, fn: ModelFunction[..., Any]) -> tuple[str, ast.FunctionDef]:
         """File and syntax tree of a function, edited where a mutant says so."""
@@ -131,9 +140,11 @@ def _globals(fn: ModelFunction[..., Any]) -> dict[str, Any]:
 def _hints(fn: Callable[..., Any]) -> Mapping[str, Any]:
     try:
         return typing.get_type_hints(fn, include_extras=True)
-    except NameError as error:
+    except Exception as error:  # whatever evaluating it raises
+        file, node = _parsed(fn)
         raise ModelError(
             f"an annotation of {fn.__name__} is not known", why=str(error),
+            where=f"{file}:{node.lineno}:{node.col_offset}",
             instead="import the type where the function is defined",
         ) from error  # fmt: skip
 

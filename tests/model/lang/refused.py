@@ -304,7 +304,7 @@ def recurses(b: Box) -> None:
 )
 @routine
 def pure_read(b: Box) -> None:
-    n = reads_memory(b)
+    n = reads_memory(b)  # calls: reads_memory
 
 
 @refused("never_ends never returns: a thread is one call, from entry to return; leave the loop")

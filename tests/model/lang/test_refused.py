@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from model.lang import World, compose, kernel, step, unmodelled
+from model.lang import World, compose, kernel, pure, static, step, unmodelled
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, shown_path
@@ -35,15 +35,12 @@ def compiled(world: World, fn: ModelFunction[..., Any]) -> None:
 
 
 def marked(fn: ModelFunction[..., Any]) -> str:
-    """``file:line:col`` of the mark in a function, or in what it calls."""
+    """``file:line:col`` of the mark in a function."""
     at = fn.fn
     lines, start = inspect.getsourcelines(at)
-    if not any("# here: " in line for line in lines):
-        at = refused.reads_memory.fn
-        lines, start = inspect.getsourcelines(at)
     file = shown_path(inspect.getsourcefile(at) or "?")
     for number, line in enumerate(lines, start):
-        code, mark, text = line.rstrip().partition("# here: ")
+        code, mark, text = line.rstrip().replace("# calls: ", "# here: ").partition("# here: ")
         if mark:
             return f"{file}:{number}:{max(code.find(text), 0)}"
     raise AssertionError(f"{fn.name} has no mark")
@@ -54,7 +51,10 @@ def test_refusal(case: Case) -> None:
     assert isinstance(case.function, ModelFunction)
     with pytest.raises(ModelError) as error:
         compiled(refused.world(), case.function)
-    assert str(error.value) == f"{marked(case.function)}: {case.message}"
+    called = "# calls: " in inspect.getsource(case.function.fn)
+    where = marked(refused.reads_memory if called else case.function)
+    by = f"; called by {case.function.name} at {marked(case.function)}" if called else ""
+    assert str(error.value) == f"{where}: {case.message}{by}"
 
 
 # -- what a function in `refused` cannot show -----------------------------------------------------
@@ -94,6 +94,124 @@ def test_an_annotation_that_is_not_known() -> None:
     said = message(misspells)
     assert "an annotation of misspells is not known: name 'Bocks' is not defined" in said
     assert said.endswith("; import the type where the function is defined")
+
+
+def test_an_annotation_of_a_local_that_is_not_known() -> None:
+    """It would be passed over in silence, and the local have any sort."""
+
+    @kernel("mm/x.c:x", "1.0")
+    def misspells(b: Box) -> None:
+        n: Bocks = refused.read_n(b)  # type: ignore[name-defined]  # noqa: F821
+        refused.take(n)
+
+    assert "'Bocks' fails: NameError: name 'Bocks' is not defined" in message(misspells)
+
+
+# -- calls of calls --------------------------------------------------------------------------------
+
+
+@kernel("mm/x.c:outer", "1.0")
+def outer(b: Box) -> None:
+    refused.pure_read(b)
+
+
+def test_the_calls_that_lead_to_an_error() -> None:
+    """The place is in what is called; whose text is to be mended is among those that call."""
+    here = inspect.getsourcelines(outer.fn)[1] + 2
+    said = message(outer)
+    assert said.startswith(marked(refused.reads_memory))
+    assert said.endswith(f"; called by pure_read at {marked(refused.pure_read)}, by outer at "
+                         f"tests/model/lang/test_refused.py:{here}:4")  # fmt: skip
+
+
+def another(name: str) -> ModelFunction[..., Any]:
+    @kernel("mm/x.c:x", "1.0")
+    def takes(b: Box) -> None:
+        refused.take(b)
+
+    takes.name = name
+    return takes
+
+
+inner = another("wraps")
+
+
+@kernel("mm/x.c:x", "2.0")
+def wraps(b: Box) -> None:
+    inner(b)
+    inner(b)
+
+
+def test_a_function_that_calls_another_of_its_name() -> None:
+    """Recursion is of functions, not of names: a version may call the one that it replaces."""
+    ctx = Context(refused.world())
+    box = ctx.world.all(Box)[0]
+    (thread,) = compose.threads(ctx, [Invocation(box, wraps, (box,))])
+    assert [e.op.kind for e in thread.edges].count(Kind.RMW) == 2
+
+
+@pure
+def pure_recursion(n: int) -> int:
+    return pure_recursion(n) + 1
+
+
+@kernel("mm/x.c:x", "1.0")
+def recurses_by_another(b: Box) -> None:
+    recurses_in_turn(b)
+
+
+@kernel("mm/x.c:x", "1.0")
+def recurses_in_turn(b: Box) -> None:
+    recurses_by_another(b)
+
+
+@kernel("mm/x.c:x", "1.0")
+def recurses_purely(b: Box) -> None:
+    n = pure_recursion(1)
+    if n:
+        refused.take(b)
+
+
+@pytest.mark.parametrize("fn", [recurses_by_another, recurses_purely], ids=lambda f: f.name)
+def test_recursion(fn: ModelFunction[..., Any]) -> None:
+    assert " calls itself: recursion has no finite graph; write a loop; called by " in message(fn)
+    good = another("good")  # what was refused leaves nothing behind
+    ctx = Context(refused.world())
+    box = ctx.world.all(Box)[0]
+    for one in (fn, good):
+        if one is fn:
+            with pytest.raises(ModelError):
+                compose.threads(ctx, [Invocation(box, one, (box,))])
+        else:
+            compose.threads(ctx, [Invocation(box, one, (box,))])
+    assert not ctx.active
+
+
+@static
+def table_of(names: tuple[str, ...]) -> str:
+    return names[3]
+
+
+@kernel("mm/x.c:x", "1.0")
+def fails_when_compiled(b: Box) -> None:
+    if table_of(("a", "b")) == "a":
+        refused.take(b)
+
+
+@kernel("mm/x.c:x", "1.0")
+def divides_by_nothing(b: Box) -> None:
+    if 3 // 0 == 1:
+        refused.take(b)
+
+
+def test_what_fails_while_it_is_compiled() -> None:
+    said = message(fails_when_compiled)
+    assert said.startswith("tests/model/lang/test_refused.py:")
+    assert "'table_of(('a', 'b'))' fails: IndexError: tuple index out of range" in said
+    assert "'3 // 0' fails: ZeroDivisionError" in message(divides_by_nothing)
+
+
+# -- what never comes back -------------------------------------------------------------------------
 
 
 @kernel("mm/x.c:x", "1.0")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Errors that name the place in a model's text, and the calls that led there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from ..declare import ModelFunction
+from ..errors import ModelError
+from .source import Context
+
+
+class Located:
+    """Something that is made of the text of one function."""
+
+    def __init__(self, ctx: Context, fn: ModelFunction[..., Any]) -> None:
+        self.ctx, self.fn = ctx, fn
+        self.file, self.tree = ctx.tree(fn)
+
+    def where(self, node: ast.AST) -> str:
+        return f"{self.file}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
+
+    def refuse(self, node: ast.AST, what: str, why: str = "", instead: str = "") -> NoReturn:
+        raise ModelError(what, where=self.where(node), why=why, instead=instead)
+
+    @contextmanager
+    def calling(self, fn: ModelFunction[..., Any], node: ast.AST) -> Iterator[None]:
+        """What is evaluated for a call of a function: errors say who called it."""
+        if fn in self.ctx.active:
+            self.refuse(node, f"{fn.name} calls itself", why="recursion has no finite graph",
+                        instead="write a loop")  # fmt: skip
+        try:
+            with self.ctx.entered(fn):
+                yield
+        except ModelError as error:
+            raise error.called(self.fn.name, self.where(node)) from error
+
+    def plainly(self, node: ast.AST, call: Callable[[], Any]) -> Any:
+        """What plain Python makes of constants; what it raises is the model's fault."""
+        try:
+            return call()
+        except ModelError:
+            raise
+        except Exception as error:
+            self.refuse(
+                node, f"'{ast.unparse(node)}' fails", why=f"{type(error).__name__}: {error}"
+            )
