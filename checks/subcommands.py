@@ -210,14 +210,14 @@ def prove(
     patch: str, variant: str, mutant: str, arch: str, max_states: int, stats: bool, infer: bool
 ) -> None:
     """Theorems for any number of CPUs, threads and pages; and that the models agree with them."""
-    from .proofs import prove_patch, prove_shoot  # so does Z3
+    from .proofs import no_core, prove_patch, prove_shoot  # so does Z3
     from .render.prooftext import inferred_lines, proof_lines
 
     limits = Limits(max_states)
     example = example_named(patch)
     if example is not None:
         if example is not SHOOT:
-            raise ModelError(f"{patch} has no core", instead="example:shoot")
+            raise no_core(patch)
         proofs = prove_shoot(variant, limits)
     else:
         subject = _stored(patch, variant)

@@ -20,20 +20,20 @@ from model.lang.frontend.source import Edit
 FunctionEdit = tuple[str, Edit]
 """The name of a function, and what is done to it."""
 
-_Change = Callable[[ast.FunctionDef], None]
+Change = Callable[[ast.FunctionDef], None]
 """Changes a copy of the tree in place."""
 
 
-def _edit(in_: str, change: _Change) -> FunctionEdit:
+def edit(in_: str, change: Change) -> FunctionEdit:
     """One and the same copy for the same tree: the front end asks for it several times."""
 
     @functools.cache
-    def edit(node: ast.FunctionDef) -> ast.FunctionDef:
+    def changing(node: ast.FunctionDef) -> ast.FunctionDef:
         changed = copy.deepcopy(node)
         change(changed)
         return ast.fix_missing_locations(changed)
 
-    return in_, edit
+    return in_, changing
 
 
 def together(edits: tuple[FunctionEdit, ...]) -> tuple[FunctionEdit, ...]:
@@ -206,7 +206,7 @@ def drop(call: str, *, in_: str, nth: int = 0) -> FunctionEdit:
             )  # fmt: skip
         _remove(block, statement)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def drop_assignment(call: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -218,7 +218,7 @@ def drop_assignment(call: str, *, in_: str, nth: int = 0) -> FunctionEdit:
             raise _missing(tree, f"assignment of {call}")
         _remove(block, statement)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def drop_branch(test: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -229,7 +229,7 @@ def drop_branch(test: str, *, in_: str, nth: int = 0) -> FunctionEdit:
         at = block.index(statement)
         block[at : at + 1] = statement.orelse or [ast.copy_location(ast.Pass(), statement)]
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def drop_condition(part: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -249,35 +249,7 @@ def drop_condition(part: str, *, in_: str, nth: int = 0) -> FunctionEdit:
         node, value = found[max(nth - 1, 0)]
         node.values.remove(value)
 
-    return _edit(in_, change)
-
-
-def never(line: int, col: int, *, in_: str) -> FunctionEdit:
-    """The check at a place, an `if` or a part of its condition, never finds anything; one that is
-    returned always says yes."""
-
-    def change(tree: ast.FunctionDef) -> None:
-        def here(node: ast.stmt | ast.expr) -> bool:
-            return (node.lineno, node.col_offset) == (line, col)
-
-        for block, statement in places(tree):
-            if isinstance(statement, ast.Return) and statement.value and here(statement.value):
-                statement.value = _located(ast.Constant(True), statement.value)
-                return
-            if not isinstance(statement, ast.If):
-                continue
-            if here(statement):
-                at = block.index(statement)
-                block[at : at + 1] = [ast.copy_location(ast.Pass(), statement)]
-                return
-            for part in statement.test.values if isinstance(statement.test, ast.BoolOp) else ():
-                if here(part):
-                    assert isinstance(statement.test, ast.BoolOp)
-                    statement.test.values.remove(part)
-                    return
-        raise _missing(tree, f"check on line {line}")
-
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 # -- steps moved -----------------------------------------------------------------------------------
@@ -292,7 +264,7 @@ def _move(call: str, anchor: str, in_: str, nth: int, anchor_nth: int, after: in
         _remove(block, moved)
         to.insert(to.index(beside) + after, moved)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def move_after(
@@ -318,7 +290,7 @@ def move_branch_before(test: str, anchor: str, *, in_: str, nth: int = 0) -> Fun
         _remove(block, moved)
         to.insert(to.index(beside), moved)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 # -- steps changed ---------------------------------------------------------------------------------
@@ -331,7 +303,7 @@ def replace_call(call: str, by: str, *, in_: str, nth: int = 0) -> FunctionEdit:
         _, found = _expression(tree, call, nth)
         found.func = _located(ast.parse(by, mode="eval").body, found.func)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def replace_argument(call: str, position: int, by: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -344,7 +316,7 @@ def replace_argument(call: str, position: int, by: str, *, in_: str, nth: int = 
         old = found.args[position]
         found.args[position] = _located(ast.parse(by, mode="eval").body, old)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def drop_keyword(call: str, keyword: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -357,7 +329,7 @@ def drop_keyword(call: str, keyword: str, *, in_: str, nth: int = 0) -> Function
             raise _missing(tree, f"argument {keyword} of {call}")
         found.keywords = kept
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def replace_keyword(call: str, keyword: str, by: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -370,7 +342,7 @@ def replace_keyword(call: str, keyword: str, by: str, *, in_: str, nth: int = 0)
             raise _missing(tree, f"argument {keyword} of {call}")
         same[0].value = _located(ast.parse(by, mode="eval").body, same[0].value)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def answer(call: str, value: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -380,7 +352,7 @@ def answer(call: str, value: str, *, in_: str, nth: int = 0) -> FunctionEdit:
         statement, found = _expression(tree, call, nth)
         _Swap(found, _located(ast.parse(value, mode="eval").body, found)).visit(statement)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def ignore(call: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -392,7 +364,7 @@ def ignore(call: str, *, in_: str, nth: int = 0) -> FunctionEdit:
             raise _missing(tree, f"assignment of {call}")
         block[block.index(statement)] = ast.copy_location(ast.Expr(statement.value), statement)
 
-    return _edit(in_, change)
+    return edit(in_, change)
 
 
 def insert_after(anchor: str, text: str, *, in_: str, nth: int = 0) -> FunctionEdit:
@@ -403,4 +375,4 @@ def insert_after(anchor: str, text: str, *, in_: str, nth: int = 0) -> FunctionE
         at = block.index(statement) + 1
         block[at:at] = _parsed(text, statement)
 
-    return _edit(in_, change)
+    return edit(in_, change)

@@ -22,6 +22,7 @@ from model.lang.traits import FLUSHES, TAKES, Trait
 from model.patches.patch import Variant
 
 from . import edits
+from .conditions import checks_of
 from .edits import FunctionEdit, together
 from .mutant import world_of
 
@@ -38,8 +39,6 @@ _RELEASES = {
 
 _WITHOUT_FLUSH = {"ptep_clear_flush": ("ptep_get_and_clear", "mm")}
 """What does the same without a flush, and its first argument."""
-
-_LEAVES = (ast.Break, ast.Return, ast.Continue)
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,7 @@ def steps_of(variant: Variant, cast: Cast) -> list[StepMutant]:
     functions = variant.called_by([variant.call(setup)[0]])
     mine = {f.name: f for group in functions.values() for f in group if _is_of_patch(f)}
     for fn in sorted(mine.values(), key=lambda f: (_file(f), _line(f))):
-        if fn.kind in ("routine", "step", "primitive"):
-            found += _in_function(fn, ctx.tree(fn)[1], variant)
+        found += _in_function(fn, ctx.tree(fn)[1], variant)
     return found
 
 
@@ -92,7 +90,9 @@ def _in_function(fn: Function, tree: ast.FunctionDef, variant: Variant) -> Itera
     for call in calls:
         for name, change in _without_call(call, calls, tree):
             yield _step(fn, call.kind, call.node, call.text, name, change)
-    yield from _checks(fn, tree)
+    for check in checks_of(tree):
+        change = [(fn.name, check.without)]
+        yield _step(fn, "check", check.node, check.text, check.name, change)
 
 
 def _step(
@@ -132,7 +132,7 @@ def _calls(tree: ast.FunctionDef, fn: Function, variant: Variant) -> Iterator[_C
     counts: dict[str, int] = {}
     plain = fn.fn
     assert isinstance(plain, types.FunctionType)
-    for statement in _statements(tree):
+    for _, statement in edits.places(tree):
         names = []
         for node in edits.expressions(statement):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
@@ -240,29 +240,3 @@ def _later_unlocks(call: _Call, calls: list[_Call], tree: ast.FunctionDef) -> It
                 yield other
             if call.kind == "unlock":
                 return
-
-
-# -- checks --------------------------------------------------------------------------------------
-
-
-def _checks(fn: Function, tree: ast.FunctionDef) -> Iterator[StepMutant]:
-    """Conditions on which a function gives up, goes back or goes on, each part of each; and what
-    it says of what it looked at."""
-    for statement in _statements(tree):
-        found: list[tuple[ast.stmt | ast.expr, ast.expr]] = []
-        if isinstance(statement, ast.Return) and isinstance(statement.value, ast.Compare):
-            found = [(statement.value, statement.value)]
-        elif isinstance(statement, ast.If) and isinstance(statement.body[-1], _LEAVES):
-            test = statement.test
-            if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
-                found = [(part, part) for part in test.values]
-            elif not statement.orelse:
-                found = [(statement, test)]
-        for place, cond in found:
-            text = ast.unparse(cond)
-            change = edits.never(place.lineno, place.col_offset, in_=fn.name)
-            yield _step(fn, "check", place, text, f"no check {text}", [change])
-
-
-def _statements(tree: ast.FunctionDef) -> Iterator[ast.stmt]:
-    return (statement for _, statement in edits.places(tree))

@@ -43,6 +43,7 @@ def test_every_kind_of_step_is_found(variant: str) -> None:
     assert {s.function for s in steps} >= {
         "double_pt_lock", "double_pt_unlock", "is_pte_pages_stable", "move_present_ptes",
         "check_ptes_for_batched_move", "move_pages_ptes", "move_pages", "move_swap_pte",
+        "in_address_order",
     }  # fmt: skip
 
 
@@ -64,6 +65,16 @@ def test_needed(variant: str, step: str, invariant: str) -> None:
     assert invariant in row.invariants
     assert row.play is not None
     assert row.play.cast.name == ALONE
+
+
+def test_a_check_that_is_no_if_is_needed() -> None:
+    """Which page-table lock is taken first is a conditional expression, in a pure function."""
+    of = asked("merged", "move+move_back/2p/ptl=different/init=other_anon_vma")
+    steps = chosen_steps(of.role, of.casts, "no check ptl1.rank > ptl2.rank: *")
+    assert [s.name.split(": ")[1].split(",")[0] for s in steps] == ["never so", "always so"]
+    for row in ledger(of, steps, Verdicts()):
+        assert row.need is Need.NEEDED
+        assert "no_deadlock" in row.invariants
 
 
 def test_not_shown_needed_with_what_was_asked() -> None:

@@ -116,6 +116,17 @@ def test_bad_input_is_one_line(words: tuple[str, ...]) -> None:
     assert len(ran.stderr.splitlines()) == 1
 
 
+def test_what_has_no_core_is_not_told_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That another family has one is no help: its name is not what was misspelt."""
+    monkeypatch.setitem(THEORIES, "uffd_move", THEORIES["uffd_move_batching"])
+    monkeypatch.delitem(THEORIES, "uffd_move_batching")
+    for name in ("uffd_move_batching", "example:mover"):
+        assert run("prove", name).stderr == (
+            f"check-invariants: {name} has no core: so there is nothing to prove of it; "
+            f"`check-invariants {name}` decides its scenarios\n"
+        )
+
+
 def test_inference_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     order = [t for t in THEORIES["uffd_move_batching"] if t.core.name == "order"]
     monkeypatch.setitem(THEORIES, "uffd_move_batching", tuple(order))
