@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, PteKind, PteVal, Thread
+from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
 from model.kernel.objects import Folio
-from model.kernel.view import View
+from model.kernel.view import View, before
 
 from .registry import at_step
 
@@ -17,11 +17,14 @@ from .registry import at_step
     witness=("pin", "a page is pinned"),
     mutants=("pin check before the PTE is cleared", "no pin check"),
 )
-def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
+def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
+    """It is not mapped elsewhere, and no other page takes its place.  MADV_DONTNEED may take it
+    away, and something new may come there then."""
     return all(
         val.kind != PteKind.PRESENT
         or folio.pinned_at[at] == 0
         or (addr != at) == (val.frame != folio.frame)
+        or (addr == at and before(thread, pte).frame != folio.frame)
         for folio in s.folios
         for at in s.addresses
     )

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
-from model.kernel.view import View
-from model.lang import pure
+from model.kernel.view import View, before
 
 from .registry import at_step
 
@@ -25,12 +24,6 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
         or val.dirty
         or val.frame.folio.dirty
     )
-
-
-@pure
-def before(thread: Thread, pte: Pte) -> PteVal:
-    """What the entry was when its lock was taken, if the thread has changed it since."""
-    return thread.took[pte.addr] if thread.took[pte.addr].kind != PteKind.NONE else pte.val
 
 
 @at_step(

@@ -73,13 +73,21 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
 
 @at_step(
     "return",
-    "after the call returns no CPU uses a translation that the call removed",
+    "after the call returns no CPU uses a translation that it removed, or that others had removed "
+    "when it looked, if it gathered flushes (mmu_gather)",
     relied_on="user space, which is told that the page is elsewhere",
     after=("ptep_get_and_clear", "an entry is cleared"),
-    mutants=("no flush", "flush one page short"),
+    mutants=(
+        "no flush",
+        "flush one page short",
+        "flush that was put off not made up for",
+        "flush of another gather not made up for",
+    ),
     steady="others can only drop what this call removed, or give user code the right to it again",
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
+    """MADV_DONTNEED and mprotect answer for an entry that they find gone too, whoever cleared it.
+    A call that flushes by itself, as MOVE does, answers for what it took away."""
     return all(
         cpu.lazy or not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
         for cpu in s.cpus

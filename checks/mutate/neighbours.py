@@ -58,6 +58,20 @@ NEIGHBOURS = (
         cast="move+zap_src/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
+        "flush that was put off not made up for", "MADV_DONTNEED only zaps the swap entry",
+        drop("flush_tlb_batched_pending", in_="zap_pte"),
+        breaks="nothing_removed_is_used_after_return",
+        cast="move+reclaim+zap_src/1p/ptl=different/init=all_at_src",
+        archs=FLUSHING, why_not=NOT_BATCHED,
+    ),
+    mutant(
+        "flush of another gather not made up for", "mm_tlb_flush_nested always says no",
+        answer("mm_tlb_flush_nested", "False", in_="tlb_flush_mmu"),
+        breaks="nothing_removed_is_used_after_return",
+        cast="move+numa_hint+zap_src/1p/ptl=different/init=all_at_src",
+        archs=FLUSHING, why_not=IPTE,
+    ),
+    mutant(
         "map count not dropped", "MADV_DONTNEED leaves the map count as it is",
         drop("folio_remove_rmap_pte", in_="zap_pte"),
         breaks="map_counts_balance freed_unlocked_and_unmapped",

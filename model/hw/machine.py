@@ -73,7 +73,9 @@ class Thread(Kobject):
     cpu: Cpu = kfield(const=True)
     rcu: int = lockword(0, "depth of rcu_read_lock", hi=4)
     removed: Array[Addr, frozenset[Translation]] = ghost(
-        frozenset(), "translations that this call took away from the page table"
+        frozenset(),
+        "translations that this call answers for when it returns: what it took away from "
+        "the page table, and what it found taken away while it had an mmu_gather",
     )
     placed: Array[Addr, bool] = ghost(
         False, "addresses at which this call has put something where nothing was"
@@ -97,7 +99,7 @@ class Table(Kobject):
     ptl: SpinLock = kfield(const=True, doc="its split page-table lock")
     slots: tuple[Pte, ...] = kfield((), const=True, doc="its entries, by address")
     spare: bool = kfield(False, "in use by nobody at first", const=True)
-    freed: bool = kfield(False, "given back to the page allocator")
+    freed: bool = kfield(False, "with the page allocator")
     sharers: int = kfield(
         0, "pt_share_count: entries that point to it, other than the first (hugetlb)", hi=3
     )

@@ -142,7 +142,7 @@ class Gather(Kobject):
     """struct mmu_gather, one per thread: what it has to flush and to free."""
 
     thread: Thread = kfield(const=True)
-    mm: Mm | None = kfield(None, "what it is for, between tlb_gather_mmu and tlb_finish_mmu")
+    mm: Mm | None = ghost(None, "what it is for, between tlb_gather_mmu and tlb_finish_mmu")
     range: Array[Addr, bool] = ghost(False, "addresses recorded for the flush")
     put_off: Array[Addr, Mm | None] = ghost(
         None, "where the thread has put off a flush by set_tlb_ubc_flush_pending, until the unlock"

@@ -27,12 +27,22 @@ from model.hw.machine import (
     translates,
 )
 from model.hw.tlb import drop_entry
-from model.lang import check, current, effect, primitive, pure, static, step, unmodelled
+from model.lang import (
+    check,
+    current,
+    effect,
+    primitive,
+    pure,
+    static,
+    step,
+    unmodelled,
+    wait_until,
+)
 
 from .locks import spin_lock, spin_unlock
-from .objects import Mm, Vma
+from .objects import Gather, Mm, Vma
 from .orders import PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
-from .task import rcu_read_lock, rcu_read_unlock, threads
+from .task import mine, rcu_read_lock, rcu_read_unlock, threads
 from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
 
 NONE = PteVal()
@@ -102,11 +112,25 @@ def changed(pte: Pte, old: PteVal, new: PteVal) -> None:
             thread.removed[pte.addr] = thread.removed[pte.addr] - permitted(new)
 
 
+@effect
+def looked_at_for(pte: Pte) -> None:
+    """Note what others have taken away here and not flushed yet.  A call with an mmu_gather takes
+    an entry that it finds gone for flushed when it returns: the gather of another call makes its
+    own flush the whole mm (mm_tlb_flush_nested), and an unmap whose flush was put off it flushes
+    as it takes the page-table lock (flush_tlb_batched_pending)."""
+    me: Thread = current()
+    if mine(Gather).mm is not None:
+        for thread in threads():
+            if thread is not me:
+                me.removed[pte.addr] = me.removed[pte.addr] | thread.removed[pte.addr]
+
+
 # -- one entry -------------------------------------------------------------------------------------
 
 
 @step("include/linux/pgtable.h:ptep_get", "7.3.4", order="once")
 def ptep_get(pte: Pte) -> PteVal:
+    looked_at_for(pte)
     return pte.val
 
 
@@ -264,6 +288,15 @@ def first_addr(pmd: Pmd) -> Addr:
     return next(a for r in pmd.world.all(Root) for a, p in enumerate(r.pmds) if p is pmd)
 
 
+@step("include/asm-generic/pgalloc.h:__pte_alloc_one_noprof", "7.3.4")
+def pte_alloc_one(table: Table) -> None:
+    """Take the page of a table from the allocator; the kernel does so before it takes the pmd lock.
+    A spare one that was in use comes back with the grace period.  Left out: that another page could
+    be had meanwhile."""
+    wait_until(table.freed or not table.spare)
+    table.freed = False
+
+
 @primitive("mm/memory.c:__pte_alloc", "7.3.4")
 def pte_alloc(pmd: Pmd) -> None:
     """Give the entry a table if it has none.  Left out: no memory."""
@@ -274,5 +307,6 @@ def pte_alloc(pmd: Pmd) -> None:
         else:
             spin_lock(pmd.ptl)
             if pmd_none(pmd):
+                pte_alloc_one(spare)
                 pmd_populate(pmd, spare)
             spin_unlock(pmd.ptl)

@@ -127,7 +127,7 @@ class _Builder:
         """A table whose slots are the entries of a region."""
         mark = "" if not self.tables.get(region) else "'"
         lock = self.ptl[region] if not mark else self.spare_lock(region)
-        table = self.w.new(Table, name, ptl=lock, spare=bool(mark))
+        table = self.w.new(Table, name, ptl=lock, spare=bool(mark), freed=bool(mark))
         lo, hi = self.spans[region]
         slots: list[Pte | None] = [None] * self.size
         for addr in range(lo, hi):

@@ -68,8 +68,7 @@ def mm_tlb_flush_pending(mm: Mm) -> bool:
 # -- mmu_gather ------------------------------------------------------------------------------------
 
 
-@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order=ATOMIC,
-      several="the gather is the caller's own; only tlb_flush_pending is shared")  # fmt: skip
+@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order=ATOMIC)
 def tlb_gather_mmu(mm: Mm) -> None:
     """inc_tlb_flush_pending: from now on others know that a flush is due."""
     tlb = mine(Gather)
@@ -89,8 +88,7 @@ def mm_tlb_flush_nested(mm: Mm) -> bool:
     return mm.tlb_flush_pending > 1
 
 
-@step("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4", order=ATOMIC,
-      several="the gather is the caller's own; only tlb_flush_pending is shared")  # fmt: skip
+@step("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4", order=ATOMIC)
 def dec_tlb_flush_pending(mm: Mm) -> None:
     tlb = mine(Gather)
     mm.tlb_flush_pending = mm.tlb_flush_pending - 1

@@ -6,8 +6,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model.hw.machine import Addr, Cpu, Pmd, Pte, Root, SpinLock, Table, Thread
-from model.lang import World
+from model.hw.machine import (
+    Addr,
+    Cpu,
+    Pmd,
+    Pte,
+    PteKind,
+    PteVal,
+    Root,
+    SpinLock,
+    Table,
+    Thread,
+)
+from model.lang import World, pure
 
 from .objects import AnonVma, Folio, Gather, Mm, RmapWalk, RwSem, Swap, Vma
 
@@ -55,6 +66,12 @@ class View:
     def walk(self, thread: Thread) -> RmapWalk:
         """The rmap walk of a thread."""
         return self.walks[self.threads.index(thread)]
+
+
+@pure
+def before(thread: Thread, pte: Pte) -> PteVal:
+    """What the entry was when its lock was taken, if the thread has changed it since."""
+    return thread.took[pte.addr] if thread.took[pte.addr].kind != PteKind.NONE else pte.val
 
 
 def view(world: World) -> View:

@@ -106,7 +106,7 @@ def test_a_base_that_is_not_decided_is_refused() -> None:
 def test_the_command() -> None:
     ran = run("necessity", PATCH.name, "--scenario", ALONE, "--step", "no flush*", "--trace")
     assert ran.exit_code == 0
-    assert "136 no flush_tlb_range(src_vma, src_start, src_addr)" in ran.stdout
+    assert "137 no flush_tlb_range(src_vma, src_start, src_addr)" in ran.stdout
     assert "needed by flushed_before_ptl_is_released (+1)" in ran.stdout
     assert "1 step: 1 needed by, 0 not shown needed in this model, 0 not decided" in ran.stdout
     assert "\nVIOLATED  " in ran.stdout

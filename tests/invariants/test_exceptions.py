@@ -44,6 +44,15 @@ def test_what_was_discarded_need_not_be_on_the_device(zap: str) -> None:
     assert violated(f"move+user+reclaim+{zap}/1p/ptl=different/init=all_at_src") == set()
 
 
+def test_a_page_may_come_where_a_pinned_one_was_zapped() -> None:
+    assert violated("move+gup_fast_dst+zap_dst/1p/ptl=different/init=dst_taken") == set()
+
+
+def test_a_table_that_was_freed_may_be_in_use_again() -> None:
+    name = "move+pt_reclaim_src+move_back/1p/ptl=different/init=no_table"
+    assert violated(name, PATCH.variant("per_page")) == set()
+
+
 @pytest.mark.parametrize("arch", ["x86_64", "s390"])
 def test_what_mprotect_has_not_come_to_yet_stays_writable(
     arch: str, monkeypatch: pytest.MonkeyPatch

@@ -377,7 +377,7 @@ def test_the_command() -> None:
     assert ran.exit_code == 3
     assert f"{'move+gup_fast@x86_64':<52} HOLDS\n" in ran.stdout
     assert f"{'move+gup_fast@arm64':<52} UNKNOWN, " in ran.stdout
-    assert "  first   move_present_ptes 117  ptep_get_and_clear, Pte.val\n" in ran.stdout
+    assert "  first   move_present_ptes 118  ptep_get_and_clear, Pte.val\n" in ran.stdout
     assert (
         run("ordering", "uffd_move_batching", "--scenario", scene, "--arch", "x86_64").exit_code
         == 0

@@ -17,7 +17,8 @@ CASES = {
         "nothing_removed_is_used_after_return",
     },
     ("folio_lock_only_old_walk", f"move+folio_referenced{ONE}all_at_src"): {
-        "mapping_is_stable_during_a_walk"
+        "a_walk_holds_the_lock_of_its_folio",
+        "mapping_is_stable_during_a_walk",
     },
     ("v3", "move+zap_dst/2p/ptl=different/init=all_at_src"): {
         "freed_unlocked_and_unmapped",
