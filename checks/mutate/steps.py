@@ -69,7 +69,7 @@ def steps_of(variant: Variant, cast: Cast) -> list[StepMutant]:
     functions = variant.called_by([variant.call(setup)[0]])
     mine = {f.name: f for group in functions.values() for f in group if _is_of_patch(f)}
     for fn in sorted(mine.values(), key=lambda f: (_file(f), _line(f))):
-        found += _in_function(fn, ctx.tree(fn)[1], variant)
+        found += steps_in(fn, ctx.tree(fn)[1], variant)
     return found
 
 
@@ -85,7 +85,7 @@ def _line(fn: Function) -> int:
     return fn.fn.__code__.co_firstlineno
 
 
-def _in_function(fn: Function, tree: ast.FunctionDef, variant: Variant) -> Iterator[StepMutant]:
+def steps_in(fn: Function, tree: ast.FunctionDef, variant: Variant) -> Iterator[StepMutant]:
     calls = list(_calls(tree, fn, variant))
     for call in calls:
         for name, change in _without_call(call, calls, tree):

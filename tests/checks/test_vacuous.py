@@ -207,7 +207,7 @@ def test_a_branch_that_is_dead_on_one_architecture() -> None:
         made = Column(subject.selected, arch, (cast(),), (Outcome(plays, found),), (), ())
         columns.append(made)
     question = Question(subject, ("x86_64", "arm64", "s390"), ())
-    report = Report(question, tuple(columns), (), (), 0, "")
+    report = Report(question, tuple(columns), (), (), (), 0, "")
     assert report.never_fired(subject.selected) == [never]
     assert report.never_fired_on(subject.selected) == {there: ("arm64", "s390")}
     said = [text for text in table_lines(report) if "never fired" in text]

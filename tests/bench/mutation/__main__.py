@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The mutation score: ``python -m tests.bench.mutation [--only GLOB] [--seconds N]``.
+
+Mutants of every step of the versions and of their neighbours (`steps`), and of every invariant
+(`judges`); how many are killed on each architecture, and the survivors, each with its line of
+`survivors.txt`.  Exit status 1 if a survivor has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import functools
+import gc
+import itertools
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from checks.decide import Play
+from checks.report import known_archs
+from checks.scenario import Role
+from invariants import REGISTRY
+from model.patches import PATCHES
+
+from .judges import Judged, judge_mutations
+from .playing import Fate, Player, plays_of
+from .steps import Function, Mutation, mutations
+
+VERSIONS = ("merged", "folio_lock_only")
+PATCH = PATCHES["uffd_move_batching"]
+TABLE = Path(__file__).with_name("survivors.txt")
+
+KINDS = ("equal", "out of reach", "missing")
+"""Of a survivor: it does the same; no cast can tell, and why; an invariant is missing."""
+
+Job = Callable[[], list[Fate]]
+
+
+def in_children(
+    jobs: Sequence[Job], at_once: int, until: float
+) -> Iterator[tuple[int, list[Fate]]]:
+    """What each job gives, in a process of its own: expressions are kept as long as one lives."""
+    context = multiprocessing.get_context("fork")
+    running: dict[Connection, tuple[int, Any]] = {}
+    left = iter(range(len(jobs)))
+    try:
+        while True:
+            free = at_once - len(running) if time.monotonic() < until else 0
+            for n in itertools.islice(left, free):
+                here, there = context.Pipe(duplex=False)
+                process = context.Process(target=_child, args=(jobs[n], there), daemon=True)
+                process.start()
+                there.close()
+                running[here] = n, process
+            if not running:
+                return
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                n, process = running.pop(ready)
+                try:
+                    yield n, ready.recv()
+                except EOFError:
+                    yield n, []
+                process.join()
+                ready.close()
+    finally:
+        for _, process in running.values():
+            process.terminate()
+
+
+def _child(job: Job, there: Connection) -> None:
+    gc.disable()
+    there.send(job())
+
+
+# -- the table of survivors ------------------------------------------------------------------------
+
+
+def read_table() -> list[tuple[str, str, str]]:
+    """Kind, glob over names without lines, and reason."""
+    rows = []
+    for line in TABLE.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            kind, glob, reason = (part.strip() for part in line.split("|", 2))
+            rows.append((kind, glob, reason))
+    return rows
+
+
+def explained(name: str, table: Sequence[tuple[str, str, str]]) -> str:
+    """What the table says of a survivor; "" if nothing."""
+    for kind, glob, reason in table:
+        if fnmatch.fnmatchcase(name, glob):
+            return f"{kind}: {reason}"
+    return ""
+
+
+# -- the two halves --------------------------------------------------------------------------------
+
+
+class Score:
+    """Counts what becomes of mutants, and prints it."""
+
+    def __init__(self, archs: Sequence[str]) -> None:
+        self.archs = archs
+        self.table = read_table()
+        self.counts: dict[tuple[str, str], Counter[str]] = {}
+        self.unexplained = 0
+
+    def note(self, group: str, name: str, fates: Sequence[Fate]) -> None:
+        """One mutant, on each architecture."""
+        shown = []
+        fates = fates or [Fate("unfinished", "its process was ended") for _ in self.archs]
+        for arch, fate in zip(self.archs, fates, strict=True):
+            self.counts.setdefault((group, arch), Counter())[fate.how] += 1
+            cast = f" in {fate.cast}" if fate.cast else ""
+            shown.append(f"{arch} {fate.how}: {fate.by}{cast}" if fate.by else f"{arch} {fate.how}")
+        print(f"{name}\n    " + "\n    ".join(shown), flush=True)
+        if any(f.how in ("survives", "unreached", "unfinished") for f in fates):
+            reason = explained(name, self.table)
+            self.unexplained += not reason
+            print(f"    -> {reason or 'NOT EXPLAINED'}", flush=True)
+
+    def lines(self) -> Iterator[str]:
+        """The score: of those that the front end takes and whose lines run, how many are killed."""
+        yield f"{'':34}" + "".join(
+            f"{w:>11}" for w in ("killed", "survive", "unreached", "unfinished", "refused")
+        )
+        total: dict[str, Counter[str]] = {}
+        for (group, arch), counts in self.counts.items():
+            total.setdefault(arch, Counter()).update(counts)
+            yield _row(f"{group} {arch}", counts)
+        for arch, counts in total.items():
+            yield _row(f"all {arch}", counts)
+            killed = counts["killed"]
+            taken = killed + counts["survives"] + counts["unfinished"]
+            yield f"score {arch}: {killed} of {taken} that run" + (
+                f", {100 * killed / taken:.1f} %" if taken else ""
+            )
+        yield f"survivors that the table does not explain: {self.unexplained}"
+
+
+def _row(name: str, counts: Counter[str]) -> str:
+    order = ("killed", "survives", "unreached", "unfinished", "refused")
+    return f"{name:34}" + "".join(f"{counts[how]:>11}" for how in order)
+
+
+def _learned(plays: list[Play], limit: int) -> None:
+    """See plays without a mutation; the memory that it takes is given back."""
+
+    def job() -> list[Fate]:
+        Player(tuple(REGISTRY.values()), limit).learn(plays)
+        return []
+
+    list(in_children([job], 1, float("inf")))
+
+
+def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> int:
+    """Mutants of steps."""
+    score, seen, left = Score(archs), set[Function](), 0
+    for version in VERSIONS:
+        role = Role(PATCH.variant(version), source=PATCH.name)
+        every = mutations(role.variant, PATCH.casts, seen)
+        chosen = [m for m in every if fnmatch.fnmatchcase(f"{version}/{m.name}", asked.only)]
+        if not chosen:
+            continue
+        player = Player(tuple(REGISTRY.values()), asked.max_states)
+        plays = {arch: plays_of(role, PATCH.casts, arch) for arch in archs}
+        few = [p for arch in archs for p in plays[arch] if len(p.cast.others) < 2]
+        _learned(few, asked.max_states)
+        player.learn(few)
+        player.share([p for p in few if p.cast.initial is PATCH.casts.initial[0]])
+
+        def job(mutation: Mutation) -> list[Fate]:
+            fates: list[Fate] = []
+            for arch in archs:
+                hint = fates[-1].cast if fates else ""
+                fates.append(player.fate(mutation, plays[arch], asked.most, hint))  # noqa: B023
+            return fates
+
+        jobs = [functools.partial(job, m) for m in chosen]
+        left += len(chosen)
+        for n, fates in in_children(jobs, asked.jobs, until):
+            left -= 1
+            target = chosen[n].target if chosen[n].target != PATCH.casts.subject else version
+            score.note(target, f"{version}/{chosen[n].name}", fates)
+    for line in score.lines():
+        print(line)
+    print(f"steps that there was no time for: {left}")
+    return score.unexplained
+
+
+def of_invariants(asked: argparse.Namespace, until: float) -> int:
+    """Mutants of invariants, in casts in which a step is taken that the invariant is about."""
+    score, plays = Score(("x86_64",)), []
+    player = Player(tuple(REGISTRY.values()), asked.max_states)
+    for version in VERSIONS:
+        role = Role(PATCH.variant(version), source=PATCH.name)
+        plays += [p for p in plays_of(role, PATCH.casts, "x86_64") if len(p.cast.others) < 2]
+    _learned(plays, asked.max_states)
+    player.learn(plays)
+    player.share(plays)
+    chosen = [j for j in judge_mutations() if fnmatch.fnmatchcase(j.name, asked.only)]
+
+    def job(judged: Judged) -> list[Fate]:
+        about = judged.invariant.steps or judged.invariant.witnessed
+        there = [p for p in plays if player.base(p).tokens & about]
+        there.sort(key=lambda p: player.base(p).states)
+        return [judged.fate(there[: asked.most])]
+
+    jobs = [functools.partial(job, j) for j in chosen]
+    left = len(chosen)
+    for n, fates in in_children(jobs, asked.jobs, until):
+        left -= 1
+        score.note(chosen[n].invariant.group, chosen[n].name, fates)
+    for line in score.lines():
+        print(line)
+    print(f"mutants of invariants that there was no time for: {left}")
+    return score.unexplained
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 if each survivor is explained."""
+    options = argparse.ArgumentParser(prog="python -m tests.bench.mutation")
+    options.add_argument("--of", choices=["steps", "invariants", "both"], default="both")
+    options.add_argument("--only", default="*", help="a glob over names, as they are printed")
+    options.add_argument("--arch", default="x86_64,arm64", help="for mutants of steps")
+    options.add_argument("--jobs", type=int, default=1)
+    options.add_argument("--most", type=int, default=60, help="casts for one mutant")
+    options.add_argument("--max-states", type=int, default=50_000, help="of one cast")
+    options.add_argument("--seconds", type=float, default=float("inf"))
+    asked = options.parse_args(arguments)
+    until = time.monotonic() + asked.seconds
+    unexplained = 0
+    if asked.of != "invariants":
+        unexplained += of_steps(asked, known_archs(asked.arch), until)
+    if asked.of != "steps":
+        unexplained += of_invariants(asked, until)
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The mutation score counts what it says: what is killed, what survives, what does not run."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+
+import pytest
+
+from checks.scenario import Role
+from invariants import REGISTRY
+from model.patches.uffd_move_batching import PATCH
+from tests.bench.mutation.__main__ import KINDS, Score, in_children, read_table
+from tests.bench.mutation.judges import Judged, judge_mutations
+from tests.bench.mutation.playing import Fate, Player, casts_for, plays_of
+from tests.bench.mutation.steps import Function, Mutation, mutations
+
+MERGED = Role(PATCH.variant("merged"), source=PATCH.name)
+
+
+@functools.cache
+def steps() -> dict[str, Mutation]:
+    seen: set[Function] = set()
+    every = mutations(MERGED.variant, PATCH.casts, seen)
+    found = {m.name: m for m in every}
+    assert len(found) == len(every)
+    return found
+
+
+@functools.cache
+def judges() -> dict[str, Judged]:
+    every = judge_mutations()
+    found = {j.name: j for j in every}
+    assert len(found) == len(every)
+    return found
+
+
+def test_every_routine_is_mutated() -> None:
+    functions = {m.step.function for m in steps().values()}
+    assert functions >= {
+        "move_pages", "move_present_ptes", "double_pt_lock", "zap_pte", "zap_table",
+        "shrink_folio_list", "try_to_unmap_one", "gup_fast_pte_range", "wp_page_copy",
+        "mfill_atomic_install_pte", "ptep_clear_flush", "change_pte", "madvise_free_pte",
+    }  # fmt: skip
+    kinds = {"no ", "never ", "always "}
+    assert kinds == {k for k in kinds for name in steps() if name.partition(": ")[2].startswith(k)}
+
+
+def test_a_version_does_not_repeat_its_neighbours() -> None:
+    seen: set[Function] = set()
+    first = mutations(MERGED.variant, PATCH.casts, seen)
+    again = mutations(PATCH.variant("folio_lock_only"), PATCH.casts, seen)
+    assert {m.target for m in first} > {"move", "zap_src", "pt_reclaim", "migrate"}
+    assert {m.target for m in again} == {"move", "folio_referenced"}
+
+
+def test_the_smallest_casts_come_first() -> None:
+    casts = casts_for(PATCH.casts, "6.18")
+    assert casts[0].name == "move/1p/ptl=different/init=all_at_src"
+    counts = [len(c.others) for c in casts]
+    assert counts == sorted(counts)
+    assert set(counts) == {0, 1, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "how", "by"),
+    [
+        ("move: no spin_unlock(ptl2), double_pt_unlock", "killed", "everything_is_released"),
+        ("move: spin_unlock after spin_unlock(ptl2), double_pt_unlock", "survives", ""),
+        ("zap_src: no folio_put(folio), madvise_dontneed", "unreached", ""),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_a_step(name: str, how: str, by: str) -> None:
+    """In casts without neighbours, where no neighbour's step runs."""
+    (found,) = (m for n, m in steps().items() if n.partition(" line ")[0] == name)
+    plays = [p for p in plays_of(MERGED, PATCH.casts, "x86_64") if not p.cast.others]
+    alone = [p for p in plays if p.cast.pages == 1][:3]
+    fate = Player(tuple(REGISTRY.values()), 1000).fate(found, alone, 3, "")
+    assert (fate.how, by in fate.by) == (how, True)
+
+
+def test_every_invariant_is_mutated_in_every_way() -> None:
+    expressions = {i.name for i in REGISTRY.values() if i.fn is not None}
+    assert {j.invariant.name for j in judges().values() if j.what == "negated"} == expressions
+
+
+EXCLUSIVE = "move+write_fault/1p/ptl=different/init=once_shared"
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "by"),
+    [
+        ("an_exclusive_page_is_mapped_once: negated", "killed", "does not find 'reuse"),
+        ("an_exclusive_page_is_mapped_once: near miss of folio.mapcount <= 1", "killed", "alarm"),
+    ],
+)
+def test_what_becomes_of_an_invariant(name: str, how: str, by: str) -> None:
+    plays = [p for p in plays_of(MERGED, PATCH.casts, "x86_64") if p.cast.name == EXCLUSIVE]
+    fate = judges()[name].fate(plays)
+    assert (fate.how, by in fate.by) == (how, True), fate
+
+
+def test_an_invariant_that_nothing_tells_from_another() -> None:
+    fate = judges()["one_page_table_lock_unless_nested: negated"].fate([])
+    assert (fate.how, fate.by) == ("survives", "0 casts")
+
+
+def test_counting() -> None:
+    score = Score(("x86_64", "arm64"))
+    score.note("g", "a", [Fate("killed", "x"), Fate("survives", "60 of 60 casts")])
+    score.note("g", "b", [Fate("refused", "y"), Fate("killed", "x")])
+    lines = list(score.lines())
+    assert "score x86_64: 1 of 1 that run, 100.0 %" in lines
+    assert "score arm64: 1 of 2 that run, 50.0 %" in lines
+    assert lines[-1].endswith(": 1")
+
+
+def test_what_no_process_answered_is_not_killed() -> None:
+    def killed() -> list[Fate]:
+        raise SystemExit(9)
+
+    assert list(in_children([killed], 1, float("inf"))) == [(0, [])]
+    score = Score(("x86_64",))
+    score.note("g", "a", [])
+    assert any(line.startswith("score x86_64: 0 of 1") for line in score.lines())
+
+
+def test_each_line_of_the_table_is_of_a_mutant() -> None:
+    names = [f"merged/{n}" for n in steps()] + list(judges())
+    other = mutations(PATCH.variant("folio_lock_only"), PATCH.casts, set())
+    names += [f"folio_lock_only/{m.name}" for m in other]
+    for kind, glob, reason in read_table():
+        assert kind in KINDS
+        assert reason
+        assert fnmatch.filter(names, glob), glob
