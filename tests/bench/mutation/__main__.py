@@ -36,6 +36,9 @@ VERSIONS = ("merged", "folio_lock_only")
 PATCH = PATCHES["uffd_move_batching"]
 TABLE = Path(__file__).with_name("survivors.txt")
 
+HINTS = 3
+"""So many casts that killed mutants of the same function come first."""
+
 KINDS = ("equal", "out of reach", "missing")
 """Of a survivor: it does the same; no cast can tell, and why; an invariant is missing."""
 
@@ -176,11 +179,14 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> i
         player.learn(few)
         player.share([p for p in few if p.cast.initial is PATCH.casts.initial[0]])
 
+        killers: dict[str, list[str]] = {}
+
         def job(mutation: Mutation) -> list[Fate]:
             fates: list[Fate] = []
+            hints = killers.get(mutation.step.function, [])  # noqa: B023
             for arch in archs:
-                hint = fates[-1].cast if fates else ""
-                fates.append(player.fate(mutation, plays[arch], asked.most, hint))  # noqa: B023
+                hints = [f.cast for f in fates] or hints[-HINTS:]
+                fates.append(player.fate(mutation, plays[arch], asked.most, hints))  # noqa: B023
             return fates
 
         jobs = [functools.partial(job, m) for m in chosen]
@@ -189,6 +195,11 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> i
             left -= 1
             target = chosen[n].target if chosen[n].target != PATCH.casts.subject else version
             score.note(target, f"{version}/{chosen[n].name}", fates)
+            casts = killers.setdefault(chosen[n].step.function, [])
+            for cast in (f.cast for f in fates if f.cast):
+                if cast in casts:
+                    casts.remove(cast)
+                casts.append(cast)
     for line in score.lines():
         print(line)
     print(f"steps that there was no time for: {left}")
