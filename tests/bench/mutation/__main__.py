@@ -219,8 +219,8 @@ def of_invariants(asked: argparse.Namespace, until: float) -> int:
     chosen = [j for j in judge_mutations() if fnmatch.fnmatchcase(j.name, asked.only)]
 
     def job(judged: Judged) -> list[Fate]:
-        about = judged.invariant.steps or judged.invariant.witnessed
-        there = [p for p in plays if player.base(p).tokens & about]
+        about = judged.invariant.steps  # none: it is about every state, or the last ones
+        there = [p for p in plays if not about or player.base(p).words & about]
         there.sort(key=lambda p: player.base(p).states)
         return [judged.fate(there[: asked.most])]
 

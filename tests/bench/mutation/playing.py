@@ -11,18 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from checks.decide import Play, families, side_by_side
-from checks.engine.reference import Limits, Search
-from checks.reduce.conflicts import DISCIPLINE
-from checks.reduce.reducer import Passes
-from checks.scenario import Role, Setting, Stage
+from checks.decide import Play, Theatre, families, side_by_side
+from checks.engine.reference import Limits
+from checks.scenario import Role
 from checks.verdicts import Verdicts
-from invariants.attach import tokens
 from invariants.registry import Invariant
 from model.kernel.casts import Cast, CastSet, different
 from model.lang.errors import ModelError
-from model.lang.ir import System, Thread
 
 from .steps import Line, Mutation
 
@@ -32,15 +29,15 @@ CUT = 20.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What a play shows: what fails, routines that never return, why it is not finished, the lines
-    of models that ran, and what invariants may be about of the steps that were taken."""
+    """What a play shows: what fails, routines that never return, why it is not finished, words of
+    the steps that were taken, and, where nothing is mutated, the lines of models that ran."""
 
     fails: frozenset[str]
     stuck: frozenset[str]
     states: int
     why: str
-    lines: frozenset[Line]
-    tokens: frozenset[str]
+    words: frozenset[str]
+    lines: frozenset[Line] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,36 +70,27 @@ def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
 
 
 class Player:
-    """Plays casts; keeps stages, so that what mutants share is made once."""
+    """Plays casts; what mutants share is made once."""
 
     def __init__(self, chosen: Sequence[Invariant], limit: int) -> None:
         self._chosen, self._limit = chosen, limit
-        self._stages: dict[tuple[Setting, str, bool], Stage] = {}
+        self._theatre = Theatre(chosen)
         self._known: dict[str, Seen] = {}
         self._verdicts = Verdicts()
 
-    def stage(self, play: Play, *, movers: bool = True) -> Stage:
-        key = Setting.of(play.cast), play.arch, movers
-        if key not in self._stages:
-            passes = Passes(movers=movers)
-            self._stages[key] = Stage(key[0], play.arch, self._chosen, passes=passes)
-        return self._stages[key]
-
     def play(self, play: Play) -> Seen:
-        """Play once; without movers if a lock is not held that they rest on."""
-        limits = Limits(self._limit, time.monotonic() + CUT)
-        stage = self.stage(play)
-        _, search = stage.search(play.cast, play.role, limits)
-        if DISCIPLINE in search.violations:
-            stage = self.stage(play, movers=False)
-            _, search = stage.search(play.cast, play.role, limits)
-        raw = stage.raw_threads(play.cast, play.role)
-        return _seen(raw, stage.reduced(play.cast, play.role), search)
+        """Play once."""
+        found = self._theatre.play(play, Limits(self._limit, time.monotonic() + CUT))
+        return Seen(
+            frozenset({*found.violated, *found.broken}), frozenset(found.stuck), found.states,
+            found.why, found.seen,
+        )  # fmt: skip
 
     def base(self, play: Play) -> Seen:
         """What is seen without a mutation."""
         if play.name not in self._known:
-            self._known[play.name] = self.play(play)
+            seen = self.play(play)
+            self._known[play.name] = replace(seen, lines=self._lines(play))
         return self._known[play.name]
 
     def learn(self, plays: Sequence[Play]) -> None:
@@ -113,16 +101,31 @@ class Player:
         self._known |= {plays[n].name: _read(found) for n, found in known.items()}
         for group in families(p for p in plays if p.name not in self._known):
             for beside in side_by_side(group):
-                stage = self.stage(beside[0])
-                stage.prepare([(p.cast, p.role) for p in beside])
+                self._theatre.prepare(beside)
                 for play in beside:
                     self._verdicts.keep_text(what, play, _written(self.base(play)))
-                    stage.forget(play.cast, play.role)
+                self._theatre.forget(beside)
 
     def share(self, plays: Sequence[Play]) -> None:
         """Make what mutants of them have in common."""
         for play in plays:
-            self.stage(play).system(play.cast, play.role)
+            self._theatre.stage(play).system(play.cast, play.role)
+
+    def _lines(self, play: Play) -> frozenset[Line]:
+        """The lines of models that ran, those of what they were called from included."""
+        stage = self._theatre.stage(play)
+        _, search = stage.search(play.cast, play.role, Limits(self._limit))
+        threads = stage.raw_threads(play.cast, play.role)
+        reduced = stage.reduced(play.cast, play.role).threads
+        sites = []
+        for raw, thread, marks in zip(threads, reduced, search.fired[: len(threads)], strict=True):
+            fired = {
+                part.number
+                for edge, mark in zip(thread.edges, marks, strict=True) if mark
+                for part in edge.origin()
+            }  # fmt: skip
+            sites += [e.site for e in raw.edges if e.number in fired and e.site is not None]
+        return frozenset((s.file, s.line) for site in sites for s in site.chain())
 
     def chosen(self, mutation: Mutation, plays: Sequence[Play]) -> Iterator[Play]:
         """The plays in which what is changed runs, in their order.
@@ -188,37 +191,14 @@ def plays_of(role: Role, casts: CastSet, arch: str) -> list[Play]:
     return [Play(c, role, arch) for c in casts_for(casts, role.variant.neighbours_from)]
 
 
-def _seen(raw: Sequence[Thread], reduced: System, search: Search) -> Seen:
-    lines: set[Line] = set()
-    done: set[str] = set()
-    stuck = set()
-    for whole, thread, marks in zip(raw, reduced.threads, search.fired, strict=False):
-        taken = {
-            part.number
-            for edge, mark in zip(thread.edges, marks, strict=True) if mark
-            for part in edge.origin()
-        }  # fmt: skip
-        here = [e for e in whole.edges if e.number in taken]
-        lines |= {(s.file, s.line) for e in here if e.site is not None for s in e.site.chain()}
-        taken_here = frozenset().union(*(tokens(e.call) for e in here if e.call is not None))
-        done |= taken_here
-        if "return" not in taken_here:
-            stuck.add(thread.routine)
-    return Seen(
-        frozenset(search.violations), frozenset(stuck), search.states, search.why,
-        frozenset(lines), frozenset(done),
-    )  # fmt: skip
-
-
 def _written(seen: Seen) -> list[object]:
-    return [sorted(seen.fails), sorted(seen.stuck), seen.states, seen.why, sorted(seen.lines),
-            sorted(seen.tokens)]  # fmt: skip
+    return [sorted(seen.fails), sorted(seen.stuck), seen.states, seen.why, sorted(seen.words),
+            sorted(seen.lines)]  # fmt: skip
 
 
-def _read(found: list[list[object]]) -> Seen:
-    fails, stuck, states, why, lines, done = found
+def _read(found: Sequence[Any]) -> Seen:
+    fails, stuck, states, why, words, lines = found
     return Seen(
-        frozenset(map(str, fails)), frozenset(map(str, stuck)), int(str(states)), str(why),
-        frozenset((str(line[0]), int(line[1])) for line in lines),  # type: ignore[index]
-        frozenset(map(str, done)),
+        frozenset(fails), frozenset(stuck), states, why, frozenset(words),
+        frozenset((file, line) for file, line in lines),
     )  # fmt: skip
