@@ -173,7 +173,7 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> i
         if not chosen:
             continue
         player = Player(tuple(REGISTRY.values()), asked.max_states)
-        plays = {arch: plays_of(role, PATCH.casts, arch) for arch in archs}
+        plays = {a: plays_of(role, PATCH.casts, a, quick=asked.quick) for a in archs}
         few = [p for arch in archs for p in plays[arch] if len(p.cast.others) < 2]
         _learned(few, asked.max_states)
         player.learn(few)
@@ -212,7 +212,8 @@ def of_invariants(asked: argparse.Namespace, until: float) -> int:
     player = Player(tuple(REGISTRY.values()), asked.max_states)
     for version in VERSIONS:
         role = Role(PATCH.variant(version), source=PATCH.name)
-        plays += [p for p in plays_of(role, PATCH.casts, "x86_64") if len(p.cast.others) < 2]
+        every = plays_of(role, PATCH.casts, "x86_64", quick=asked.quick)
+        plays += [p for p in every if len(p.cast.others) < 2]
     _learned(plays, asked.max_states)
     player.learn(plays)
     player.share(plays)
@@ -244,6 +245,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--jobs", type=int, default=1)
     options.add_argument("--most", type=int, default=60, help="casts for one mutant")
     options.add_argument("--max-states", type=int, default=50_000, help="of one cast")
+    options.add_argument("--quick", action="store_true", help="neighbours in the first state alone")
     options.add_argument("--seconds", type=float, default=float("inf"))
     asked = options.parse_args(arguments)
     until = time.monotonic() + asked.seconds

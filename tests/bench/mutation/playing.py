@@ -75,7 +75,7 @@ class Player:
     def __init__(self, chosen: Sequence[Invariant], limit: int) -> None:
         self._chosen, self._limit = chosen, limit
         self._theatre = Theatre(chosen)
-        self._known: dict[str, Seen] = {}
+        self._known: dict[tuple[str, str], Seen] = {}
         self._verdicts = Verdicts()
 
     def play(self, play: Play) -> Seen:
@@ -88,18 +88,18 @@ class Player:
 
     def base(self, play: Play) -> Seen:
         """What is seen without a mutation."""
-        if play.name not in self._known:
+        if _key(play) not in self._known:
             seen = self.play(play)
-            self._known[play.name] = replace(seen, lines=self._lines(play))
-        return self._known[play.name]
+            self._known[_key(play)] = replace(seen, lines=self._lines(play))
+        return self._known[_key(play)]
 
     def learn(self, plays: Sequence[Play]) -> None:
         """See all of them without a mutation, each family reduced together, or know it from an
         earlier run."""
         what = f"mutation base, {sorted(i.name for i in self._chosen)} {self._limit}"
         known = self._verdicts.texts(what, plays)
-        self._known |= {plays[n].name: _read(found) for n, found in known.items()}
-        for group in families(p for p in plays if p.name not in self._known):
+        self._known |= {_key(plays[n]): _read(found) for n, found in known.items()}
+        for group in families(p for p in plays if _key(p) not in self._known):
             for beside in side_by_side(group):
                 self._theatre.prepare(beside)
                 for play in beside:
@@ -187,8 +187,18 @@ def _in_turn(plays: Sequence[Play]) -> list[Play]:
     return [play for _, _, play in sorted(turns, key=lambda turn: turn[:2])]
 
 
-def plays_of(role: Role, casts: CastSet, arch: str) -> list[Play]:
-    return [Play(c, role, arch) for c in casts_for(casts, role.variant.neighbours_from)]
+def plays_of(role: Role, casts: CastSet, arch: str, *, quick: bool = False) -> list[Play]:
+    """The plays of a version on an architecture; `quick` ones have neighbours in the first state
+    alone."""
+    every = casts_for(casts, role.variant.neighbours_from)
+    return [
+        Play(c, role, arch)
+        for c in every if not (quick and c.others and c.initial is not casts.initial[0])
+    ]  # fmt: skip
+
+
+def _key(play: Play) -> tuple[str, str]:
+    return play.role.variant.name, play.name
 
 
 def _written(seen: Seen) -> list[object]:
