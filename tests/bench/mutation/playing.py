@@ -52,8 +52,8 @@ class Fate:
 
 
 def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
-    """The smallest casts first: alone, each neighbour from the first state and then from all
-    others, with one page and with two, and all pairs with one page."""
+    """The smallest casts first: alone and with each neighbour, from the first state and then from
+    all others, with one page and with two; and all pairs from the first state with one page."""
     first = casts.initial[0]
 
     def rank(cast: Cast) -> tuple[int, bool, int]:
@@ -64,7 +64,6 @@ def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
         if c.pages <= (1 if len(c.others) == 2 else 2)
         and (c.same_ptl is different or not c.others)
         and (len(c.others) < 2 or c.initial is first)
-        and (len(c.others) == 0 or c.pages == 1 or c.initial is first)
     ]  # fmt: skip
     return sorted(every, key=rank)
 
