@@ -39,8 +39,9 @@ TABLE = Path(__file__).with_name("survivors.txt")
 HINTS = 3
 """So many casts that killed mutants of the same function come first."""
 
-KINDS = ("equal", "out of reach", "missing")
-"""Of a survivor: it does the same; no cast can tell, and why; an invariant is missing."""
+KINDS = ("equal", "out of reach", "missing", "no mutant")
+"""Of a survivor: it does the same; no cast can tell, and why; an invariant is missing, or a planted
+bug that needs this part of one."""
 
 Job = Callable[[], list[Fate]]
 
