@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""As many random systems as are asked for, against the oracle.
+"""As many random systems and real casts as are asked for, against the oracle.
 
     python -m tests.oracle --programs 100000              the reference engine, every pass set
     python -m tests.oracle --compiled 10000               the compiled engine
     python -m tests.oracle --programs 1000 --seed 5000    from another seed on
     python -m tests.oracle --programs 9 --passes merge    one pass set
+    python -m tests.oracle --casts 300 --mutants 300      real ones, TLBs eager and at any time
 
 Each difference is printed as it is found; the first few programs that differ are made smaller and
 printed as tests for `test_cases`.  The last lines count what was compared and what was left out:
-programs with too many states, and those that do what has no meaning.  The exit status is 1 if
+those with too many states, and programs that do what has no meaning.  The exit status is 1 if
 anything differs.
 """
 
@@ -22,9 +23,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .casetext import as_test, case_text
-from .compare import LIMIT, PASSES, Outcome, compare
+from .compare import PASSES, Outcome, compare
 from .compiled import AT_ONCE, compare_compiled
 from .generate import program
+from .real import Side, compare_side, some_casts, some_mutants
 from .shrink import shrink
 from .statements import Program
 from .write import system_of
@@ -39,7 +41,7 @@ _SHOWN = 5
 class _Tally:
     """What came of a campaign."""
 
-    programs: int = 0
+    compared: int = 0
     left_out: int = 0
     states: int = 0
     violated: int = 0
@@ -47,25 +49,30 @@ class _Tally:
     shown: int = 0
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def note(self, seed: int, outcome: Outcome, compare: Compare) -> None:
-        self.programs += 1
+    def note(self, name: str, outcome: Outcome) -> None:
+        """Count an outcome, and print what differs."""
+        self.compared += outcome.states is not None
         self.left_out += outcome.states is None
         self.states += outcome.states or 0
         self.violated += bool(outcome.violated)
         self.undisciplined += outcome.undisciplined
         for difference in outcome.differences:
-            print(f"seed {seed}: {difference}", flush=True)
+            print(f"{name}: {difference}", flush=True)
+        self.kinds.update(d.kind for d in outcome.differences)
+
+    def note_program(self, seed: int, outcome: Outcome, compare: Compare) -> None:
+        """The same of a random program, which is made smaller if it is one of the first."""
+        self.note(f"seed {seed}", outcome)
         if outcome.differences and self.shown < _SHOWN:
             self.shown += 1
             print(_small(seed, outcome.differences[0].kind, compare), flush=True)
-        self.kinds.update(d.kind for d in outcome.differences)
 
     def show(self, what: str, seconds: float) -> None:
-        rate = self.programs / seconds if seconds else 0
+        rate = (self.compared + self.left_out) / seconds if seconds else 0
         print(
-            f"{what}: {self.programs} programs, {self.left_out} left out; {self.states} states, "
+            f"{what}: {self.compared} compared, {self.left_out} left out; {self.states} states, "
             f"{self.violated} with a violation, {self.undisciplined} without discipline; "
-            f"{seconds:.0f} s CPU, {rate:.0f} a second"
+            f"{seconds:.0f} s CPU, {rate:.1f} a second"
         )
         for (passes, kind), count in sorted(self.kinds.items()):
             print(f"{count:6} differ: {passes}: {kind}")
@@ -85,7 +92,7 @@ def _small(seed: int, kind: tuple[str, str], compare: Compare) -> str:
 def _with_reference(seeds: range, passes: Sequence[str]) -> _Tally:
     tally = _Tally()
     for seed in seeds:
-        tally.note(seed, compare(program(seed), passes), lambda p: compare(p, passes))
+        tally.note_program(seed, compare(program(seed), passes), lambda p: compare(p, passes))
     return tally
 
 
@@ -95,7 +102,15 @@ def _with_compiled(seeds: range) -> _Tally:
         batch = seeds[first : first + AT_ONCE]
         outcomes = compare_compiled([program(seed) for seed in batch])
         for seed, outcome in zip(batch, outcomes, strict=True):
-            tally.note(seed, outcome, lambda p: compare_compiled([p])[0])
+            tally.note_program(seed, outcome, lambda p: compare_compiled([p])[0])
+    return tally
+
+
+def _with_sides(sides: Sequence[Side], passes: Sequence[str]) -> _Tally:
+    tally = _Tally()
+    for side in sides:
+        for name, outcome in compare_side(side, passes):
+            tally.note(name, outcome)
     return tally
 
 
@@ -112,25 +127,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.oracle", description=__doc__, formatter_class=as_it_is
     )
-    parser.add_argument("--programs", type=int, default=0, metavar="N")
-    parser.add_argument("--compiled", type=int, default=0, metavar="N")
+    for what in ("programs", "compiled", "casts", "mutants"):
+        parser.add_argument(f"--{what}", type=int, default=0, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--passes", choices=list(PASSES), action="append")
+    parser.add_argument("--passes", choices=list(PASSES), action="append", default=[])
     asked = parser.parse_args(arguments)
-    if not asked.programs and not asked.compiled:
-        parser.error("nothing is asked for: --programs N or --compiled N")
     tallies = list(_campaigns(asked))
+    if not tallies:
+        parser.error("say how many: --programs N, --compiled N, --casts N or --mutants N")
     return int(any(tally.kinds for tally in tallies))
 
 
 def _campaigns(asked: argparse.Namespace) -> Iterator[_Tally]:
+    passes = asked.passes or list(PASSES)
     if asked.programs:
         seeds = range(asked.seed, asked.seed + asked.programs)
-        passes = asked.passes or list(PASSES)
-        yield _timed(f"reference, up to {LIMIT} states", lambda: _with_reference(seeds, passes))
+        yield _timed("programs, reference", lambda: _with_reference(seeds, passes))
     if asked.compiled:
-        seeds = range(asked.seed, asked.seed + asked.compiled)
-        yield _timed("compiled", lambda: _with_compiled(seeds))
+        compiled = range(asked.seed, asked.seed + asked.compiled)
+        yield _timed("programs, compiled", lambda: _with_compiled(compiled))
+    if asked.casts:
+        casts = some_casts(asked.casts, asked.seed)
+        yield _timed("casts", lambda: _with_sides(casts, passes))
+    if asked.mutants:
+        mutants = some_mutants(asked.mutants, asked.seed)
+        yield _timed("mutants", lambda: _with_sides(mutants, passes))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def compare_system(
             outcome = outcome.differing(name, [f"{type(error).__name__}: {error}"])
         else:
             outcome = replace(outcome, undisciplined=outcome.undisciplined or given_up)
-            outcome = judge(outcome, name, found, search, explorer.system)
+            outcome = judge(outcome, name, found, system, search, explorer.system)
     return outcome
 
 
@@ -110,11 +110,13 @@ def expected(system: System, initial: State, most: int = LIMIT) -> Found | None:
         return None
 
 
-def judge(outcome: Outcome, name: str, found: Found, search: Search, searched: System) -> Outcome:
-    """What is known with the search of a system in which some passes were made."""
+def judge(
+    outcome: Outcome, name: str, found: Found, system: System, search: Search, searched: System
+) -> Outcome:
+    """What is known besides, by the search of a system in which some passes were made."""
     if name == UNREDUCED:
         return outcome.differing(name, unreduced(found, search))
-    return outcome.differing(name, reduced(found, search, searched))
+    return outcome.differing(name, reduced(found, system, search, searched))
 
 
 def decided(system: System, initial: State, passes: Passes) -> tuple[Explorer, Search, bool]:
@@ -151,7 +153,7 @@ def unreduced(found: Found, search: Search) -> list[str]:
     told = []
     if search.states != found.states:
         told.append(f"states: {search.states} instead of {found.states}")
-    told += _violations(found.violated, frozenset(search.violations))
+    told += _names(found.violated, frozenset(search.violations))
     taken = frozenset(
         (number, at) for number, marks in enumerate(search.fired) for at in _marked(marks)
     )
@@ -159,13 +161,22 @@ def unreduced(found: Found, search: Search) -> list[str]:
     return told
 
 
-def reduced(found: Found, search: Search, system: System) -> list[str]:
+def reduced(found: Found, system: System, search: Search, searched: System) -> list[str]:
     """What differs of a system in which passes were made."""
-    told = _violations(found.violated, frozenset(search.violations))
-    taken = _parts_taken(system, search.fired)
+    told = violations(found, search)
+    taken = _parts_taken(searched, search.fired)
     begun = {number for number, _ in taken}
-    own = frozenset(step for step in found.steps if step[0] in begun)
+    own = frozenset(
+        (number, system.threads[number].edges[at].number)
+        for number, at in found.steps
+        if number in begun
+    )
     return [*told, *_steps(own, taken)]
+
+
+def violations(found: Found, search: Search) -> list[str]:
+    """What differs in the invariants that fail."""
+    return _names(found.violated, frozenset(search.violations))
 
 
 def _marked(marks: Sequence[int]) -> list[int]:
@@ -182,7 +193,7 @@ def _parts_taken(system: System, fired: Sequence[bytes]) -> frozenset[Step]:
     )
 
 
-def _violations(expected: frozenset[str], got: frozenset[str]) -> list[str]:
+def _names(expected: frozenset[str], got: frozenset[str]) -> list[str]:
     missed, extra = sorted(expected - got), sorted(got - expected)
     return [
         *([f"not found violated: {', '.join(missed)}"] if missed else []),

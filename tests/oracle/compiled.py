@@ -42,12 +42,12 @@ def compare_compiled(
             except AssertionError as error:
                 outcomes[number] = outcomes[number].differing(name, [f"AssertionError: {error}"])
             else:
-                waiting.append((number, name, found, explorer, initial))
+                waiting.append((number, name, found, system, explorer, initial))
     with _apart():
-        built = Compiled([w[3] for w in waiting], [w[4] for w in waiting])
-    for at, (number, name, found, explorer, _) in enumerate(waiting):
+        built = Compiled([w[4] for w in waiting], [w[5] for w in waiting])
+    for at, (number, name, found, system, explorer, _) in enumerate(waiting):
         search = built.run(at)
-        outcomes[number] = judge(outcomes[number], name, found, search, explorer.system)
+        outcomes[number] = judge(outcomes[number], name, found, system, search, explorer.system)
     return outcomes
 
 

@@ -3,7 +3,7 @@
 
 Written for the oracle from what `model.lang.sorts` says of values, not from what the engines do:
 an Int is the number itself, everything else its code.  `and`, `or` and `ite` look at no more than
-they need, and reading an element that an array has not is an error: no verdict may hang on it.
+they need, and using an element that an array has not is an error, so that no verdict hangs on it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ class MeaninglessError(Exception):
 
 
 class Elements(dict[Index, int]):
-    """Where the elements of a variable are in a state."""
+    """Where the elements of a variable are: in a state `s`, or in `known`, if nothing writes them.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    `of_none`, if there is one, is where a field of None is, whose index has a 0.
+    """
+
+    def __init__(self, name: str, within: str = "s") -> None:
+        self.name, self.within = name, within
+        self.of_none: int | None = None
 
     def __missing__(self, index: Index) -> int:
+        if self.of_none is not None and 0 in index:
+            return self.of_none
         raise MeaninglessError(f"{self.name} has no element {index}")
 
 
@@ -167,8 +173,10 @@ class Evaluator:
         """The text of an expression's value."""
         if isinstance(e, Const):
             return str(e.value) if e.value >= 0 else f"({e.value})"
-        if isinstance(e, Local | Cell):
+        if isinstance(e, Local):
             return f"s[{self.position(e)}]"
+        if isinstance(e, Cell):
+            return f"{self._elements[e.var].within}[{self.position(e)}]"
         assert isinstance(e, Op)
         return OPERATORS[e.name](e, *map(self.value, e.args))
 

@@ -2,8 +2,9 @@
 """The naive explorer: the meaning of a system in one loop over tuples.
 
 It imports nothing of `checks` and reduces nothing.  A state is the program counters, the shared
-cells and the locals of every thread, in one tuple.  Each edge and rule becomes one function, which
-is its only trick: from a state to the state after it, or to nothing where the guard fails.
+cells that something writes, and the locals of every thread, in one tuple.  Each edge and rule
+becomes one function, which is its only trick: from a state to the state after it, or to nothing
+where the guard fails.
 
 * An operation whose checks fail is carried out all the same, unless one of them halts: nothing
   comes after that, and what stands behind it is not looked at.
@@ -38,6 +39,7 @@ class Look:
     steps: tuple[tuple[Step, Packed], ...]
     failing: frozenset[str]
     halted: frozenset[str]
+    at_rest: bool
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,41 @@ class Found:
 
 
 class Naive:
-    """One system with its initial state."""
+    """One system with its initial state.
 
-    def __init__(self, system: System, initial: State) -> None:
+    `lenient`: a field of None may be read, and then holds the least that there is, and written, if
+    that is what it is given.  The front end makes operations that do so where it does not matter.
+    """
+
+    def __init__(self, system: System, initial: State, *, lenient: bool = False) -> None:
         self.system = system
-        self._elements = {v.name: Elements(v.name) for v in system.variables}
+        written = {
+            u.place.var for op in system.ops() for u in op.updates if isinstance(u.place, Cell)
+        }
+        self._elements = {
+            v.name: Elements(v.name, "s" if v.name in written else "known")
+            for v in system.variables
+        }
         start = [thread.entry for thread in system.threads]
+        known: list[int] = []
         for place, value in initial.items():
             if isinstance(place, Cell):
                 index = tuple(i.value for i in place.index if isinstance(i, Const))
-                self._elements[place.var][index] = len(start)
-                start.append(value)
+                into = start if place.var in written else known
+                self._elements[place.var][index] = len(into)
+                into.append(value)
         own: list[dict[str, int]] = []
         for thread in system.threads:
             own.append({v.name: len(start) + n for n, v in enumerate(thread.locals)})
             start += [v.sort.lowest for v in thread.locals]
+        self._of_none = len(start)
+        if lenient:
+            for variable in system.variables:
+                into = start if variable.name in written else known
+                self._elements[variable.name].of_none = len(into)
+                into.append(variable.sort.lowest)
         self.start: Packed = tuple(start)
-        self._names: dict[str, Any] = {}
+        self._names: dict[str, Any] = {"known": tuple(known)}
         self._write(own)
 
     # -- one function for each operation and condition ---------------------------------------------
@@ -131,13 +151,21 @@ class Naive:
                 steps.append((step, after))
             elif after is not None:
                 halted.add(after)
-        failing.update(name for name, holds in self._checks if not holds(s))
-        if not moving and not halted:
-            if self.ended(s):
-                failing.update(name for name, holds in self._finals if not holds(s))
-            else:
-                failing.add(DEADLOCK)
-        return Look(tuple(steps), frozenset(failing), frozenset(halted))
+        at_rest = not moving and not halted
+        failing |= self._broken(s, at_rest=at_rest)
+        return Look(tuple(steps), frozenset(failing), frozenset(halted), at_rest)
+
+    def _broken(self, s: Packed, *, at_rest: bool) -> set[str]:
+        failing = {name for name, holds in self._checks if not holds(s)}
+        if at_rest and self.ended(s):
+            failing.update(name for name, holds in self._finals if not holds(s))
+        elif at_rest:
+            failing.add(DEADLOCK)
+        return failing
+
+    def broken(self, s: Packed) -> set[str]:
+        """The invariants that fail in a state, whatever is done next."""
+        return self._broken(s, at_rest=self.look(s).at_rest)
 
     def ended(self, s: Packed) -> bool:
         """Whether every thread has returned."""
@@ -151,6 +179,7 @@ class Naive:
         failing: set[str] = set()
         halted: set[str] = set()
         taken: set[Step] = set()
+        nothing = self.start[self._of_none :]
         while todo:
             look = self.look(todo.pop())
             failing |= look.failing
@@ -158,6 +187,8 @@ class Naive:
             for step, after in look.steps:
                 taken.add(step)
                 if after not in seen:
+                    if after[self._of_none :] != nothing:
+                        raise MeaninglessError(f"step {step} changes a field of None")
                     seen.add(after)
                     todo.append(after)
             if len(seen) > most:
@@ -166,15 +197,24 @@ class Naive:
 
     # -- a trace -----------------------------------------------------------------------------------
 
-    def follow(self, trace: Iterable[Step]) -> Look:
-        """The last state of a trace; MeaninglessError if some step of it cannot be taken."""
-        look = self.look(self.start)
-        for count, step in enumerate(trace, 1):
-            after = dict(look.steps).get(step)
-            if after is None:
-                raise MeaninglessError(f"step {count} of the trace, {step}, cannot be taken there")
-            look = self.look(after)
-        return look
+    def after(self, s: Packed, step: Step) -> tuple[Packed, set[str]]:
+        """The state after a step, and the checks that fail as it is taken; MeaninglessError if it
+        cannot be taken here."""
+        number, at = step
+        failing: set[str] = set()
+        here = number == len(self.system.threads) or (
+            self.system.threads[number].edges[at].source == s[number]
+        )
+        after = self._function(number, at)(s, failing) if here else None
+        if after is None:
+            raise MeaninglessError(f"step {step} cannot be taken here")
+        return after if type(after) is tuple else s, failing
+
+    def value(self, s: Packed, place: Cell) -> int:
+        """What a cell with constant indices holds in a state."""
+        elements = self._elements[place.var]
+        at = elements[tuple(i.value for i in place.index if isinstance(i, Const))]
+        return s[at] if elements.within == "s" else int(self._names["known"][at])
 
 
 def _operation(name: str, op: Op, writer: Evaluator, moved: Iterable[str]) -> list[str]:

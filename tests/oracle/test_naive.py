@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from model.lang.ir import (
     Update,
     Variable,
 )  # fmt: skip
-from model.lang.sorts import BOOL, Int
+from model.lang.sorts import BOOL, Int, Ref
 
 from . import evaluator, naive
 from .evaluator import MeaninglessError
@@ -246,24 +247,59 @@ def test_a_value_that_does_not_fit_has_no_meaning() -> None:
         system(grows).explore()
 
 
-class TestTraces:
-    """A trace is followed step by step; the last state says what fails."""
+class TestSteps:
+    """One step after the other, as a trace has them."""
 
     EXPLORER = system(
         line(put(A, 1), check("c", is_(A, 1))), line(wait(is_(A, 1)), put(A, 2)),
         checks=(StateCheck("small", ex.not_(is_(A, 2))),),
     )  # fmt: skip
 
-    def test_what_fails_at_the_end(self) -> None:
-        assert self.EXPLORER.follow([]).failing == set()
-        assert self.EXPLORER.follow([(0, 0), (1, 0)]).failing == set()
-        assert self.EXPLORER.follow([(0, 0), (1, 0), (1, 1)]).failing == {"small", "c"}
+    def test_what_fails_on_the_way_and_at_the_end(self) -> None:
+        s, failing = self.EXPLORER.start, set[str]()
+        for step in ((0, 0), (1, 0), (1, 1)):
+            s, failing = self.EXPLORER.after(s, step)
+            assert failing == set()
+        assert self.EXPLORER.value(s, A) == 2
+        assert self.EXPLORER.look(s).failing == {"small", "c"}
+        assert self.EXPLORER.after(s, (0, 1))[1] == {"c"}
 
-    def test_a_step_that_cannot_be_taken(self) -> None:
-        with pytest.raises(MeaninglessError, match=r"step 1 of the trace, \(1, 0\)"):
-            self.EXPLORER.follow([(1, 0)])
-        with pytest.raises(MeaninglessError, match="step 2"):
-            self.EXPLORER.follow([(0, 0), (0, 0)])
+    @pytest.mark.parametrize("step", [(1, 0), (1, 1), (0, 1)])
+    def test_a_step_that_cannot_be_taken(self, step: tuple[int, int]) -> None:
+        """Its guard fails, or the thread is somewhere else."""
+        with pytest.raises(MeaninglessError, match="cannot be taken here"):
+            self.EXPLORER.after(self.EXPLORER.start, step)
+
+    def test_a_step_that_halts_changes_nothing(self) -> None:
+        explorer = system(line(check("model:x", ex.FALSE)))
+        assert explorer.after(explorer.start, (0, 0)) == (explorer.start, {"model:x"})
+
+
+class TestFieldsOfNone:
+    """An error, unless it is said that they are there; even then they keep what they hold."""
+
+    WHERE = ex.local("where", Ref("Row", ("r0", "r1"), nullable=True))
+    FIELD = ex.cell("field", (WHERE,), COUNT)
+    KNOWN = System("s", (Variable("field", (Ref("Row", ("r0", "r1")),), COUNT),))
+
+    def explorer(self, op: Op, *, lenient: bool) -> Naive:
+        (rows,) = self.KNOWN.variables[0].dims
+        start: State = {ex.cell("field", (ex.const(n, rows),), COUNT): 2 for n in (1, 2)}
+        thread = line(op, own=(self.WHERE,))
+        return Naive(replace(self.KNOWN, threads=(thread,)), start, lenient=lenient)
+
+    def test_reading_one(self) -> None:
+        op = wait(is_(self.FIELD, 0))
+        with pytest.raises(MeaninglessError, match="field has no element"):
+            self.explorer(op, lenient=False).explore()
+        assert explored(self.explorer(op, lenient=True)) == (2, set(), {(0, 0)})
+
+    def test_writing_one(self) -> None:
+        with pytest.raises(MeaninglessError, match="field has no element"):
+            self.explorer(put(self.FIELD, 0), lenient=False).explore()
+        assert explored(self.explorer(put(self.FIELD, 0), lenient=True))[0] == 2
+        with pytest.raises(MeaninglessError, match="changes a field of None"):
+            self.explorer(put(self.FIELD, 1), lenient=True).explore()
 
 
 @pytest.mark.parametrize("module", [naive, evaluator])

@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from checks.mutate.edits import expressions, places
-from checks.mutate.mutant import called_by, world_of
+from checks.mutate.mutant import world_of
 from checks.mutate.steps import StepMutant, steps_in
 from model.kernel.casts import Cast, CastSet
 from model.lang.declare import ModelFunction
-from model.lang.frontend.source import Context, shown_path
+from model.lang.errors import shown_path
+from model.lang.frontend.source import Context
 from model.patches.patch import Variant
 
 Function = ModelFunction[..., object]
@@ -78,7 +79,7 @@ def mutations(variant: Variant, casts: CastSet, seen: set[Function]) -> list[Mut
 
 def _functions(routine: Function, variant: Variant, *, own: bool) -> list[Function]:
     """What a routine calls that is more than one step: of the patch, or of the kernel around it."""
-    every = [f for group in called_by([routine], variant).values() for f in group]
+    every = [f for group in variant.called_by([routine]).values() for f in group]
     chosen = [
         f for f in every
         if f.kind in ("routine", "primitive")

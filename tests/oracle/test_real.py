@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Casts of the patch and mutants: every pass set leaves what the oracle finds of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from checks.mutate import cast_of, mutants_of, role
+from checks.scenario import Role, Setting, Stage
+from model.patches.uffd_move_batching import PATCH
+
+from . import real
+from .compare import UNREDUCED
+from .naive import Naive
+from .real import EVERY, Side, compare_side, some_casts, some_mutants
+
+SMALL = [UNREDUCED, "merge, movers", "all"]
+STATES = 20_000
+ALONE = [
+    cast for cast in PATCH.casts.full(PATCH.variant("merged").neighbours_from)
+    if cast.pages == 1 and not cast.others and not cast.same_ptl
+]  # fmt: skip
+BESIDE = [
+    cast for cast in PATCH.casts.full(PATCH.variant("merged").neighbours_from)
+    if cast.pages == 1 and len(cast.others) == 1 and cast.same_ptl
+    and cast.initial.name == "all_at_src"
+]  # fmt: skip
+MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+
+
+def differing(side: Side) -> tuple[int, dict[str, object]]:
+    """How many casts of a side were compared, and those that differ."""
+    outcomes = list(compare_side(side, SMALL, STATES))
+    compared = sum(outcome.states is not None for _, outcome in outcomes)
+    return compared, {name: o.differences for name, o in outcomes if o.differences}
+
+
+@pytest.mark.parametrize(
+    ("variant", "arch", "anytime"),
+    [("merged", "x86_64", False), ("v3", "arm64", True), ("folio_lock_only", "s390", False)],
+)
+def test_casts_without_neighbours(variant: str, arch: str, anytime: bool) -> None:
+    side = Side(Role(PATCH.variant(variant)), arch, anytime, tuple(ALONE[:8]))
+    assert differing(side) == (8, {})
+
+
+def test_casts_with_a_neighbour() -> None:
+    """Every fifth neighbour; some are too large."""
+    side = Side(Role(PATCH.variant("per_page")), "arm64", False, tuple(BESIDE[::5]))
+    compared, different = differing(side)
+    assert different == {}
+    assert compared >= 3
+
+
+@pytest.mark.parametrize("name", ["no flush", "folio lock left held", "index not updated"])
+def test_mutants(name: str) -> None:
+    """What they break is found by the oracle as well."""
+    mutant = MUTANTS[name]
+    side = Side(role(PATCH, mutant), mutant.archs[0], False, (cast_of(PATCH, mutant),))
+    ((_, outcome),) = compare_side(side, SMALL, 10 * STATES)
+    assert outcome.differences == ()
+    assert set(mutant.breaks) <= outcome.violated
+
+
+def test_a_difference_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle explores the mutant, and the tool decides the patch as it is."""
+    mutant = MUTANTS["no flush"]
+    cast, played = cast_of(PATCH, mutant), role(PATCH, mutant)
+    stage = Stage(Setting.of(cast), "x86_64", EVERY)
+    oracle = Naive(stage.system(cast, played), stage.initial(cast), lenient=True)
+    monkeypatch.setattr(real, "Naive", lambda *_, **__: oracle)
+    as_it_is = Side(replace(played, edits=(), mutant=""), "x86_64", False, (cast,))
+    ((_, outcome),) = compare_side(as_it_is, ["all"], STATES)
+    assert any("not found violated" in d.what for d in outcome.differences)
+
+
+def test_what_is_drawn_is_of_every_kind() -> None:
+    sides = some_casts(150, 1)
+    assert sum(len(side.casts) for side in sides) == 150
+    assert {side.anytime for side in sides} == {False, True}
+    assert {side.role.variant.name for side in sides} == {v.name for v in PATCH.variants}
+    assert len({side.arch for side in sides}) == 4
+    mutants = some_mutants(120, 1)
+    assert {side.role.mutant for side in mutants} >= MUTANTS.keys()
+    assert sum(len(side.casts) for side in mutants) == 120
