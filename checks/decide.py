@@ -21,7 +21,7 @@ from model.lang.traits import Trait
 
 from .ends import END, may_fail
 from .engine.engines import Engine
-from .engine.reference import Limits, Progress, Search
+from .engine.reference import INTERRUPTED, Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
 from .reduce.reducer import Passes
 from .scenario import Presses, Role, Setting, Stage, features_of
@@ -75,7 +75,8 @@ class Finding:
     itself that failed.  `present` and `seen` are the words of steps that are in the threads, and
     of those that were taken.  `stuck` are routines that never returned.  `branches` and `fired`
     are those of the subject.  `depth` is that of a symbolic search.  `contradicts`: the tool
-    failed, so that nothing is known, and nothing else that it says may be relied on.
+    failed, so that nothing is known, and nothing else that it says may be relied on.  `again`: why
+    the play was decided once more with fewer passes, "" if it was not.
     """
 
     states: int
@@ -91,6 +92,7 @@ class Finding:
     tested: tuple[UnderTest, ...]
     depth: int | None = None
     contradicts: bool = False
+    again: str = ""
 
 
 def unfinished(why: str) -> Finding:
@@ -168,8 +170,9 @@ class Theatre:
         if search is None:
             search = replace(self.search(play, stage, limits, progress), parents={})
             self._searches[key] = search
-        passes, found = Passes(), {}
+        passes, found, again = Passes(), {}, []
         while (weaker := weakened(passes, search)) is not None:
+            again.append(_AGAIN[DISCIPLINE in search.violations])
             if DISCIPLINE not in search.violations:  # what was found is so, but it is not all
                 found = search.violations
             passes, stage = weaker, self.stage(play, weaker)
@@ -177,7 +180,7 @@ class Theatre:
             search = self.search(play, stage, limits, progress)
         search = replace(search, violations={**found, **search.violations})
         raw, tested = stage.raw_threads(play.cast, play.role), stage.tested(play.cast, play.role)
-        return _finding(raw, tested, reduced, search)
+        return replace(_finding(raw, tested, reduced, search), again=", ".join(again))
 
     def search(
         self, play: Play, stage: Stage, limits: Limits, progress: Progress | None = None,
@@ -192,12 +195,18 @@ class Theatre:
         return bounded_search(explorer, stage.initial(play.cast), limits, progress, goal=goal)
 
 
+_AGAIN = {True: "without movers", False: "with steps that may halt apart"}
+"""How a play is decided again, by whether a discipline was broken."""
+
+
 def weakened(passes: Passes, search: Search) -> Passes | None:
     """The passes by which a system is to be decided again; None if what was found is right.
 
     Movers rest on a discipline, which this search may have seen broken.  And what comes before a
     step that halts is lost where the two were merged, but others go on from there.
     """
+    if search.why == INTERRUPTED:
+        return None
     if DISCIPLINE in search.violations:
         return replace(passes, movers=False)
     if not passes.apart and any(map(halts, search.violations)):

@@ -224,15 +224,18 @@ def _written(finding: Finding) -> str:
         sorted(finding.present), sorted(finding.seen), finding.stuck,
         sorted(finding.branches), sorted(finding.fired),
         [[t.routine, sorted(t.present), sorted(t.seen), t.succeeds] for t in finding.tested],
+        finding.again,
     ])  # fmt: skip
 
 
 def _read(text: str) -> Finding:
     (
         states, transitions, violated, why, broken, present, seen, stuck, branches, fired, tested,
+        again,
     ) = json.loads(text)  # fmt: skip
     return Finding(
         states, transitions, violated, why, tuple(broken), frozenset(present), frozenset(seen),
         tuple(stuck), frozenset(map(tuple, branches)), frozenset(map(tuple, fired)),
         tuple(UnderTest(who, frozenset(has), frozenset(took), ok) for who, has, took, ok in tested),
+        again=again,
     )  # fmt: skip

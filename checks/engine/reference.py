@@ -26,6 +26,7 @@ from .orbits import Orbits
 from .press import Press
 
 DEADLOCK = "no_deadlock"
+INTERRUPTED = "interrupted"
 NONE: Mapping[str, int] = MappingProxyType({})
 DEPTH = 20
 """Steps of a symbolic search, if nobody says how many."""
@@ -234,7 +235,7 @@ class Explorer:
                 search.levels += 1
                 frontier = self._level(frontier, limits, progress, orbits)
         except KeyboardInterrupt:
-            search.why = "interrupted"
+            search.why = INTERRUPTED
         search.states = len(search.parents)
         search.bytes = search.states * self._state_bytes
         search.fired = tuple(bytes(mark.fired) for mark in self._marks)

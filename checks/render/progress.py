@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,8 @@ def stats_lines(report: Report, seconds: float) -> list[str]:
     lines.append(f"{whole} states in {seconds:.1f} s, {whole / seconds:.0f} states/s")
     casts = sum(len(c.outcomes) for c in report.columns)
     lines.append(f"{report.known} of {casts} casts were decided before")
+    again = Counter(o.found.again for c in report.columns for o in c.outcomes if o.found.again)
+    lines += [f"{count} casts were decided again {how}" for how, count in sorted(again.items())]
     if report.uncached:
         lines.append(f"no cache: {report.uncached}")
     return lines
