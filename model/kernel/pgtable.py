@@ -288,7 +288,7 @@ def first_addr(pmd: Pmd) -> Addr:
     return next(a for r in pmd.world.all(Root) for a, p in enumerate(r.pmds) if p is pmd)
 
 
-@step("include/asm-generic/pgalloc.h:__pte_alloc_one_noprof", "7.3.4", order="plain")
+@step("mm/memory.c:__pte_alloc", "7.3.4", order="plain")
 def pte_alloc_one(table: Table) -> None:
     """Take the page of a table from the allocator; the kernel does so before it takes the pmd lock.
     A spare one that was in use comes back with the grace period.  Left out: that another page could

@@ -69,7 +69,7 @@ def test_a_check_after_the_last_step_of_a_thread_replays() -> None:
 def said_of(ran: Ran) -> str:
     """What a run says of itself, whose answer is whole all the same."""
     assert ran.exit_code == 2
-    assert "a_walk_finds_every_mapping" in ran.stdout
+    assert "no_use_of_a_free_folio" in ran.stdout
     assert "absent" in ran.stdout
     (line,) = ran.stderr.splitlines()
     assert "the tool contradicts itself" in line

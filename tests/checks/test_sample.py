@@ -96,6 +96,14 @@ def sampled(subject: Subject, arch: str, limit: int) -> list[Outcome]:
     return list(column.outcomes)
 
 
+OF_LINUX = {
+    "per_page": frozenset[str](),
+    "merged": frozenset({"reports_what_it_did"}),
+    "folio_lock_only": frozenset({"reports_what_it_did"}),
+}
+"""What is violated in Linux: 50944692052b keeps the error of a try after a later one succeeds."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "arch"),
@@ -105,7 +113,8 @@ def test_what_linux_shipped_is_clean(version: str, arch: str) -> None:
     """Nothing is violated in casts that the default set is too small for."""
     outcomes = sampled(by_name("uffd_move_batching", version), arch, 100_000)
     assert sum(not o.found.why for o in outcomes) >= 4
-    assert {o.play.name: o.found.violated for o in outcomes if o.found.violated} == {}
+    violated = {name for o in outcomes for name in o.found.violated}
+    assert violated <= OF_LINUX[version]
     assert all(not o.found.broken for o in outcomes)
 
 
