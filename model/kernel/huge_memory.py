@@ -144,7 +144,7 @@ def split_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr) -> None:
 # -- faults ----------------------------------------------------------------------------------------
 
 
-@step("mm/huge_memory.c:vma_alloc_anon_folio_pmd", "7.3.4", traits="alloc",
+@step("mm/huge_memory.c:vma_alloc_anon_folio_pmd", "7.3.4", order="plain", traits="alloc",
       several="the page allocator hands out pages that nobody else can see")  # fmt: skip
 def folio_alloc_pmd() -> Folio | None:
     """A new folio as large as a PMD, zeroed, with one reference."""

@@ -22,7 +22,7 @@ from .folio import (
     linear_page_index,
 )
 from .objects import Folio, Mm, Vma
-from .orders import PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
+from .orders import ATOMIC, PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
 from .pgtable import NONE
 from .tlbflush import flush_tlb_range
 
@@ -203,6 +203,6 @@ def folio_remove_rmap_pmd(folio: Folio) -> None:
     folio.entire_mapcount = folio.entire_mapcount - 1
 
 
-@step("include/linux/page_ref.h:folio_ref_add", "7.3.4", order="full", traits="ref")
+@step("include/linux/page_ref.h:folio_ref_add", "7.3.4", order=ATOMIC, traits="ref")
 def folio_ref_add(folio: Folio, count: int) -> None:
     folio.refcount = folio.refcount + count

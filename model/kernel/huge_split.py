@@ -40,6 +40,7 @@ from .huge_pmd import (
 from .locks import anon_vma_lock_write, anon_vma_unlock_write, folio_unlock, spin_lock, spin_unlock
 from .migrate import try_to_migrate_one
 from .objects import GUP_PIN, AnonVma, Folio, Vma
+from .orders import ATOMIC
 from .pgtable import pte_unmap_unlock, ptep_get, set_pte_at
 from .rmap import (
     folio_get_anon_vma,
@@ -54,7 +55,7 @@ from .rmap import (
 # -- pins ------------------------------------------------------------------------------------------
 
 
-@step("mm/gup.c:try_grab_folio", "7.3.4", order="full", traits="ref",
+@step("mm/gup.c:try_grab_folio", "7.3.4", order=ATOMIC, traits="ref",
       several="_pincount of a large folio is written after its count")  # fmt: skip
 def folio_add_pin(folio: Folio) -> None:
     """A reference becomes a pin: of a large folio it is counted apart."""

@@ -42,6 +42,7 @@ from .locks import (
     up_write,
 )
 from .objects import Folio, Mapping, Vma
+from .orders import TRY_GET
 from .pgtable import (
     pte_none,
     pte_same,
@@ -64,7 +65,7 @@ def hugetlb_fault_mutex_unlock(mapping: Mapping, index: Addr) -> None:
     up_write(mapping.fault_mutexes[index])
 
 
-@step("mm/filemap.c:__filemap_get_folio_mpol", "7.3.4", order="full", traits="sleeps",
+@step("mm/filemap.c:__filemap_get_folio_mpol", "7.3.4", order=TRY_GET, traits="sleeps",
       several="lookup, reference and lock, tried again if the entry changed")  # fmt: skip
 def filemap_lock_hugetlb_folio(mapping: Mapping, index: Addr) -> Folio | None:
     """The page of the file, locked and with a reference; None if it has none there."""

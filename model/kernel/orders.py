@@ -135,7 +135,7 @@ PTE_CLEAR_YOUNG_DIRTY = orders(
     s390=("full", "", "include/linux/pgtable.h:clear_young_dirty_ptes (ptep_get_and_clear)"),
 )
 
-# -- swap ------------------------------------------------------------------------------------------
+# -- swap and the page cache -----------------------------------------------------------------------
 
 # The model's step is the whole section under the lock of the cluster: taken as one, for nothing
 # but such sections uses what they use.  One that finds nothing to write is only a look.
@@ -143,6 +143,11 @@ CLUSTER = orders(
     x86=("full", "once", "mm/swap.h:swap_cluster_lock"),
     arm64=("full", "once", "mm/swap.h:swap_cluster_lock"),
     s390=("full", "once", "mm/swap.h:swap_cluster_lock"),
+)
+XARRAY = orders(  # the same of a section under the lock of a page cache
+    x86=("full", "once", "mm/shmem.c:shmem_mfill_filemap_add (xas_lock_irq)"),
+    arm64=("full", "once", "mm/shmem.c:shmem_mfill_filemap_add (xas_lock_irq)"),
+    s390=("full", "once", "mm/shmem.c:shmem_mfill_filemap_add (xas_lock_irq)"),
 )
 SWAP_CACHE_GET = orders(  # a look at the table of the cluster, then folio_try_get
     x86=("full", "once", "mm/swap_state.c:swap_cache_get_folio"),

@@ -28,6 +28,7 @@ from .folio import (
 )
 from .locks import folio_lock, folio_unlock
 from .objects import Folio, Mapping, Vma
+from .orders import TRY_GET
 from .pgtable import (
     NONE,
     is_uffd_wp_marker,
@@ -122,7 +123,7 @@ def shmem_get_folio(cache: Mapping, index: Addr) -> Folio | None:
     return shmem_get_folio_unswapped(cache, index)
 
 
-@step("mm/filemap.c:next_uptodate_folio", "7.3.4", order="full", traits="tryget trylock",
+@step("mm/filemap.c:next_uptodate_folio", "7.3.4", order=TRY_GET, traits="tryget trylock",
       several="lookup, reference and trylock, tried again if the entry changed")  # fmt: skip
 def next_uptodate_folio(cache: Mapping, index: Addr) -> Folio | None:
     """The folio at an index, locked and with a reference; None if there is none to be had."""

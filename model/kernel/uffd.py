@@ -19,6 +19,7 @@ from .folio import (
 )
 from .locks import folio_unlock
 from .objects import Folio, Mapping, Vma
+from .orders import XARRAY
 from .pgtable import (
     is_uffd_wp_marker,
     pte_alloc,
@@ -106,7 +107,7 @@ def mfill_install_shared(vma: Vma, addr: Addr, folio: Folio, wp: bool, over_mark
     return 0
 
 
-@step("mm/shmem.c:shmem_mfill_filemap_add", "7.3.4", order="full",
+@step("mm/shmem.c:shmem_mfill_filemap_add", "7.3.4", order=XARRAY,
       several="an index that is empty is taken, under the xarray's lock")  # fmt: skip
 def shmem_add_new(folio: Folio, cache: Mapping, index: Addr) -> bool:
     """A new folio, locked with it; false if a page is there, or in swap."""

@@ -82,7 +82,7 @@ def success_conditions(op: Op, words: Collection[str]) -> frozenset[Expr]:
             if test is None:
                 return frozenset()
             found.add(test)
-    return frozenset(found)
+    return frozenset() if ex.or_(*found) is ex.TRUE else frozenset(found)
 
 
 def _written_if(place: Cell, value: Expr) -> Expr | None:

@@ -27,6 +27,7 @@ from model.kernel.casts import Cast, Initial, Neighbour, invocations
 from model.kernel.neighbours import USER
 from model.kernel.setup import NEEDS
 from model.kernel.task import return_to_caller
+from model.lang import compose
 from model.lang import expr as ex
 from model.lang.compose import Invocation
 from model.lang.declare import swapped
@@ -225,7 +226,9 @@ def test_a_broken_front_end_is_noticed(
     monkeypatch: pytest.MonkeyPatch, cls: type, method: str, wrong: Callable[[Any], Any]
 ) -> None:
     monkeypatch.setattr(cls, method, wrong(getattr(cls, method)))
-    monkeypatch.setattr(scenario, "_made", {})  # what the right one made, and will be used again
+    monkeypatch.setattr(
+        scenario, "_made", compose.Compiled()
+    )  # what the right one made, and will be used again
     here = Stage(Setting(PAGES, False, frozenset(NEEDS), 3), "x86_64", [], anytime=True)
     variant = PATCH.variant("merged")
     with pytest.raises(Difference):  # noqa: PT012 - any of these runs may find it

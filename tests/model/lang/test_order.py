@@ -85,6 +85,7 @@ ONE = ex.number(1)
         ([(X, ex.ite(T, ONE, X)), (Y, ONE)], set()),  # writes one of them anyway
         ([(X, ex.ite(T, ONE, X)), (FLAG, ex.ite(T, ex.FALSE, FLAG))], {T}),
         ([(X, ex.ite(T, ONE, Y))], set()),  # writes either way
+        ([(X, ex.ite(T, ONE, X)), (Y, ex.ite(T, Y, ONE))], set()),  # one or the other
     ],
 )
 def test_what_decides_whether_a_step_writes(
