@@ -103,6 +103,13 @@ def test_what_a_variant_does_not_touch_is_compiled_once() -> None:
     assert len({id(neighbour(role, theatre)) for role in roles}) == 1
 
 
+def test_a_search_that_was_cut_short_is_not_taken_for_a_whole_one() -> None:
+    theatre = Theatre([REGISTRY[BROKEN]])
+    play = Play(cast(BESIDE_GUP), Role(merged({})), "x86_64")
+    assert theatre.play(play, Limits(3)).why
+    assert not theatre.play(play, Limits()).why
+
+
 def test_a_file_that_is_called_like_a_stored_variant(tmp_path: Path) -> None:
     path = write_late_flush(tmp_path).rename(tmp_path / "v3.py")
     scene = "move/1p/ptl=different/init=all_at_src"

@@ -151,7 +151,7 @@ def test_traits_are_read_back() -> None:
 
 
 OWN = """
-@step(traits="{traits}")
+@step(order="plain", traits="{traits}")
 def lru_drop(folio: Folio) -> None:
     folio.lru = False
 
