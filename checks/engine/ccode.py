@@ -15,13 +15,14 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from model.lang.expr import conjuncts
 from model.lang.ir import Op, StateCheck
 
 from .ctext import MARK, CText, Definitions
 from .generate import Code, ThreadCode
 from .layout import Layout, Slot
 from .reference import DEADLOCK, Explorer
-from .text import conjuncts, decided, laid_out
+from .text import decided, laid_out
 
 LARGE = 20_000
 """Characters from which a unit is a C file of its own."""

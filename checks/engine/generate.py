@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.lang.expr import Cell, Expr
+from model.lang.expr import Cell, Expr, conjuncts
 from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
 from .pytext import PyText
-from .text import conjuncts, decided, laid_out
+from .text import decided, laid_out
 
 Run = Callable[[int, Callable[[tuple[int, int]], None], Callable[[int, int], bool]], None]
 

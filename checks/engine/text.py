@@ -321,10 +321,3 @@ def laid_out(parts: Sequence[If | int], actions: Sequence[list[str]], blocks: Bl
     for _, cases in itertools.groupby(tests, lambda part: subject(part.cond)):
         found += blocks([(p.cond, laid_out(p.then, actions, blocks)) for p in cases])
     return found + [line for part in parts if isinstance(part, int) for line in actions[part]]
-
-
-def conjuncts(guard: Expr) -> tuple[Expr, ...]:
-    """The conditions that all have to hold."""
-    if isinstance(guard, Op) and guard.name == "and":
-        return guard.args
-    return () if isinstance(guard, Const) and guard.value else (guard,)

@@ -79,7 +79,7 @@ CONDITIONS = (
     ),
     Condition(
         "merge", "a check looks from outside of any lock",
-        "checks.reduce.conflicts:Classifier._judge",
+        "checks.reduce.uses:Classifier._judge",
         "tests/checks/reduce/test_discipline.py"
         "::test_an_invariant_sees_what_is_between_two_writes_under_a_lock",
     ),
@@ -113,7 +113,7 @@ CONDITIONS = (
     ),
     Condition(
         "merge", "who makes a steady check of another hold does not do so before the check",
-        "checks.reduce.conflicts:Classifier.shown",
+        "checks.reduce.uses:Classifier.shown",
         _MOVERS + "test_what_makes_a_steady_check_hold_does_not_come_before_the_check",
     ),
     Condition(

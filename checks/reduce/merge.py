@@ -11,7 +11,7 @@ once (it never waits and is no free choice), and either
   all.
 
 What is made of several is a mover of a kind if all its parts are, so that a step ends up as right
-movers, one step of any kind, left movers (Lipton).  Ghost updates have no time of their own.
+movers, one step of any kind, left movers (Lipton).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Check, Edge, Kind, Op, Thread, Update
 
-from .conflicts import DISCIPLINE, Classifier, Others, Uses
+from .conflicts import DISCIPLINE, Others
+from .uses import Classifier, Uses
 
 _LARGEST = 150
 """A location is kept where joining would make more edges than this: only size is at stake."""
@@ -61,7 +62,8 @@ def moves_of(
     every, bare = uses
     used = _in_use(edge, kinds, others, in_use)
     if used:
-        every = Uses.of_all([every, kinds.judging(used, number + 1)])
+        judged = kinds.judging([check.cond for check in used], number + 1)
+        every = Uses.of_all([every, judged])
     stays = apart and any(check.halts for check in edge.op.checks)
     at_once = _at_once(edge) and not stays
     left = at_once and not others.held_up(every) and not others.conflict(every, kinds.roles)

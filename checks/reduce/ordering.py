@@ -37,9 +37,9 @@ from model.lang.ir import Edge, Kind, Role, Thread
 from model.lang.order import BARRIERS
 from model.lang.traits import Trait
 
-from .conflicts import COUNTED, LOCKLESS, UNSEEN
 from .overtaking import Access, Found, Overtaking
 from .usage import Part, Region, Regions
+from .uses import COUNTED, LOCKLESS, UNSEEN
 
 PRIVATE = UNSEEN | {Trait.NEW}
 """Steps on an object that nobody else has yet, or any more."""

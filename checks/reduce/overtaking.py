@@ -16,7 +16,7 @@ from model.lang.order import BARRIERS, success_conditions
 from model.lang.sorts import Bool
 
 from .usage import Region
-from .ways import NOTHING, Facts, asked_ahead, assigned, branched, carried, conjuncts, renamed
+from .ways import NOTHING, Facts, asked_ahead, assigned, branched, carried, renamed
 
 TSO = frozenset({"x86", "s390"})
 """Memory models in which only a store and a later load are not kept in order."""
@@ -115,7 +115,7 @@ class Overtaking:
             found.barriers[id(edge)] = edge
             return None
         known = branched(way.known, _required(op))
-        if known is None or not way.says.isdisjoint(conjuncts(op.guard)):
+        if known is None or not way.says.isdisjoint(ex.conjuncts(op.guard)):
             return None
         loads, stores, branch = way.loads, way.stores, way.branch
         if op.kind is Kind.BARRIER:
@@ -225,9 +225,9 @@ def _required(op: Op) -> Expr:
 
 def _saying(test: Expr, local: Local, value: Expr) -> set[Expr]:
     """What is a fact about a local that is assigned a value only if a test held."""
-    needed = set(conjuncts(test))
-    found: set[Expr] = {local} if needed <= set(conjuncts(value)) else set()
-    if needed <= set(conjuncts(ex.not_(value))):
+    needed = set(ex.conjuncts(test))
+    found: set[Expr] = {local} if needed <= set(ex.conjuncts(value)) else set()
+    if needed <= set(ex.conjuncts(ex.not_(value))):
         found.add(ex.not_(local))
     if isinstance(value, Cell):  # the value that the test is about
         fact = renamed(test, value, local)
@@ -241,9 +241,9 @@ def _followed(op: Op, says: Facts) -> Facts:
     found = carried(says, op)
     for update in op.updates:
         if isinstance(update.place, Local) and isinstance(update.value.sort, Bool):
-            if not says.isdisjoint(conjuncts(update.value)):
+            if not says.isdisjoint(ex.conjuncts(update.value)):
                 found.add(update.place)
-            if not says.isdisjoint(conjuncts(ex.not_(update.value))):
+            if not says.isdisjoint(ex.conjuncts(ex.not_(update.value))):
                 found.add(ex.not_(update.place))
     return frozenset(found)
 

@@ -207,8 +207,7 @@ class _View:
     def _refined(self, guard: Expr) -> Facts | None:
         """The facts where the guard holds besides; None if it cannot."""
         facts = self._facts
-        parts = guard.args if isinstance(guard, ex.Op) and guard.name == "and" else (guard,)
-        for part in parts:
+        for part in ex.conjuncts(guard):
             leaves = ex.leaves(part)
             if len(leaves) != 1:
                 continue

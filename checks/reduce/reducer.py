@@ -17,7 +17,7 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
 from model.lang.ir import Role, Rule, State, StateCheck, System, Thread, Variable
 
-from .conflicts import Classifier, Others, Uses
+from .conflicts import Others
 from .elements import Elements, Held, held, written_by
 from .erase import erase_part, flow_of, live_regions
 from .fold import Folder, Known, Tables, changes, fold_part
@@ -25,6 +25,7 @@ from .liveness import reset_dead
 from .merge import Holder, InUse, merge_thread, moves_of
 from .propagate import propagate
 from .usage import Part, Region, Regions, cells_of, judged_cells
+from .uses import Classifier, Uses
 
 T = TypeVar("T")
 

@@ -9,8 +9,6 @@ branch on it that contradicts what the way has come by is not taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr, Local
 from model.lang.ir import Edge, Op, Thread
@@ -48,11 +46,11 @@ def _asked(op: Op, after: frozenset[Expr]) -> frozenset[Expr]:
 def branched(known: Facts, guard: Expr) -> Facts | None:
     """The facts after a branch; None if they contradict it, so that no run takes it."""
     new: set[Expr] = set()
-    for part in conjuncts(guard):
+    for part in ex.conjuncts(guard):
         rest = simplified(part, known)
         if rest is ex.FALSE:
             return None
-        new.update(p for p in conjuncts(rest) if _is_of_locals(p))
+        new.update(p for p in ex.conjuncts(rest) if _is_of_locals(p))
     return known | new
 
 
@@ -111,20 +109,6 @@ def simplified(e: Expr, known: Facts) -> Expr:
         return part if new == old else ex.rebuild(part, new)
 
     return under(e)
-
-
-def conjuncts(e: Expr) -> Iterator[Expr]:
-    """The parts all of which must hold."""
-    if isinstance(e, ex.Op) and e.name == "and":
-        yield from e.args
-    elif isinstance(e, ex.Op) and e.name == "not" and _is_choice(e.args[0]):
-        yield from (ex.not_(part) for part in ex.children(e.args[0]))
-    elif e is not ex.TRUE:
-        yield e
-
-
-def _is_choice(e: Expr) -> bool:
-    return isinstance(e, ex.Op) and e.name == "or"
 
 
 def _value(fact: Expr) -> tuple[Expr, Expr] | None:

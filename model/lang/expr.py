@@ -54,9 +54,10 @@ from .terms import (
 
 __all__ = [
     "FALSE", "TRUE", "Cell", "Const", "Expr", "Local", "Op", "Ranges", "add", "and_", "boolean",
-    "cell", "children", "const", "diff", "eq", "evaluate", "exactly", "get", "has", "implies",
-    "inter", "is_empty", "ite", "leaves", "local", "lt", "narrow", "not_", "number", "or_",
-    "put", "rebuild", "record", "show", "single", "span", "sub", "substitute", "table", "union",
+    "cell", "children", "conjuncts", "const", "diff", "eq", "evaluate", "exactly", "get", "has",
+    "implies", "inter", "is_empty", "ite", "leaves", "local", "lt", "narrow", "not_", "number",
+    "or_", "put", "rebuild", "record", "show", "single", "span", "sub", "substitute", "table",
+    "union",
 ]  # fmt: skip
 
 
@@ -64,6 +65,17 @@ def children(e: Expr) -> tuple[Expr, ...]:
     if isinstance(e, Op):
         return e.args
     return e.index if isinstance(e, Cell) else ()
+
+
+def conjuncts(e: Expr) -> tuple[Expr, ...]:
+    """The conditions that all hold where `e` does, and only there."""
+    if isinstance(e, Op) and e.name == "and":
+        return e.args
+    if isinstance(e, Op) and e.name == "not":
+        inner = e.args[0]
+        if isinstance(inner, Op) and inner.name == "or":
+            return tuple(map(not_, inner.args))
+    return () if e is TRUE else (e,)
 
 
 def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lock words: what an operation does to one, and how it waits for one, by the form of its text.
+
+A word with one holder names a thread, or nobody; one with several is a set of threads; a depth, as
+of read sections of RCU, is a number.  Whoever waits for any of them waits for nothing to be in it.
+"""
+
+from __future__ import annotations
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Const, Expr
+from model.lang.sorts import Int, Set
+
+GAINS = ("union", "diff", "add", "sub")
+"""Operations by which a word gains or loses one holder, whatever it held."""
+
+
+def is_made_from(place: Expr, value: Expr) -> bool:
+    """True if a value is what the place holds, with a holder more or less."""
+    return value is place or (
+        isinstance(value, ex.Op) and value.name in GAINS and value.args[0] is place
+    )
+
+
+def awaited(e: Expr) -> Cell | None:
+    """The lock word that a guard waits for to be free, which is none, or the empty set."""
+    if isinstance(e, ex.Op) and e.name == "eq" and isinstance(e.args[0], Cell):
+        free = isinstance(e.args[1], Const) and e.args[1].value == 0
+        return e.args[0] if free else None
+    return None
+
+
+def frees(word: Cell, value: Expr) -> bool:
+    """True if a value leaves a lock word as free as it was, or makes it more so."""
+    if isinstance(value, Const):
+        return value.value == 0
+    value = _wide(value)
+    return value is word or (
+        isinstance(value, ex.Op) and value.name in ("diff", "sub") and value.args[0] is word
+    )
+
+
+def _wide(value: Expr) -> Expr:
+    """A number before it is made to fit."""
+    return value.args[0] if isinstance(value, ex.Op) and value.name == "narrow" else value
+
+
+def takes(word: Cell, value: Expr, who: int) -> bool:
+    """True if a value makes a thread the holder of a lock, or one of its holders."""
+    if isinstance(word.sort, Int):  # a depth: whoever waits for it waits for 0
+        value = _wide(value)
+        if isinstance(value, ex.Op) and value.name == "add" and value.args[0] is word:
+            value = value.args[1]
+        return isinstance(value, Const) and value.value > 0
+    if not isinstance(word.sort, Set):
+        return isinstance(value, Const) and value.value == who
+    added = value.args[1] if isinstance(value, ex.Op) and value.name == "union" else value
+    return isinstance(added, Const) and added.value == 1 << who

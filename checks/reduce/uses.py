@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Uses: which regions of shared state a step reads and writes, and in what way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+
+from model.lang import expr as ex
+from model.lang.expr import Cell, Const, Expr
+from model.lang.ir import Edge, Op, Role, Rule
+from model.lang.sorts import Int, Ref, Set
+from model.lang.traits import Trait
+
+from .elements import Elements
+from .lock_words import GAINS, awaited, frees, is_made_from, takes
+from .usage import Part, Region, cells_of
+
+LOCKLESS = frozenset({
+    Trait.LOCKLESS, Trait.RETURN, Trait.NEW, Trait.PUT, Trait.ALLOC, Trait.GHOST, Trait.TRYGET,
+    Trait.MAYBE_FREE,
+})  # fmt: skip
+"""Steps that use fields without their lock, or objects that nobody else has yet."""
+
+COUNTED = frozenset({"Folio.refcount", "Folio.free", "Folio.lru"})
+"""What says whether an object may be used: everybody may look at it."""
+
+UNSEEN = frozenset({Trait.PUT, Trait.ALLOC})
+"""Steps that write to an object that is free, so that nobody else sees it, apart from
+`COUNTED`."""
+
+MAY_BE_FREE = frozenset({Trait.TRYGET, Trait.ALLOC, Trait.MAYBE_FREE, Trait.GHOST})
+"""Steps that may look at free objects."""
+
+
+Word = tuple[Region, frozenset[str]]
+"""A lock word, with variables of the same object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """The regions that a step, or a part, uses; `free` ones without a declared lock.
+
+    `looks`: lock words whose value matters otherwise than by waiting for them; `unseen`: writes to
+    objects that nobody else can see, not in `writes`; `shrinks`: ghosts that lose elements, not in
+    `writes`; `careless`: reads of objects that may be free; `waits`: lock words that it waits for
+    to be free; `gains`: those that it may make less free, so that whoever waits for one has come
+    before, or has not.
+
+    `awaits` has besides, for each of `waits`, the variables that the same step takes for itself of
+    the same object (the readers of a semaphore, where it waits for the writer); `wins`, for each of
+    `gains`, the variables of the same object that the step waits for.
+    """
+
+    reads: frozenset[Region] = frozenset()
+    writes: frozenset[Region] = frozenset()
+    free_reads: frozenset[Region] = frozenset()
+    free_writes: frozenset[Region] = frozenset()
+    looks: frozenset[Region] = frozenset()
+    unseen: frozenset[Region] = frozenset()
+    shrinks: frozenset[Region] = frozenset()
+    careless: frozenset[Region] = frozenset()
+    waits: frozenset[Region] = frozenset()
+    gains: frozenset[Region] = frozenset()
+    awaits: frozenset[Word] = frozenset()
+    wins: frozenset[Word] = frozenset()
+
+    @classmethod
+    def of_all(cls, several: Iterable[Uses]) -> Uses:
+        """All their uses together."""
+        different = list(dict.fromkeys(several))
+        names = [f.name for f in fields(cls)]
+        return cls(*(frozenset().union(*(getattr(u, n) for u in different)) for n in names))
+
+
+_same: dict[Uses, Uses] = {}
+"""Uses by content: many steps use the same."""
+
+
+@dataclass
+class _Found:
+    """The uses of a step, as they are found."""
+
+    reads: set[Region] = field(default_factory=set)
+    writes: set[Region] = field(default_factory=set)
+    free_reads: set[Region] = field(default_factory=set)
+    free_writes: set[Region] = field(default_factory=set)
+    looks: set[Region] = field(default_factory=set)
+    unseen: set[Region] = field(default_factory=set)
+    shrinks: set[Region] = field(default_factory=set)
+    careless: set[Region] = field(default_factory=set)
+    waits: set[Region] = field(default_factory=set)
+    gains: set[Region] = field(default_factory=set)
+    awaits: set[Word] = field(default_factory=set)
+    wins: set[Word] = field(default_factory=set)
+
+    def all(self) -> Uses:
+        """The uses, the same object for the same ones."""
+        uses = Uses(*(frozenset(getattr(self, f.name)) for f in fields(self)))
+        return _same.setdefault(uses, uses)
+
+
+class Classifier:
+    """Classifies the accesses of one part of a family of systems.
+
+    `locked` are the variables whose declaration names a lock, `freeable` those of objects that may
+    be free.  Where lock words are memory like any other (`roles`) and both are empty, nothing is
+    taken for granted.
+    """
+
+    def __init__(
+        self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str],
+        freeable: frozenset[str],
+    ) -> None:  # fmt: skip
+        self.elements, self.roles = elements, roles
+        self.locked, self.freeable = locked, freeable - COUNTED
+
+    def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
+        """The uses of one edge of thread number `who` (from 1), its checks included if asked."""
+        traits = edge.call.traits if edge.call is not None else frozenset({Trait.LOCKLESS})
+        op = edge.op if checks else replace(edge.op, checks=())
+        found = self._op(op, who, bool(traits & LOCKLESS))
+        if traits & UNSEEN:
+            found.unseen = {r for r in found.writes if r[0] in self.freeable}
+            found.writes -= found.unseen
+            found.free_writes -= found.unseen
+        if traits & MAY_BE_FREE:
+            found.careless |= found.reads | found.looks
+        return found.all()
+
+    def judging(self, conditions: Iterable[Expr], who: int) -> Uses:
+        """The uses of conditions that are checked: from outside of any lock, and also of what may
+        be free."""
+        found = _Found()
+        for cond in conditions:
+            self._judge(found, cond, who)
+        return found.all()
+
+    def used(self, edge: Edge) -> list[Cell]:
+        """The cells of objects that may be free which an edge takes for not free."""
+        traits = edge.call.traits if edge.call is not None else frozenset()
+        if traits & (MAY_BE_FREE | UNSEEN):
+            return []
+        bare = replace(edge.op, checks=())
+        return [c for c in bare.cells if c.var in self.freeable]
+
+    def released(self, edge: Edge) -> list[Cell]:
+        """The lock words with one holder that an edge makes free."""
+        traits = edge.call.traits if edge.call is not None else frozenset()
+        return [
+            u.place for u in edge.op.updates
+            if isinstance(u.place, Cell) and self._is_lock(u.place)
+            and isinstance(u.place.sort, Ref) and isinstance(u.value, Const) and u.value.value == 0
+            and not (traits & UNSEEN and u.place.var in self.freeable)
+        ]  # fmt: skip
+
+    def releases(self, op: Op, who: int) -> bool:
+        """True if an operation may write anything but its own name into a lock word."""
+        return any(
+            isinstance(u.place, Cell)
+            and self.roles[u.place.var] is Role.LOCK
+            and not takes(u.place, u.value, who)
+            for u in op.updates
+        )
+
+    def locked_cells(self, edge: Edge) -> list[Cell]:
+        """The cells of fields with a declared lock that software reads at an edge."""
+        parts = [edge.op.guard]
+        for update in edge.op.updates:
+            place = update.place
+            if isinstance(place, Cell):
+                parts.extend(place.index)
+            if not isinstance(place, Cell) or self.roles[place.var] is not Role.HARDWARE:
+                parts.append(update.value)
+        cells = dict.fromkeys(c for p in parts for c in cells_of(p))
+        return [c for c in cells if c.var in self.locked]
+
+    def edges(self, part: Part) -> tuple[tuple[Uses, Uses], ...]:
+        """The uses of each edge of a thread, with its checks and without."""
+        if part.thread is None:
+            return ()
+        return tuple(self._both(e, part.number + 1) for e in part.thread.edges)
+
+    def _both(self, edge: Edge, who: int) -> tuple[Uses, Uses]:
+        bare = self.edge(edge, who, checks=False)
+        return (self.edge(edge, who), bare) if edge.op.checks else (bare, bare)
+
+    def shown(self, part: Part, in_use: Callable[[Cell], Expr]) -> Uses:
+        """The uses of a part as others see them: what makes a steady check hold may not come before
+        the check either, nor a free before the use of what is freed."""
+        if part.thread is None:
+            return self.rules(part)
+        who = part.number + 1
+        found = [every for every, _ in self.edges(part)]
+        for edge in part.thread.edges:
+            steady = [check.cond for check in edge.op.checks if check.steady]
+            found.append(self.judging([*steady, *map(in_use, self.used(edge))], who))
+        return Uses.of_all(found)
+
+    def rules(self, part: Part) -> Uses:
+        """The uses of the rules of a part."""
+        return Uses.of_all(map(self.rule, part.rules))
+
+    def rule(self, rule: Rule) -> Uses:
+        found = self._op(rule.op, 0, True)
+        found.careless |= found.reads | found.looks
+        return found.all()
+
+    def _op(self, op: Op, who: int, free: bool) -> _Found:
+        found = _Found()
+        waited_for = [c for c in map(awaited, ex.conjuncts(op.guard)) if c and self._is_lock(c)]
+        written = [(u.place, u.value) for u in op.updates if isinstance(u.place, Cell)]
+        taken = [p for p, value in written if self._is_lock(p) and takes(p, value, who)]
+        for cell in waited_for:
+            found.awaits.update(self._words(cell, taken))
+        for update in op.updates:
+            if isinstance(update.place, Cell):
+                if self._shrunk(update.place, update.value) is not None:
+                    found.shrinks.update(self.elements.of(update.place))
+                else:
+                    self._note(found.writes, found.free_writes, update.place, free)
+                if self._is_lock(update.place) and not frees(update.place, update.value):
+                    found.gains.update(self.elements.of(update.place))
+                    found.wins.update(self._words(update.place, waited_for))
+                for index in update.place.index:
+                    self._read(found, index, who, free, waiting=False)
+                hardware = self.roles[update.place.var] is Role.HARDWARE
+            else:
+                hardware = False
+            for value in self._decisive(update.place, update.value):
+                self._read(found, value, who, free or hardware, waiting=False)
+        for part in ex.conjuncts(op.guard):
+            self._read(found, part, who, free, waiting=True)
+        for check in op.checks:
+            if not check.steady:
+                self._judge(found, check.cond, who)
+        return found
+
+    def _judge(self, found: _Found, cond: Expr, who: int) -> None:
+        seen = _Found()
+        self._read(seen, cond, who, True, waiting=False)
+        found.reads |= seen.reads
+        found.free_reads |= seen.free_reads
+        found.looks |= seen.looks
+        found.careless |= seen.reads | seen.looks
+
+    def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:
+        """The expressions that a written value depends on; not a lock word that only gains or loses
+        a holder, or a ghost that only loses elements, for then nobody can tell who came first."""
+        shrunk = self._shrunk(place, value)
+        if shrunk is not None:
+            yield from shrunk
+            return
+        if value is place and self._is_lock(place):
+            return
+        if isinstance(value, ex.Op) and self._is_lock(place):
+            if value.name in GAINS and value.args[0] is place:
+                yield from value.args[1:]
+                return
+            if value.name == "ite" and any(is_made_from(place, a) for a in value.args[1:]):
+                yield value.args[0]
+                for arm in value.args[1:]:
+                    yield from self._decisive(place, arm)
+                return
+        if self._is_lock(place) and isinstance(place.sort, Int | Set):
+            yield place  # it comes before or after what the others gain
+        yield value
+
+    def _shrunk(self, place: Expr, value: Expr) -> list[Expr] | None:
+        """The expressions that decide which elements a set of ghosts loses by a write; None if the
+        place is no such set, or may have others afterwards."""
+        if not isinstance(place, Cell) or self.roles[place.var] is not Role.GHOST:
+            return None
+        return _taken_out(place, value) if isinstance(place.sort, Set) else None
+
+    def _words(self, cell: Cell, others: Iterable[Cell]) -> Iterable[Word]:
+        """The words that a cell may be, with those of `others` that are of the same object."""
+        beside = frozenset(other.var for other in others if other.index == cell.index)
+        return ((region, beside) for region in self.elements.of(cell))
+
+    def _is_lock(self, place: Expr) -> bool:
+        return isinstance(place, Cell) and self.roles[place.var] is Role.LOCK
+
+    def _note(self, every: set[Region], free_ones: set[Region], cell: Cell, free: bool) -> None:
+        regions = self.elements.of(cell)
+        every.update(regions)
+        if free or cell.var not in self.locked:
+            free_ones.update(regions)
+
+    def _read(self, found: _Found, e: Expr, who: int, free: bool, *, waiting: bool) -> None:
+        for cell in self._sensitive(e, who):
+            if self.roles[cell.var] is not Role.LOCK:
+                self._note(found.reads, found.free_reads, cell, free)
+            elif waiting and awaited(e) is cell:
+                found.waits.update(self.elements.of(cell))
+            else:
+                found.looks.update(self.elements.of(cell))
+
+    def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
+        """The cells whose value matters, apart from asking whether a lock word is mine."""
+        cells = list(cells_of(e))
+        if not any(self.roles[c.var] is Role.LOCK for c in cells):
+            yield from cells
+            return
+        if isinstance(e, Cell):
+            yield e
+            for index in e.index:
+                yield from self._sensitive(index, who)
+            return
+        if isinstance(e, ex.Op) and self._asks_if_mine(e, who):
+            cell = e.args[0] if isinstance(e.args[0], Cell) else ex.children(e.args[0])[0]
+            assert isinstance(cell, Cell)
+            for index in cell.index:
+                yield from self._sensitive(index, who)
+            return
+        for child in ex.children(e):
+            yield from self._sensitive(child, who)
+
+    def _asks_if_mine(self, e: ex.Op, who: int) -> bool:
+        if e.name != "eq" or not isinstance(e.args[1], Const) or who == 0:
+            return False
+        word, value = e.args[0], e.args[1].value
+        if isinstance(word, ex.Op) and word.name == "inter" and value == 0:
+            word, mask = word.args
+            value = who if isinstance(mask, Const) and mask.value == 1 << who else 0
+        if not isinstance(word, Cell) or self.roles[word.var] is not Role.LOCK:
+            return False
+        return value == who
+
+
+def _taken_out(place: Cell, value: Expr) -> list[Expr] | None:
+    """The expressions that decide which elements of a place a value lacks; None if it may have
+    others besides."""
+    if value is place or (isinstance(value, Const) and value.value == 0):
+        return []
+    if not isinstance(value, ex.Op):
+        return None
+    if value.name == "ite":
+        yes, no = (_taken_out(place, arm) for arm in value.args[1:])
+        return None if yes is None or no is None else [value.args[0], *yes, *no]
+    if value.name in ("diff", "inter"):
+        inner = _taken_out(place, value.args[0])
+        return None if inner is None else [*inner, value.args[1]]
+    return None
