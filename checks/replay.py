@@ -12,13 +12,12 @@ from .report import chosen_casts, known_archs
 from .scenario import Setting, Stage
 from .subject import Subject, as_mutant
 from .trace.run import Runner
-from .trace.schedule import read_schedule
+from .trace.schedule import Schedule, read_schedule
 from .trace.trace import Trace, describe
 
 
-def replay(line: str) -> list[Trace]:
-    """A trace for each invariant that the last step breaks; ModelError if it cannot be run."""
-    schedule = read_schedule(line)
+def play_of(schedule: Schedule) -> Play:
+    """The play that a schedule is of."""
     own = schedule.patch.endswith(".py")
     (subject,) = subjects_of(schedule.patch, "" if own else schedule.variant)
     assert isinstance(subject, Subject)
@@ -28,9 +27,15 @@ def replay(line: str) -> list[Trace]:
     casts = chosen_casts(
         subject.patch.casts, role.variant.neighbours_from, schedule.cast, full=False
     )
-    play = Play(casts[0], role, known_archs(schedule.arch)[0])
+    return Play(casts[0], role, known_archs(schedule.arch)[0])
+
+
+def replay(line: str) -> list[Trace]:
+    """A trace for each invariant that the last step breaks; ModelError if it cannot be run."""
+    schedule = read_schedule(line)
+    play = play_of(schedule)
     stage = Stage(Setting.of(play.cast), play.arch, REGISTRY.values())
-    runner = Runner(stage.raw_system(play.cast, role), stage.initial(play.cast, anytime=True))
+    runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
     for tick in schedule.ticks:
         if tick.thread >= len(runner.system.threads):
             raise ModelError(f"the scenario has no CPU {tick.thread}")

@@ -7,6 +7,7 @@ both sides take `live_locals` of the thread at hand, which resetting does not ch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from model.lang import expr as ex
@@ -34,7 +35,15 @@ def live_locals(thread: Thread) -> list[frozenset[Local]]:
 
     A local that is only copied to one that is dead is dead itself.
     """
-    live: list[frozenset[Local]] = [frozenset()] * thread.locations
+    return backward(thread, _needed)
+
+
+def backward(
+    thread: Thread, before: Callable[[Op, frozenset[Local]], frozenset[Local]]
+) -> list[frozenset[Local]]:
+    """The least sets of locals, by location, that have what `before` makes, of each operation that
+    leaves the location, of the set behind it."""
+    found: list[frozenset[Local]] = [frozenset()] * thread.locations
     entering: dict[int, list[Edge]] = {}
     for edge in thread.edges:
         entering.setdefault(edge.target, []).append(edge)
@@ -42,11 +51,11 @@ def live_locals(thread: Thread) -> list[frozenset[Local]]:
     while todo:
         at = todo.pop()
         for edge in entering.get(at, []):
-            before = live[edge.source] | _needed(edge.op, live[at])
-            if before != live[edge.source]:
-                live[edge.source] = before
+            more = found[edge.source] | before(edge.op, found[at])
+            if more != found[edge.source]:
+                found[edge.source] = more
                 todo.append(edge.source)
-    return live
+    return found
 
 
 def _needed(op: Op, after: frozenset[Local]) -> frozenset[Local]:

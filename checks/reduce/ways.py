@@ -11,33 +11,25 @@ from __future__ import annotations
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr, Local
-from model.lang.ir import Edge, Op, Thread
+from model.lang.ir import Op, Thread
 from model.lang.sorts import Bool
+
+from .liveness import backward
 
 Facts = frozenset[Expr]
 
 NOTHING: Facts = frozenset()
 
 
-def asked_ahead(thread: Thread) -> list[frozenset[Expr]]:
+def asked_ahead(thread: Thread) -> list[frozenset[Local]]:
     """For each location, the locals that a branch ahead depends on, through others too."""
-    asked: list[frozenset[Expr]] = [frozenset()] * thread.locations
-    entering: dict[int, list[Edge]] = {}
-    for edge in thread.edges:
-        entering.setdefault(edge.target, []).append(edge)
-    todo = list(range(thread.locations))
-    while todo:
-        at = todo.pop()
-        for edge in entering.get(at, []):
-            before = asked[edge.source] | _asked(edge.op, asked[at])
-            if before != asked[edge.source]:
-                asked[edge.source] = before
-                todo.append(edge.source)
-    return asked
+    return backward(thread, _asked)
 
 
-def _asked(op: Op, after: frozenset[Expr]) -> frozenset[Expr]:
-    sources = {u.place: u.value for u in op.updates if u.place in after}
+def _asked(op: Op, after: frozenset[Local]) -> frozenset[Local]:
+    sources = {
+        u.place: u.value for u in op.updates if isinstance(u.place, Local) and u.place in after
+    }
     through = (ex.leaves(value) for value in sources.values())
     locals_of = {v for v in ex.leaves(op.guard).union(*through) if isinstance(v, Local)}
     return (after - sources.keys()) | locals_of
@@ -54,7 +46,7 @@ def branched(known: Facts, guard: Expr) -> Facts | None:
     return known | new
 
 
-def assigned(known: Facts, op: Op, asked: frozenset[Expr]) -> Facts:
+def assigned(known: Facts, op: Op, asked: frozenset[Local]) -> Facts:
     """The facts after the assignments of an operation, of those locals that will be asked about."""
     found = carried(known, op)
     for update in op.updates:

@@ -19,11 +19,9 @@ from typing import Any
 import pytest
 
 from checks.decide import Play
-from checks.inputs import subjects_of
 from checks.mutate import cast_of, mutants_of, role
-from checks.report import chosen_casts
+from checks.replay import play_of
 from checks.scenario import Role, Setting, Stage
-from checks.subject import Subject, as_mutant
 from checks.trace.run import Runner, Tick
 from checks.trace.schedule import read_schedule
 from checks.trace.trace import find_trace
@@ -98,15 +96,7 @@ def test_golden_traces(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     write_late_flush(tmp_path)
     schedule = read_schedule(line)
-    own = schedule.patch.endswith(".py")
-    (subject,) = subjects_of(schedule.patch, "" if own else schedule.variant)
-    assert isinstance(subject, Subject)
-    if schedule.mutant:
-        subject = as_mutant(subject, schedule.mutant)
-    played = subject.selected.role
-    kernel = played.variant.neighbours_from
-    (cast, *_) = chosen_casts(subject.patch.casts, kernel, schedule.cast, full=False)
-    run = follow(Play(cast, played, schedule.arch), schedule.ticks)
+    run = follow(play_of(schedule), schedule.ticks)
     assert len(run.log) >= len(schedule.ticks)
 
 

@@ -14,10 +14,8 @@ from pathlib import Path
 import pytest
 
 from checks.decide import Play
-from checks.inputs import subjects_of
-from checks.report import chosen_casts
+from checks.replay import play_of
 from checks.scenario import Setting, Stage
-from checks.subject import Subject, as_mutant
 from checks.trace.run import Done, Runner, Tick
 from checks.trace.schedule import read_schedule
 from invariants import REGISTRY
@@ -107,15 +105,7 @@ def test_golden_traces(
     monkeypatch.chdir(tmp_path)
     write_late_flush(tmp_path)
     schedule = read_schedule(line)
-    own = schedule.patch.endswith(".py")
-    (subject,) = subjects_of(schedule.patch, "" if own else schedule.variant)
-    assert isinstance(subject, Subject)
-    if schedule.mutant:
-        subject = as_mutant(subject, schedule.mutant)
-    played = subject.selected.role
-    kernel = played.variant.neighbours_from
-    (cast, *_) = chosen_casts(subject.patch.casts, kernel, schedule.cast, full=False)
-    run = Validated(Play(cast, played, schedule.arch), schedule.ticks)
+    run = Validated(play_of(schedule), schedule.ticks)
     assert run.shows(invariant)
 
 
