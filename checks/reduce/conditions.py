@@ -89,7 +89,9 @@ CONDITIONS = (
         "tests/checks/reduce/test_discipline.py::test_a_write_without_its_lock_is_noticed",
     ),
     Condition(
-        "merge (movers)", "who lets go of a lock is its holder", "checks.reduce.merge:_released",
+        "merge (movers)",
+        "who lets go of a lock is its holder, and who takes one takes it from nobody",
+        "checks.reduce.merge:_words",
         _MOVERS + "test_a_lock_that_somebody_else_lets_go_of_is_noticed",
     ),
     Condition(

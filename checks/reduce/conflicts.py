@@ -19,9 +19,9 @@ one if no access of another thread conflicts with its own, where
 * a ghost is written at a time like any other word, for what judges it may tell; but taking things
   out of a set of ghosts may come before or after the same by others.
 
-Three things are taken for granted here, and are checked as the system runs, as `DISCIPLINE`:
-fields are used under their lock, a lock is released by its holder, and what is free is not used
-(`merge.moves_of`).  Where one fails, the search is made again without movers.
+Three things are taken for granted here, and are checked as the system runs, as `DISCIPLINE`: a
+field is used under its lock; a lock is taken where it is free, and released by its holder; what is
+free is not used (`merge.moves_of`).  Where one fails, the search is made again without movers.
 """
 
 from __future__ import annotations

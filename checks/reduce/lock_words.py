@@ -30,6 +30,34 @@ def awaited(e: Expr) -> Cell | None:
     return None
 
 
+def own_part(word: Cell, value: Expr, who: int) -> Expr:
+    """The condition under which a thread that writes a value changes its own part in a lock word
+    only: it holds the one that it lets go of, and takes none that another has."""
+    if isinstance(word.sort, Int):  # a depth has no holders: adding commutes, all else is a look
+        return ex.TRUE
+    if isinstance(word.sort, Set):
+        mine = ex.const(1 << who, word.sort)
+        if value in (ex.union(word, mine), ex.diff(word, mine)):
+            return ex.TRUE
+        return ex.eq(ex.diff(value, mine), ex.diff(word, mine))
+    mine, nobody = ex.const(who, word.sort), ex.const(0, word.sort)
+    if value is nobody:
+        return ex.eq(word, mine)
+    if _tries(word, value, mine, nobody):
+        return ex.TRUE
+    takes_free = ex.and_(ex.eq(value, mine), ex.eq(word, nobody))
+    keeps_or_drops = ex.and_(ex.eq(word, mine), ex.or_(ex.eq(value, mine), ex.eq(value, nobody)))
+    return ex.or_(ex.eq(value, word), takes_free, keeps_or_drops)
+
+
+def _tries(word: Cell, value: Expr, mine: Expr, nobody: Expr) -> bool:
+    """True if a value is a trylock's: mine where the word is free, and else what it was."""
+    if not isinstance(value, ex.Op) or value.name != "ite":
+        return False
+    test, yes, no = value.args
+    return yes is mine and no is word and ex.eq(word, nobody) in ex.conjuncts(test)
+
+
 def frees(word: Cell, value: Expr) -> bool:
     """True if a value leaves a lock word as free as it was, or makes it more so."""
     if isinstance(value, Const):

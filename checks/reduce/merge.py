@@ -76,7 +76,7 @@ def moves_of(
     )
     assumed = (
         *_discipline(edge, number, bare, kinds, others, holder),
-        *_released(edge, number, kinds, others),
+        *_words(edge, number, kinds, others),
         *used,
     )
     return Moves(left, right, at_once, tuple(dict.fromkeys(assumed)))
@@ -123,12 +123,13 @@ def _discipline(
     return tuple(dict.fromkeys(checks))
 
 
-def _released(edge: Edge, number: int, kinds: Classifier, others: Others) -> tuple[Check, ...]:
-    """Checks that it holds the locks that it lets go of, where others take them as well."""
-    cells = [
-        c for c in kinds.released(edge) if not others.uses.writes.isdisjoint(kinds.elements.of(c))
-    ]
-    return tuple(Check(DISCIPLINE, ex.eq(c, ex.const(number + 1, c.sort))) for c in cells)
+def _words(edge: Edge, number: int, kinds: Classifier, others: Others) -> tuple[Check, ...]:
+    """Checks that it changes nothing but its own part in lock words that others write as well."""
+    return tuple(
+        Check(DISCIPLINE, own)
+        for word, own in kinds.words_at(edge, number + 1)
+        if own is not ex.TRUE and not others.uses.writes.isdisjoint(kinds.elements.of(word))
+    )
 
 
 def _in_use(edge: Edge, kinds: Classifier, others: Others, in_use: InUse) -> tuple[Check, ...]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, fields, replace
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.ir import Edge, Op, Role, Rule
-from model.lang.sorts import Int, Ref, Set
+from model.lang.sorts import Int, Set
 from model.lang.traits import Trait
 
 from .elements import Elements
-from .lock_words import GAINS, awaited, frees, is_made_from, takes
+from .lock_words import GAINS, awaited, frees, is_made_from, own_part, takes
 from .usage import Part, Region, cells_of
 
 LOCKLESS = frozenset({
@@ -144,13 +144,16 @@ class Classifier:
         bare = replace(edge.op, checks=())
         return [c for c in bare.cells if c.var in self.freeable]
 
-    def released(self, edge: Edge) -> list[Cell]:
-        """The lock words with one holder that an edge makes free."""
+    def words_at(self, edge: Edge, who: int) -> list[tuple[Cell, Expr]]:
+        """The lock words that an edge of thread number `who` writes, each with the condition that
+        it changes its own part in the word only.  Taking one that it waits for always does."""
         traits = edge.call.traits if edge.call is not None else frozenset()
+        waited_for = {awaited(part) for part in ex.conjuncts(edge.op.guard)}
         return [
-            u.place for u in edge.op.updates
+            (u.place, own_part(u.place, u.value, who))
+            for u in edge.op.updates
             if isinstance(u.place, Cell) and self._is_lock(u.place)
-            and isinstance(u.place.sort, Ref) and isinstance(u.value, Const) and u.value.value == 0
+            and not (u.place in waited_for and takes(u.place, u.value, who))
             and not (traits & UNSEEN and u.place.var in self.freeable)
         ]  # fmt: skip
 

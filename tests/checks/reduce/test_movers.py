@@ -132,6 +132,17 @@ def test_a_lock_that_somebody_else_lets_go_of_is_noticed() -> None:
     assert system.violated(Passes(movers=False)) == system.oracle()
 
 
+def test_a_lock_that_is_taken_without_waiting_for_it_is_taken_from_somebody() -> None:
+    """Who is named last has it."""
+    takes = thread("T0", put(OWNER, ex.const(1, HOLDER)), put(N, number(1)))
+    other = thread("T1", put(M, number(1)), put(OWNER, ex.const(2, HOLDER)),
+                   look("it is mine", ex.eq(OWNER, ex.const(2, HOLDER))))  # fmt: skip
+    system = small(takes, other)
+    assert system.oracle() == {"it is mine"}
+    assert DISCIPLINE in system.violated()
+    assert system.violated(Passes(movers=False)) == {"it is mine"}
+
+
 # -- ghosts ----------------------------------------------------------------------------------------
 
 
