@@ -19,7 +19,7 @@ from .decide import Finding, Outcome, UnderTest, what_broke
 
 
 class Verdict(StrEnum):
-    """What is known of an invariant; `rank` orders them, the worst first."""
+    """The verdicts on an invariant; `rank` orders them, the worst first."""
 
     VIOLATED = "VIOLATED"
     UNKNOWN = "UNKNOWN"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 
 class Reach(StrEnum):
-    """What became of the premise of an invariant."""
+    """The fate of an invariant's premise."""
 
     REACHED = "reached"
     NEVER = "never reached"  # a routine that it is about could, in these casts none does
@@ -43,7 +43,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """One invariant on one side and architecture: the verdict and what it rests on.
+    """The verdict on an invariant, of one side and architecture, and what it rests on.
 
     `worst` are the outcomes that made it what it is; of a violation, the smallest first.  `reach`
     is what became of the premise, where the verdict is about that.
@@ -95,7 +95,7 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome], failing: Sequence
 
 
 def _premise(premises: Sequence[Premise], outcomes: Sequence[Outcome]) -> tuple[Reach, str]:
-    """What became of the premises of an invariant, and how to say it if they are not reached."""
+    """The fate of an invariant's premises, and how to say it if they are not reached."""
     for premise in premises:
         if not any(premise.steps & t.present for t in _about(premise, outcomes)):
             if any(premise.steps & o.found.present for o in outcomes):
@@ -121,7 +121,7 @@ def _about(premise: Premise, outcomes: Sequence[Outcome]) -> Iterator[Finding | 
 
 
 def _reaches(found: Finding, premises: Sequence[Premise]) -> bool:
-    """Whether a play reaches all premises: those about a routine under test, by one routine."""
+    """True if a play reaches all premises: those about a routine under test, by one routine."""
     own = [p.steps for p in premises if p.own]
     return all(p.steps & found.seen for p in premises if not p.own) and (
         not own or any(all(steps & t.seen for steps in own) for t in found.tested)

@@ -102,12 +102,12 @@ def unfinished(why: str) -> Finding:
 
 
 def contradicted(error: Exception) -> Finding:
-    """What is known of a play in which the tool failed."""
+    """The finding of a play in which the tool failed."""
     return replace(unfinished(contradiction(error)), contradicts=True)
 
 
 def contradiction(error: Exception) -> str:
-    """What is to be said of an error that only a fault of the tool can lead to."""
+    """The message for an error that only a fault of the tool can lead to."""
     what = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
     (*_, last) = traceback.extract_tb(error.__traceback__)
     return f"the tool contradicts itself: {what} ({Path(last.filename).name}:{last.lineno})"

@@ -17,7 +17,7 @@ from model.lang.sorts import Int
 from model.lang.traits import Trait
 
 END = "end:"
-"""What the names of these checks begin with; behind it is the routine."""
+"""Prefix of the names of these checks; the routine follows."""
 
 
 def with_ends(thread: Thread) -> Thread:
@@ -46,5 +46,5 @@ def _result(edge: Edge) -> Expr | None:
 
 
 def may_fail(thread: Thread) -> bool:
-    """Whether a routine returns a number, which may be an error."""
+    """True if a routine returns a number, which may be an error."""
     return any(_result(e) is not None for e in thread.edges)

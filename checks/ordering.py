@@ -74,7 +74,7 @@ class Undecided:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said of one play; no pairs: HOLDS, else UNKNOWN.
+    """The answer for one play; no pairs: HOLDS, else UNKNOWN.
 
     `functions` are those that its routines are made of.
     """
@@ -84,7 +84,7 @@ class Answer:
     functions: frozenset[str] = frozenset()
 
     def has_too(self, pair: Undecided, other: Answer) -> bool:
-        """Whether a pair of another version is one of this version as well: of the same calls and
+        """True if a pair of another version is one of this version as well: of the same calls and
         fields, and not kept by a barrier here which is gone there.
 
         A line may have moved, and a function that only one version has may stand for one that only

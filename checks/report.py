@@ -56,7 +56,7 @@ class Question:
 
     @property
     def narrowed(self) -> bool:
-        """Whether only some casts are asked about, which need not reach every premise."""
+        """True if only some casts are asked about, which need not reach every premise."""
         return bool(self.scenarios) or self.sample is not None
 
 
@@ -100,7 +100,7 @@ class Report:
     traces: tuple[Trace, ...]
     missing: tuple[Missing, ...]
     contradictions: tuple[str, ...]
-    """What the tool found wrong with itself: nothing else that it says may be relied on."""
+    """Faults that the tool found in itself: nothing else that it says may be relied on."""
     known: int
     """How many casts were decided by an earlier run."""
     uncached: str
@@ -126,7 +126,7 @@ class Report:
         return list(zip(*(c.cells for c in self.of_side(side)), strict=True))
 
     def _unanswered(self, row: Sequence[Cell]) -> bool:
-        """Whether something about an invariant is not known that was to be."""
+        """True if something about an invariant is not known that was to be."""
         asked = row[0].invariant.name in self.question.named
         if asked and all(cell.reach is Reach.NOWHERE for cell in row):
             return True
@@ -277,7 +277,7 @@ def _orders(
 def _traces(
     columns: Sequence[Column], verdicts: Verdicts, question: Question
 ) -> tuple[list[Trace], list[Missing], dict[tuple[str, str], Cell]]:
-    """One trace for each invariant that the selected side violates, on the first architecture; and
+    """A trace for each invariant that the selected side violates, on the first architecture; and
     by architecture and invariant what takes the place of a violation that cannot be shown."""
     traces: list[Trace] = []
     missing: list[Missing] = []

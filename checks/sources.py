@@ -32,7 +32,7 @@ def _files(directory: str) -> Iterator[tuple[str, int, int]]:
 
 
 def noted(root: Path = ROOT) -> Noted:
-    """What the files are now."""
+    """The state of the files now."""
     return tuple(sorted(f for package in PACKAGES for f in _files(str(root / package))))
 
 
@@ -40,7 +40,7 @@ STARTED = noted()
 
 
 def unchanged() -> bool:
-    """Whether the files are what they were."""
+    """True if the files are what they were."""
     return noted() == STARTED
 
 

@@ -209,7 +209,7 @@ def _asked(play: Play) -> list[str]:
 
 
 def _tool(engine: Engine) -> list[str]:
-    """What finds: the text of this tool, and what runs it."""
+    """The finder: the text of this tool, and what runs it."""
     compiler = "" if engine is Engine.REFERENCE else identity()
     return [sources.digest(), sys.version, engine.value, compiler]
 

@@ -27,7 +27,7 @@ _BEAT = 0.2
 
 @dataclass(frozen=True)
 class Died:
-    """What there is instead of an answer where a process ended before it gave one."""
+    """Stands for an answer where a process ended before it gave one."""
 
     why: str
 
@@ -38,7 +38,7 @@ class _Raised:
 
 
 def can_fork() -> bool:
-    """Whether there are such processes on this system."""
+    """True if there are such processes on this system."""
     return "fork" in multiprocessing.get_all_start_methods()
 
 

@@ -143,7 +143,7 @@ class Attacher:
         )
 
     def in_use(self, cell: Cell) -> Expr:
-        """Whether the object that a cell is a field of is not free."""
+        """True if the object that a cell is a field of is not free."""
         body = Body(self._ctx, _anything, [cell.index[0]])
         free = body.attribute(
             cell.index[0], FREE[cell.var.partition(".")[0]], ast.Pass(lineno=0, col_offset=0)
@@ -169,7 +169,7 @@ class Attacher:
 
 
 def _entries(edge: Edge) -> list[Expr]:
-    """What an edge writes to entries of page tables; ModelError if its step does not say so."""
+    """The values that an edge writes to entries; ModelError if its step does not say so."""
     written = [
         u.value for u in edge.op.updates if isinstance(u.place, Cell) and u.place.var == "Pte.val"
     ]

@@ -18,7 +18,7 @@ from .registry import at_step
     mutants=("pin check before the PTE is cleared", "no pin check"),
 )
 def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
-    """It is not mapped elsewhere, and no other page takes its place.  MADV_DONTNEED may take it
+    """Such a page is not mapped elsewhere, and no other takes its place.  MADV_DONTNEED may take it
     away, and something new may come there then."""
     return all(
         val.kind != PteKind.PRESENT

@@ -33,7 +33,7 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
     mutants=("migration entries all writable",),
 )
 def no_permission_is_gained(s: View, thread: Thread, addr: Addr, pte: Pte, written: PteVal) -> bool:
-    """What mprotect has not come to yet stays writable: mm/migrate.c:remove_migration_pte asks the
+    """Where mprotect is still to come it stays writable: mm/migrate.c:remove_migration_pte asks the
     entry alone.  Of the VMAs of a cast, that of a forked child is read-only."""
     return (
         written.kind != PteKind.PRESENT

@@ -38,7 +38,7 @@ NOT_BUILT = ("progress", "cost")
 
 @dataclass(frozen=True)
 class Premise:
-    """What must have happened, or an invariant had nothing to say: one of these steps, taken by a
+    """A step without which an invariant had nothing to say: one of these, taken by a
     routine under test (`own`) or by anybody; `text` says it."""
 
     text: str
@@ -69,7 +69,7 @@ class Invariant:
 
     @property
     def witness(self) -> str:
-        """What reaching it means."""
+        """The premises in words."""
         return "; ".join(p.text for p in self.premises)
 
 

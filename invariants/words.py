@@ -25,11 +25,11 @@ from model.lang.traits import Trait
 Step = ModelFunction[..., Any]
 
 WRITTEN = "written"
-"""What an invariant may ask a step for that writes an entry (Trait.PTE): the new value of it."""
+"""Parameter of an invariant about steps that write an entry (Trait.PTE): the new value of it."""
 
 
 class Given(StrEnum):
-    """What steps are given, where that and not their kind is what an invariant is about."""
+    """Words for what steps are given, where an invariant is about that and not about their kind."""
 
     FOLIO = "folio"  # a folio that must not be free: lifetime
     PTE = "pte-access"  # an entry, whose table must not be free: lifetime
@@ -40,7 +40,7 @@ _MAY_BE_FREE = frozenset({Trait.TRYGET, Trait.ALLOC, Trait.MAYBE_FREE, Trait.GHO
 
 
 def words_of(call: Call) -> frozenset[str]:
-    """What invariants may attach to: the step's name, its traits, and what it is given."""
+    """The words that invariants attach to: the step's name, its traits, and what it is given."""
     return _words(call.name, call.traits, [name for name, _ in call.args])
 
 
@@ -68,7 +68,7 @@ def _declared() -> Mapping[str, tuple[Step, ...]]:
 
 
 def asked_of(step: Step) -> tuple[str, ...]:
-    """What an invariant may ask a step for: its arguments, and what it writes."""
+    """The names that an invariant may ask a step for: its arguments, and what it writes."""
     return (*params_of(step.fn), *((WRITTEN,) if Trait.PTE in step.traits else ()))
 
 

@@ -45,7 +45,7 @@ def free(root: Path = Path("/")) -> int:
 
 @dataclass(frozen=True)
 class _Files:
-    """What a version of control groups calls its limits, what is in use, and in `memory.stat` how
+    """Names that a version of control groups has for limits, for use, and in `memory.stat` for how
     much of that is page cache which is given up when it is needed."""
 
     limits: tuple[str, ...]
@@ -58,7 +58,7 @@ _V2 = _Files(("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """What each group with a limit has left: that of this process, and those that it is in.
+    """Bytes that each group with a limit has left: that of this process, and those that it is in.
 
     Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst; proc_pid_cgroup(5) and
     proc_pid_mountinfo(5) for where they are.

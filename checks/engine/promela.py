@@ -147,7 +147,7 @@ class _Writer:
 
 
 def invariants_of(system: System) -> list[str]:
-    """What is asserted of a system, each once."""
+    """The invariants that are asserted of a system, each once."""
     at_steps = [c.invariant for op in system.ops() for c in op.checks]
     of_states = [c.invariant for c in (*system.checks, *system.finals)]
     return list(dict.fromkeys([*at_steps, *of_states, DEADLOCK]))
@@ -255,7 +255,7 @@ class _SharingText(_PromelaText):
 
 
 def _progress(text: _PromelaText, op: Op) -> str:
-    """Whether a rule can fire and change something."""
+    """True if a rule can fire and change something."""
     changed = [
         f"{text.named(u.place)} != {_code(text, u.value, u.place.sort)}"
         for u in op.updates if not _of_none(u)

@@ -108,7 +108,7 @@ class _Mark:
         self.flips: dict[int, list[int]] = {}
         """What changes, by the bits of the footprint."""
         self.progress: dict[int, bool] = {}
-        """Whether a rule of software changes anything, by the same."""
+        """True where a rule of software changes something, by the same."""
 
 
 class Explorer:

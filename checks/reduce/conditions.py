@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What each reduction rests on, where that is enforced, and which test fails without it.
+"""Conditions of each reduction, where they are enforced, and which test fails without each.
 
 `docs/reductions.md` is made from this: ``python -m checks.reduce.conditions > docs/reductions.md``.
 """
@@ -15,7 +15,7 @@ TESTED = "tested"
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of a reduction.
+    """A condition of a reduction.
 
     `enforced` names the function that sees to it, as ``module:name``, or is `TESTED`; `test` is one
     that fails without it, as pytest names it.

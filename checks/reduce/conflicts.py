@@ -51,7 +51,7 @@ class Others:
         return not mine.gains.isdisjoint(self.uses.waits)
 
     def overtaken(self, mine: Uses) -> bool:
-        """Whether one of their steps may come after a step that uses `mine` and not before it,
+        """True if one of their steps may come after a step that uses `mine` and not before it,
         because it takes what that one waits for.
 
         It cannot where it waits for a word of the same object that `mine` takes: a reader of a
@@ -64,7 +64,7 @@ class Others:
         )
 
     def conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
-        """Whether something of theirs conflicts with a step that uses `mine`."""
+        """True if something of theirs conflicts with a step that uses `mine`."""
         if mine not in self._known:
             self._known[mine] = self._conflict(mine, roles)
         return self._known[mine]

@@ -37,7 +37,7 @@ Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
 
 InUse = Callable[[Cell], Expr]
-"""Whether the object of a cell is not free."""
+"""A function from a cell to the condition that its object is not free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def moves_of(
     edge: Edge, number: int, uses: tuple[Uses, Uses], kinds: Classifier, others: Others,
     holder: Holder, in_use: InUse, *, apart: bool = False,
 ) -> Moves:  # fmt: skip
-    """What may be done with an edge of thread `number`; `uses` are with and without its checks.
+    """The ways to merge an edge of thread `number`; `uses` are with and without its checks.
 
     `apart`: a step that may halt stays as it is.  What comes before it is seen by others, also
     where it halts; and what comes after it happens only where it did not.

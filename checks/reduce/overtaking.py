@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What may be carried out before an access that comes earlier in its thread, and what orders them.
+"""Reordering: which accesses overtake earlier ones of their thread, and what keeps them in order.
 
 The rules are at the top of `ordering`.
 """
@@ -26,7 +26,7 @@ _FULL = frozenset({"mb", "after atomic", "dsb", "tlbi and dsb"})
 
 @dataclass(frozen=True, eq=False)
 class Access:
-    """One access of a thread to memory: an edge, and what it does there.
+    """An access of a thread to memory: an edge, and what it does there.
 
     `reserved`: the write of an atomic by itself, between which and what the atomic has looked at no
     other write comes, so that only a look can tell when it happened.
@@ -43,7 +43,7 @@ class Access:
     reserved: bool = False
 
     def conflicts(self, other: Access) -> bool:
-        """Whether the order of two accesses of different threads shows."""
+        """True if the order of two accesses of different threads shows."""
         return (
             self.region == other.region
             and (self.writes or other.writes)
@@ -55,7 +55,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Found:
-    """What may overtake an access, by edge and place; and the barriers that stop what may not."""
+    """Accesses that may overtake one, by edge and place; and the barriers that stop the others."""
 
     early: dict[tuple[int, Cell], Access] = field(default_factory=dict)
     barriers: dict[int, Edge] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Overtaking:
         self._tso = family in TSO
 
     def overtaken(self, access: Access) -> Iterator[tuple[Access, Facts]]:
-        """What of an access may be carried out late, and the facts that say that it may not.
+        """The part of an access that may come late, and the facts that say that it may not.
 
         Of a barrier, what it looks at when it fails.  Of an acquire, what it writes as well: only
         its look is kept before what follows (TSO has no atomic that is less than a barrier).
@@ -181,7 +181,7 @@ class Overtaking:
         return frozenset(said)
 
     def _kept(self, here: Access, way: _Way) -> bool:
-        """Whether an access is kept after the first one."""
+        """True if an access is kept after the first one."""
         if self._tso:
             return not here.reads
         if here.order == "release" and here.writes:
@@ -218,13 +218,13 @@ def _locals_of(e: Expr) -> frozenset[Local]:
 
 
 def _required(op: Op) -> Expr:
-    """What holds where an operation is carried out: its guard, and the checks of the model, without
-    which no verdict is given."""
+    """The condition where an operation is carried out: its guard, and the checks of the model,
+    without which no verdict is given."""
     return ex.and_(op.guard, *(check.cond for check in op.checks if check.halts))
 
 
 def _saying(test: Expr, local: Local, value: Expr) -> set[Expr]:
-    """What is a fact about a local that is assigned a value only if a test held."""
+    """Facts about a local that is assigned a value only if a test held."""
     needed = set(ex.conjuncts(test))
     found: set[Expr] = {local} if needed <= set(ex.conjuncts(value)) else set()
     if needed <= set(ex.conjuncts(ex.not_(value))):
@@ -264,5 +264,5 @@ def _flowing(op: Op, tainted: frozenset[Local]) -> frozenset[Local]:
 
 
 def _fixed(place: Cell) -> bool:
-    """Whether it is one location as long as no local is assigned that its index is made of."""
+    """True if it stays one location while no local of its index is assigned."""
     return not any(isinstance(v, Cell) for i in place.index for v in ex.leaves(i))

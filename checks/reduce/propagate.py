@@ -228,7 +228,7 @@ class _View:
 
 
 def _lasts(place: Expr, own: Mapping[Cell, int]) -> bool:
-    """Whether what is known of a place stays true whatever the others do."""
+    """True if what is known of a place stays true whatever the others do."""
     return isinstance(place, Local) or place in own
 
 

@@ -23,7 +23,7 @@ LOCKLESS = frozenset({
 """Steps that use fields without their lock, or objects that nobody else has yet."""
 
 COUNTED = frozenset({"Folio.refcount", "Folio.free", "Folio.lru"})
-"""What says whether an object may be used: everybody may look at it."""
+"""Variables that say whether an object may be used: everybody may look at them."""
 
 UNSEEN = frozenset({Trait.PUT, Trait.ALLOC})
 """Steps that write to an object that is free, so that nobody else sees it, apart from

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is known of the locals of a thread on one way through it.
+"""Facts about the locals of a thread on one way through it.
 
 A fact is a boolean expression over locals.  Facts come from constants that are assigned and from
 branches that are taken; they follow a copy, and end with the locals that they are about.  So a
@@ -80,7 +80,7 @@ def renamed(fact: Expr, old: Expr, new: Expr) -> Expr:
 
 
 def simplified(e: Expr, known: Facts) -> Expr:
-    """What an expression comes to where these facts hold."""
+    """The expression, simplified where these facts hold."""
     mine = ex.leaves(e)
     about = [f for f in known if not mine.isdisjoint(ex.leaves(f))]
     if not about:

@@ -231,7 +231,7 @@ def moves_of(explorer: Explorer, state: int, thread: int) -> Moves:
 
 
 def _moves_on(explorer: Explorer, state: int) -> bool:
-    """Whether a thread, or a rule of software that changes something, can take a step,
+    """True if a thread, or a rule of software that changes something, can take a step,
     or a check fails as one does."""
     threads = [moves_of(explorer, state, n) for n in range(len(explorer.codes))]
     if any(m.taken or m.failed for m in threads):

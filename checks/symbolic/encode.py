@@ -155,7 +155,7 @@ class Encoding:
         return [rule.op for rule in self._system.rules if not rule.hardware]
 
     def _progress(self, op: Op) -> Term:
-        """Whether a rule can fire and change something."""
+        """True if a rule can fire and change something."""
         values = self._readers[RULE]
         writes = self._writes(op.updates, values, {})
         changed = z3.Or(*(field.term != value for field, value in writes.items()))

@@ -85,7 +85,7 @@ def local_irq_restore() -> None:
 
 @step(traits="ghost")
 def reports_pages(result: int) -> None:
-    """What the call is about to return: how many pages it has put in place, or an error."""
+    """Note what the call is about to return: how many pages it has put in place, or an error."""
 
 
 @step(traits="return")

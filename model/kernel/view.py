@@ -70,7 +70,7 @@ class View:
 
 @pure
 def before(thread: Thread, pte: Pte) -> PteVal:
-    """What the entry was when its lock was taken, if the thread has changed it since."""
+    """The entry as it was when its lock was taken, if the thread has changed it since."""
     return thread.took[pte.addr] if thread.took[pte.addr].kind != PteKind.NONE else pte.val
 
 

@@ -78,7 +78,7 @@ NULL_POINTER = "no_null_pointer_is_followed"
 
 
 def halts(invariant: str) -> bool:
-    """Whether nothing comes after an invariant fails: the model has no meaning there, or the
+    """True if nothing comes after an invariant fails: the model has no meaning there, or the
     kernel has died."""
     return invariant.startswith("model:") or invariant == NULL_POINTER
 
@@ -97,7 +97,7 @@ class Check:
 
     @property
     def halts(self) -> bool:
-        """Whether nothing comes after it fails."""
+        """True if nothing comes after it fails."""
         return halts(self.invariant)
 
     def with_cond(self, cond: Expr) -> Check:

@@ -36,7 +36,7 @@ class Ordered:
 
 
 Order = str | Mapping[str, Ordered]
-"""One word for every memory model, or what `orders` makes."""
+"""The order on every memory model in one word, or what `orders` makes."""
 
 
 def orders(**models: tuple[str, str, str]) -> Mapping[str, Ordered]:
@@ -54,7 +54,7 @@ def orders(**models: tuple[str, str, str]) -> Mapping[str, Ordered]:
 
 
 def declared(order: Order) -> Mapping[str, Ordered]:
-    """What a step declares, by memory model; nothing if it declares nothing."""
+    """The orders that a step declares, by memory model; nothing if it declares nothing."""
     if not isinstance(order, str):
         return order
     return {name: _checked(name, Ordered(order, cite="-")) for name in MODELS} if order else {}
@@ -70,7 +70,7 @@ def _checked(model: str, found: Ordered) -> Ordered:
 
 
 def success_conditions(op: Op, words: Collection[str]) -> frozenset[Expr]:
-    """What decides whether an operation writes any of these variables; none if it always does, or
+    """Conditions under which an operation writes any of these variables; none if it always does, or
     never.
 
     It fails where it leaves all that it may write as it was.

@@ -14,7 +14,7 @@ from .errors import ModelError, near
 
 
 class Trait(StrEnum):
-    """What a step is, besides what it does."""
+    """A property of a step, besides what it does."""
 
     # locks
     ACQUIRE = "acquire"  # waits for a lock and takes it: locking, the lock graph, necessity

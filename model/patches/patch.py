@@ -18,7 +18,7 @@ Function = ModelFunction[..., Any]
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One version of a patch's routines; another of the same name is another one.
+    """A version of a patch's routines; another of the same name is another one.
 
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
@@ -43,7 +43,7 @@ class Variant:
         return self.beside or self.kernel
 
     def called_by(self, routines: Iterable[Function]) -> dict[str, list[Function]]:
-        """What some routines call in this version, themselves included, by name."""
+        """The functions that some routines call in this version, themselves included, by name."""
         todo = [self.swap.get(fn, fn) for fn in routines]
         found: dict[str, list[Function]] = {}
         while todo:

@@ -55,7 +55,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Decided:
-    """What is found in one form of a cast: states, violated invariants, and in what SPIN differs
+    """The result for one form of a cast: states, violated invariants, and in what SPIN differs
     from the reference explorer, if it does."""
 
     states: int
@@ -97,7 +97,7 @@ def _stage(drawn: Drawn, passes: Passes) -> Stage:
 
 
 def decided(drawn: Drawn, passes: Passes, limit: int) -> Decided | None:
-    """What SPIN and the reference explorer find of a cast; None if it has too many states."""
+    """The results of SPIN and the reference explorer for a cast; None if it has too many states."""
     stage = _stage(drawn, passes)
     cast, role = drawn.cast, drawn.role
     _, ours = stage.search(cast, role, Limits(limit), engine=Engine.REFERENCE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tool finds wrong with itself is said, and costs no other answer."""
+"""Contradictions of the tool are said, and cost no other answer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_check_after_the_last_step_of_a_thread_replays() -> None:
 
 
 def said_of(ran: Ran) -> str:
-    """What a run says of itself, whose answer is whole all the same."""
+    """The line that a run prints of a contradiction; its answer is whole all the same."""
     assert ran.exit_code == 2
     assert "no_use_of_a_free_folio" in ran.stdout
     assert "absent" in ran.stdout

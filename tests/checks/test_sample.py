@@ -87,7 +87,7 @@ def test_what_is_no_sample(options: list[str], said: str) -> None:
 
 
 def sampled(subject: Subject, arch: str, limit: int) -> list[Outcome]:
-    """What is found of the selected side in six casts."""
+    """The outcomes of the selected side in six casts."""
     question = Question(
         replace(subject, sides=(subject.selected,)), (arch,), tuple(REGISTRY.values()),
         limits=Limits(limit), jobs=1, cache=False, sample=Sample(6, seed=2),
@@ -101,7 +101,7 @@ OF_LINUX = {
     "merged": frozenset({"reports_what_it_did"}),
     "folio_lock_only": frozenset({"reports_what_it_did"}),
 }
-"""What is violated in Linux: 50944692052b keeps the error of a try after a later one succeeds."""
+"""Violations in Linux: 50944692052b keeps the error of a try after a later one succeeds."""
 
 
 @pytest.mark.slow

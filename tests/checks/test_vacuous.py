@@ -54,7 +54,7 @@ WITH_LOCKS = """\
 
 
 def results(ran: Ran, side: str = "after") -> dict[str, Any]:
-    """What is said of each invariant about states, by its name."""
+    """The verdict on each invariant about states, by its name."""
     every = json.loads(ran.stdout)["patches"][0]["results"]
     return {r["invariant"]: r for r in every if r["side"] == side and r["group"] != "ordering"}
 
@@ -195,7 +195,7 @@ def test_a_move_succeeds_where_there_is_a_page_to_move(state: str) -> None:
 
 
 def test_a_branch_that_is_dead_on_one_architecture() -> None:
-    """It fired elsewhere, so that it is not among those that never did; it is said, once."""
+    """A branch that fired elsewhere is not among those that never did; it is said, once."""
     subject = by_name("uffd_move_batching", "merged")
     always, there, never = (("m.py", n, "f", "yes") for n in (1, 2, 3))
     columns = []

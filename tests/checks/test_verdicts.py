@@ -74,7 +74,7 @@ def decided_again() -> bool:
     ids=("text", "compiler", "Python"),
 )
 def test_what_another_tool_found(what: str, other: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not believed, and it stays: two checkouts use one directory."""
+    """Another tool's row is not believed, and it stays: two checkouts use one directory."""
     answer(question())
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(what, other)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What an invariant lets pass: nothing that Linux does right is VIOLATED.
+"""Exceptions of invariants: nothing that Linux does right is VIOLATED.
 
 The mutants (tests/checks/mutate) say what each must not let pass.
 """
@@ -25,11 +25,11 @@ from model.patches.uffd_move_batching.common import double_pt_lock, in_address_o
 MERGED = PATCH.variant("merged")
 
 OF_LINUX = {"reports_what_it_did"}
-"""What is true of `merged`, see the observations of the patch."""
+"""Violations that are true of `merged`, see the observations of the patch."""
 
 
 def violated(name: str, variant: Variant = MERGED, arch: str = "x86_64") -> set[str]:
-    """What fails in the cast of a name and is not known of Linux, every state visited."""
+    """Invariants that fail in the cast of a name, not known of Linux; every state is visited."""
     cast = PATCH.casts.named(name, variant.neighbours_from)
     assert cast is not None
     stage = Stage(Setting.of(cast), arch, REGISTRY.values())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One letter lost in a word that an invariant or a step has, and it is refused.
+"""Words: an invariant or a step with a letter lost in one is refused.
 
 Nothing else would notice: a step that nobody declares is never taken, and the invariant holds.
 """

@@ -39,7 +39,7 @@ _SHOWN = 5
 
 @dataclass
 class _Tally:
-    """What came of a campaign."""
+    """The outcome of a campaign."""
 
     compared: int = 0
     left_out: int = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the engines of `checks` find of a system, reduced or not, beside what the oracle finds.
+"""Comparison of the engines of `checks` with the oracle, on a system reduced or not.
 
 * Unreduced: the same number of states, the same invariants that fail, the same steps and rules.
 * Reduced: the same invariants that fail, and the same steps.  Of rules nothing is asked: those that
@@ -49,7 +49,7 @@ PASSES: Mapping[str, Passes] = {
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs where some passes are made."""
+    """A difference where some passes are made."""
 
     passes: str
     what: str
@@ -65,7 +65,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One program compared.  `states` is None where it has too many, or no meaning."""
+    """The comparison of one program.  `states` is None where it has too many, or no meaning."""
 
     states: int | None
     differences: tuple[Difference, ...] = ()
@@ -79,7 +79,7 @@ class Outcome:
 
 
 def compare(program: Program, passes: Iterable[str] = PASSES, most: int = LIMIT) -> Outcome:
-    """What the reference engine finds of a program, beside what the oracle finds."""
+    """Compare the reference engine with the oracle on a program."""
     return compare_system(*system_of(program), passes, most)
 
 
@@ -103,7 +103,7 @@ def compare_system(
 
 
 def expected(system: System, initial: State, most: int = LIMIT) -> Found | None:
-    """What the oracle finds; None of a system that is too large or has no meaning."""
+    """The oracle's findings; None of a system that is too large or has no meaning."""
     try:
         return Naive(system, initial).explore(most)
     except MeaninglessError:
@@ -113,7 +113,7 @@ def expected(system: System, initial: State, most: int = LIMIT) -> Found | None:
 def judge(
     outcome: Outcome, name: str, found: Found, system: System, search: Search, searched: System
 ) -> Outcome:
-    """What is known besides, by the search of a system in which some passes were made."""
+    """The outcome with the search of a system in which some passes were made."""
     if name == UNREDUCED:
         return outcome.differing(name, unreduced(found, search))
     return outcome.differing(name, reduced(found, system, search, searched))
@@ -149,7 +149,7 @@ def explorer_of(system: System, initial: State, passes: Passes) -> Explorer:
 
 
 def unreduced(found: Found, search: Search) -> list[str]:
-    """What differs of an unreduced system."""
+    """The differences of an unreduced system."""
     told = []
     if search.states != found.states:
         told.append(f"states: {search.states} instead of {found.states}")
@@ -162,7 +162,7 @@ def unreduced(found: Found, search: Search) -> list[str]:
 
 
 def reduced(found: Found, system: System, search: Search, searched: System) -> list[str]:
-    """What differs of a system in which passes were made."""
+    """The differences of a system in which passes were made."""
     told = violations(found, search)
     taken = _parts_taken(searched, search.fired)
     begun = {number for number, _ in taken}
@@ -175,7 +175,7 @@ def reduced(found: Found, system: System, search: Search, searched: System) -> l
 
 
 def violations(found: Found, search: Search) -> list[str]:
-    """What differs in the invariants that fail."""
+    """The differences in the invariants that fail."""
     return _names(found.violated, frozenset(search.violations))
 
 

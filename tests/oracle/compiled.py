@@ -24,7 +24,7 @@ PASS_SETS = (UNREDUCED, "all")
 def compare_compiled(
     programs: Sequence[Program], passes: Iterable[str] = PASS_SETS
 ) -> list[Outcome]:
-    """What the compiled engine finds of each program, beside what the oracle finds."""
+    """Compare the compiled engine with the oracle on each program."""
     outcomes = []
     waiting = []
     for number, program in enumerate(programs):

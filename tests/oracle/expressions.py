@@ -53,7 +53,7 @@ class Expressions:
         self._few: dict[str, list[int]] = {}
 
     def pick(self, place: str, ways: Sequence[T]) -> T:
-        """One of several ways to go on at a place with a name."""
+        """Choose among several ways to go on at a place with a name."""
         if self._anything:
             return self.rnd.choice(ways)
         few = self._few.get(place)
@@ -191,7 +191,7 @@ class Expressions:
         )  # fmt: skip
 
     def lock_free(self) -> Expr:
-        """What a wait that takes no lock waits for of a lock word."""
+        """A condition on a lock word for a wait that takes no lock."""
         return self.one(
             "lock free",
             lambda: ex.eq(cell("Mutex.owner"), NOBODY),
@@ -235,7 +235,7 @@ class Expressions:
         return cpu(self.rnd.randint(0, 1))
 
     def checked(self) -> Expr:
-        """What a check of a step may look at: everything."""
+        """A condition for a check of a step, which may look at everything."""
         return self.one("checked",
             self.memory, self.truth, self.lock_word, self.ghost, self.ghost, self.hardware,
             lambda: ex.not_(self.truth()), lambda: ex.not_(self.memory()),
@@ -280,6 +280,6 @@ class Expressions:
         )
 
     def state(self) -> Expr:
-        """What an invariant about states says: that some things are not so together."""
+        """An invariant about states: that some things are not so together."""
         parts = [self._state_part() for _ in range(self.pick("state", (1, 2, 2, 2, 3)))]
         return ex.not_(ex.and_(*parts))

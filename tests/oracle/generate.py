@@ -23,7 +23,7 @@ from .world import NO_SLOT, VARIABLES, Q, cell, cpu, elements, least, slot
 
 @dataclass(frozen=True)
 class Theme:
-    """What a program is made of: names of operations, which are methods, and of what nests."""
+    """The ingredients of a program: names of operations, which are methods, and of what nests."""
 
     operations: str
     nests: str
@@ -222,6 +222,6 @@ class _Generator(Operations):
         return tuple((place, value) for place, value in drawn if value != least(place.sort))
 
     def value_of(self, sort: Sort) -> int:
-        """What a place holds at first, mostly the least."""
+        """A value that a place holds at first, mostly the least."""
         codes = (0, 2, 4) if isinstance(sort, Set) else sort.codes()
         return self.rnd.choice((codes[0], codes[0], *codes)) + sort.lowest

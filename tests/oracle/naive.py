@@ -33,7 +33,7 @@ Step = tuple[int, int]
 
 @dataclass(frozen=True)
 class Look:
-    """What can be seen of one state: the steps out of it, and the invariants that fail in it or as
+    """The view from one state: the steps out of it, and the invariants that fail in it or as
     one of these steps is about to be taken."""
 
     steps: tuple[tuple[Step, Packed], ...]
@@ -44,7 +44,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Found:
-    """What exploring a system found.  `halted` are the invariants after whose failure nothing
+    """The findings of an exploration.  `halted` are the invariants after whose failure nothing
     comes; `steps` those that were taken."""
 
     states: int
@@ -54,7 +54,7 @@ class Found:
 
 
 class Naive:
-    """One system with its initial state.
+    """A system with its initial state.
 
     `lenient`: a field of None may be read, and then holds the least that there is, and written, if
     that is what it is given.  The front end makes operations that do so where it does not matter.
@@ -168,7 +168,7 @@ class Naive:
         return self._broken(s, at_rest=self.look(s).at_rest)
 
     def ended(self, s: Packed) -> bool:
-        """Whether every thread has returned."""
+        """True if every thread has returned."""
         return all(s[n] == thread.end for n, thread in enumerate(self.system.threads))
 
     # -- all states --------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class Naive:
         return after if type(after) is tuple else s, failing
 
     def value(self, s: Packed, place: Cell) -> int:
-        """What a cell with constant indices holds in a state."""
+        """The value of a cell with constant indices in a state."""
         elements = self._elements[place.var]
         at = elements[tuple(i.value for i in place.index if isinstance(i, Const))]
         return s[at] if elements.within == "s" else int(self._names["known"][at])

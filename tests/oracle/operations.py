@@ -40,7 +40,7 @@ def _set(place: Cell | Local, value: Expr) -> tuple[Update, ...]:
 
 
 def _capped(place: Cell) -> Expr:
-    """One more, if there is room."""
+    """Add one, if there is room."""
     more = ex.narrow(ex.add(place, number(1)), NUMBER)
     return ex.ite(ex.lt(place, number(2)), more, place)
 
@@ -185,13 +185,13 @@ class Operations(Expressions):
         return Do(Op(Kind.PRIMITIVE, updates=_set(cell("Ghost.slots"), value)), GHOST)
 
     def flush(self) -> Do:
-        """What software does to hardware."""
+        """An operation of software on hardware."""
         place = cell("Cpu.tlb", cpu(self.rnd.randint(0, 1)), self.slot())
         value = ex.boolean(self.chance(0.3))
         return Do(Op(Kind.PRIMITIVE, updates=_set(place, value)))
 
     def check_unchanged(self) -> Do:
-        """What was read is still there."""
+        """Check that what was read is still there."""
         place = self.pick("check unchanged", (cell("Box.n"), cell("Row.n", self.slot())))
         return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), ex.eq(X, place)),)))
 

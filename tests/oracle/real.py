@@ -57,7 +57,7 @@ class Side:
 def compare_side(
     side: Side, passes: Iterable[str] = PASSES, most: int = MOST
 ) -> Iterator[tuple[str, Outcome]]:
-    """What the reference engine finds of each cast, beside what the oracle finds."""
+    """Compare the reference engine with the oracle on each cast."""
     groups: dict[Setting, list[Cast]] = {}
     for cast in side.casts:
         groups.setdefault(Setting.of(cast), []).append(cast)

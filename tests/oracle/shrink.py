@@ -71,7 +71,7 @@ def _bodies(body: Body) -> Iterator[Body]:
 
 
 def _insides(statement: Statement) -> Iterator[Body]:
-    """What is left of a statement without what is around it."""
+    """The body of a statement without what is around it."""
     if isinstance(statement, Hold | If | While):
         yield statement.body
     if isinstance(statement, Hold | If):

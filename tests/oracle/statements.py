@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What random programs are made of: statements that nest, so that a program can be made smaller.
+"""Statements of random programs, which nest, so that a program can be made smaller.
 
 A statement says all that it does, so that taking one away leaves the others as they are.
 """
@@ -14,7 +14,7 @@ from model.lang.ir import Op, Rule, StateCheck
 
 
 class Lock(StrEnum):
-    """What a thread may be in: a lock, or a section that others wait for the end of."""
+    """A lock that a thread may hold, or a section that others wait for the end of."""
 
     MUTEX = "mutex"
     SPIN = "spin"
@@ -42,7 +42,7 @@ class To(StrEnum):
 
 @dataclass(frozen=True)
 class Do:
-    """One operation; `traits` as the declaration of a step has them."""
+    """An operation; `traits` as the declaration of a step has them."""
 
     op: Op
     traits: frozenset[str] = frozenset({"lockless"})

@@ -87,7 +87,7 @@ KNOWN: list[tuple[Expr, int]] = [
 
 
 def value(e: Expr) -> int:
-    """What the oracle makes of an expression."""
+    """The oracle's value of an expression."""
     names: dict[str, Any] = {}
     elements = Elements("Row.n")
     start = list(VALUES.values())

@@ -248,7 +248,7 @@ def test_a_value_that_does_not_fit_has_no_meaning() -> None:
 
 
 class TestSteps:
-    """One step after the other, as a trace has them."""
+    """Steps one after the other, as a trace has them."""
 
     EXPLORER = system(
         line(put(A, 1), check("c", is_(A, 1))), line(wait(is_(A, 1)), put(A, 2)),
@@ -266,7 +266,7 @@ class TestSteps:
 
     @pytest.mark.parametrize("step", [(1, 0), (1, 1), (0, 1)])
     def test_a_step_that_cannot_be_taken(self, step: tuple[int, int]) -> None:
-        """Its guard fails, or the thread is somewhere else."""
+        """A step whose guard fails, or whose thread is somewhere else, is refused."""
         with pytest.raises(MeaninglessError, match="cannot be taken here"):
             self.EXPLORER.after(self.EXPLORER.start, step)
 

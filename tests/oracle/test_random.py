@@ -22,7 +22,7 @@ PROGRAMS = 400
 
 
 def is_decided(candidate: Program) -> bool:
-    """Whether the engines decide a program at all: they do not where a condition on states names
+    """True if the engines decide a program at all: they do not where a condition on states names
     an element by a computed index, nor find a deadlock where a rule of software may fire."""
     cells = {c for j in (*candidate.checks, *candidate.finals) for c in ex.leaves(j.cond)}
     computed = any(not isinstance(i, Const) for c in cells if isinstance(c, Cell) for i in c.index)
@@ -100,7 +100,7 @@ def test_the_text_of_a_program_means_the_same(seed: int) -> None:
 
 
 def test_a_program_is_shrunk_as_far_as_it_fails() -> None:
-    """What is left of a program is the one statement that is asked for."""
+    """A program shrinks to the one statement that is asked for."""
 
     def operations(body: Body) -> list[Op]:
         return [s.op for s in body if isinstance(s, Do)]

@@ -56,7 +56,7 @@ def test_casts_with_a_neighbour() -> None:
 
 @pytest.mark.parametrize("name", ["no flush", "folio lock left held", "index not updated"])
 def test_mutants(name: str) -> None:
-    """What they break is found by the oracle as well."""
+    """Violations of mutants are found by the oracle as well."""
     mutant = MUTANTS[name]
     side = Side(role(PATCH, mutant), mutant.archs[0], False, (cast_of(PATCH, mutant),))
     ((_, outcome),) = compare_side(side, SMALL, 10 * STATES)

@@ -67,7 +67,7 @@ class Validated:
         return s
 
     def shows(self, invariant: str) -> bool:
-        """Whether the last state breaks an invariant.
+        """True if the last state breaks an invariant.
 
         A trace of a deadlock ends where threads have at most quiet steps before them: whatever they
         still do, they come to wait.

@@ -28,7 +28,7 @@ class Located:
 
     @contextmanager
     def calling(self, fn: ModelFunction[..., Any], node: ast.AST) -> Iterator[None]:
-        """What is evaluated for a call of a function: errors say who called it."""
+        """Evaluate for a call of a function: errors say who called it."""
         if fn in self.ctx.active:
             self.refuse(node, f"{fn.name} calls itself", why="recursion has no finite graph",
                         instead="write a loop")  # fmt: skip
@@ -39,7 +39,7 @@ class Located:
             raise error.called(self.fn.name, self.where(node)) from error
 
     def plainly(self, node: ast.AST, call: Callable[[], Any]) -> Any:
-        """What plain Python makes of constants; what it raises is the model's fault."""
+        """Run plain Python on constants; an exception is the model's fault."""
         try:
             return call()
         except ModelError:

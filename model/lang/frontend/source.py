@@ -75,7 +75,7 @@ class Context:
         return self.swap.get(fn, fn)
 
     def changes(self, functions: Set[ModelFunction[..., Any]]) -> Changes:
-        """What swaps and edits make of these functions."""
+        """The swaps and edits of these functions."""
         names = {fn.name for fn in functions}
         return (
             {fn: new for fn, new in self.swap.items() if fn in functions},
@@ -84,7 +84,7 @@ class Context:
 
     @contextmanager
     def entered(self, fn: ModelFunction[..., Any]) -> Iterator[None]:
-        """What is compiled for a call of a function."""
+        """The function that is compiled for a call of another."""
         self.active.append(fn)
         try:
             yield

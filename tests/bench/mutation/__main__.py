@@ -49,7 +49,7 @@ Job = Callable[[], list[Fate]]
 def in_children(
     jobs: Sequence[Job], at_once: int, until: float
 ) -> Iterator[tuple[int, list[Fate]]]:
-    """What each job gives, in a process of its own: expressions are kept as long as one lives."""
+    """The result of each job, in its own process: expressions are kept as long as one lives."""
     context = multiprocessing.get_context("fork")
     running: dict[Connection, tuple[int, Any]] = {}
     left = iter(range(len(jobs)))
@@ -97,7 +97,7 @@ def read_table() -> list[tuple[str, str, str]]:
 
 
 def explained(name: str, table: Sequence[tuple[str, str, str]]) -> str:
-    """What the table says of a survivor; "" if nothing."""
+    """The line of the table for a survivor; "" if nothing."""
     for kind, glob, reason in table:
         if fnmatch.fnmatchcase(name, glob):
             return f"{kind}: {reason}"
@@ -117,7 +117,7 @@ class Score:
         self.unexplained = 0
 
     def note(self, group: str, name: str, fates: Sequence[Fate]) -> None:
-        """One mutant, on each architecture."""
+        """Play a mutant on each architecture."""
         shown = []
         fates = fates or [Fate("unfinished", "its process was ended") for _ in self.archs]
         for arch, fate in zip(self.archs, fates, strict=True):

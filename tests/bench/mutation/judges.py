@@ -45,7 +45,7 @@ class Judged:
         return f"{self.invariant.name}: {self.what}"
 
     def fate(self, plays: Sequence[Play]) -> Fate:
-        """What becomes of it beside the planted bugs, and in plays without one."""
+        """The fate of a mutation beside the planted bugs, and in plays without one."""
         assert self.invariant.fn is not None
         edits = {self.invariant.fn.name: self.edit}
         with mock.patch.object(scenario, "Context", functools.partial(Context, edits=edits)):
@@ -55,7 +55,7 @@ class Judged:
                 return Fate("refused", str(error))
 
     def _missed(self) -> Fate | None:
-        """Whether a planted bug is not found any more."""
+        """True if a planted bug is not found any more."""
         player = Player((self.invariant,), STATES)
         for mutant in mutants_of(PATCH):
             if self.invariant.name in mutant.breaks:

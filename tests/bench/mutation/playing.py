@@ -29,7 +29,7 @@ CUT = 20.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What a play shows: what fails, routines that never return, why it is not finished, words of
+    """The result of a play: what fails, routines that never return, why it is unfinished, words of
     the steps that were taken, and, where nothing is mutated, the lines of models that ran."""
 
     fails: frozenset[str]
@@ -42,7 +42,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of a mutant on an architecture: `how` is killed, survives, unreached (its lines
+    """The fate of a mutant on an architecture: `how` is killed, survives, unreached (its lines
     run in no cast), refused (the front end does not take it) or unfinished."""
 
     how: str
@@ -86,7 +86,7 @@ class Player:
         )  # fmt: skip
 
     def base(self, play: Play) -> Seen:
-        """What is seen without a mutation."""
+        """The result without a mutation."""
         if _key(play) not in self._known:
             seen = self.play(play)
             self._known[_key(play)] = replace(seen, lines=self._lines(play))
@@ -145,7 +145,7 @@ class Player:
     def fate(
         self, mutation: Mutation, plays: Sequence[Play], most: int, hints: Sequence[str] = ()
     ) -> Fate:
-        """What becomes of a mutant; `hints` are names of casts to begin with."""
+        """The fate of a mutant; `hints` are names of casts to begin with."""
         chosen = list(self.chosen(mutation, plays))
         where = " (lines that have no step of their own)" if not chosen else ""
         if not chosen:

@@ -78,7 +78,7 @@ def mutations(variant: Variant, casts: CastSet, seen: set[Function]) -> list[Mut
 
 
 def _functions(routine: Function, variant: Variant, *, own: bool) -> list[Function]:
-    """What a routine calls that is more than one step: of the patch, or of the kernel around it."""
+    """Functions of several steps that a routine calls, of the patch or of the kernel around it."""
     every = [f for group in variant.called_by([routine]).values() for f in group]
     chosen = [
         f for f in every
@@ -179,7 +179,7 @@ def _changes(
 
 
 def _is_none(statement: ast.Expr | ast.Assign | ast.AnnAssign) -> bool:
-    """Whether it is no step: a docstring, a declaration, the end of what is modelled."""
+    """True if it is no step: a docstring, a declaration, the end of what is modelled."""
     value = statement.value
     if isinstance(value, ast.Call):
         return ast.unparse(value.func) == "unmodelled"
@@ -187,7 +187,7 @@ def _is_none(statement: ast.Expr | ast.Assign | ast.AnnAssign) -> bool:
 
 
 def _calls(fn: Function, statement: ast.stmt) -> bool:
-    """Whether it does something, other than to work out a value."""
+    """True if it does something, other than to work out a value."""
     plain = fn.fn
     assert isinstance(plain, types.FunctionType)
     names = {n.func.id for n in ast.walk(statement)

@@ -20,7 +20,7 @@ needs_spin = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Spun:
-    """What SPIN found: states, transitions but for the one to the first state, whether an assertion
+    """SPIN's result: states, transitions but for the one to the first state, whether an assertion
     fails, and the names of those that are a name."""
 
     states: int

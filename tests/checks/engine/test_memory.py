@@ -17,7 +17,7 @@ CPU = "37 31 0:35 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu"
 
 
 def machine(root: Path, groups: str, mounts: str) -> None:
-    """One with 8 GiB available."""
+    """A machine with 8 GiB available."""
     (root / "proc/self").mkdir(parents=True)
     (root / "proc/meminfo").write_text("MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\n")
     (root / "proc/self/cgroup").write_text(groups)

@@ -77,7 +77,7 @@ class Small:
         return System("small", self.variables, self.threads, self.rules, self.checks, self.finals)
 
     def oracle(self) -> frozenset[str]:
-        """What fails, as somebody finds who knows of no passes."""
+        """The invariants that fail, as the oracle finds, which knows of no passes."""
         found = Naive(self.system, self.initial).explore(10_000)
         assert found is not None
         return found.violated
@@ -94,7 +94,7 @@ class Small:
         return Explorer(reduced.of(self.system), Press(layout, live)).run(self.initial)
 
     def violated(self, passes: Passes = Passes()) -> frozenset[str]:
-        """What fails in the reduced system."""
+        """The invariants that fail in the reduced system."""
         return frozenset(self.search(passes).violations)
 
 
@@ -111,7 +111,7 @@ SETS: Sequence[Passes] = (
 
 
 def agree(small: Small, sets: Iterable[Passes] = SETS) -> frozenset[str]:
-    """What fails, which every set of passes has to find, and nothing else."""
+    """The invariants that fail; every set of passes has to find these and no others."""
     expected = small.oracle()
     for passes in sets:
         assert small.violated(passes) == expected, passes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a guard says of a cell that others write is true for the instant of its step."""
+"""Facts that a guard tells of a cell that others write last for the instant of its step."""
 
 from __future__ import annotations
 

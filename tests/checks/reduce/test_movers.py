@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What merging must not lose: minimal systems, each of which lost a violation once."""
+"""Merging: minimal systems, each of which lost a violation once."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def _semaphore(who: int, *inside: Op) -> list[Op]:
 
 
 def test_a_reader_of_a_semaphore_is_not_overtaken_by_a_writer() -> None:
-    """It waits for the writer and takes the readers, for which the writer waits: what comes behind
-    is merged with it."""
+    """The reader waits for the writer and takes the readers, for which the writer waits: what
+    comes behind is merged with it."""
     me = ex.const(2, HOLDER)
     free = ex.and_(ex.eq(WRITER, NOBODY), ex.is_empty(READERS))
     writes = thread("T1", put(WRITER, me, when=free), put(N, number(1)), put(N, number(0)),

@@ -97,7 +97,7 @@ def test_an_annotation_that_is_not_known() -> None:
 
 
 def test_an_annotation_of_a_local_that_is_not_known() -> None:
-    """It would be passed over in silence, and the local have any sort."""
+    """A misspelt one would be passed over in silence, and the local have any sort."""
 
     @kernel("mm/x.c:x", "1.0")
     def misspells(b: Box) -> None:
