@@ -8,14 +8,15 @@ in a kernel without the patch says nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from invariants.registry import Invariant, Premise
-from model.lang.traits import Trait
 
 from .decide import Finding, Outcome, UnderTest, what_broke
+from .ends import End
 
 
 class Verdict(StrEnum):
@@ -58,10 +59,16 @@ class Cell:
     reach: Reach = Reach.REACHED
 
 
-def verdict(invariant: Invariant, outcomes: Sequence[Outcome], failing: Sequence[str] = ()) -> Cell:
+_NONE: Mapping[str, End] = MappingProxyType({})
+
+
+def verdict(
+    invariant: Invariant, outcomes: Sequence[Outcome], failing: Mapping[str, End] = _NONE
+) -> Cell:
     """The cell of an invariant: the worst of its scenarios.
 
-    `failing` are routines under test that should succeed and never do: nothing is shown then.
+    `failing` are routines under test that come to no good end (`falling_short`): nothing is shown
+    then.
     """
     casts, states = len(outcomes), sum(o.found.states for o in outcomes)
 
@@ -80,8 +87,7 @@ def verdict(invariant: Invariant, outcomes: Sequence[Outcome], failing: Sequence
         why = first.found.why or what_broke(first.found)
         return cell(Verdict.UNKNOWN, f"{first.play.name}: {why}", unsure)
     if failing:
-        why = f"{' and '.join(failing)} returns nothing but errors"
-        return cell(Verdict.VACUOUS, why, ())
+        return cell(Verdict.VACUOUS, _short_of(failing), ())
     reach, why = _premise(invariant.premises, outcomes)
     if reach in (Reach.NOWHERE, Reach.NEIGHBOURS):
         return cell(Verdict.NOT_APPLICABLE, why, (), reach)
@@ -142,23 +148,32 @@ def _simplicity(outcome: Outcome, invariant: str) -> tuple[int, int, int, int, s
     return len(cast.others), cast.pages, depth, found.states, outcome.play.name
 
 
-def always_failing(
-    outcomes: Sequence[Outcome], beside: Sequence[Outcome] | None = None
-) -> list[str]:
-    """Routines under test that return nothing but errors.
+def falling_short(
+    outcomes: Sequence[Outcome], beside: Sequence[Outcome], *, everywhere: bool
+) -> dict[str, End]:
+    """Routines under test that come to no good end, with the best that they come to.
 
-    If `beside` is given, outcomes of another version, only those that succeed there in the same
-    casts: where a few casts let no version succeed, it is not for the routine.
+    `beside` are outcomes of another version, of which those of the same casts count, if a routine
+    comes to a better end there.  `everywhere`: the casts are all that there are, so that errors are
+    not enough whatever the other version does.
     """
-    returning = {
-        t.routine for o in outcomes for t in o.found.tested if Trait.RETURN in t.seen
+    ends = {r: end for r, end in _best(outcomes).items() if end is not End.NEVER}
+    casts = {o.play.cast.name for o in outcomes}
+    better = _best(o for o in beside if o.play.cast.name in casts)
+    return {
+        routine: end for routine, end in sorted(ends.items())
+        if end < better.get(routine, End.NEVER) or (everywhere and end is End.ERROR)
     }  # fmt: skip
-    left = returning - _successful(outcomes)
-    if beside is not None:
-        casts = {o.play.cast.name for o in outcomes}
-        left &= _successful(o for o in beside if o.play.cast.name in casts)
-    return sorted(left)
 
 
-def _successful(outcomes: Iterable[Outcome]) -> set[str]:
-    return {t.routine for o in outcomes for t in o.found.tested if t.succeeds}
+def _best(outcomes: Iterable[Outcome]) -> dict[str, End]:
+    found: dict[str, End] = {}
+    for outcome in outcomes:
+        for t in outcome.found.tested:
+            found[t.routine] = max(t.end, found.get(t.routine, End.NEVER))
+    return found
+
+
+def _short_of(failing: Mapping[str, End]) -> str:
+    said = {End.ERROR: "returns nothing but errors", End.ZERO: "never returns more than 0"}
+    return " and ".join(f"{routine} {said[end]}" for routine, end in failing.items())

@@ -19,7 +19,7 @@ from model.lang.errors import ModelError
 from model.lang.ir import Edge, Kind, System, Thread, halts
 from model.lang.traits import Trait
 
-from .ends import END, may_fail
+from .ends import End, best_end, is_goal
 from .engine.engines import Engine
 from .engine.reference import INTERRUPTED, Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
@@ -58,12 +58,12 @@ Branch = tuple[str, int, str, str]
 @dataclass(frozen=True)
 class UnderTest:
     """A routine under test in a play: the words of steps that it has, and of those that it took,
-    and whether it came to an end that reports no error."""
+    and the best end that it came to."""
 
     routine: str
     present: frozenset[str]
     seen: frozenset[str]
-    succeeds: bool
+    end: End
 
 
 @dataclass(frozen=True)
@@ -233,15 +233,13 @@ def side_by_side(plays: Iterable[Play]) -> list[list[Play]]:
 def _finding(
     raw: tuple[Thread, ...], tested: tuple[bool, ...], reduced: System, search: Search
 ) -> Finding:
-    failed = {n: v.depth for n, v in search.violations.items() if not n.startswith(END)}
+    failed = {n: v.depth for n, v in search.violations.items() if not is_goal(n)}
     violated = {n: depth for n, depth in failed.items() if not n.startswith("model:")}
     broken = tuple(sorted(n for n in failed if n.startswith("model:")))
     taken = [_taken(raw[n], thread, search.fired[n]) for n, thread in enumerate(reduced.threads)]
     present, seen = [_words(t.edges) for t in raw], [_words(edges) for edges in taken]
-    succeed = [
-        Trait.RETURN in words
-        and (not may_fail(thread) or END + thread.routine in search.violations)
-        for thread, words in zip(raw, seen, strict=True)
+    ends = [
+        best_end(thread, words, search.violations) for thread, words in zip(raw, seen, strict=True)
     ]
     routines = [t.routine for t in raw]
     return Finding(
@@ -250,7 +248,7 @@ def _finding(
         tuple(r for r, words in zip(routines, seen, strict=True) if Trait.RETURN not in words),
         _branches(raw[0].edges), _branches(taken[0]),
         tuple(
-            UnderTest(routines[n], present[n], seen[n], succeed[n])
+            UnderTest(routines[n], present[n], seen[n], ends[n])
             for n, mine in enumerate(tested) if mine
         ),
         search.depth,

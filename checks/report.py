@@ -12,7 +12,7 @@ from model.hw.arch import ARCHS
 from model.kernel.casts import Cast, CastSet
 from model.lang.errors import ModelError, near
 
-from .cells import Cell, Reach, Verdict, always_failing, verdict
+from .cells import Cell, Reach, Verdict, falling_short, verdict
 from .decide import Branch, Outcome, Play, contradiction, model_errors, never_fired
 from .engine.engines import Engine
 from .engine.reference import Limits
@@ -234,7 +234,7 @@ def _column(
     here = tuple(o for o in outcomes if o.play.role is side.role and o.play.arch == arch)
     order, answers = orders.get((side.label, arch), (None, ()))
     beside = [o for o in outcomes if o.play.role is not side.role and o.play.arch == arch]
-    failing = always_failing(here, beside if question.narrowed else None)
+    failing = falling_short(here, beside, everywhere=not question.narrowed)
     cells = [
         order if order is not None and order.invariant is i else verdict(i, here, failing)
         for i in question.chosen

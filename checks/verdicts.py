@@ -29,6 +29,7 @@ from model.patches import PATCHES
 
 from . import sources
 from .decide import Finding, Play, UnderTest
+from .ends import End
 from .engine.compiler import identity
 from .engine.engines import Engine
 from .engine.reference import Limits
@@ -223,7 +224,7 @@ def _written(finding: Finding) -> str:
         finding.states, finding.transitions, finding.violated, finding.why, finding.broken,
         sorted(finding.present), sorted(finding.seen), finding.stuck,
         sorted(finding.branches), sorted(finding.fired),
-        [[t.routine, sorted(t.present), sorted(t.seen), t.succeeds] for t in finding.tested],
+        [[t.routine, sorted(t.present), sorted(t.seen), int(t.end)] for t in finding.tested],
         finding.again,
     ])  # fmt: skip
 
@@ -236,6 +237,6 @@ def _read(text: str) -> Finding:
     return Finding(
         states, transitions, violated, why, tuple(broken), frozenset(present), frozenset(seen),
         tuple(stuck), frozenset(map(tuple, branches)), frozenset(map(tuple, fired)),
-        tuple(UnderTest(who, frozenset(has), frozenset(took), ok) for who, has, took, ok in tested),
+        tuple(UnderTest(who, frozenset(p), frozenset(s), End(end)) for who, p, s, end in tested),
         again=again,
     )  # fmt: skip

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from checks.cells import Reach, Verdict, always_failing, verdict
+from checks.cells import Reach, Verdict, falling_short, verdict
 from checks.decide import Finding, Outcome, Play, Theatre, UnderTest, unfinished
+from checks.ends import End
 from checks.engine.reference import Limits
 from checks.render.table import table_lines
 from checks.report import Column, Question, Report
@@ -70,6 +71,17 @@ def test_a_move_that_gives_up_is_vacuous(tmp_path: Path, early: str, neighbour: 
     assert {r["verdict"] for r in found.values()} == {"VACUOUS"}
     assert {r["reason"] for r in found.values()} == {"move_pages returns nothing but errors"}
     assert results(ran, "before")["everything_is_released"]["verdict"] == "HOLDS"
+
+
+def test_a_move_that_does_nothing_and_reports_0_is_vacuous(tmp_path: Path) -> None:
+    """No error, and nothing done; the version before it moves pages in the same casts."""
+    path = gives_up(tmp_path, AT_ONCE.replace("-EAGAIN", "0"))
+    ran = run(str(path), "--arch", "x86_64", "--jobs", "1", "--format", "json", "--scenario",
+              BESIDE.format("zap_dst"))  # fmt: skip
+    assert ran.exit_code == 3
+    found = results(ran)
+    assert {r["verdict"] for r in found.values()} == {"VACUOUS"}
+    assert {r["reason"] for r in found.values()} == {"move_pages never returns more than 0"}
 
 
 def test_it_is_said_once(tmp_path: Path) -> None:
@@ -188,7 +200,8 @@ def test_a_move_succeeds_where_there_is_a_page_to_move(state: str) -> None:
     play = Play(cast(state=state), Role(PATCH.variant("merged")), "x86_64")
     found = Theatre(()).play(play, Limits())
     assert found.violated == {}
-    assert [(t.routine, t.succeeds) for t in found.tested] == [("move_pages", state in SUCCEEDS)]
+    best = End.MORE if state in SUCCEEDS else End.ERROR
+    assert [(t.routine, t.end) for t in found.tested] == [("move_pages", best)]
 
 
 # -- branches --------------------------------------------------------------------------------------
@@ -231,9 +244,9 @@ def outcome(*tested: UnderTest, beside: str = "", name: str = "all_at_src") -> O
     return Outcome(Play(cast(state=name), Role(PATCH.variant("merged")), "x86_64"), found)
 
 
-def routine(present: str, seen: str, *, name: str = "f", succeeds: bool = True) -> UnderTest:
+def routine(present: str, seen: str, *, name: str = "f", end: End = End.MORE) -> UnderTest:
     took = frozenset({*seen.split(), Trait.RETURN.value})
-    return UnderTest(name, took.union(present.split()), took, succeeds)
+    return UnderTest(name, took.union(present.split()), took, end)
 
 
 HERE, MOVES = "set_pte_at", "a_pinned_page_is_not_moved"
@@ -275,14 +288,21 @@ def test_what_one_routine_must_do_two_do_not() -> None:
     assert verdict(asked, [outcome(stays, routine("", "", name="g"))]).reach is Reach.NEVER
 
 
-def test_routines_that_return_nothing_but_errors() -> None:
-    fails, does = routine("", "", succeeds=False), routine("", "")
-    assert always_failing([outcome(fails)]) == ["f"]
-    assert always_failing([outcome(fails), outcome(does)]) == []
-    assert always_failing([outcome(replace(fails, seen=frozenset()))]) == []  # it never returns
-    # a few casts: only if another version succeeds in the same ones
-    assert always_failing([outcome(fails)], [outcome(fails)]) == []
-    assert always_failing([outcome(fails)], [outcome(does, name="clean")]) == []
-    assert always_failing([outcome(fails)], [outcome(does)]) == ["f"]
-    cell = verdict(REGISTRY["no_deadlock"], [outcome(fails, beside="acquire")], ["f"])
-    assert (cell.verdict, cell.reason) == (Verdict.VACUOUS, "f returns nothing but errors")
+def test_routines_that_come_to_no_good_end() -> None:
+    fails, idle, does = (routine("", "", end=end) for end in (End.ERROR, End.ZERO, End.MORE))
+    assert falling_short([outcome(fails)], [], everywhere=True) == {"f": End.ERROR}
+    assert falling_short([outcome(fails), outcome(does)], [], everywhere=True) == {}
+    assert falling_short([outcome(idle)], [], everywhere=True) == {}
+    never = outcome(routine("", "", end=End.NEVER))
+    assert falling_short([never], [outcome(does)], everywhere=True) == {}  # said otherwise
+    # a few casts: only if another version comes to a better end in the same ones
+    assert falling_short([outcome(fails)], [outcome(fails)], everywhere=False) == {}
+    elsewhere = outcome(does, name="clean")
+    assert falling_short([outcome(fails)], [elsewhere], everywhere=False) == {}
+    assert falling_short([outcome(fails)], [outcome(does)], everywhere=False) == {"f": End.ERROR}
+    assert falling_short([outcome(idle)], [outcome(does)], everywhere=False) == {"f": End.ZERO}
+    assert falling_short([outcome(does)], [outcome(idle)], everywhere=True) == {}
+    failing = {"f": End.ERROR, "g": End.ZERO}
+    cell = verdict(REGISTRY["no_deadlock"], [outcome(fails, beside="acquire")], failing)
+    said = "f returns nothing but errors and g never returns more than 0"
+    assert (cell.verdict, cell.reason) == (Verdict.VACUOUS, said)
