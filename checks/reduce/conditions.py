@@ -100,7 +100,39 @@ CONDITIONS = (
         _MOVERS + "test_a_field_that_is_used_after_the_free_is_noticed",
     ),
     Condition(
-        "merge (movers)", "where one of these three fails, the cast is decided without movers",
+        "merge (movers)", "to take a lock without waiting for it is to look at who has it",
+        "checks.reduce.uses:Classifier._op",
+        _MOVERS + "test_who_takes_a_lock_from_its_holder_is_in_its_section",
+    ),
+    Condition(
+        "merge (movers)", "only a word with one holder is asked whether it is mine",
+        "checks.reduce.uses:Classifier._asks_if_mine",
+        _MOVERS + "test_a_depth_or_a_set_is_not_asked_whether_it_is_mine",
+    ),
+    Condition(
+        "merge (movers)", "which lock a field has is the same while it is used",
+        "checks.reduce.merge:moves_of",
+        _MOVERS + "test_which_lock_a_field_has_does_not_change_while_it_is_used",
+    ),
+    Condition(
+        "merge (movers)", "a step that says it frees or allocates writes to what is free before or "
+        "after it", "checks.reduce.free:is_unseen",
+        _MOVERS + "test_a_step_that_says_it_frees_is_not_believed",
+    ),
+    Condition(
+        "merge (movers)", "a lock word that a rule writes is a word like any other",
+        "checks.reduce.reducer:Reducer._roles_of_words",
+        _MOVERS + "test_a_lock_word_that_a_rule_writes_is_a_word_like_any",
+    ),
+    Condition(
+        "merge", "what is kept at the entry until the next step may come later as well",
+        "checks.reduce.merge:_Merger._join_entry",
+        _MOVERS + "test_a_lock_that_is_let_go_of_at_the_entry_is_not_kept_until_a_wait_is_over",
+    ),
+    Condition(
+        "merge (movers)",
+        "where a field is used without its lock, a lock is let go of by another or what is free is "
+        "used, the cast is decided without movers",
         "checks.decide:weakened",
         _MOVERS + "test_a_lock_that_somebody_else_lets_go_of_is_noticed",
     ),

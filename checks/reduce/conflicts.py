@@ -8,14 +8,15 @@ one if no access of another thread conflicts with its own, where
 * accesses to a field under the lock that its declaration names do not conflict with each other,
   for only one thread can be at such a step (that both hold it is checked as they run, by
   `DISCIPLINE`); what an invariant looks at, it looks at without a lock;
-* releasing a lock conflicts with nothing but a trylock or a look at the lock word; entering what
+* releasing a lock conflicts with nothing but a trylock or a look at the lock word, which to take it
+  without waiting for it is, too; entering what
   others wait for the end of, as a read section of RCU, does with their waiting (`held_up`);
 * waiting for a lock word to be free conflicts with whoever may take it, unless what the step takes
   itself keeps them from it (`overtaken`): it matters for right movers only, a left mover never
   waits;
 * asking "is it mine?" of a lock word does not conflict with what others do to it;
-* writing to an object that is free before or after this very step conflicts only with those who
-  may look at free objects;
+* writing to an object that is free before or after this very step, as its text has to show
+  (`free`), conflicts only with those who may look at free objects;
 * a ghost is written at a time like any other word, for what judges it may tell; but taking things
   out of a set of ghosts may come before or after the same by others.
 

@@ -63,9 +63,14 @@ def frees(word: Cell, value: Expr) -> bool:
     if isinstance(value, Const):
         return value.value == 0
     value = _wide(value)
-    return value is word or (
-        isinstance(value, ex.Op) and value.name in ("diff", "sub") and value.args[0] is word
-    )
+    if value is word or not isinstance(value, ex.Op):
+        return value is word
+    if value.name == "ite":
+        return all(frees(word, arm) for arm in value.args[1:])
+    if value.name == "sub" and value.args[0] is word:
+        less = value.args[1]
+        return isinstance(less, Const) and less.value >= 0
+    return value.name == "diff" and value.args[0] is word
 
 
 def _wide(value: Expr) -> Expr:

@@ -21,10 +21,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from model.lang import expr as ex
-from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Check, Edge, Kind, Op, Thread, Update
+from model.lang.expr import Cell, Expr
+from model.lang.ir import Check, Edge, Kind, Op, Thread
 
 from .conflicts import DISCIPLINE, Others
+from .free import InUse
+from .sequence import one_after_the_other
 from .uses import Classifier, Uses
 
 _LARGEST = 150
@@ -35,9 +37,6 @@ _LONGEST = 3000
 
 Holder = Callable[[Cell], Expr]
 """The lock word that must name the thread that uses a cell."""
-
-InUse = Callable[[Cell], Expr]
-"""A function from a cell to the condition that its object is not free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,13 @@ def moves_of(
     where it halts; and what comes after it happens only where it did not.
     """
     every, bare = uses
-    used = _in_use(edge, kinds, others, in_use)
-    if used:
-        judged = kinds.judging([check.cond for check in used], number + 1)
+    assumed = (
+        *_discipline(edge, number, bare, kinds, others, holder),
+        *_words(edge, number, kinds, others),
+        *_in_use(edge, kinds, others, in_use),
+    )
+    if assumed:
+        judged = kinds.judging([check.cond for check in assumed], number + 1)
         every = Uses.of_all([every, judged])
     stays = apart and any(check.halts for check in edge.op.checks)
     at_once = _at_once(edge) and not stays
@@ -73,11 +76,6 @@ def moves_of(
         and not kinds.releases(edge.op, number + 1)
         and not others.overtaken(bare)
         and not others.conflict(bare, kinds.roles)
-    )
-    assumed = (
-        *_discipline(edge, number, bare, kinds, others, holder),
-        *_words(edge, number, kinds, others),
-        *used,
     )
     return Moves(left, right, at_once, tuple(dict.fromkeys(assumed)))
 
@@ -124,11 +122,12 @@ def _discipline(
 
 
 def _words(edge: Edge, number: int, kinds: Classifier, others: Others) -> tuple[Check, ...]:
-    """Checks that it changes nothing but its own part in lock words that others write as well."""
+    """Checks that it changes nothing but its own part in lock words that others use as well."""
+    used = others.uses.writes | others.uses.looks | others.uses.waits | others.uses.asks
     return tuple(
         Check(DISCIPLINE, own)
         for word, own in kinds.words_at(edge, number + 1)
-        if own is not ex.TRUE and not others.uses.writes.isdisjoint(kinds.elements.of(word))
+        if own is not ex.TRUE and not used.isdisjoint(kinds.elements.of(word))
     )
 
 
@@ -192,15 +191,17 @@ class _Merger:
         self._entering[at], self._leaving[at] = [], []
 
     def _join_entry(self) -> None:
-        """Quiet steps at the entry happen together with the step after them; if that may have to
-        wait, only those without checks, for it may have to wait for ever."""
+        """Quiet steps at the entry happen together with the step after them: they may come later as
+        well as earlier.  If that may have to wait, only those without checks, for it may have to
+        wait for ever."""
         thread, leaving, entering = self._thread, self._leaving, self._entering
         first = leaving.get(thread.entry, [])
         targets = {e.target for e in first}
         if entering.get(thread.entry) or thread.end in targets or thread.entry in targets:
             return
         alone = all(e.source == thread.entry for at in targets for e in entering[at])
-        if not first or not alone or not all(self._moves[id(e)].left for e in first):
+        moves = [self._moves[id(e)] for e in first]
+        if not first or not alone or not all(m.left and m.right for m in moves):
             return
         for edge in first:
             then = leaving.get(edge.target, [])
@@ -261,53 +262,12 @@ class _Operations:
         """One operation that does the first and then the second."""
         found = self._joined.get((first, second))
         if found is None:
-            made = _one_after_the_other(self._ops[first], self._ops[second])
+            made = one_after_the_other(self._ops[first], self._ops[second])
             found = self._joined[first, second] = self.number(made)
         return found
 
 
 _ops = _Operations()
-
-
-def _one_after_the_other(first: Op, second: Op) -> Op:
-    written: dict[Cell | Local, Expr] = {u.place: u.value for u in first.updates}
-    arrays = {p.var for p in written if isinstance(p, Cell)}
-
-    def after(e: Expr) -> Expr | None:
-        """What a place holds after the first; an element at a computed index may be the same."""
-        if not isinstance(e, Cell | Local):
-            return None
-        if e in written or isinstance(e, Local):
-            return written.get(e)
-        value: Expr = e
-        for place, new in written.items():
-            if isinstance(place, Cell) and place.var == e.var:
-                value = ex.ite(_same_place(place, e), new, value)
-        return None if value is e else value
-
-    memo: dict[Expr, Expr] = {}
-
-    def post(e: Expr) -> Expr:
-        among = [
-            p for p in ex.leaves(e) if p in written or (isinstance(p, Cell) and p.var in arrays)
-        ]
-        return ex.substitute(e, after, memo, frozenset(among)) if among else e
-
-    guard = ex.and_(first.guard, post(second.guard))
-    checks = (*first.checks, *(c.with_cond(post(c.cond)) for c in second.checks))
-    checks = tuple(c for c in checks if c.cond is not ex.TRUE)
-    updates = dict(written)
-    for u in second.updates:
-        place, value = u.place, post(u.value)
-        if isinstance(place, Cell):
-            place = ex.cell(place.var, tuple(post(i) for i in place.index), place.sort)
-            for other, held in updates.items():
-                if other is not place and isinstance(other, Cell) and other.var == place.var:
-                    updates[other] = ex.ite(_same_place(other, place), value, held)
-        updates[place] = value
-    kind = first.kind if _is_nothing(second) else second.kind if _is_nothing(first) else Kind.MERGED
-    new = tuple(Update(p, v) for p, v in updates.items() if p is not v)
-    return Op(kind, guard, new, tuple(dict.fromkeys(checks)), first.access or second.access)
 
 
 def _size(op: Op) -> int:
@@ -318,14 +278,6 @@ def _size(op: Op) -> int:
 @functools.cache
 def _nodes(e: Expr) -> int:
     return 1 + sum(_nodes(child) for child in ex.children(e))
-
-
-def _same_place(one: Cell, two: Cell) -> Expr:
-    return ex.and_(*(ex.eq(a, b) for a, b in zip(one.index, two.index, strict=True)))
-
-
-def _is_nothing(op: Op) -> bool:
-    return op.kind in (Kind.LET, Kind.ASSUME) and not op.updates and not op.checks
 
 
 def _renumber(thread: Thread) -> Thread:

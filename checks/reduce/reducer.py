@@ -18,11 +18,12 @@ from model.lang.expr import Cell, Expr
 from model.lang.ir import Role, Rule, State, StateCheck, System, Thread, Variable
 
 from .conflicts import Others
-from .elements import Elements, Held, held, written_by
+from .elements import Elements, held, written_by
 from .erase import erase_part, flow_of, live_regions
 from .fold import Folder, Known, Tables, changes, fold_part
+from .free import InUse
 from .liveness import reset_dead
-from .merge import Holder, InUse, merge_thread, moves_of
+from .merge import Holder, merge_thread, moves_of
 from .propagate import propagate
 from .usage import Part, Region, Regions, cells_of, judged_cells
 from .uses import Classifier, Uses
@@ -242,26 +243,28 @@ class Reducer:
         pointers = held(written, family.initial)
         anywhere = Elements(Part(None), {})
         judged = frozenset(r for c in judged_cells(judges) for r in anywhere.of(c))
+        by_rules = frozenset(cell.var for cell, _ in parts[-1].written)
+        roles = self._roles_of_words(by_rules)
         kinds: dict[Part, Classifier] = {}
         uses: dict[Part, tuple[tuple[Uses, Uses], ...]] = {}
         by_seat: dict[int, list[Uses]] = {}
         for part in parts:
             known = {c: pointers[c] for c in part.cells if c in pointers}
-            key = ("uses", part, frozenset(known.items()))
-            made = partial(self._classifier, part, known, locked, freeable)
+            key = ("uses", part, frozenset(known.items()), by_rules)
+            elements = Elements(part, known)
+            made = partial(Classifier, elements, roles, locked, freeable, family.in_use)
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
-            shown = partial(kinds[part].shown, part, family.in_use)
-            total = self._once((*key, "shown"), shown)
+            total = self._once((*key, "shown"), partial(kinds[part].shown, part))
             by_seat.setdefault(part.number, []).append(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
         return [self._merged(p, uses[p], kinds[p], others[p.number], family) for p in parts]
 
-    def _classifier(
-        self, part: Part, known: Held, locked: frozenset[str], freeable: frozenset[str]
-    ) -> Classifier:
-        roles = self._roles if self._passes.movers else _words_as_memory(self._roles)
-        return Classifier(Elements(part, known), roles, locked, freeable)
+    def _roles_of_words(self, by_rules: frozenset[str]) -> Mapping[str, Role]:
+        """Roles where a lock word that no holder minds, or that a rule writes, is as any word."""
+        if not self._passes.movers:
+            return _as_memory(self._roles, self._roles)
+        return _as_memory(self._roles, by_rules)
 
     def _merged(
         self, part: Part, uses: tuple[tuple[Uses, Uses], ...], kinds: Classifier, others: Others,
@@ -289,9 +292,10 @@ class Reducer:
         )
 
 
-def _words_as_memory(roles: Mapping[str, Role]) -> dict[str, Role]:
-    """Roles without locks: a lock word is a word like any other."""
-    return {var: Role.MEMORY if role is Role.LOCK else role for var, role in roles.items()}
+def _as_memory(roles: Mapping[str, Role], words: Iterable[str]) -> dict[str, Role]:
+    """Roles in which these lock words are words like any other."""
+    locks = frozenset(var for var in words if roles[var] is Role.LOCK)
+    return {var: Role.MEMORY if var in locks else role for var, role in roles.items()}
 
 
 def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:

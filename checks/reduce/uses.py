@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.ir import Edge, Op, Role, Rule
-from model.lang.sorts import Int, Set
+from model.lang.sorts import Int, Ref, Set
 from model.lang.traits import Trait
 
 from .elements import Elements
+from .free import InUse, is_unseen
 from .lock_words import GAINS, awaited, frees, is_made_from, own_part, takes
 from .usage import Part, Region, cells_of
 
@@ -41,7 +42,8 @@ Word = tuple[Region, frozenset[str]]
 class Uses:
     """The regions that a step, or a part, uses; `free` ones without a declared lock.
 
-    `looks`: lock words whose value matters otherwise than by waiting for them; `unseen`: writes to
+    `looks`: lock words whose value matters otherwise than by waiting for them; `asks`: all those
+    that it looks at in any way, also to ask whether one is its own; `unseen`: writes to
     objects that nobody else can see, not in `writes`; `shrinks`: ghosts that lose elements, not in
     `writes`; `careless`: reads of objects that may be free; `waits`: lock words that it waits for
     to be free; `gains`: those that it may make less free, so that whoever waits for one has come
@@ -57,6 +59,7 @@ class Uses:
     free_reads: frozenset[Region] = frozenset()
     free_writes: frozenset[Region] = frozenset()
     looks: frozenset[Region] = frozenset()
+    asks: frozenset[Region] = frozenset()
     unseen: frozenset[Region] = frozenset()
     shrinks: frozenset[Region] = frozenset()
     careless: frozenset[Region] = frozenset()
@@ -86,6 +89,7 @@ class _Found:
     free_reads: set[Region] = field(default_factory=set)
     free_writes: set[Region] = field(default_factory=set)
     looks: set[Region] = field(default_factory=set)
+    asks: set[Region] = field(default_factory=set)
     unseen: set[Region] = field(default_factory=set)
     shrinks: set[Region] = field(default_factory=set)
     careless: set[Region] = field(default_factory=set)
@@ -110,9 +114,9 @@ class Classifier:
 
     def __init__(
         self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str],
-        freeable: frozenset[str],
+        freeable: frozenset[str], in_use: InUse,
     ) -> None:  # fmt: skip
-        self.elements, self.roles = elements, roles
+        self.elements, self.roles, self._in_use = elements, roles, in_use
         self.locked, self.freeable = locked, freeable - COUNTED
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
@@ -121,12 +125,22 @@ class Classifier:
         op = edge.op if checks else replace(edge.op, checks=())
         found = self._op(op, who, bool(traits & LOCKLESS))
         if traits & UNSEEN:
-            found.unseen = {r for r in found.writes if r[0] in self.freeable}
+            found.unseen = self._unseen(op)
             found.writes -= found.unseen
             found.free_writes -= found.unseen
         if traits & MAY_BE_FREE:
             found.careless |= found.reads | found.looks
         return found.all()
+
+    def _unseen(self, op: Op) -> set[Region]:
+        """The regions that an operation writes only where the object is free before or after."""
+        unseen: set[Region] = set()
+        seen: set[Region] = set()
+        for update in op.updates:
+            if isinstance(update.place, Cell):
+                free = update.place.var in self.freeable and is_unseen(op, update, self._in_use)
+                (unseen if free else seen).update(self.elements.of(update.place))
+        return unseen - seen
 
     def judging(self, conditions: Iterable[Expr], who: int) -> Uses:
         """The uses of conditions that are checked: from outside of any lock, and also of what may
@@ -188,7 +202,7 @@ class Classifier:
         bare = self.edge(edge, who, checks=False)
         return (self.edge(edge, who), bare) if edge.op.checks else (bare, bare)
 
-    def shown(self, part: Part, in_use: Callable[[Cell], Expr]) -> Uses:
+    def shown(self, part: Part) -> Uses:
         """The uses of a part as others see them: what makes a steady check hold may not come before
         the check either, nor a free before the use of what is freed."""
         if part.thread is None:
@@ -197,7 +211,7 @@ class Classifier:
         found = [every for every, _ in self.edges(part)]
         for edge in part.thread.edges:
             steady = [check.cond for check in edge.op.checks if check.steady]
-            found.append(self.judging([*steady, *map(in_use, self.used(edge))], who))
+            found.append(self.judging([*steady, *map(self._in_use, self.used(edge))], who))
         return Uses.of_all(found)
 
     def rules(self, part: Part) -> Uses:
@@ -225,6 +239,9 @@ class Classifier:
                 if self._is_lock(update.place) and not frees(update.place, update.value):
                     found.gains.update(self.elements.of(update.place))
                     found.wins.update(self._words(update.place, waited_for))
+                    asked = update.place in taken and update.place in waited_for
+                    if isinstance(update.place.sort, Ref) and not asked:
+                        found.looks.update(self.elements.of(update.place))
                 for index in update.place.index:
                     self._read(found, index, who, free, waiting=False)
                 hardware = self.roles[update.place.var] is Role.HARDWARE
@@ -245,6 +262,7 @@ class Classifier:
         found.reads |= seen.reads
         found.free_reads |= seen.free_reads
         found.looks |= seen.looks
+        found.asks |= seen.asks
         found.careless |= seen.reads | seen.looks
 
     def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:
@@ -291,6 +309,8 @@ class Classifier:
             free_ones.update(regions)
 
     def _read(self, found: _Found, e: Expr, who: int, free: bool, *, waiting: bool) -> None:
+        for word in filter(self._is_lock, cells_of(e)):
+            found.asks.update(self.elements.of(word))
         for cell in self._sensitive(e, who):
             if self.roles[cell.var] is not Role.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
@@ -323,12 +343,12 @@ class Classifier:
         if e.name != "eq" or not isinstance(e.args[1], Const) or who == 0:
             return False
         word, value = e.args[0], e.args[1].value
-        if isinstance(word, ex.Op) and word.name == "inter" and value == 0:
+        if isinstance(word, ex.Op) and word.name == "inter":
             word, mask = word.args
-            value = who if isinstance(mask, Const) and mask.value == 1 << who else 0
-        if not isinstance(word, Cell) or self.roles[word.var] is not Role.LOCK:
-            return False
-        return value == who
+            mine = value == 0 and isinstance(mask, Const) and mask.value == 1 << who
+        else:  # a set or a depth that is `who` is something else
+            mine = value == who and isinstance(word.sort, Ref)
+        return mine and isinstance(word, Cell) and self.roles[word.var] is Role.LOCK
 
 
 def _taken_out(place: Cell, value: Expr) -> list[Expr] | None:

@@ -6,11 +6,12 @@
     python -m tests.oracle --programs 1000 --seed 5000    from another seed on
     python -m tests.oracle --programs 9 --passes merge    one pass set
     python -m tests.oracle --casts 300 --mutants 300      real ones, TLBs eager and at any time
+    python -m tests.oracle --faults 10000                 how many programs until each fault shows
 
 Each difference is printed as it is found; the first few programs that differ are made smaller and
 printed as tests for `test_cases`.  The last lines count what was compared and what was left out:
 those with too many states, and programs that do what has no meaning.  The exit status is 1 if
-anything differs.
+anything differs, or if a fault that is put in does not show.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 from .casetext import as_test, case_text
 from .compare import PASSES, Outcome, compare
 from .compiled import AT_ONCE, compare_compiled
+from .faults import FAULTS, programs_until
 from .generate import program
 from .real import Side, compare_side, some_casts, some_mutants
 from .shrink import shrink
@@ -131,11 +133,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{what}", type=int, default=0, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--passes", choices=list(PASSES), action="append", default=[])
+    parser.add_argument("--faults", type=int, default=0, metavar="N")
+    parser.add_argument("--fault", default="", metavar="NAME", help="those with this in their name")
     asked = parser.parse_args(arguments)
     tallies = list(_campaigns(asked))
-    if not tallies:
-        parser.error("say how many: --programs N, --compiled N, --casts N or --mutants N")
-    return int(any(tally.kinds for tally in tallies))
+    missed = _find_faults(asked) if asked.faults else 0
+    if not tallies and not asked.faults:
+        parser.error("say how many: --programs N, --compiled N, --casts N, --mutants N, --faults N")
+    return int(missed > 0 or any(tally.kinds for tally in tallies))
+
+
+def _find_faults(asked: argparse.Namespace) -> int:
+    """Say of each fault how many programs it took; the number of those that did not show."""
+    missed = 0
+    for fault in (f for f in FAULTS if asked.fault in f.name):
+        start = time.process_time()
+        count = programs_until(fault, asked.faults, asked.seed)
+        missed += count is None
+        found = "NOT FOUND" if count is None else f"{count:9}"
+        print(f"{found}  {fault.name}  ({time.process_time() - start:.0f} s CPU)", flush=True)
+    return missed
 
 
 def _campaigns(asked: argparse.Namespace) -> Iterator[_Tally]:

@@ -12,7 +12,7 @@ from model.lang.expr import Cell, Local
 from model.lang.ir import Op, State, System, Thread
 from model.lang.text import read, write
 
-from .world import LOCKED, elements, holder, least
+from .world import FREEABLE, LOCKED, elements, holder, in_use, least
 
 _INITIAL = "initial "
 
@@ -54,6 +54,8 @@ def _trimmed(system: System) -> System:
         cells |= _cells(judge.cond)
     for place in [c for c in cells if c.var in LOCKED]:
         cells |= _cells(holder(place))
+    for place in [c for c in cells if c.var in FREEABLE]:
+        cells |= _cells(in_use(place))
     used = {c.var for c in cells}
     variables = tuple(v for v in system.variables if v.name in used)
     return replace(system, variables=variables, threads=tuple(map(_plain, system.threads)))

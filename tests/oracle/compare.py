@@ -26,7 +26,7 @@ from model.lang.ir import State, System
 from .evaluator import MeaninglessError
 from .naive import Found, Naive, Step
 from .statements import Program
-from .world import LOCKED, holder
+from .world import FREEABLE, LOCKED, holder, in_use
 from .write import system_of
 
 LIMIT = 4000
@@ -137,7 +137,7 @@ def explorer_of(system: System, initial: State, passes: Passes) -> Explorer:
     """The reference explorer on a system over the variables of `world`, with these passes made."""
     family = Family(
         [[t] for t in system.threads], system.rules, system.checks, system.finals, [initial],
-        LOCKED, holder,
+        LOCKED, holder, FREEABLE, in_use,
     )  # fmt: skip
     done = Reducer(system.variables, passes).reduce(family)
     layout = Layout(system.variables, done.regions.whole, len(system.threads))

@@ -24,6 +24,7 @@ from .world import (
     NUMBER,
     SLOT,
     SLOT_OR_NONE,
+    THREADS,
     B,
     I,
     J,
@@ -50,15 +51,18 @@ class Expressions:
 
     def __init__(self, rnd: random.Random, *, anything: bool) -> None:
         self.rnd, self._anything = rnd, anything
+        self._most = rnd.choice((1, 2, 6))
+        self.ghostly = False
         self._few: dict[str, list[int]] = {}
 
-    def pick(self, place: str, ways: Sequence[T]) -> T:
-        """Choose among several ways to go on at a place with a name."""
+    def pick(self, place: str, ways: Sequence[T], least: int = 1) -> T:
+        """Choose among several ways to go on at a place with a name; `least` of them stay."""
         if self._anything:
             return self.rnd.choice(ways)
         few = self._few.get(place)
         if few is None:
-            count = self.rnd.randint(1, min(len(ways), 6))
+            most = min(len(ways), max(least, self._most))
+            count = self.rnd.randint(min(least, most), most)
             few = self._few[place] = self.rnd.sample(range(len(ways)), count)
         return ways[self.rnd.choice(few)]
 
@@ -213,8 +217,12 @@ class Expressions:
             lambda: self.held_by(cell("Sem.writer")),
             lambda: ex.is_empty(cell("Sem.readers")),
             lambda: ex.has(cell("Sem.readers"), cpu(self.rnd.randint(0, len(NAMES) - 1))),
-            lambda: ex.eq(cell("Cpu.rcu", cpu(self.rnd.randint(0, 1))), ex.number(0)),
+            lambda: ex.eq(cell("Sem.readers"), ex.const(self.rnd.randint(1, 7) & 6, THREADS)),
+            lambda: ex.eq(cell("Cpu.rcu", cpu(self.rnd.randint(0, 1))), self.depth()),
         )
+
+    def depth(self) -> Expr:
+        return ex.number(self.pick("depth", (0, 1, 2)))
 
     def ghost(self) -> Expr:
         return self.one(
@@ -259,6 +267,9 @@ class Expressions:
         )  # fmt: skip
 
     def _state_part(self) -> Expr:
+        if self.ghostly and self.chance(0.7):
+            ghosts = (cell("Ghost.n"), cell("Ghost.row", self.fixed()))
+            return ex.eq(self.pick("ghost part", ghosts), self.constant())
         maybe = cell("Box.maybe")
         if self.chance(0.03):
             return ex.and_(

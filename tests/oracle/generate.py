@@ -7,6 +7,7 @@ reduction needs together.  What is rare among everything is common among little.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,23 +19,42 @@ from model.lang.sorts import Set, Sort
 
 from .operations import LOCKLESS, UNDER_LOCK, Operations
 from .statements import Body, Do, Form, Hold, If, Leave, Lock, Program, Statement, To, While
-from .world import NO_SLOT, VARIABLES, Q, cell, cpu, elements, least, slot
+from .world import (
+    DEPTH,
+    NO_SLOT,
+    NOBODY,
+    THREADS,
+    VARIABLES,
+    Q,
+    X,
+    cell,
+    cpu,
+    elements,
+    least,
+    slot,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The ingredients of a program: names of operations, which are methods, and of what nests."""
+    """The ingredients of a program: names of operations, which are methods, and of what nests.
+
+    `rules`: there are rules in any case; `ghostly`: invariants of states mostly look at ghosts.
+    """
 
     operations: str
     nests: str
+    rules: bool = False
+    ghostly: bool = False
 
 
 _ANYTHING = Theme(
     "load_number load_element load_pointer load_maybe load_pair load_flag call store_box "
     "store_element store_bit store_pointer store_next store_maybe store_set store_pair exchange "
-    "count locked_field follow ghost_count ghost_store ghost_set flush check check_local "
+    "count locked_field check_locked_field follow ghost_count ghost_store ghost_set flush check "
     "check_memory check_unchanged check_and_store check_or_halt done check_done wait_memory "
-    "wait_any wait_and_store wait_unlocked wait_grace_period wait_irqs_on",
+    "wait_any wait_and_store wait_unlocked wait_grace_period wait_irqs_on free allocate redirect "
+    "use_object observe_object peek_object check_object observe_locked_field",
     "mutex spin read write rcu irq try_mutex try_spin try_read try_write wait_and_lock if "
     "if_memory choice while retry if_some",
 )
@@ -43,7 +63,7 @@ THEMES: Mapping[str, Theme] = {
     "anything": _ANYTHING,
     "grace periods": Theme(
         "wait_grace_period wait_irqs_on store_element store_box load_element check_unchanged "
-        "check_memory",
+        "check_memory publish await_published",
         "rcu rcu irq try_mutex",
     ),
     "waits for locks": Theme(
@@ -52,12 +72,14 @@ THEMES: Mapping[str, Theme] = {
     ),
     "pointers": Theme(
         "call load_pointer store_pointer store_next store_element load_element wait_memory "
-        "wait_and_store check_memory check_unchanged",
+        "wait_and_store check_memory check_unchanged look_again",
         "if choice while if_memory",
     ),
     "ghosts": Theme(
-        "ghost_store ghost_set ghost_count check_ghost wait_memory wait_any store_box",
+        "ghost_store ghost_store ghost_set ghost_count check_ghost wait_any store_box publish "
+        "await_published",
         "mutex choice if",
+        ghostly=True,
     ),
     "halts": Theme(
         "check_or_halt follow load_maybe store_maybe check_memory ghost_set store_box "
@@ -67,8 +89,25 @@ THEMES: Mapping[str, Theme] = {
     "steady": Theme(
         "done check_done wait_memory store_element", "mutex try_mutex spin try_spin rcu"
     ),
+    "steady and waited for": Theme(
+        "done check_done publish_undone await_published store_element", "rcu mutex"
+    ),
+    "stolen locks": Theme(
+        "steal steal_readers locked_field observe_locked_field store_box check_memory check_lock "
+        "publish await_published",
+        "mutex mutex spin read write try_mutex choice",
+    ),
+    "free objects": Theme(
+        "free allocate use_object observe_object remember_object peek_object check_object "
+        "check_loaded publish await_published misname",
+        "mutex choice if",
+    ),
+    "rules": Theme(
+        "wait_memory wait_any store_box load_number flush", "mutex if choice", rules=True
+    ),
     "fields": Theme(
-        "locked_field exchange count store_pointer load_pointer check_memory",
+        "locked_field observe_locked_field check_locked_field exchange count store_pointer "
+        "load_pointer check_memory redirect",
         "mutex spin write try_spin try_write if choice",
     ),
 }
@@ -93,17 +132,22 @@ class _Generator(Operations):
         super().__init__(rnd, anything=anything)
         self._operations = theme.operations.split()
         self._nests = theme.nests.split()
+        self._rules, self.ghostly = theme.rules, theme.ghostly
 
     # -- statements --------------------------------------------------------------------------------
 
     def body(self, depth: int, least: int, most: int) -> Body:
-        return tuple(self.statement(depth) for _ in range(self.rnd.randint(least, most)))
+        count = self.rnd.randint(least, most)
+        return tuple(itertools.chain.from_iterable(self.some(depth) for _ in range(count)))
 
-    def statement(self, depth: int) -> Statement:
+    def some(self, depth: int) -> Body:
+        """One statement, or a few that belong together."""
         if depth and self.chance(0.38):
-            return self.nest(self.pick("nest", self._nests), depth - 1)
-        draw: Callable[[], Do] = getattr(self, self.pick("operation", self._operations))
-        return draw()
+            return (self.nest(self.pick("nest", self._nests), depth - 1),)
+        name = self.pick("operation", self._operations, least=4)
+        draw: Callable[[], Do | Body] = getattr(self, name)
+        drawn = draw()
+        return drawn if isinstance(drawn, tuple) else (drawn,)
 
     def nest(self, kind: str, depth: int) -> Statement:
         body = self.body(depth, 1, 3)
@@ -156,8 +200,17 @@ class _Generator(Operations):
         if field is not None:
             uses = tuple(self.under(field) for _ in range(self.rnd.randint(0, 2)))
             body = (*uses, *body) if self.chance(0.7) else (*body, *uses)
+        if self.chance(0.3):
+            body = self.unchanged(body)
         other = self.body(depth, 0, 1) if form is not Form.WAIT else ()
         return Hold(lock, body, form, at, None, other)
+
+    def unchanged(self, body: Body) -> Body:
+        """Statements with a check that something is still as it was before them."""
+        place = self.pick("unchanged", (cell("Box.n"), cell("Row.n", self.slot())))
+        check = Check(self.name(), ex.eq(X, place))
+        before = Do(Op(Kind.LOAD, updates=(Update(X, place),)))
+        return (before, *body, Do(Op(Kind.PRIMITIVE, checks=(check,))))
 
     def under(self, place: Cell) -> Do:
         return Do(self.use_of(place), UNDER_LOCK)
@@ -168,10 +221,26 @@ class _Generator(Operations):
         count = self.rnd.choice((2, 2, 2, 3))
         most = self.rnd.randint(3, 6) if count == 2 else self.rnd.randint(2, 3)
         threads = tuple(self.thread(n, most) for n in range(count))
-        rules = self.rules() if self.chance(0.35) else ()
+        rules = self.rules() if self._rules or self.chance(0.3) else ()
         checks = [StateCheck(f"s{n}", self.state()) for n in range(self.rnd.randint(0, 2))]
-        finals = [StateCheck(f"e{n}", self.state()) for n in range(self.rnd.randint(0, 2))]
-        return Program(threads, rules, tuple(checks), tuple(finals), self.initial())
+        least = int(self.ghostly)
+        finals = [StateCheck(f"e{n}", self.state()) for n in range(self.rnd.randint(least, 2))]
+        initial = dict(self.initial())
+        if self.chance(0.15):
+            threads, held = self.let_go_first(threads)
+            initial |= held
+        return Program(threads, rules, tuple(checks), tuple(finals), tuple(initial.items()))
+
+    def let_go_first(self, threads: tuple[Body, ...]) -> tuple[tuple[Body, ...], dict[Cell, int]]:
+        """The threads with one that holds a lock at first, and first of all lets go of it."""
+        depth, readers = cell("Cpu.rcu", cpu(0)), cell("Sem.readers")
+        less = ex.narrow(ex.sub(depth, ex.number(1)), DEPTH)
+        word, held, free = self.pick("let go", (
+            (cell("Mutex.owner"), 1, NOBODY), (cell("Sem.writer"), 1, NOBODY),
+            (readers, 2, ex.diff(readers, ex.single(cpu(0), THREADS))), (depth, 1, less),
+        ))  # fmt: skip
+        first = Do(Op(Kind.RMW, updates=(Update(word, free),)), frozenset({"release"}))
+        return ((first, *threads[0]), *threads[1:]), {word: held}
 
     def thread(self, who: int, most: int) -> Body:
         self.who = who
@@ -189,20 +258,24 @@ class _Generator(Operations):
         pointer = self.pick("rule", (self.fixed(), cell("Box.at"), cell("Row.next", slot(1))))
         who = cpu(self.rnd.randint(0, 1))
         tlb, pair = cell("Cpu.tlb", who, pointer), cell("Box.pair")
+        readers = cell("Sem.readers")
         update = self.pick("rule 2",
             (
-                Update(tlb, ex.TRUE), Update(tlb, ex.FALSE),
+                Update(tlb, ex.TRUE), Update(tlb, ex.FALSE), Update(tlb, ex.not_(tlb)),
                 Update(pair, ex.put(pair, "on", ex.TRUE)),
                 Update(cell("Row.n", pointer), self.constant()),
                 Update(cell("Box.n"), self.constant()),
                 Update(cell("Ghost.row", pointer), self.constant()),
+                Update(readers, ex.union(readers, ex.single(who, THREADS))),
+                Update(readers, ex.const(0, THREADS)), Update(cell("Mutex.owner"), NOBODY),
             )
         )  # fmt: skip
         guard = self.pick("rule 3",
             (
                 ex.eq(cell("Box.n"), self.constant()), ex.has(cell("Box.slots"), pointer),
                 ex.eq(cell("Box.at"), self.fixed()), ex.get(pair, "on"), ex.not_(tlb),
-                ex.not_(cell("Cpu.irqs_off", who)), ex.eq(cell("Row.n", pointer), self.constant()),
+                ex.TRUE, ex.not_(cell("Cpu.irqs_off", who)), self.held_by(cell("Mutex.owner")),
+                ex.eq(cell("Row.n", pointer), self.constant()),
             )
         )  # fmt: skip
         if hardware and update.place is tlb and self.chance(0.5):

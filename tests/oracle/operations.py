@@ -8,14 +8,17 @@ from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import NULL_POINTER, Check, Kind, Op, Update
 
 from .expressions import Expressions
-from .statements import Do
+from .statements import Body, Do
 from .world import (
+    DEPTH,
     NAMES,
     NO_SLOT,
+    NOBODY,
     NUMBER,
     PAIR,
     SLOT_OR_NONE,
     SLOTS,
+    THREADS,
     B,
     I,
     J,
@@ -26,6 +29,7 @@ from .world import (
     Z,
     cell,
     cpu,
+    me,
     number,
     slot,
 )  # fmt: skip
@@ -33,6 +37,7 @@ from .world import (
 LOCKLESS = frozenset({"lockless"})
 UNDER_LOCK: frozenset[str] = frozenset()
 GHOST = frozenset({"ghost"})
+PUT, ALLOC, MAYBE_FREE = (frozenset({trait}) for trait in ("put", "alloc", "maybe-free"))
 
 
 def _set(place: Cell | Local, value: Expr) -> tuple[Update, ...]:
@@ -164,6 +169,37 @@ class Operations(Expressions):
             ),
         )
 
+    def observe_locked_field(self) -> Body:
+        """What such a field held, and that it was not this."""
+        return self._observe(
+            self.pick("locked field",
+                (
+                    cell("Box.mutex_n"), cell("Box.sem_n"), cell("Row.spin_n", self.slot()),
+                    cell("Row.far_n", self.local_slot()),
+                )
+            ),
+            UNDER_LOCK,
+        )  # fmt: skip
+
+    def _observe(self, place: Cell, traits: frozenset[str]) -> Body:
+        return Do(Op(Kind.LOAD, updates=_set(X, place)), traits), self.check_loaded()
+
+    def check_loaded(self) -> Do:
+        """What was read is not this."""
+        check = Check(self.name(), ex.not_(ex.eq(X, self.constant())))
+        return Do(Op(Kind.PRIMITIVE, checks=(check,)))
+
+    def check_locked_field(self) -> Do:
+        """A check of such a field, which looks from outside of any lock wherever it stands."""
+        place = self.pick("check locked field",
+            (
+                cell("Box.mutex_n"), cell("Box.sem_n"), cell("Row.spin_n", self.slot()),
+                cell("Row.far_n", self.local_slot()),
+            )
+        )  # fmt: skip
+        check = Check(self.name(), ex.not_(ex.eq(place, self.constant())))
+        return Do(Op(Kind.PRIMITIVE, checks=(check,)), UNDER_LOCK)
+
     def follow(self) -> Do:
         """A pointer that may be none is followed, which halts if it is."""
         name = self.pick("follow", (NULL_POINTER, "model:null"))
@@ -178,7 +214,8 @@ class Operations(Expressions):
 
     def ghost_store(self) -> Do:
         place = self.pick("ghost store", (cell("Ghost.n"), cell("Ghost.row", self.slot())))
-        return Do(Op(Kind.PRIMITIVE, updates=_set(place, self.number())), GHOST | LOCKLESS)
+        value = self.one("ghost store 2", self.number, self.constant, self.constant)
+        return Do(Op(Kind.PRIMITIVE, updates=_set(place, value)), GHOST | LOCKLESS)
 
     def ghost_set(self) -> Do:
         value = self._slots("Ghost.slots")
@@ -223,12 +260,123 @@ class Operations(Expressions):
         return Do(Op(Kind.ASSERT, checks=(check,)))
 
     def done(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(cell("Row.done", self.slot()), ex.TRUE)))
+        return Do(Op(Kind.STORE, updates=_set(self._done(), ex.TRUE)))
+
+    def _done(self) -> Cell:
+        return cell("Row.done", self.pick("done", (slot(1), slot(1), slot(2), I, J)))
+
+    def publish_undone(self) -> Body:
+        """Others may go on before it is done."""
+        return self.publish(), self.done()
 
     def check_done(self) -> Do:
         """A check that others can only make hold: of what nobody takes back."""
-        check = Check(self.name(), cell("Row.done", self.local_slot()), steady=True)
+        check = Check(self.name(), self._done(), steady=True)
         return Do(Op(Kind.PRIMITIVE, checks=(check,)))
+
+    def steal(self) -> Do:
+        """A lock is let go of, or taken, by whoever: no discipline."""
+        word = self.pick("steal", (cell("Mutex.owner"), cell("Spin.owner", self.local_slot()),
+                                   cell("Sem.writer")))  # fmt: skip
+        mine, other = me(self.who), me(1 - min(self.who, 1))
+        value = self.pick("steal 2", (NOBODY, mine, other, ex.ite(B, mine, word)))
+        also = self.one("steal 3", lambda: ex.TRUE, lambda: ex.TRUE, self.lock_free)
+        traits = frozenset({"release" if value is NOBODY else "acquire"})
+        return Do(Op(Kind.RMW, also, _set(word, value)), traits)
+
+    def steal_readers(self) -> Do:
+        """The same of a word that several hold, and of a depth that is somebody else's."""
+        word, who = cell("Sem.readers"), ex.single(cpu(self.rnd.randint(0, 1)), THREADS)
+        depth, less = cell("Cpu.rcu", cpu(self.rnd.randint(0, 1))), self.pick("less", (-1, 1))
+        place, value = self.pick("steal readers",
+            (
+                (word, ex.union(word, who)), (word, ex.diff(word, who)),
+                (word, ex.const(0, THREADS)),
+                (depth, ex.narrow(ex.sub(depth, ex.number(less)), DEPTH)),
+            )
+        )  # fmt: skip
+        return Do(Op(Kind.RMW, updates=_set(place, value)), frozenset({"release"}))
+
+    def redirect(self) -> Do:
+        """Which lock a field has changes."""
+        place = cell("Row.lock", self.local_slot())
+        return Do(Op(Kind.STORE, updates=_set(place, self.local_slot())))
+
+    def publish(self) -> Do:
+        return Do(Op(Kind.STORE, updates=_set(cell("Box.n"), number(1))))
+
+    def look_again(self) -> Body:
+        """What an element by a computed index was waited for, one by a constant still is."""
+        value = self.constant()
+        first = cell("Row.n", self.pick("look again", (I, J, ex.get(P, "at"))))
+        check = Check(self.name(), ex.eq(cell("Row.n", self.fixed()), value))
+        return (
+            Do(Op(Kind.LOAD, ex.eq(first, value))), Do(Op(Kind.PRIMITIVE, checks=(check,)))
+        )  # fmt: skip
+
+    def await_published(self) -> Do:
+        return Do(Op(Kind.LOAD, ex.eq(cell("Box.n"), number(1))))
+
+    # -- objects that may be free ------------------------------------------------------------------
+
+    def free(self) -> Do:
+        """The last reference is dropped, or not the last one; what is free is reset."""
+        at = self._object()
+        last = self.one("free", lambda: ex.TRUE, self.local_truth)
+        place, gone = cell("Folio.n", at), cell("Folio.free", at)
+        updates = (
+            Update(gone, ex.ite(last, ex.TRUE, gone)), Update(place, ex.ite(last, number(0), place))
+        )  # fmt: skip
+        return Do(Op(Kind.RMW, updates=updates), PUT)
+
+    def allocate(self) -> Do:
+        """A free object is made one's own, which is waited for, or tried."""
+        at = self._object()
+        gone, place = cell("Folio.free", at), cell("Folio.n", at)
+        if self.chance(0.5):
+            both = (Update(gone, ex.FALSE), Update(place, self.constant()))
+            return Do(Op(Kind.RMW, gone, both), ALLOC)
+        value = ex.ite(gone, self.constant(), place)
+        tried = (Update(B, gone), Update(gone, ex.FALSE), Update(place, value))
+        return Do(Op(Kind.RMW, updates=tried), ALLOC)
+
+    def use_object(self) -> Do:
+        return Do(self.use_of(cell("Folio.n", self._object())), LOCKLESS)
+
+    def observe_object(self) -> Body:
+        return self._observe(cell("Folio.n", self._object()), LOCKLESS)
+
+    def remember_object(self) -> Body:
+        """What an object held is judged when something else has come about."""
+        load, check = self.observe_object()
+        return load, self.await_published(), check
+
+    def peek_object(self) -> Do:
+        """A look at what may be free."""
+        at = self._object()
+        place = self.pick("peek", (cell("Folio.n", at), ex.ite(cell("Folio.free", at), X, Y)))
+        return Do(Op(Kind.LOAD, updates=_set(X, place)), MAYBE_FREE)
+
+    def check_object(self) -> Do:
+        at = self._object()
+        cond = self.pick("check object",
+            (
+                cell("Folio.free", at), ex.not_(cell("Folio.free", at)),
+                ex.eq(cell("Folio.n", at), self.constant()), ex.eq(cell("Folio.n", at), X),
+            )
+        )  # fmt: skip
+        return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), cond),)))
+
+    def misname(self) -> Do:
+        """A store to an object that is not free, in a step that says it frees or allocates it."""
+        place = cell("Folio.n", self._object())
+        traits = self.pick("misname", (PUT, ALLOC))
+        return Do(Op(Kind.STORE, updates=_set(place, self.constant())), traits)
+
+    def _object(self) -> Expr:
+        return self.one("object", lambda: slot(1), lambda: slot(2), self.slot)
+
+    # -- waits -------------------------------------------------------------------------------------
 
     def wait_memory(self) -> Do:
         return Do(Op(Kind.LOAD, self.memory()))

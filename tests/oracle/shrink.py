@@ -10,11 +10,14 @@ from typing import TypeVar
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr, Local
 from model.lang.ir import Check, Op, StateCheck, Update
+from model.lang.traits import Trait
 
 from .statements import Body, Do, Form, Hold, If, Leave, Program, Statement, While
 from .world import least
 
 T = TypeVar("T")
+
+UNSEEN = frozenset({Trait.PUT, Trait.ALLOC})
 
 
 def shrink(program: Program, fails: Callable[[Program], bool]) -> Program:
@@ -80,6 +83,8 @@ def _insides(statement: Statement) -> Iterator[Body]:
 
 def _statements(statement: Statement) -> Iterator[Statement]:
     if isinstance(statement, Do):
+        if statement.traits & UNSEEN:  # it says that what it writes to is free before or after
+            return
         for op in _ops(statement.op):
             yield replace(statement, op=op)
         return

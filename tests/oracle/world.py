@@ -43,16 +43,21 @@ VARIABLES = (
     Variable("Box.sem_n", (), NUMBER),
     Variable("Row.spin_n", (SLOT,), NUMBER),
     Variable("Row.far_n", (SLOT,), NUMBER),
+    Variable("Folio.free", (SLOT,), BOOL),
+    Variable("Folio.n", (SLOT,), NUMBER),
     Variable("Ghost.n", (), NUMBER, Role.GHOST),
     Variable("Ghost.row", (SLOT,), NUMBER, Role.GHOST),
     Variable("Ghost.slots", (), SLOTS, Role.GHOST),
 )
-"""`Row.lock` is never written; `Row.done` only becomes true."""
+"""`Row.done` only becomes true."""
 
 _BY_NAME = {v.name: v for v in VARIABLES}
 
 LOCKED = frozenset({"Box.mutex_n", "Box.sem_n", "Row.spin_n", "Row.far_n"})
 """Those whose declaration names a lock."""
+
+FREEABLE = frozenset({"Folio.n"})
+"""Those of objects that may be free."""
 
 
 def cell(name: str, *index: Expr) -> Cell:
@@ -69,6 +74,11 @@ def holder(of: Cell) -> Expr:
         "Row.far_n": lambda: cell("Spin.owner", cell("Row.lock", of.index[0])),
     }
     return words[of.var]()
+
+
+def in_use(of: Cell) -> Expr:
+    """True if the object that a cell of `FREEABLE` belongs to is not free."""
+    return ex.not_(cell("Folio.free", of.index[0]))
 
 
 def slot(code: int) -> Expr:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from checks.decide import weakened
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer, Search
@@ -92,6 +93,12 @@ class Small:
         layout = Layout(self.variables, reduced.regions.whole, len(self.threads))
         live = live_locals if passes.merge else None
         return Explorer(reduced.of(self.system), Press(layout, live)).run(self.initial)
+
+    def decided(self, passes: Passes = Passes()) -> frozenset[str]:
+        """The invariants that fail, by as many of these passes as what they find allows."""
+        search = self.search(passes)
+        weaker = weakened(passes, search)
+        return frozenset(search.violations) if weaker is None else self.decided(weaker)
 
     def violated(self, passes: Passes = Passes()) -> frozenset[str]:
         """The invariants that fail in the reduced system."""

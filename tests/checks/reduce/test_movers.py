@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from checks.decide import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import Passes
 from model.lang import expr as ex
-from model.lang.ir import NULL_POINTER, Check, Kind, Op, Role, Update, Variable
+from model.lang.ir import NULL_POINTER, Check, Kind, Op, Role, Rule, Thread, Update, Variable
 from model.lang.sorts import BOOL, Int, Ref, Set
 from model.lang.traits import Trait
 
@@ -19,6 +21,8 @@ NAMES = ("T0", "T1", "T2")
 THREAD = Ref("Thread", NAMES)
 HOLDER = Ref("Thread", NAMES, nullable=True)
 NUMBER, DEPTH = Int(0, 2), Int(0, 3)
+SLOT = Ref("Slot", ("A", "B"))
+WHICH = ex.cell("Box.lock", (), SLOT)
 OWNER = ex.cell("Lock.owner", (), HOLDER)
 WRITER = ex.cell("Sem.writer", (), HOLDER)
 READERS = ex.cell("Sem.readers", (), Set(THREAD))
@@ -27,6 +31,8 @@ GHOST = ex.cell("Ghost.n", (), NUMBER)
 FREE, MAPPING = ex.cell("Folio.free", (), BOOL), ex.cell("Folio.mapping", (), NUMBER)
 VARIABLES = (
     Variable("Lock.owner", (), HOLDER, Role.LOCK),
+    Variable("Spin.owner", (SLOT,), HOLDER, Role.LOCK),
+    Variable("Box.lock", (), SLOT),
     Variable("Sem.writer", (), HOLDER, Role.LOCK),
     Variable("Sem.readers", (), Set(THREAD), Role.LOCK),
     Variable("Cpu.rcu", (THREAD,), DEPTH, Role.LOCK),
@@ -50,13 +56,18 @@ def rcu(who: int) -> ex.Cell:
 def small(*threads: object) -> Small:
     initial: dict[ex.Expr, int] = {
         OWNER: 0, WRITER: 0, READERS: 0, N: 0, M: 0, GHOST: 0, FREE: 0, MAPPING: 1,
-        **{rcu(n): 0 for n in range(3)},
+        **{rcu(n): 0 for n in range(3)}, WHICH: 1,
+        **{ex.cell("Spin.owner", (ex.const(n, SLOT),), HOLDER): 0 for n in (1, 2)},
     }  # fmt: skip
     return Small(VARIABLES, threads, initial)  # type: ignore[arg-type]
 
 
 def enter(who: int) -> Op:
     return put(rcu(who), ex.narrow(ex.add(rcu(who), ex.number(1)), DEPTH))
+
+
+def take(word: ex.Cell, who: int) -> Op:
+    return put(word, ex.const(who, HOLDER), when=ex.eq(word, NOBODY))
 
 
 def leave(who: int) -> Op:
@@ -143,6 +154,102 @@ def test_a_lock_that_is_taken_without_waiting_for_it_is_taken_from_somebody() ->
     assert system.violated(Passes(movers=False)) == {"it is mine"}
 
 
+_SECTION = frozenset[Trait]()
+"""The traits of a step that uses a field under its lock."""
+
+
+def _locked_reader() -> Thread:
+    """Reads a field twice under its lock."""
+    x, y = ex.local("f.x", NUMBER), ex.local("f.y", NUMBER)
+    return thread(
+        "T0", take(OWNER, 1), (put(x, N), _SECTION),
+        (put(y, N), _SECTION), look("the same", ex.eq(x, y)), put(OWNER, NOBODY),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "when"),
+    [
+        (ex.const(2, HOLDER), ex.TRUE),
+        (ex.const(2, HOLDER), ex.eq(WRITER, NOBODY)),
+        (ex.ite(ex.eq(M, number(0)), ex.const(2, HOLDER), OWNER), ex.TRUE),
+    ],
+)
+def test_who_takes_a_lock_from_its_holder_is_in_its_section(value: ex.Expr, when: ex.Expr) -> None:
+    """Neither section is one step, or the two would never meet and nobody would notice."""
+    steals = thread("T1", put(OWNER, value, when=when), (put(N, number(1)), _SECTION),
+                    put(OWNER, NOBODY))  # fmt: skip
+    system = replace(small(_locked_reader(), steals), locked=frozenset({"Box.n"}), word=OWNER)
+    assert "the same" in system.oracle()
+    assert DISCIPLINE in system.violated()
+    assert system.decided() == system.oracle()
+
+
+def test_a_lock_that_is_taken_in_the_name_of_another_is_noticed() -> None:
+    asks = thread(
+        "T0", put(N, number(1)), look("not mine", ex.not_(ex.eq(OWNER, ex.const(1, HOLDER))))
+    )
+    gives = thread("T1", wait(ex.eq(N, number(1))), put(OWNER, ex.const(1, HOLDER)),
+                   put(OWNER, NOBODY))  # fmt: skip
+    system = small(asks, gives)
+    assert system.oracle() == system.decided() == {"not mine"}
+
+
+def test_a_lock_word_that_a_rule_writes_is_a_word_like_any() -> None:
+    mine = ex.const(1 << 1, READERS.sort)
+    gives = Rule("gives", Op(Kind.PRIMITIVE, ex.eq(N, number(1)), (
+        Update(READERS, ex.union(READERS, mine)),)))  # fmt: skip
+    asks = thread("T0", put(N, number(1)), look("not mine", ex.is_empty(ex.inter(READERS, mine))))
+    system = replace(small(asks), rules=(gives,))
+    assert agree(system) == {"not mine"}
+
+
+_FIRST = ex.const(1 << 1, READERS.sort)
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        ((enter(0), enter(0), leave(0)), ex.eq(rcu(0), ex.const(2, DEPTH))),
+        (
+            (put(READERS, ex.union(READERS, _FIRST)), put(READERS, ex.diff(READERS, _FIRST))),
+            ex.eq(READERS, ex.const(2, READERS.sort)),
+        ),
+    ],
+)
+def test_a_depth_or_a_set_is_not_asked_whether_it_is_mine(
+    steps: tuple[Op, ...], asked: ex.Expr
+) -> None:
+    """The number of the second thread says nothing about either: it looks at the first."""
+    asks = thread("T1", put(M, number(1)), look("not so", ex.not_(asked)))
+    assert agree(small(thread("T0", *steps, put(N, number(1))), asks)) == {"not so"}
+
+
+def test_a_lock_that_is_let_go_of_at_the_entry_is_not_kept_until_a_wait_is_over() -> None:
+    """The other takes it in between, and the first waits for what comes then."""
+    mine = ex.const(1 << 1, READERS.sort)
+    free = ex.and_(ex.eq(WRITER, NOBODY), ex.is_empty(READERS))
+    first = thread("T0", put(READERS, ex.diff(READERS, mine)), wait(ex.eq(N, number(1))))
+    other = thread("T1", put(WRITER, ex.const(2, HOLDER), when=free), put(N, number(1)),
+                   look("never here", ex.FALSE), put(WRITER, NOBODY))  # fmt: skip
+    system = small(first, other)
+    system = replace(system, initial=system.initial | {READERS: 1 << 1})
+    assert agree(system) == {"never here"}
+
+
+def test_which_lock_a_field_has_does_not_change_while_it_is_used() -> None:
+    """The field's lock is another one from here on, and that is free."""
+    one, two = (ex.cell("Spin.owner", (ex.const(n, SLOT),), HOLDER) for n in (1, 2))
+    redirect = thread("T1", wait(ex.eq(M, number(1))), put(WHICH, ex.const(2, SLOT)), take(two, 2),
+                      (put(N, number(1)), _SECTION), put(two, NOBODY))  # fmt: skip
+    x = ex.local("f.x", NUMBER)
+    uses = thread("T0", take(one, 1), put(M, number(1)), (put(x, N), _SECTION),
+                  look("not yet", ex.eq(x, number(0))), put(one, NOBODY))  # fmt: skip
+    word = ex.cell("Spin.owner", (WHICH,), HOLDER)
+    system = replace(small(uses, redirect), locked=frozenset({"Box.n"}), word=word)
+    assert system.oracle() == system.decided() == {"not yet"}
+
+
 # -- ghosts ----------------------------------------------------------------------------------------
 
 
@@ -177,6 +284,18 @@ def test_a_field_that_is_used_after_the_free_is_noticed() -> None:
     assert system.oracle() == {"as it was"}
     assert DISCIPLINE in system.violated()
     assert system.violated(Passes(movers=False)) == {"as it was"}
+
+
+@pytest.mark.parametrize("trait", [Trait.PUT, Trait.ALLOC])
+def test_a_step_that_says_it_frees_is_not_believed(trait: Trait) -> None:
+    """What it writes to stays in use, and who uses it sees that."""
+    x, y = ex.local("f.x", NUMBER), ex.local("f.y", NUMBER)
+    writes = thread("T1", (put(MAPPING, number(0)), frozenset({trait})))
+    uses = thread("T0", put(x, MAPPING), put(y, MAPPING), look("the same", ex.eq(x, y)))
+    system = replace(
+        small(writes, uses), freeable=frozenset({"Folio.free", "Folio.mapping"}), free=FREE
+    )
+    assert system.oracle() == system.decided() == {"the same"}
 
 
 # -- what halts ------------------------------------------------------------------------------------
