@@ -85,6 +85,11 @@ def observed(observer: Observer) -> Iterator[None]:
         _observer, watched = outer, outer.watches
 
 
+def observer() -> Observer:
+    """The observer at hand."""
+    return _observer
+
+
 def run_step(name: str, body: Callable[..., V], args: Any, kwargs: Any) -> V:
     """Carry out a step as one: the accesses inside are no steps of their own."""
     if not watched or getattr(_inside, "step", False):

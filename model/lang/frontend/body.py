@@ -89,14 +89,11 @@ class Body(Evaluator):
 
     def write(self, place: Cell, value: Expr) -> None:
         old = self.writes.get(place)
-        if old is None:
-            before = self.read_quietly(place)
-            for other, held in list(self.writes.items()):
-                if other.var == place.var:
-                    aliased = ex.and_(self.live(), _same_place(other, place))
-                    self.writes[other] = ex.ite(aliased, value, held)
-        else:
-            before = old
+        before = self.read_quietly(place) if old is None else old
+        for other, held in list(self.writes.items()):
+            if other.var == place.var and other is not place:
+                aliased = ex.and_(self.live(), _same_place(other, place))
+                self.writes[other] = ex.ite(aliased, value, held)
         self.writes[place] = ex.ite(self.live(), value, before)
 
     def read_quietly(self, place: Cell) -> Expr:

@@ -14,7 +14,7 @@ from typing import Any
 from .. import expr as ex
 from .. import runtime
 from ..declare import ModelFunction
-from ..errors import near
+from ..errors import ModelError, near
 from ..expr import Const, Expr
 from ..sorts import BOOL, Bool, Int, Rec, Set, Sort, join
 from . import values as va
@@ -22,6 +22,23 @@ from .evaluate import Expressions, plain
 from .values import Value
 
 _COMPILED = (len, range, zip, enumerate, reversed, tuple, frozenset, bool, sum, all, any)
+
+
+class _Constants(runtime.Observer):
+    """Lets a @static function read what is constant, and nothing else."""
+
+    def __init__(self, outer: runtime.Observer, function: str) -> None:
+        self._outer, self._function = outer, function
+
+    def current(self) -> Any:
+        return self._outer.current()
+
+    def before_step(self, name: str) -> None:
+        raise ModelError(
+            f"{self._function} uses {name}",
+            why="it is @static, which is run when the model is compiled, and that may change later",
+            instead="use it in a @step, or declare the field with const=True",
+        )
 
 
 class Evaluator(Expressions):
@@ -92,7 +109,8 @@ class Evaluator(Expressions):
                     why=f"{fn.name} is @static", instead="make it @pure",
                 )  # fmt: skip
             plain = self.ctx.python(fn) if fn.name in self.ctx.edits else fn
-            return self.plainly(node, lambda: plain.fn(*args))
+            with runtime.observed(_Constants(runtime.observer(), fn.name)):
+                return self.plainly(node, lambda: plain.fn(*args))
         if fn.kind in ("pure", "effect"):
             return self.call_pure(fn, args, node)
         return self.call_model(fn, args, node)

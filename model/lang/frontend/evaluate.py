@@ -86,6 +86,8 @@ class Expressions(Located):
 
     def condition(self, node: ast.AST) -> Expr:
         """The truth of an expression: a bool, a reference that is not None, an int not 0."""
+        if isinstance(node, ast.BoolOp):
+            return self.all_or_any(node, self.condition)
         return self.truth(self.eval(node), node)
 
     def truth(self, value: Value, node: ast.AST) -> Expr:
@@ -245,9 +247,9 @@ class Expressions(Located):
     # -- operators ---------------------------------------------------------------------------------
 
     def eval_UnaryOp(self, node: ast.UnaryOp) -> Value:
-        value = self.eval(node.operand)
         if isinstance(node.op, ast.Not):
-            return ex.not_(self.truth(value, node)) if isinstance(value, Expr) else not value
+            return plain(ex.not_(self.condition(node.operand)))
+        value = self.eval(node.operand)
         if isinstance(node.op, ast.USub) and isinstance(value, int):
             return -value
         self.refuse(node, f"'{ast.unparse(node)}': only `not` and minus of a constant",
@@ -282,19 +284,34 @@ class Expressions(Located):
         )  # fmt: skip
 
     def eval_BoolOp(self, node: ast.BoolOp) -> Value:
+        return plain(self.all_or_any(node, self.flag))
+
+    def flag(self, node: ast.AST) -> Expr:
+        """An operand of `and` or `or` whose value is used, which Python gives as it is."""
+        value = self.eval(node)
+        if not isinstance(value, bool) and not (isinstance(value, Expr) and value.sort == BOOL):
+            self.refuse(
+                node, f"'{ast.unparse(node)}' is no bool, and may be the value of `and` or `or`",
+                why="Python gives the operand itself, not whether it is true",
+                instead="compare it, or write `x if condition else y`",
+            )  # fmt: skip
+        return self.truth(value, node)
+
+    def all_or_any(self, node: ast.BoolOp, part: Callable[[ast.AST], Expr]) -> Expr:
+        """`and` or `or` of what `part` makes of each operand, evaluated as far as it matters."""
         outer = self.path
         stop = isinstance(node.op, ast.Or)
         parts: list[Expr] = []
         try:
             for item in node.values:
-                cond = self.condition(item)
+                cond = part(item)
                 parts.append(cond)
                 if isinstance(cond, Const) and bool(cond.value) == stop:
                     break
                 self.path = ex.and_(self.path, ex.not_(cond) if stop else cond)
         finally:
             self.path = outer
-        return plain(ex.or_(*parts) if stop else ex.and_(*parts))
+        return ex.or_(*parts) if stop else ex.and_(*parts)
 
     def eval_IfExp(self, node: ast.IfExp) -> Value:
         cond = self.condition(node.test)

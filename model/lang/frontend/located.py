@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ..declare import ModelFunction
 from ..errors import ModelError
+from .loops import misused
 from .source import Context
 
 
@@ -19,6 +20,13 @@ class Located:
     def __init__(self, ctx: Context, fn: ModelFunction[..., Any]) -> None:
         self.ctx, self.fn = ctx, fn
         self.file, self.tree = ctx.tree(fn)
+        misuse = misused(self.tree)
+        if misuse is not None:
+            self.refuse(
+                misuse.node, misuse.what,
+                why="a `for` is unrolled, and its variable is a constant in each round",
+                instead="give what is used behind the loop a name of its own",
+            )  # fmt: skip
 
     def where(self, node: ast.AST) -> str:
         return f"{self.file}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
@@ -42,8 +50,8 @@ class Located:
         """Run plain Python on constants; an exception is the model's fault."""
         try:
             return call()
-        except ModelError:
-            raise
+        except ModelError as error:
+            raise error.at(self.where(node)) from error
         except Exception as error:
             self.refuse(
                 node, f"'{ast.unparse(node)}' fails", why=f"{type(error).__name__}: {error}"

@@ -140,6 +140,11 @@ def doubled(n: int) -> int:
     return 2 * n
 
 
+@static
+def is_marked(b: Box) -> bool:
+    return b.flag
+
+
 @effect
 def mark(b: Box) -> None:
     b.flag = True
@@ -177,6 +182,15 @@ def calls_ordinary(b: Box) -> None:
 def static_of_dynamic(b: Box) -> None:
     n = read_n(b)
     m = doubled(n)  # here: doubled
+
+
+@refused(
+    "is_marked uses first.flag: it is @static, which is run when the model is compiled, and that "
+    "may change later; use it in a @step, or declare the field with const=True"
+)
+@routine
+def static_of_memory(b: Box) -> None:
+    m = is_marked(b)  # here: is_marked
 
 
 @refused("take takes 1 arguments, not 2; write one for each parameter")
@@ -235,6 +249,49 @@ def dynamic_tuple(b: Box) -> None:
 def odd_target(box: Box) -> None:
     for box.label in (1, 2):  # here: box.label
         pass
+
+
+@refused(
+    "the loop variable 'x' is used outside of its loop: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@routine
+def used_behind_the_loop(b: Box) -> int:
+    for x in (1, 2):
+        n = read_n(b)
+        if n == x:
+            break
+    return x  # here: x
+
+
+@refused(
+    "'x' is a loop variable and is assigned, too: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@routine
+def changed_in_the_loop(b: Box) -> None:
+    for x in (1, 2):
+        x = x + 1  # here: x
+
+
+@refused(
+    "the loop variable 'b' is another variable, too: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@step(order="plain")
+def loops_over_a_parameter(b: Box) -> None:
+    for b in (1, 2):  # here: b in
+        pass
+
+
+@refused(
+    "'n + 1' is no bool, and may be the value of `and` or `or`: Python gives the operand itself, "
+    "not whether it is true; compare it, or write `x if condition else y`"
+)
+@routine
+def or_of_numbers(b: Box) -> int:
+    n = read_n(b)
+    return (n + 1) or 2  # here: n + 1
 
 
 @refused(

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Steps that use one object by two names: what they do as plain Python, and as an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from model.lang import Kobject, World, compose, kfield, step
+from model.lang import expr as ex
+from model.lang.expr import Cell
+from model.lang.frontend.source import Context
+from model.lang.frontend.steps import compile_step
+from model.lang.ir import State
+
+
+class Node(Kobject):
+    n: int = kfield(0, hi=9)
+    next: Node | None = kfield(None)
+
+
+SEVERAL = "two names of what may be one object"
+
+
+@step(order="plain", several=SEVERAL)
+def write_thrice(a: Node) -> int:
+    b = a.next
+    if b is None:
+        return 9
+    a.n = 1
+    b.n = 2
+    a.n = 3
+    return b.n
+
+
+@step(order="plain", several=SEVERAL)
+def write_last_by_the_other(a: Node) -> int:
+    b = a.next
+    if b is None:
+        return 9
+    b.n = 1
+    a.n = 2
+    b.n = 3
+    return a.n
+
+
+@step(order="plain", several=SEVERAL)
+def count_thrice(a: Node) -> int:
+    b = a.next
+    if b is None:
+        return 9
+    a.n += 1
+    b.n += 1
+    a.n += 1
+    return a.n
+
+
+@step(order="plain", several=SEVERAL)
+def write_where(a: Node) -> int:
+    b = a.next
+    if b is None:
+        return 9
+    a.n = 1
+    if b.n == 1:
+        b.n = 2
+        a.n = a.n + 1
+    return b.n
+
+
+@step(order="plain", several=SEVERAL)
+def write_through(a: Node) -> int:
+    b = a.next
+    if b is None or b.next is None:
+        return 9
+    a.n = 1
+    b.next.n = 2
+    b.n = 3
+    a.n = a.n + b.next.n
+    return b.next.n
+
+
+STEPS = (write_thrice, write_last_by_the_other, count_thrice, write_where, write_through)
+
+
+def run(call: Callable[[Node], int], links: tuple[int, int]) -> tuple[int, list[int]]:
+    """The result and the numbers behind a step that runs as Python."""
+    _, nodes = world(links)
+    return call(nodes[0]), [node.n for node in nodes]
+
+
+def world(links: tuple[int, int]) -> tuple[Context, list[Node]]:
+    """Two nodes, each with the other or itself behind it."""
+    ctx = Context(World())
+    nodes = [ctx.world.new(Node, name) for name in ("first", "second")]
+    for node, to in zip(nodes, links, strict=True):
+        node.next = nodes[to]
+    return ctx, nodes
+
+
+def evaluated(fn: Any, links: tuple[int, int]) -> tuple[int, list[int]]:
+    """The same of the operation that it is."""
+    ctx, nodes = world(links)
+    made = compile_step(ctx, fn, [nodes[0]])
+    state = compose.initial_state(ctx)
+    cells = {update.place: update.value for update in made.op.updates}
+    after: State = dict(state)
+    for place, value in cells.items():
+        assert isinstance(place, Cell)
+        at = tuple(ex.const(ex.evaluate(i, state.__getitem__), i.sort) for i in place.index)
+        after[ex.cell(place.var, at, place.sort)] = ex.evaluate(value, state.__getitem__)
+    result = made.result
+    given = ex.evaluate(result, state.__getitem__) if isinstance(result, ex.Expr) else result
+    numbers = [after[c] for c in state if isinstance(c, Cell) and c.var == "Node.n"]
+    assert isinstance(given, int)
+    return given, numbers
+
+
+@pytest.mark.parametrize("fn", STEPS, ids=lambda fn: fn.name)
+@pytest.mark.parametrize("links", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_a_step_is_what_python_does(fn: Any, links: tuple[int, int]) -> None:
+    assert evaluated(fn, links) == run(fn, links)
