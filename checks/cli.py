@@ -10,13 +10,14 @@ side, else 3 something unknown or vacuous, else 0; 130 interrupted, 141 closed p
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -25,6 +26,7 @@ from model.examples.example import Example
 from model.lang.errors import ModelError
 
 from .decide import contradiction
+from .engine import interrupts
 from .engine.engines import Engine
 from .engine.memory import memory_limit
 from .engine.reference import DEPTH, Limits
@@ -58,12 +60,16 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """An option given twice is refused: the first would be passed over in silence."""
+        """An option given twice is refused: the first would be passed over in silence; and so is
+        one that is given nothing, as by a variable of a shell that is not set."""
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             parser = command.make_parser(click.Context(command, parent=ctx))
-            _, _, given = parser.parse_args(list(rest))
+            values, _, given = parser.parse_args(list(rest))
             for option in given:
+                value = values[option.name or ""]
+                if value == "" or (isinstance(value, list) and "" in value):
+                    raise click.UsageError(f"{option.opts[0]} is given nothing; leave it out")
                 if not isinstance(option, click.Option) or option.multiple or option.is_flag:
                     continue
                 if given.count(option) > 1:
@@ -84,6 +90,23 @@ def commands() -> None:
     `check-invariants PATCH` is short for `check-invariants check PATCH`.  PATCH is a name (see
     `list`), a file with a patch or a mail in it, `-`, or a Python file in the modelling language.
     """
+
+
+class _Seconds(click.FloatRange):
+    """A time that is more than 0; what is not a number is neither more nor less."""
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(0, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return found
 
 
 @dataclass(frozen=True)
@@ -136,7 +159,7 @@ class _Options:
 )
 @click.option("--max-depth", type=click.IntRange(1), metavar="STEPS",
               help=f"How deep --engine symbolic goes; {DEPTH} by default.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Stop after SECONDS.")
+@click.option("--timeout", type=_Seconds(), help="Stop after SECONDS.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
 @click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
@@ -286,6 +309,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def _status(args: list[str]) -> int:
+    interrupts.begin()
     try:
         # Not `commands.main`, which exits with 1 where a pipe is closed.
         with commands.make_context("check-invariants", list(args)) as context:

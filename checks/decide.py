@@ -21,7 +21,8 @@ from model.lang.traits import Trait
 
 from .ends import End, best_end, is_goal
 from .engine.engines import Engine
-from .engine.reference import INTERRUPTED, Limits, Progress, Search
+from .engine.interrupts import INTERRUPTED
+from .engine.reference import Limits, Progress, Search
 from .reduce.conflicts import DISCIPLINE
 from .reduce.reducer import Passes
 from .scenario import Presses, Role, Setting, Stage, features_of

@@ -20,6 +20,7 @@ from model.patches.patch import Patch
 
 from .cells import Cell, Verdict
 from .decide import Play
+from .engine import interrupts
 from .reduce.ordering import Pair
 from .scenario import Role, Setting, Stage
 from .subject import Subject
@@ -196,7 +197,7 @@ class Reader:
                 found = len(asked)
                 asked += self.answers(group, until)
             except KeyboardInterrupt:
-                why = "interrupted"
+                why = interrupts.notice()
             if len(asked) - found < len(group):
                 why = why or "stopped at --timeout"
             if why or any(a.pairs for a in asked):

@@ -29,7 +29,9 @@ from .decide import (
     side_by_side,
     unfinished,
 )
+from .engine import interrupts
 from .engine.engines import Engine
+from .engine.interrupts import INTERRUPTED
 from .engine.reference import Limits
 from .verdicts import Verdicts
 from .workers import Died, can_fork, spread
@@ -105,12 +107,12 @@ def _decided(
         else:
             _together(groups, jobs, tell, told)
     except KeyboardInterrupt:
-        pass  # what was found is found
+        interrupts.notice()  # what was found is found
     finally:
         _work = None
         if collecting:
             gc.enable()
-    return [found.get(id(play), unfinished("interrupted")) for play in plays]
+    return [found.get(id(play), unfinished(INTERRUPTED)) for play in plays]
 
 
 def _alone(groups: list[list[Play]], tell: Callable[[], None], told: Keep) -> None:
@@ -152,7 +154,7 @@ def _play_group(number: int, seat: int, tell: Callable[[], None] = lambda: None)
     found: dict[int, Finding] = {}
     for plays in side_by_side(group):
         try:
-            if time.monotonic() < _work.limits.until:
+            if time.monotonic() < _work.limits.until and not interrupts.noticed():
                 theatre.prepare(plays)
             for play in plays:
                 found[id(play)] = _play(play, seat, tell)
@@ -171,6 +173,8 @@ def _play(play: Play, seat: int, tell: Callable[[], None]) -> Finding:
     limits, states = _work.limits, _work.states
     if time.monotonic() >= limits.until:
         return unfinished("stopped at --timeout")
+    if interrupts.noticed():
+        return unfinished(INTERRUPTED)
     counted = 0
 
     def progress(count: int) -> None:

@@ -14,7 +14,9 @@ from model.lang.errors import ModelError, near
 
 from .cells import Cell, Reach, Verdict, falling_short, verdict
 from .decide import Branch, Outcome, Play, contradiction, model_errors, never_fired
+from .engine import interrupts
 from .engine.engines import Engine
+from .engine.interrupts import INTERRUPTED
 from .engine.reference import Limits
 from .mutate import require_edited
 from .ordering import Answer, Reader, Version
@@ -192,6 +194,12 @@ def plays_of(question: Question) -> list[Play]:
     found = []
     for side in question.subject.sides:
         casts = _casts(question, side.role.variant.neighbours_from)
+        if not casts:
+            raise ModelError(
+                f"{question.subject.patch.name} has no casts",
+                why="no initial state of its set fits into the pages and VMAs of one",
+                instead="look at the `casts` of its PATCH",
+            )
         if side.role.edits:
             require_edited(side.role, casts)
         found += [Play(c, side.role, a) for a in question.archs for c in casts]
@@ -257,10 +265,14 @@ def _orders(
     def cell(invariant: Invariant, side: Side, arch: str) -> tuple[Cell, tuple[Answer, ...]]:
         mine = [p for p in plays if p.role is side.role and p.arch == arch]
         compared = before if side is subject.selected else None
+        if interrupts.noticed():
+            return Cell(invariant, Verdict.UNKNOWN, INTERRUPTED, 0, 0, ()), ()
         try:
             return reader.cell(invariant, mine, question.limits.until, compared)
         except ModelError:
             raise
+        except KeyboardInterrupt:
+            return Cell(invariant, Verdict.UNKNOWN, interrupts.notice(), 0, 0, ()), ()
         except Exception as error:
             why = contradiction(error)
             failed.append(f"{invariant.name}, {side.label}, {arch}: {why}")
@@ -289,9 +301,16 @@ def _traces(
             if cell.verdict is not Verdict.VIOLATED or name in told:
                 continue
             play = cell.worst[0].play
+            if interrupts.noticed():
+                told.add(name)
+                missing.append(Missing(cell, INTERRUPTED))
+                continue
             try:
                 trace = trace_of(play, cell.invariant, verdicts, question.limits, question.engine)
             except MemoryError:
+                trace = None
+            except KeyboardInterrupt:
+                interrupts.notice()
                 trace = None
             except Exception as error:  # it was found, and it cannot be found
                 reason = f"{play.name}: {contradiction(error)}"

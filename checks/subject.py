@@ -136,9 +136,10 @@ def _imported(path: str) -> object:
     except ModelError:
         raise
     except SyntaxError as error:
-        where = f"{shown_path(path)}:{error.lineno}:{error.offset}"
+        place = "" if error.lineno is None else f":{error.lineno}:{error.offset}"
+        where = shown_path(path) + place
         raise ModelError("not Python", where=where, why=str(error.msg)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
         where = f"{shown_path(path)}:{frames[-1].lineno}:0" if frames else shown_path(path)
         raise ModelError(

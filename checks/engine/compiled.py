@@ -15,6 +15,7 @@ from typing import Any
 from model.lang.errors import ModelError
 from model.lang.ir import State
 
+from . import interrupts
 from .ccode import Source
 from .compiler import load
 from .orbits import Orbits
@@ -83,7 +84,7 @@ class Program:
                 if time.monotonic() >= limits.until:
                     return "stopped at --timeout"
         except KeyboardInterrupt:
-            return "interrupted"
+            return interrupts.notice()
         if status == _Status.FIELD_OVERFLOW:
             name = self._explorers[number].system.name
             raise ModelError(

@@ -20,13 +20,13 @@ from model.lang import expr as ex
 from model.lang.expr import Cell
 from model.lang.ir import State, System
 
+from . import interrupts
 from .generate import Code, Effect
 from .layout import Slot
 from .orbits import Orbits
 from .press import Press
 
 DEADLOCK = "no_deadlock"
-INTERRUPTED = "interrupted"
 NONE: Mapping[str, int] = MappingProxyType({})
 DEPTH = 20
 """Steps of a symbolic search, if nobody says how many."""
@@ -235,7 +235,7 @@ class Explorer:
                 search.levels += 1
                 frontier = self._level(frontier, limits, progress, orbits)
         except KeyboardInterrupt:
-            search.why = INTERRUPTED
+            search.why = interrupts.notice()
         search.states = len(search.parents)
         search.bytes = search.states * self._state_bytes
         search.fired = tuple(bytes(mark.fired) for mark in self._marks)

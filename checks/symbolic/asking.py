@@ -7,6 +7,7 @@ import time
 
 import z3
 
+from ..engine import interrupts
 from ..engine.reference import Limits
 from .values import Term
 
@@ -31,7 +32,7 @@ def model_of(solver: z3.Solver, limits: Limits, *wanted: Term) -> z3.ModelRef | 
     try:
         found = solver.check(*wanted)
     except KeyboardInterrupt as error:
-        raise StoppedError("interrupted") from error
+        raise StoppedError(interrupts.notice()) from error
     except z3.Z3Exception as error:
         if not any(word in str(error) for word in ("memory", "interrupt", "cancel")):
             raise  # an error of ours
@@ -45,5 +46,5 @@ def _reason(text: str, limits: Limits) -> str:
     if "memory" in text:
         return limits.too_many_bytes()
     if "interrupt" in text or not text:
-        return "interrupted"
+        return interrupts.notice()
     return "stopped at --timeout" if "timeout" in text or "cancel" in text else text
