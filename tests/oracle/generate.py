@@ -31,6 +31,8 @@ from .world import (
     cpu,
     elements,
     least,
+    me,
+    number,
     slot,
 )  # fmt: skip
 
@@ -39,12 +41,14 @@ from .world import (
 class Theme:
     """The ingredients of a program: names of operations, which are methods, and of what nests.
 
-    `rules`: there are rules in any case; `ghostly`: invariants of states mostly look at ghosts.
+    `rules`: there are rules in any case; `words`: these mostly write lock words; `ghostly`:
+    invariants of states mostly look at ghosts.
     """
 
     operations: str
     nests: str
     rules: bool = False
+    words: bool = False
     ghostly: bool = False
 
 
@@ -105,6 +109,12 @@ THEMES: Mapping[str, Theme] = {
     "rules": Theme(
         "wait_memory wait_any store_box load_number flush", "mutex if choice", rules=True
     ),
+    "rules and locks": Theme(
+        "check_lock publish_and_ask publish await_published store_box",
+        "mutex write read if choice",
+        rules=True,
+        words=True,
+    ),
     "fields": Theme(
         "locked_field observe_locked_field check_locked_field exchange count store_pointer "
         "load_pointer check_memory redirect",
@@ -132,7 +142,7 @@ class _Generator(Operations):
         super().__init__(rnd, anything=anything)
         self._operations = theme.operations.split()
         self._nests = theme.nests.split()
-        self._rules, self.ghostly = theme.rules, theme.ghostly
+        self._rules, self._words, self.ghostly = theme.rules, theme.words, theme.ghostly
 
     # -- statements --------------------------------------------------------------------------------
 
@@ -258,19 +268,23 @@ class _Generator(Operations):
         pointer = self.pick("rule", (self.fixed(), cell("Box.at"), cell("Row.next", slot(1))))
         who = cpu(self.rnd.randint(0, 1))
         tlb, pair = cell("Cpu.tlb", who, pointer), cell("Box.pair")
-        readers = cell("Sem.readers")
-        update = self.pick("rule 2",
+        readers, owner = cell("Sem.readers"), cell("Mutex.owner")
+        words = (
+            Update(readers, ex.union(readers, ex.single(who, THREADS))),
+            Update(readers, ex.const(0, THREADS)), Update(owner, NOBODY), Update(owner, me(n)),
+        )  # fmt: skip
+        update = self.pick("rule 2", words) if self._words else self.pick("rule 2",
             (
                 Update(tlb, ex.TRUE), Update(tlb, ex.FALSE), Update(tlb, ex.not_(tlb)),
                 Update(pair, ex.put(pair, "on", ex.TRUE)),
                 Update(cell("Row.n", pointer), self.constant()),
                 Update(cell("Box.n"), self.constant()),
                 Update(cell("Ghost.row", pointer), self.constant()),
-                Update(readers, ex.union(readers, ex.single(who, THREADS))),
-                Update(readers, ex.const(0, THREADS)), Update(cell("Mutex.owner"), NOBODY),
+                *words,
             )
         )  # fmt: skip
-        guard = self.pick("rule 3",
+        published = ex.eq(cell("Box.n"), number(1))
+        guard = published if self._words and self.chance(0.5) else self.pick("rule 3",
             (
                 ex.eq(cell("Box.n"), self.constant()), ex.has(cell("Box.slots"), pointer),
                 ex.eq(cell("Box.at"), self.fixed()), ex.get(pair, "on"), ex.not_(tlb),

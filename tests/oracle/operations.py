@@ -236,7 +236,9 @@ class Operations(Expressions):
         return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), self.ghost()),)))
 
     def check_lock(self) -> Do:
-        return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), self.lock_word()),)))
+        asked = self.lock_word()
+        cond = self.pick("check lock", (asked, ex.not_(asked)))
+        return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), cond),)))
 
     def check(self) -> Do:
         check = Check(self.name(), self.checked())
@@ -304,6 +306,16 @@ class Operations(Expressions):
 
     def publish(self) -> Do:
         return Do(Op(Kind.STORE, updates=_set(cell("Box.n"), number(1))))
+
+    def publish_and_ask(self) -> Body:
+        """Somebody may give it a lock from here on."""
+        mine = self.pick("ask",
+            (
+                ex.eq(cell("Mutex.owner"), me(self.who)), ex.has(cell("Sem.readers"), cpu(self.who))
+            )
+        )  # fmt: skip
+        check = Check(self.name(), ex.not_(mine))
+        return self.publish(), Do(Op(Kind.PRIMITIVE, checks=(check,)))
 
     def look_again(self) -> Body:
         """What an element by a computed index was waited for, one by a constant still is."""
