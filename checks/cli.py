@@ -185,8 +185,14 @@ def check(
     limits = Limits(max_states, until, memory_limit(max_memory, jobs), max_depth or DEPTH)
     example = example_named(patch)
     if example is not None:
-        if sample:
-            raise ModelError(f"--sample: {patch} has no casts", instead="give it --param")
+        for_patches = {
+            "--sample": sample, "--arch": arch, "--scenario": scenario, "--mutant": mutant,
+            "--invariant": invariant, "--full": full, "--format": form != "text",
+        }  # fmt: skip
+        for option in (name for name, given in for_patches.items() if given):
+            raise ModelError(
+                f"{option} is for patches", why=f"{patch} is an example", instead="give it --param"
+            )
         _example(example, param, variant, limits, Engine(engine), symmetry=symmetry)
     if symmetry:
         raise ModelError(

@@ -149,7 +149,7 @@ def necessity(
     verdicts = Verdicts(use=not no_cache)
     with Watcher() as watch:
         rows = ledger(asked, steps, verdicts, watch)
-    say(ledger_lines(subject, asked, rows))
+    say(ledger_lines(subject, asked, rows, scenario))
     for row in rows if trace else ():
         if row.play is not None:
             found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts, limits)

@@ -45,7 +45,9 @@ def _scenarios() -> list[str]:
     for patch in PATCHES.values():
         kernel = patch.variant(patch.after).neighbours_from
         names = [c.name for c in patch.casts.default(kernel)]
-        assumed = [f"{c.name}  (assumed state)" for c in patch.casts.counterfactual(kernel)]
+        assumed = [
+            f"{c.name}  (assumed state: only by name)" for c in patch.casts.counterfactual(kernel)
+        ]
         lines += [f"{patch.name}, beside kernel {kernel}:", *names, *assumed]
     return lines
 

@@ -16,9 +16,11 @@ _WHAT = 52
 """Width of the column that says what was done to the step."""
 
 
-def ledger_lines(subject: Subject, asked: Asked, rows: Sequence[Row]) -> list[str]:
+def ledger_lines(
+    subject: Subject, asked: Asked, rows: Sequence[Row], scenario: str = ""
+) -> list[str]:
     """What was asked, the steps by function, what is not modelled, and how many there are of each
-    kind."""
+    kind; and how to see one that is needed, with the `--scenario` that was given."""
     role, patch = asked.role, subject.patch
     lines = [
         f"necessity  {patch.name}, {role.variant.name}: {role.variant.doc}",
@@ -41,7 +43,8 @@ def ledger_lines(subject: Subject, asked: Asked, rows: Sequence[Row]) -> list[st
     shown = next((r for r in rows if r.need is Need.NEEDED), None)
     if shown is not None:
         lines += [f"trace    check-invariants necessity {role.source} --variant {role.variant.name}"
-                  f" --trace --step '{shown.step.name}'"]  # fmt: skip
+                  + (f" --scenario '{scenario}'" if scenario else "")
+                  + f" --trace --step '{shown.step.name}'"]  # fmt: skip
     return lines
 
 

@@ -198,10 +198,12 @@ def _again(members: Sequence[Done], step: Done) -> bool:
 def _hardware(rule: str, changed: Sequence[Change]) -> str:
     words = rule.split()
     who = words[1]
+    where = changed[0].text.split()[1] if changed else ""
     match words[0]:
         case "fill":
-            where = changed[0].text.split()[1] if changed else ""
             return f"[{who} walks {where}, fills its TLB]"
+        case "set_accessed":
+            return f"[{who} walks {where}: sets Accessed]"
         case "remember_table":
             return f"[{who} walks {words[2]}, keeps the pointer]"
         case "set_dirty":

@@ -60,10 +60,31 @@ def test_options_given_twice() -> None:
 
 @pytest.mark.parametrize("command", ["show", "locks", "prove", "export"])
 def test_a_command_about_one_architecture(command: str) -> None:
-    for archs in ("arm64,s390", ""):
-        said = one_line(command, "uffd_move_batching", "--arch", archs)
-        assert "about one architecture" in said
-        assert "one of " in said
+    said = one_line(command, "uffd_move_batching", "--arch", "arm64,s390")
+    assert "about one architecture" in said
+    assert "one of " in said
+
+
+@pytest.mark.parametrize("option", ["--arch", "--mutant", "--variant", "--scenario", "--invariant"])
+def test_options_that_are_given_nothing(option: str) -> None:
+    """As by a variable of a shell that is not set: nothing is not everything."""
+    said = one_line("uffd_move_batching", option, "")
+    assert f"{option} is given nothing" in said
+
+
+def test_a_time_that_is_none() -> None:
+    assert "nan is no number of seconds" in one_line("uffd_move_batching", "--timeout", "nan")
+
+
+@pytest.mark.parametrize(
+    "option", [("--arch", "arm64"), ("--full",), ("--format", "json"), ("--sample", "3")]
+)
+def test_options_that_an_example_has_not(option: tuple[str, ...]) -> None:
+    assert f"{option[0]} is for patches" in one_line("example:shoot", *option)
+
+
+def test_an_example_is_no_patch() -> None:
+    assert "'example:shoot' is an example" in one_line("show", "example:shoot")
 
 
 def test_names_that_are_not_known() -> None:
@@ -103,6 +124,8 @@ def test_a_mutant_beside_any_number_of_neighbours() -> None:
     [
         ("x = (\n", "not Python"),
         ("x = 1 / 0\n", "ZeroDivisionError"),
+        ("raise SystemExit(0)\n", "SystemExit"),
+        ("x = 1\0\n", "mine.py: not Python"),
         ("x = 1\n", "neither VARIANT nor PATCH"),
         (
             "from model.patches.yours import variant_of\n"
