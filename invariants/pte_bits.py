@@ -63,15 +63,27 @@ def userfaultfd_protection_stays(
 
 @at_step(
     "pte",
-    "a page that appears at an address is soft-dirty there, and stays so",
+    "a page that appears at an address is soft-dirty there, and stays so, on the swap device too",
     relied_on="Documentation/admin-guide/mm/soft-dirty.rst: incremental dumps",
-    mutants=("soft-dirty not set", "soft-dirty lost with dirty"),
+    mutants=("soft-dirty not set", "soft-dirty lost with dirty", "soft-dirty lost in swap"),
 )
 def soft_dirty_is_kept(s: View, thread: Thread, pte: Pte, written: PteVal) -> bool:
     old = before(thread, pte)
-    appears = old.kind == PteKind.NONE and written.frame is not None and not written.frame.zero
+    page = written.kind == PteKind.SWAP or (written.frame is not None and not written.frame.zero)
+    appears = old.kind == PteKind.NONE and page
     return (
-        written.kind != PteKind.PRESENT
+        written.kind == PteKind.NONE
+        or written.kind == PteKind.MARKER
         or written.soft_dirty
         or (not appears and not old.soft_dirty)
     )
+
+
+@at_step(
+    "pte",
+    "an entry that is present maps a page",
+    relied_on="include/linux/pgtable.h: pte_pfn of a present entry",
+    mutants=("zero page without a page",),
+)
+def a_present_entry_maps_a_page(s: View, thread: Thread, written: PteVal) -> bool:
+    return written.kind != PteKind.PRESENT or written.frame is not None

@@ -21,3 +21,14 @@ def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
     caller allows them, which no cast does."""
     placed = sum(1 for addr in s.addresses if thread.placed[addr])
     return placed == result if result > 0 else placed == 0
+
+
+@at_step(
+    "reports_pages",
+    "what a call reports as moved is not at its old place any more",
+    relied_on="Documentation/admin-guide/mm/userfaultfd.rst: UFFDIO_MOVE moves pages",
+    mutants=("zero page stays at the source",),
+)
+def what_is_moved_has_left(s: View, thread: Thread, result: int) -> bool:
+    """Of an error nothing is asked here: what it says of pages is `reports_what_it_did`."""
+    return result <= 0 or sum(1 for addr in s.addresses if thread.taken[addr]) == result

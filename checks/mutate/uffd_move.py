@@ -236,6 +236,24 @@ ACCOUNTS = (
         breaks="soft_dirty_is_kept",
         cast="move/1p/ptl=different/init=all_at_src",
     ),
+    mutant(
+        "soft-dirty lost in swap", "the swap entry for the destination is not marked soft-dirty",
+        drop_keyword("replace", "soft_dirty", in_="move_swap_pte"),
+        breaks="soft_dirty_is_kept",
+        cast="move/1p/ptl=different/init=swapped_out",
+    ),
+    mutant(
+        "zero page stays at the source", "move_zeropage_pte does not clear the source entry",
+        drop("ptep_clear_flush", in_="move_zeropage_pte"),
+        breaks="what_is_moved_has_left",
+        cast="move/1p/ptl=different/init=zero_page",
+    ),
+    mutant(
+        "zero page without a page", "the entry for the destination is present and maps nothing",
+        drop_keyword("PteVal", "frame", in_="move_zeropage_pte"),
+        breaks="a_present_entry_maps_a_page",
+        cast="move/1p/ptl=different/init=zero_page",
+    ),
 )  # fmt: skip
 
 MOVERS = (*FLUSH, *LOCKS, *CHECKS, *ACCOUNTS)

@@ -80,6 +80,9 @@ class Thread(Kobject):
     placed: Array[Addr, bool] = ghost(
         False, "addresses at which this call has put something where nothing was"
     )
+    taken: Array[Addr, bool] = ghost(
+        False, "addresses from which this call has taken what was there, and not put it back"
+    )
     took: Array[Addr, PteVal] = ghost(
         PteVal(), "what entries were that it has changed since it holds their lock"
     )

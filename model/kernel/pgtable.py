@@ -104,6 +104,8 @@ def changed(pte: Pte, old: PteVal, new: PteVal) -> None:
         me.took[pte.addr] = old
     if me.took[pte.addr].kind == PteKind.NONE and new.kind != PteKind.NONE:
         me.placed[pte.addr] = True
+    if (old.kind == PteKind.NONE) != (new.kind == PteKind.NONE):
+        me.taken[pte.addr] = new.kind == PteKind.NONE
     gone = permitted(old) - permitted(new)
     for thread in threads():
         if thread is me:

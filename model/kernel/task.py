@@ -95,3 +95,4 @@ def return_to_caller(result: object) -> None:
     for addr in addresses():
         me.removed[addr] = frozenset()
         me.placed[addr] = False
+        me.taken[addr] = False
