@@ -76,7 +76,7 @@ def test_the_sample_in_json() -> None:
         (["uffd_move_batching", "--sample", "3", "--scenario", "move/*"], "with --scenario"),
         (["uffd_move_batching", "--seed", "3"], "--seed is for --sample"),
         (["uffd_move_batching", "--sample", "0"], "--sample"),
-        (["example:shoot", "--sample", "3"], "no casts"),
+        (["example:shoot", "--sample", "3"], "is for patches"),
     ],
 )
 def test_what_is_no_sample(options: list[str], said: str) -> None:
