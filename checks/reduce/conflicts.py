@@ -16,7 +16,7 @@ one if no access of another thread conflicts with its own, where
   waits;
 * asking "is it mine?" of a lock word does not conflict with what others do to it;
 * writing to an object that is free before or after this very step, as its text has to show
-  (`free`), conflicts only with those who may look at free objects;
+  (`free`), conflicts only with those who may look at free objects, or write to such;
 * a ghost is written at a time like any other word, for what judges it may tell; but taking things
   out of a set of ghosts may come before or after the same by others.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
-from model.lang.ir import Edge, Op, Role, Rule
+from model.lang.ir import Edge, Op, Role, Rule, Update
 from model.lang.sorts import Int, Ref, Set
 from model.lang.traits import Trait
 
@@ -45,9 +45,9 @@ class Uses:
     `looks`: lock words whose value matters otherwise than by waiting for them; `asks`: all those
     that it looks at in any way, also to ask whether one is its own; `unseen`: writes to
     objects that nobody else can see, not in `writes`; `shrinks`: ghosts that lose elements, not in
-    `writes`; `careless`: reads of objects that may be free; `waits`: lock words that it waits for
-    to be free; `gains`: those that it may make less free, so that whoever waits for one has come
-    before, or has not.
+    `writes`; `careless`: reads of objects that may be free, and writes to such; `waits`: lock words
+    that it waits for to be free; `gains`: those that it may make less free, so that whoever waits
+    for one has come before, or has not.
 
     `awaits` has besides, for each of `waits`, the variables that the same step takes for itself of
     the same object (the readers of a semaphore, where it waits for the writer); `wins`, for each of
@@ -124,23 +124,26 @@ class Classifier:
         traits = edge.call.traits if edge.call is not None else frozenset({Trait.LOCKLESS})
         op = edge.op if checks else replace(edge.op, checks=())
         found = self._op(op, who, bool(traits & LOCKLESS))
-        if traits & UNSEEN:
-            found.unseen = self._unseen(op)
+        if traits & (UNSEEN | MAY_BE_FREE):
+            unseen = [u for u in op.updates if traits & UNSEEN and self._is_unseen(op, u)]
+            rest = replace(op, updates=tuple(u for u in op.updates if u not in unseen))
+            seen = self._op(rest, who, True)
+            found.unseen = self._places(unseen) - seen.writes
             found.writes -= found.unseen
             found.free_writes -= found.unseen
-        if traits & MAY_BE_FREE:
-            found.careless |= found.reads | found.looks
+            found.careless |= seen.reads | seen.looks | self._places(rest.updates)
         return found.all()
 
-    def _unseen(self, op: Op) -> set[Region]:
-        """The regions that an operation writes only where the object is free before or after."""
-        unseen: set[Region] = set()
-        seen: set[Region] = set()
-        for update in op.updates:
-            if isinstance(update.place, Cell):
-                free = update.place.var in self.freeable and is_unseen(op, update, self._in_use)
-                (unseen if free else seen).update(self.elements.of(update.place))
-        return unseen - seen
+    def _is_unseen(self, op: Op, update: Update) -> bool:
+        """True if an update writes to an object only where that is free before or after."""
+        place = update.place
+        freeable = isinstance(place, Cell) and place.var in self.freeable
+        return freeable and is_unseen(op, update, self._in_use)
+
+    def _places(self, updates: Iterable[Update]) -> set[Region]:
+        """The regions of objects that may be free which these write."""
+        cells = [u.place for u in updates if isinstance(u.place, Cell)]
+        return {r for c in cells if c.var in self.freeable for r in self.elements.of(c)}
 
     def judging(self, conditions: Iterable[Expr], who: int) -> Uses:
         """The uses of conditions that are checked: from outside of any lock, and also of what may
@@ -220,7 +223,7 @@ class Classifier:
 
     def rule(self, rule: Rule) -> Uses:
         found = self._op(rule.op, 0, True)
-        found.careless |= found.reads | found.looks
+        found.careless |= found.reads | found.looks | self._places(rule.op.updates)
         return found.all()
 
     def _op(self, op: Op, who: int, free: bool) -> _Found:

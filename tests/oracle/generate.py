@@ -17,7 +17,8 @@ from model.lang.expr import Cell, Expr
 from model.lang.ir import Check, Kind, Op, Role, Rule, StateCheck, Update
 from model.lang.sorts import Set, Sort
 
-from .operations import LOCKLESS, UNDER_LOCK, Operations
+from .objects import Objects
+from .operations import LOCKLESS, UNDER_LOCK
 from .statements import Body, Do, Form, Hold, If, Leave, Lock, Program, Statement, To, While
 from .world import (
     DEPTH,
@@ -135,7 +136,7 @@ def program(seed: int) -> Program:
     return _Generator(rnd, THEMES[theme], anything=rnd.random() < 0.3).program()
 
 
-class _Generator(Operations):
+class _Generator(Objects):
     """Draws the statements of a program with a theme."""
 
     def __init__(self, rnd: random.Random, theme: Theme, *, anything: bool) -> None:

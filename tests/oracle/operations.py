@@ -37,10 +37,9 @@ from .world import (
 LOCKLESS = frozenset({"lockless"})
 UNDER_LOCK: frozenset[str] = frozenset()
 GHOST = frozenset({"ghost"})
-PUT, ALLOC, MAYBE_FREE = (frozenset({trait}) for trait in ("put", "alloc", "maybe-free"))
 
 
-def _set(place: Cell | Local, value: Expr) -> tuple[Update, ...]:
+def updating(place: Cell | Local, value: Expr) -> tuple[Update, ...]:
     return (Update(place, value),)
 
 
@@ -64,13 +63,15 @@ class Operations(Expressions):
     # -- one operation -----------------------------------------------------------------------------
 
     def load_number(self) -> Do:
-        return Do(Op(Kind.LOAD, updates=_set(self.pick("load number", (X, Y, Z)), self.number(2))))
+        return Do(
+            Op(Kind.LOAD, updates=updating(self.pick("load number", (X, Y, Z)), self.number(2)))
+        )
 
     def load_element(self) -> Do:
-        return Do(Op(Kind.LOAD, updates=_set(X, cell("Row.n", self.slot()))))
+        return Do(Op(Kind.LOAD, updates=updating(X, cell("Row.n", self.slot()))))
 
     def load_pointer(self) -> Do:
-        return Do(Op(Kind.LOAD, updates=_set(self.pick("load pointer", (I, J)), self.slot())))
+        return Do(Op(Kind.LOAD, updates=updating(self.pick("load pointer", (I, J)), self.slot())))
 
     def load_maybe(self) -> Do:
         value = self.one(
@@ -78,46 +79,46 @@ class Operations(Expressions):
             lambda: cell("Box.maybe"),
             lambda: ex.const(self.rnd.randint(0, 2), SLOT_OR_NONE),
         )
-        return Do(Op(Kind.LOAD, updates=_set(Q, value)))
+        return Do(Op(Kind.LOAD, updates=updating(Q, value)))
 
     def load_pair(self) -> Do:
         value = self.one("load pair",
             lambda: cell("Box.pair"), lambda: ex.put(P, "at", self.slot()),
             lambda: ex.put(P, "on", self.local_truth()),
         )  # fmt: skip
-        return Do(Op(Kind.LOAD, updates=_set(P, value)))
+        return Do(Op(Kind.LOAD, updates=updating(P, value)))
 
     def load_flag(self) -> Do:
-        return Do(Op(Kind.LOAD, updates=_set(B, self.memory())))
+        return Do(Op(Kind.LOAD, updates=updating(B, self.memory())))
 
     def call(self) -> Do:
         both = (Update(I, self.local_slot()), Update(X, self.local_number()))
         return Do(Op(Kind.LET, updates=both), UNDER_LOCK)
 
     def store_box(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(cell("Box.n"), self.number())))
+        return Do(Op(Kind.STORE, updates=updating(cell("Box.n"), self.number())))
 
     def store_element(self) -> Do:
         value = self.one("store element", self.constant, self.number)
-        return Do(Op(Kind.STORE, updates=_set(cell("Row.n", self.slot()), value)))
+        return Do(Op(Kind.STORE, updates=updating(cell("Row.n", self.slot()), value)))
 
     def store_bit(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(cell("Bit.n", self.bit()), self.around())))
+        return Do(Op(Kind.STORE, updates=updating(cell("Bit.n", self.bit()), self.around())))
 
     def store_pointer(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(cell("Box.at"), self.local_slot())))
+        return Do(Op(Kind.STORE, updates=updating(cell("Box.at"), self.local_slot())))
 
     def store_next(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(cell("Row.next", self.slot()), self.slot())))
+        return Do(Op(Kind.STORE, updates=updating(cell("Row.next", self.slot()), self.slot())))
 
     def store_maybe(self) -> Do:
         value = self.one(
             "store maybe", lambda: Q, lambda: ex.const(self.rnd.randint(0, 2), SLOT_OR_NONE)
         )
-        return Do(Op(Kind.STORE, updates=_set(cell("Box.maybe"), value)))
+        return Do(Op(Kind.STORE, updates=updating(cell("Box.maybe"), value)))
 
     def store_set(self) -> Do:
-        return Do(Op(Kind.RMW, updates=_set(cell("Box.slots"), self._slots("Box.slots"))))
+        return Do(Op(Kind.RMW, updates=updating(cell("Box.slots"), self._slots("Box.slots"))))
 
     def _slots(self, name: str) -> Expr:
         whole = cell(name)
@@ -134,7 +135,7 @@ class Operations(Expressions):
             lambda: ex.put(pair, "n", self.local_number()), lambda: ex.put(pair, "on", B),
             lambda: P, lambda: ex.const(self.rnd.randint(0, 1) | 1 << 3, PAIR),
         )  # fmt: skip
-        return Do(Op(Kind.STORE, updates=_set(pair, value)))
+        return Do(Op(Kind.STORE, updates=updating(pair, value)))
 
     def exchange(self) -> Do:
         """A compare-and-exchange: whether it did, in a local."""
@@ -162,16 +163,16 @@ class Operations(Expressions):
         return self.pick(
             "use of",
             (
-                Op(Kind.LOAD, updates=_set(X, place)),
-                Op(Kind.STORE, updates=_set(place, self.local_number())),
-                Op(Kind.STORE, updates=_set(place, self.constant())),
+                Op(Kind.LOAD, updates=updating(X, place)),
+                Op(Kind.STORE, updates=updating(place, self.local_number())),
+                Op(Kind.STORE, updates=updating(place, self.constant())),
                 Op(Kind.RMW, updates=(Update(place, _capped(place)), Update(Y, place))),
             ),
         )
 
     def observe_locked_field(self) -> Body:
         """What such a field held, and that it was not this."""
-        return self._observe(
+        return self.observe(
             self.pick("locked field",
                 (
                     cell("Box.mutex_n"), cell("Box.sem_n"), cell("Row.spin_n", self.slot()),
@@ -181,8 +182,8 @@ class Operations(Expressions):
             UNDER_LOCK,
         )  # fmt: skip
 
-    def _observe(self, place: Cell, traits: frozenset[str]) -> Body:
-        return Do(Op(Kind.LOAD, updates=_set(X, place)), traits), self.check_loaded()
+    def observe(self, place: Cell, traits: frozenset[str]) -> Body:
+        return Do(Op(Kind.LOAD, updates=updating(X, place)), traits), self.check_loaded()
 
     def check_loaded(self) -> Do:
         """What was read is not this."""
@@ -210,22 +211,22 @@ class Operations(Expressions):
 
     def ghost_count(self) -> Do:
         place = self.pick("ghost count", (cell("Ghost.n"), cell("Ghost.row", self.slot())))
-        return Do(Op(Kind.PRIMITIVE, updates=_set(place, _capped(place))), GHOST)
+        return Do(Op(Kind.PRIMITIVE, updates=updating(place, _capped(place))), GHOST)
 
     def ghost_store(self) -> Do:
         place = self.pick("ghost store", (cell("Ghost.n"), cell("Ghost.row", self.slot())))
         value = self.one("ghost store 2", self.number, self.constant, self.constant)
-        return Do(Op(Kind.PRIMITIVE, updates=_set(place, value)), GHOST | LOCKLESS)
+        return Do(Op(Kind.PRIMITIVE, updates=updating(place, value)), GHOST | LOCKLESS)
 
     def ghost_set(self) -> Do:
         value = self._slots("Ghost.slots")
-        return Do(Op(Kind.PRIMITIVE, updates=_set(cell("Ghost.slots"), value)), GHOST)
+        return Do(Op(Kind.PRIMITIVE, updates=updating(cell("Ghost.slots"), value)), GHOST)
 
     def flush(self) -> Do:
         """An operation of software on hardware."""
         place = cell("Cpu.tlb", cpu(self.rnd.randint(0, 1)), self.slot())
         value = ex.boolean(self.chance(0.3))
-        return Do(Op(Kind.PRIMITIVE, updates=_set(place, value)))
+        return Do(Op(Kind.PRIMITIVE, updates=updating(place, value)))
 
     def check_unchanged(self) -> Do:
         """Check that what was read is still there."""
@@ -262,7 +263,7 @@ class Operations(Expressions):
         return Do(Op(Kind.ASSERT, checks=(check,)))
 
     def done(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(self._done(), ex.TRUE)))
+        return Do(Op(Kind.STORE, updates=updating(self._done(), ex.TRUE)))
 
     def _done(self) -> Cell:
         return cell("Row.done", self.pick("done", (slot(1), slot(1), slot(2), I, J)))
@@ -284,7 +285,7 @@ class Operations(Expressions):
         value = self.pick("steal 2", (NOBODY, mine, other, ex.ite(B, mine, word)))
         also = self.one("steal 3", lambda: ex.TRUE, lambda: ex.TRUE, self.lock_free)
         traits = frozenset({"release" if value is NOBODY else "acquire"})
-        return Do(Op(Kind.RMW, also, _set(word, value)), traits)
+        return Do(Op(Kind.RMW, also, updating(word, value)), traits)
 
     def steal_readers(self) -> Do:
         """The same of a word that several hold, and of a depth that is somebody else's."""
@@ -297,15 +298,15 @@ class Operations(Expressions):
                 (depth, ex.narrow(ex.sub(depth, ex.number(less)), DEPTH)),
             )
         )  # fmt: skip
-        return Do(Op(Kind.RMW, updates=_set(place, value)), frozenset({"release"}))
+        return Do(Op(Kind.RMW, updates=updating(place, value)), frozenset({"release"}))
 
     def redirect(self) -> Do:
         """Which lock a field has changes."""
         place = cell("Row.lock", self.local_slot())
-        return Do(Op(Kind.STORE, updates=_set(place, self.local_slot())))
+        return Do(Op(Kind.STORE, updates=updating(place, self.local_slot())))
 
     def publish(self) -> Do:
-        return Do(Op(Kind.STORE, updates=_set(cell("Box.n"), number(1))))
+        return Do(Op(Kind.STORE, updates=updating(cell("Box.n"), number(1))))
 
     def publish_and_ask(self) -> Body:
         """Somebody may give it a lock from here on."""
@@ -328,65 +329,6 @@ class Operations(Expressions):
 
     def await_published(self) -> Do:
         return Do(Op(Kind.LOAD, ex.eq(cell("Box.n"), number(1))))
-
-    # -- objects that may be free ------------------------------------------------------------------
-
-    def free(self) -> Do:
-        """The last reference is dropped, or not the last one; what is free is reset."""
-        at = self._object()
-        last = self.one("free", lambda: ex.TRUE, self.local_truth)
-        place, gone = cell("Folio.n", at), cell("Folio.free", at)
-        updates = (
-            Update(gone, ex.ite(last, ex.TRUE, gone)), Update(place, ex.ite(last, number(0), place))
-        )  # fmt: skip
-        return Do(Op(Kind.RMW, updates=updates), PUT)
-
-    def allocate(self) -> Do:
-        """A free object is made one's own, which is waited for, or tried."""
-        at = self._object()
-        gone, place = cell("Folio.free", at), cell("Folio.n", at)
-        if self.chance(0.5):
-            both = (Update(gone, ex.FALSE), Update(place, self.constant()))
-            return Do(Op(Kind.RMW, gone, both), ALLOC)
-        value = ex.ite(gone, self.constant(), place)
-        tried = (Update(B, gone), Update(gone, ex.FALSE), Update(place, value))
-        return Do(Op(Kind.RMW, updates=tried), ALLOC)
-
-    def use_object(self) -> Do:
-        return Do(self.use_of(cell("Folio.n", self._object())), LOCKLESS)
-
-    def observe_object(self) -> Body:
-        return self._observe(cell("Folio.n", self._object()), LOCKLESS)
-
-    def remember_object(self) -> Body:
-        """What an object held is judged when something else has come about."""
-        load, check = self.observe_object()
-        return load, self.await_published(), check
-
-    def peek_object(self) -> Do:
-        """A look at what may be free."""
-        at = self._object()
-        place = self.pick("peek", (cell("Folio.n", at), ex.ite(cell("Folio.free", at), X, Y)))
-        return Do(Op(Kind.LOAD, updates=_set(X, place)), MAYBE_FREE)
-
-    def check_object(self) -> Do:
-        at = self._object()
-        cond = self.pick("check object",
-            (
-                cell("Folio.free", at), ex.not_(cell("Folio.free", at)),
-                ex.eq(cell("Folio.n", at), self.constant()), ex.eq(cell("Folio.n", at), X),
-            )
-        )  # fmt: skip
-        return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), cond),)))
-
-    def misname(self) -> Do:
-        """A store to an object that is not free, in a step that says it frees or allocates it."""
-        place = cell("Folio.n", self._object())
-        traits = self.pick("misname", (PUT, ALLOC))
-        return Do(Op(Kind.STORE, updates=_set(place, self.constant())), traits)
-
-    def _object(self) -> Expr:
-        return self.one("object", lambda: slot(1), lambda: slot(2), self.slot)
 
     # -- waits -------------------------------------------------------------------------------------
 
@@ -416,5 +358,5 @@ class Operations(Expressions):
     def wait_irqs_on(self) -> Do:
         """An IPI is taken; it may do something there."""
         who = cpu(self.rnd.randint(0, 1))
-        does = _set(cell("Cpu.tlb", who, self.slot()), ex.FALSE) if self.chance(0.5) else ()
+        does = updating(cell("Cpu.tlb", who, self.slot()), ex.FALSE) if self.chance(0.5) else ()
         return Do(Op(Kind.LOAD, ex.not_(cell("Cpu.irqs_off", who)), does))

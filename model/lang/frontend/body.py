@@ -77,15 +77,11 @@ class Body(Evaluator):
                 why="each access to memory is a step of the routine that makes it",
                 instead="read it in a @step, or pass the value in",
             )  # fmt: skip
-        value: Expr = place
         written = self.writes.get(place)
         if written is not None:
             return written
         self.seen[place] = None
-        for other, new in self.writes.items():
-            if other.var == place.var:
-                value = ex.ite(_same_place(other, place), new, value)
-        return value
+        return self.read_quietly(place)
 
     def write(self, place: Cell, value: Expr) -> None:
         old = self.writes.get(place)

@@ -298,6 +298,20 @@ def test_a_step_that_says_it_frees_is_not_believed(trait: Trait) -> None:
     assert system.oracle() == system.decided() == {"the same"}
 
 
+def test_a_step_that_says_it_allocates_does_not_write_unseen_to_what_another_frees() -> None:
+    """Neither is under a discipline: the one frees, the other says that what it has is its own."""
+    x = ex.local("f.x", NUMBER)
+    gone = Op(Kind.RMW, ex.TRUE, (Update(FREE, ex.TRUE), Update(MAPPING, number(0))))
+    looks = Op(Kind.LOAD, updates=(Update(x, MAPPING),))
+    frees = thread("T0", (gone, frozenset({Trait.PUT})), (looks, frozenset({Trait.MAYBE_FREE})),
+                   look("as it left it", ex.eq(x, number(0))))  # fmt: skip
+    writes = thread("T1", (put(MAPPING, number(2)), frozenset({Trait.ALLOC})))
+    system = replace(
+        small(frees, writes), freeable=frozenset({"Folio.free", "Folio.mapping"}), free=FREE
+    )
+    assert system.oracle() == system.decided() == {"as it left it"}
+
+
 # -- what halts ------------------------------------------------------------------------------------
 
 
