@@ -157,6 +157,7 @@ def no_such_patch(name: str) -> ModelError:
     """The error for a name that is neither a patch nor a file."""
     if name in EXAMPLES:
         return ModelError(
-            f"'{name}' is an example", why="this is asked of patches", instead=near("", PATCHES)
-        )
+            f"'{name}' is an example", why="this is asked of patches",
+            instead=f"known: {', '.join(PATCHES)}",
+        )  # fmt: skip
     return ModelError(f"no patch and no file '{name}'", instead=near(name, [*PATCHES, *EXAMPLES]))

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 INTERRUPTED = "interrupted"
-"""What is said of a search that was."""
+"""The reason of a search that was."""
 
 _noticed = False
 
 
 def notice() -> str:
-    """Keep in mind that the user has interrupted this process; gives what is said of it."""
+    """Keep in mind that the user has interrupted this process; gives the reason that is said."""
     global _noticed
     _noticed = True
     return INTERRUPTED

@@ -120,6 +120,12 @@ CONDITIONS = (
         _MOVERS + "test_a_step_that_says_it_frees_is_not_believed",
     ),
     Condition(
+        "merge (movers)", "what a step writes plainly to an object that may be free is seen by who "
+        "frees or allocates it", "checks.reduce.uses:Classifier.edge",
+        _MOVERS
+        + "test_a_step_that_says_it_allocates_does_not_write_unseen_to_what_another_frees",
+    ),
+    Condition(
         "merge (movers)", "a lock word that a rule writes is a word like any other",
         "checks.reduce.reducer:Reducer._roles_of_words",
         _MOVERS + "test_a_lock_word_that_a_rule_writes_is_a_word_like_any",

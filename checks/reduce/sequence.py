@@ -32,13 +32,13 @@ def one_after_the_other(first: Op, second: Op) -> Op:
 
 
 def behind(op: Op) -> Callable[[Expr], Expr]:
-    """What gives for an expression the one that has, before the operation, the value that it has
-    behind it."""
+    """A function from an expression to the one that has its value of behind the operation, before
+    it."""
     written: dict[Cell | Local, Expr] = {u.place: u.value for u in op.updates}
     arrays = {p.var for p in written if isinstance(p, Cell)}
 
     def after(e: Expr) -> Expr | None:
-        """What a place holds after it; an element at a computed index may be the same."""
+        """The value of a place after it; an element at a computed index may be the same."""
         if not isinstance(e, Cell | Local):
             return None
         if e in written or isinstance(e, Local):

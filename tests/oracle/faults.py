@@ -48,7 +48,7 @@ def _instead(owner: Any, name: str, value: Any) -> Put:
 
 @contextmanager
 def _facts_outlive() -> Iterator[None]:
-    """What a guard says of a cell is dropped only if the guard names the cell in its text."""
+    """Facts that a guard tells of a cell go only if the guard names the cell in its text."""
     kept = propagate._View.after
 
     def after(self: Any, edge: Any, own: Mapping[Cell, int]) -> Any:
@@ -146,7 +146,7 @@ _of_parts = Regions.of_parts
 
 @contextmanager
 def _checks_under_locks() -> Iterator[None]:
-    """What a check looks at is looked at under the locks of the step that it is a part of."""
+    """Checks look under the locks of the step that they are a part of."""
     kept = Classifier._judge
 
     def judge(self: Classifier, found: Any, cond: Any, who: int) -> None:
@@ -177,7 +177,7 @@ def _only_movers(self: Any, _: object) -> Mapping[str, Role]:
 
 @contextmanager
 def _entry_waits() -> Iterator[None]:
-    """What is at the entry and only comes earlier, comes later."""
+    """A step at the entry that may only come earlier comes later."""
     kept = merge._Merger._join_entry
 
     def join(self: Any) -> None:
@@ -205,6 +205,19 @@ def _taken_unasked() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _careful_writes() -> Iterator[None]:
+    """Nobody but who reads is taken for somebody who may touch a free object."""
+    kept = Classifier.edge
+
+    def edge(self: Classifier, edge: Any, who: int, *, checks: bool = True) -> Uses:
+        found = kept(self, edge, who, checks=checks)
+        return replace(found, careless=found.careless - (found.writes - found.reads))
+
+    with patch.object(Classifier, "edge", edge):
+        yield
+
+
 def _no_checks_read(thread: Any) -> Any:
     bare = tuple(replace(e, op=replace(e.op, checks=())) for e in thread.edges)
     return _live_locals(replace(thread, edges=bare))
@@ -214,49 +227,118 @@ _live_locals = liveness.live_locals
 
 
 FAULTS: Sequence[Fault] = (
-    Fault("a wait that takes nothing is a right mover", "conflicts:Others.overtaken",
-          _instead(Others, "overtaken", _always(False))),
-    Fault("who takes what another waits for is a left mover", "conflicts:Others.held_up",
-          _instead(Others, "held_up", _always(False))),
-    Fault("a fact about a shared cell outlives the step", "propagate:_lasts", _facts_outlive),
-    Fault("ghosts have no time", "conflicts:Others.conflict", _ghosts_without_time),
-    Fault("writes to a ghost commute", "conflicts:Others.conflict", _ghosts_commute),
-    Fault("what was merged before a halting check is lost", "decide:weakened",
-          _without("apart")),
-    Fault("movers are kept though a discipline is broken", "decide:weakened",
-          _without("movers")),
-    Fault("a use of what is free is not noticed", "merge:_in_use",
-          _instead(merge, "_in_use", _always(()))),
-    Fault("a lock that another lets go of is not noticed", "merge:_words",
-          _instead(merge, "_words", _always(()))),
-    Fault("a lock is taken from another unseen", "uses:Classifier._op", _taken_unasked),
-    Fault("a depth or a set is asked whether it is mine", "uses:Classifier._asks_if_mine",
-          _instead(Classifier, "_asks_if_mine", _any_number)),
-    Fault("a release at the entry comes later", "merge:_Merger._join_entry", _entry_waits),
-    Fault("a step that says it frees is believed", "free:is_unseen",
-          _instead(uses, "is_unseen", _believed)),
-    Fault("what movers rest on may change", "uses:Classifier.judging",
-          _instead(Classifier, "judging", _always(Uses()))),
-    Fault("a rule writes lock words", "reducer:Reducer._roles_of_words",
-          _instead(reducer.Reducer, "_roles_of_words", _only_movers)),
-    Fault("a field without its lock is not noticed", "merge:_discipline",
-          _instead(merge, "_discipline", _always(()))),
-    Fault("what movers rest on is erased", "reducer:Family.relied_on",
-          _instead(Family, "relied_on", _always(frozenset()))),
-    Fault("hardware is guessed from what a rule writes", "compare:explorer_of",
-          _hardware_by_place),
-    Fault("a rule of software is erased", "erase:_progress",
-          _instead(erase, "_progress", _always(frozenset()))),
-    Fault("what makes a steady check hold may come first", "uses:Classifier.shown",
-          _instead(Classifier, "shown", _steady_unseen)),
-    Fault("a check looks under locks", "uses:Classifier._judge", _checks_under_locks),
-    Fault("a computed index in an invariant is not seen", "usage:Regions.of_parts",
-          _instead(usage.Regions, "of_parts", staticmethod(_judged_unseen))),
-    Fault("what changes is folded", "fold:changes",
-          _instead(reducer, "changes", _always((frozenset(), frozenset())))),
-    Fault("a local that a check reads is dead", "liveness:live_locals",
-          _instead(compare, "live_locals", _no_checks_read)),
-)  # fmt: skip
+    Fault(
+        "a wait that takes nothing is a right mover",
+        "checks.reduce.conflicts:Others.overtaken",
+        _instead(Others, "overtaken", _always(False)),
+    ),
+    Fault(
+        "who takes what another waits for is a left mover",
+        "checks.reduce.conflicts:Others.held_up",
+        _instead(Others, "held_up", _always(False)),
+    ),
+    Fault(
+        "a fact about a shared cell outlives the step",
+        "checks.reduce.propagate:_lasts",
+        _facts_outlive,
+    ),
+    Fault("ghosts have no time", "checks.reduce.conflicts:Others.conflict", _ghosts_without_time),
+    Fault("writes to a ghost commute", "checks.reduce.conflicts:Others.conflict", _ghosts_commute),
+    Fault(
+        "what was merged before a halting check is lost",
+        "checks.decide:weakened",
+        _without("apart"),
+    ),
+    Fault(
+        "movers are kept though a discipline is broken",
+        "checks.decide:weakened",
+        _without("movers"),
+    ),
+    Fault(
+        "a use of what is free is not noticed",
+        "checks.reduce.merge:_in_use",
+        _instead(merge, "_in_use", _always(())),
+    ),
+    Fault(
+        "a lock that another lets go of is not noticed",
+        "checks.reduce.merge:_words",
+        _instead(merge, "_words", _always(())),
+    ),
+    Fault(
+        "a lock is taken from another unseen", "checks.reduce.uses:Classifier._op", _taken_unasked
+    ),
+    Fault(
+        "a depth or a set is asked whether it is mine",
+        "checks.reduce.uses:Classifier._asks_if_mine",
+        _instead(Classifier, "_asks_if_mine", _any_number),
+    ),
+    Fault(
+        "a release at the entry comes later",
+        "checks.reduce.merge:_Merger._join_entry",
+        _entry_waits,
+    ),
+    Fault(
+        "a step that says it frees is believed",
+        "checks.reduce.free:is_unseen",
+        _instead(uses, "is_unseen", _believed),
+    ),
+    Fault(
+        "a plain write to what may be free is not seen",
+        "checks.reduce.uses:Classifier.edge",
+        _careful_writes,
+    ),
+    Fault(
+        "what movers rest on may change",
+        "checks.reduce.merge:moves_of",
+        _instead(Classifier, "judging", _always(Uses())),
+    ),
+    Fault(
+        "a rule writes lock words",
+        "checks.reduce.reducer:Reducer._roles_of_words",
+        _instead(reducer.Reducer, "_roles_of_words", _only_movers),
+    ),
+    Fault(
+        "a field without its lock is not noticed",
+        "checks.reduce.merge:_discipline",
+        _instead(merge, "_discipline", _always(())),
+    ),
+    Fault(
+        "what movers rest on is erased",
+        "checks.reduce.reducer:Family.relied_on",
+        _instead(Family, "relied_on", _always(frozenset())),
+    ),
+    Fault(
+        "hardware is guessed from what a rule writes",
+        "checks.engine.reference:Explorer._learn",
+        _hardware_by_place,
+    ),
+    Fault(
+        "a rule of software is erased",
+        "checks.reduce.erase:_progress",
+        _instead(erase, "_progress", _always(frozenset())),
+    ),
+    Fault(
+        "what makes a steady check hold may come first",
+        "checks.reduce.uses:Classifier.shown",
+        _instead(Classifier, "shown", _steady_unseen),
+    ),
+    Fault("a check looks under locks", "checks.reduce.uses:Classifier._judge", _checks_under_locks),
+    Fault(
+        "a computed index in an invariant is not seen",
+        "checks.reduce.usage:Regions.of_parts",
+        _instead(usage.Regions, "of_parts", staticmethod(_judged_unseen)),
+    ),
+    Fault(
+        "what changes is folded",
+        "checks.reduce.fold:changes",
+        _instead(reducer, "changes", _always((frozenset(), frozenset()))),
+    ),
+    Fault(
+        "a local that a check reads is dead",
+        "checks.reduce.liveness:live_locals",
+        _instead(compare, "live_locals", _no_checks_read),
+    ),
+)
 
 
 _PASSES = ("merge, movers", "all")

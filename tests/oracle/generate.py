@@ -104,7 +104,7 @@ THEMES: Mapping[str, Theme] = {
     ),
     "free objects": Theme(
         "free allocate use_object observe_object remember_object peek_object check_object "
-        "check_loaded publish await_published misname",
+        "check_loaded free_and_look publish await_published misname",
         "mutex choice if",
     ),
     "rules": Theme(
@@ -152,7 +152,7 @@ class _Generator(Objects):
         return tuple(itertools.chain.from_iterable(self.some(depth) for _ in range(count)))
 
     def some(self, depth: int) -> Body:
-        """One statement, or a few that belong together."""
+        """A statement, or a few that belong together."""
         if depth and self.chance(0.38):
             return (self.nest(self.pick("nest", self._nests), depth - 1),)
         name = self.pick("operation", self._operations, least=4)

@@ -45,7 +45,7 @@ class Objects(Operations):
         return self.observe(cell("Folio.n", self._object()), LOCKLESS)
 
     def remember_object(self) -> Body:
-        """What an object held is judged when something else has come about."""
+        """A look at an object, which is judged when something else has come about."""
         load, check = self.observe_object()
         return load, self.await_published(), check
 
@@ -54,6 +54,13 @@ class Objects(Operations):
         at = self._object()
         place = self.pick("peek", (cell("Folio.n", at), ex.ite(cell("Folio.free", at), X, Y)))
         return Do(Op(Kind.LOAD, updates=updating(X, place)), MAYBE_FREE)
+
+    def free_and_look(self) -> Body:
+        """An object that is freed and looked at again: did somebody write to it meanwhile?"""
+        place = cell("Folio.n", self.fixed())
+        gone = Update(cell("Folio.free", place.index[0]), ex.TRUE)
+        freed = Do(Op(Kind.RMW, updates=(gone, Update(place, number(0)))), PUT)
+        return freed, *self.observe(place, MAYBE_FREE)
 
     def check_object(self) -> Do:
         at = self._object()

@@ -171,7 +171,7 @@ class Operations(Expressions):
         )
 
     def observe_locked_field(self) -> Body:
-        """What such a field held, and that it was not this."""
+        """A look at such a field, and a check that it did not hold this."""
         return self.observe(
             self.pick("locked field",
                 (
@@ -186,7 +186,7 @@ class Operations(Expressions):
         return Do(Op(Kind.LOAD, updates=updating(X, place)), traits), self.check_loaded()
 
     def check_loaded(self) -> Do:
-        """What was read is not this."""
+        """A check that what was read is not this."""
         check = Check(self.name(), ex.not_(ex.eq(X, self.constant())))
         return Do(Op(Kind.PRIMITIVE, checks=(check,)))
 
@@ -319,7 +319,7 @@ class Operations(Expressions):
         return self.publish(), Do(Op(Kind.PRIMITIVE, checks=(check,)))
 
     def look_again(self) -> Body:
-        """What an element by a computed index was waited for, one by a constant still is."""
+        """A wait for an element by a computed index, and a look at one by a constant."""
         value = self.constant()
         first = cell("Row.n", self.pick("look again", (I, J, ex.get(P, "at"))))
         check = Check(self.name(), ex.eq(cell("Row.n", self.fixed()), value))

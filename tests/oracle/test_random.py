@@ -17,7 +17,7 @@ from .shrink import shrink
 from .statements import Body, Do, Program
 from .write import system_of
 
-PROGRAMS = 200
+PROGRAMS = 400
 
 
 @pytest.mark.parametrize("first", range(0, PROGRAMS, 100))

@@ -8,7 +8,7 @@ import pytest
 from .compare import compare
 from .generate import program
 
-PROGRAMS = 200
+PROGRAMS = 400
 
 
 @pytest.mark.parametrize("first", range(0, PROGRAMS, 100))

@@ -288,7 +288,7 @@ def test_a_field_that_is_used_after_the_free_is_noticed() -> None:
 
 @pytest.mark.parametrize("trait", [Trait.PUT, Trait.ALLOC])
 def test_a_step_that_says_it_frees_is_not_believed(trait: Trait) -> None:
-    """What it writes to stays in use, and who uses it sees that."""
+    """The object that it writes to stays in use, and who uses it sees that."""
     x, y = ex.local("f.x", NUMBER), ex.local("f.y", NUMBER)
     writes = thread("T1", (put(MAPPING, number(0)), frozenset({trait})))
     uses = thread("T0", put(x, MAPPING), put(y, MAPPING), look("the same", ex.eq(x, y)))

@@ -17,10 +17,10 @@ from model.lang.frontend.steps import compile_step
 from model.lang.ir import Kind
 from model.lang.traits import Trait
 
-from . import refused, refused_steps
+from . import refused, refused_calls, refused_steps
 from .refused import CASES, Box, Case
 
-assert refused_steps.CASES is CASES  # importing it adds the steps
+assert refused_calls.CASES is refused_steps.CASES is CASES  # importing them adds theirs
 
 
 def compiled(world: World, fn: ModelFunction[..., Any]) -> None:

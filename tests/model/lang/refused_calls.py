@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# mypy: ignore-errors
+# ruff: noqa
+"""Calls, loops and comprehensions that the front end refuses; as `refused`, whose helpers these
+use."""
+
+from __future__ import annotations
+
+from .refused import *
+
+
+# -- calls ------------------------------------------------------------
+
+
+@refused("star arguments: a step shows each argument; write the arguments out")
+@routine
+def stars(b: Box) -> None:
+    take(*(b,))  # here: take
+
+
+@refused(
+    "'ordinary' is not a function of the model: the front end knows only decorated functions; "
+    "decorate it with @pure, @step, @static or @kernel"
+)
+@routine
+def calls_ordinary(b: Box) -> None:
+    ordinary(b)  # here: ordinary
+
+
+@refused("'doubled(n)': an argument is not constant: doubled is @static; make it @pure")
+@routine
+def static_of_dynamic(b: Box) -> None:
+    n = read_n(b)
+    m = doubled(n)  # here: doubled
+
+
+@refused(
+    "is_marked uses first.flag: it is @static, which is run when the model is compiled, and that "
+    "may change later; use it in a @step, or declare the field with const=True"
+)
+@routine
+def static_of_memory(b: Box) -> None:
+    m = is_marked(b)  # here: is_marked
+
+
+@refused("take takes 1 arguments, not 2; write one for each parameter")
+@routine
+def too_many(b: Box) -> None:
+    take(b, b)  # here: take
+
+
+@refused("take has no parameter 'box'; known: b")
+@routine
+def unknown_parameter(b: Box) -> None:
+    take(box=b)  # here: take
+
+
+@refused("take misses the argument 'b'; give it, or give the parameter a default")
+@routine
+def missing_argument(b: Box) -> None:
+    take()  # here: take
+
+
+@refused("replace() works on records; assign to the variable")
+@routine
+def replaces_int(b: Box) -> None:
+    n = read_n(b)
+    m = replace(n, flag=True)  # here: replace
+
+
+@refused("Pair has no field 'flags'; did you mean flag?")
+@routine
+def replaces_unknown(b: Box) -> None:
+    pair = read_pair(b)
+    other = replace(pair, flags=True)  # here: replace
+
+
+@refused("Pair has no field 'color'; did you mean colour?")
+@routine
+def constructs_unknown(b: Box) -> None:
+    pair = Pair(color=Colour.RED, n=1)  # here: Pair
+
+
+@refused("Pair misses the field 'n'; give it, or declare a default")
+@routine
+def constructs_part(b: Box) -> None:
+    pair = Pair(flag=True)  # here: Pair
+
+
+@refused("a tuple whose length is not constant; make a frozenset")
+@routine
+def dynamic_tuple(b: Box) -> None:
+    n = read_n(b)
+    some = tuple(x for x in b.links if n == x.label)  # here: (x for
+
+
+@refused("'box.label' cannot be a loop variable; use a name, or a tuple of names")
+@step(order="plain")
+def odd_target(box: Box) -> None:
+    for box.label in (1, 2):  # here: box.label
+        pass
+
+
+@refused(
+    "the loop variable 'x' is used outside of its loop: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@routine
+def used_behind_the_loop(b: Box) -> int:
+    for x in (1, 2):
+        n = read_n(b)
+        if n == x:
+            break
+    return x  # here: x
+
+
+@refused(
+    "'x' is a loop variable and is assigned, too: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@routine
+def changed_in_the_loop(b: Box) -> None:
+    for x in (1, 2):
+        x = x + 1  # here: x
+
+
+@refused(
+    "the loop variable 'b' is another variable, too: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@step(order="plain")
+def loops_over_a_parameter(b: Box) -> None:
+    for b in (1, 2):  # here: b in
+        pass
+
+
+@refused(
+    "'n + 1' is no bool, and may be the value of `and` or `or`: Python gives the operand itself, "
+    "not whether it is true; compare it, or write `x if condition else y`"
+)
+@routine
+def or_of_numbers(b: Box) -> int:
+    n = read_n(b)
+    return (n + 1) or 2  # here: n + 1
+
+
+@refused(
+    "'n' cannot be looped over: a loop runs over a constant sequence or the members of a set; "
+    "loop over range(CONSTANT) or over objects, and test inside"
+)
+@step(order="plain")
+def loops_over_int(b: Box) -> int:
+    n = b.n
+    return sum(x for x in n)  # here: n)
