@@ -10,7 +10,8 @@
 
 Each difference is printed as it is found; the first few programs that differ are made smaller and
 printed as tests for `test_cases`.  The last lines count what was compared and what was left out:
-those with too many states, and programs that do what has no meaning.  The exit status is 1 if
+those with too many states, and programs that do what has no meaning.  Standard error has these
+counts once a minute; an interrupt ends with those so far, and with 130.  The exit status is 1 if
 anything differs, or if a fault that is put in does not show.
 """
 
@@ -38,11 +39,17 @@ Compare = Callable[[Program], Outcome]
 _SHOWN = 5
 """Programs that are made smaller."""
 
+_EVERY = 60.0
+"""Seconds between two lines on standard error."""
+
 
 @dataclass
 class _Tally:
     """The outcome of a campaign."""
 
+    what: str
+    start: float = field(default_factory=time.process_time)
+    said: float = field(default_factory=time.monotonic)
     compared: int = 0
     left_out: int = 0
     states: int = 0
@@ -61,6 +68,9 @@ class _Tally:
         for difference in outcome.differences:
             print(f"{name}: {difference}", flush=True)
         self.kinds.update(d.kind for d in outcome.differences)
+        if time.monotonic() > self.said + _EVERY:
+            self.said = time.monotonic()
+            print(self.line(), file=sys.stderr, flush=True)
 
     def note_program(self, seed: int, outcome: Outcome, compare: Compare) -> None:
         """The same of a random program, which is made smaller if it is one of the first."""
@@ -69,13 +79,19 @@ class _Tally:
             self.shown += 1
             print(_small(seed, outcome.differences[0].kind, compare), flush=True)
 
-    def show(self, what: str, seconds: float) -> None:
+    def line(self) -> str:
+        """What was compared, and how fast."""
+        seconds = time.process_time() - self.start
         rate = (self.compared + self.left_out) / seconds if seconds else 0
-        print(
-            f"{what}: {self.compared} compared, {self.left_out} left out; {self.states} states, "
-            f"{self.violated} with a violation, {self.undisciplined} without discipline; "
+        return (
+            f"{self.what}: {self.compared} compared, {self.left_out} left out; {self.states} "
+            f"states, {self.violated} with a violation, {self.undisciplined} without discipline; "
             f"{seconds:.0f} s CPU, {rate:.1f} a second"
         )
+
+    def show(self) -> None:
+        """Print what was compared, and how often what differed."""
+        print(self.line())
         for (passes, kind), count in sorted(self.kinds.items()):
             print(f"{count:6} differ: {passes}: {kind}")
 
@@ -91,35 +107,32 @@ def _small(seed: int, kind: tuple[str, str], compare: Compare) -> str:
     return as_test(f"seed_{seed}", str(why), case_text(*system_of(least)))
 
 
-def _with_reference(seeds: range, passes: Sequence[str]) -> _Tally:
-    tally = _Tally()
+def _with_reference(tally: _Tally, seeds: range, passes: Sequence[str]) -> None:
     for seed in seeds:
         tally.note_program(seed, compare(program(seed), passes), lambda p: compare(p, passes))
-    return tally
 
 
-def _with_compiled(seeds: range) -> _Tally:
-    tally = _Tally()
+def _with_compiled(tally: _Tally, seeds: range) -> None:
     for first in range(0, len(seeds), AT_ONCE):
         batch = seeds[first : first + AT_ONCE]
         outcomes = compare_compiled([program(seed) for seed in batch])
         for seed, outcome in zip(batch, outcomes, strict=True):
             tally.note_program(seed, outcome, lambda p: compare_compiled([p])[0])
-    return tally
 
 
-def _with_sides(sides: Sequence[Side], passes: Sequence[str]) -> _Tally:
-    tally = _Tally()
+def _with_sides(tally: _Tally, sides: Sequence[Side], passes: Sequence[str]) -> None:
     for side in sides:
         for name, outcome in compare_side(side, passes):
             tally.note(name, outcome)
-    return tally
 
 
-def _timed(what: str, run: Callable[[], _Tally]) -> _Tally:
-    start = time.process_time()
-    tally = run()
-    tally.show(what, time.process_time() - start)
+def _tallied(what: str, run: Callable[[_Tally], None]) -> _Tally:
+    """The outcome of a campaign, which is shown, also when it is interrupted."""
+    tally = _Tally(what)
+    try:
+        run(tally)
+    finally:
+        tally.show()
     return tally
 
 
@@ -159,17 +172,20 @@ def _campaigns(asked: argparse.Namespace) -> Iterator[_Tally]:
     passes = asked.passes or list(PASSES)
     if asked.programs:
         seeds = range(asked.seed, asked.seed + asked.programs)
-        yield _timed("programs, reference", lambda: _with_reference(seeds, passes))
+        yield _tallied("programs, reference", lambda t: _with_reference(t, seeds, passes))
     if asked.compiled:
         compiled = range(asked.seed, asked.seed + asked.compiled)
-        yield _timed("programs, compiled", lambda: _with_compiled(compiled))
+        yield _tallied("programs, compiled", lambda t: _with_compiled(t, compiled))
     if asked.casts:
         casts = some_casts(asked.casts, asked.seed)
-        yield _timed("casts", lambda: _with_sides(casts, passes))
+        yield _tallied("casts", lambda t: _with_sides(t, casts, passes))
     if asked.mutants:
         mutants = some_mutants(asked.mutants, asked.seed)
-        yield _timed("mutants", lambda: _with_sides(mutants, passes))
+        yield _tallied("mutants", lambda t: _with_sides(t, mutants, passes))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
