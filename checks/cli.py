@@ -316,6 +316,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _status(args: list[str]) -> int:
     interrupts.begin()
+    interrupts.heed()
     try:
         # Not `commands.main`, which exits with 1 where a pipe is closed.
         with commands.make_context("check-invariants", list(args)) as context:
@@ -325,11 +326,13 @@ def _status(args: list[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _said("interrupted", INTERRUPTED)
+        return _said(interrupts.INTERRUPTED, INTERRUPTED)
     except Exception as error:
         if TRACEBACK in args:
             with contextlib.suppress(OSError):
                 traceback.print_exc()
+        if interrupts.noticed():  # and what it interrupted said something else
+            return _said(interrupts.INTERRUPTED, INTERRUPTED)
         if isinstance(error, click.ClickException):
             return _said(error.format_message())
         if isinstance(error, ModelError):

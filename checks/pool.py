@@ -163,7 +163,8 @@ def _play_group(number: int, seat: int, tell: Callable[[], None] = lambda: None)
         except MemoryError:
             found |= {id(p): unfinished("out of memory") for p in plays if id(p) not in found}
         except Exception as error:
-            found |= {id(p): contradicted(error) for p in plays if id(p) not in found}
+            why = unfinished(INTERRUPTED) if interrupts.noticed() else contradicted(error)
+            found |= {id(p): why for p in plays if id(p) not in found}
     theatre.forget(group)
     return [found[id(play)] for play in group]
 

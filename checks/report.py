@@ -313,6 +313,10 @@ def _traces(
                 interrupts.notice()
                 trace = None
             except Exception as error:  # it was found, and it cannot be found
+                if interrupts.noticed():
+                    told.add(name)
+                    missing.append(Missing(cell, INTERRUPTED))
+                    continue
                 reason = f"{play.name}: {contradiction(error)}"
                 unknown = replace(cell, verdict=Verdict.UNKNOWN, reason=reason)
                 untrue[column.arch, name] = unknown

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
+
 INTERRUPTED = "interrupted"
 """The reason of a search that was."""
 
@@ -25,3 +28,17 @@ def begin() -> None:
     """Forget earlier ones: another question is asked."""
     global _noticed
     _noticed = False
+
+
+def heed() -> None:
+    """Notice each interrupt as the signal comes, unless this process was told to ignore them.
+
+    What it interrupts may lose the exception (Python drops what a destructor raises) or hide it
+    (what ctypes calls to convert an argument gives an ArgumentError).
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _on_signal)
+
+
+def _on_signal(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(notice())

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import z3
 
@@ -16,6 +18,19 @@ class StoppedError(Exception):
     """Z3 gave no answer, and why."""
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """What asks Z3 or makes terms for it: an interrupt, in whatever guise, is a StoppedError."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise StoppedError(interrupts.notice()) from error
+    except Exception as error:
+        if interrupts.noticed() and not isinstance(error, StoppedError):
+            raise StoppedError(interrupts.INTERRUPTED) from error
+        raise
+
+
 def solver_for(limits: Limits) -> z3.Solver:
     """A solver for bit-vectors that takes no more memory."""
     solver = z3.SolverFor("QF_BV")
@@ -26,13 +41,13 @@ def solver_for(limits: Limits) -> z3.Solver:
 def model_of(solver: z3.Solver, limits: Limits, *wanted: Term) -> z3.ModelRef | None:
     """A model in which all of this is so; None if there is none, StoppedError without an answer."""
     left = min(limits.until - time.monotonic(), 1e6)
+    if interrupts.noticed():
+        raise StoppedError(interrupts.INTERRUPTED)
     if left <= 0:
         raise StoppedError("stopped at --timeout")
     solver.set("timeout", max(int(left * 1000), 1))
     try:
         found = solver.check(*wanted)
-    except KeyboardInterrupt as error:
-        raise StoppedError(interrupts.notice()) from error
     except z3.Z3Exception as error:
         if not any(word in str(error) for word in ("memory", "interrupt", "cancel")):
             raise  # an error of ours

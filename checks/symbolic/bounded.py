@@ -19,7 +19,7 @@ from model.lang.ir import State
 
 from ..engine.generate import Moves
 from ..engine.reference import DEADLOCK, Explorer, Limits, Progress, Search, Violation
-from .asking import StoppedError, model_of, solver_for
+from .asking import StoppedError, interruptible, model_of, solver_for
 from .encode import RULE, Encoding, Field, code_of
 from .unroll import Taken, Unrolling
 from .values import Term
@@ -70,8 +70,9 @@ class _Bounded:
         """Go deeper until it is complete, the goal fails or a limit is met."""
         search = self._search
         try:
-            while self._goes_on() and self._step():
-                pass
+            with interruptible():
+                while self._goes_on() and self._step():
+                    pass
         except StoppedError as stopped:
             known = f"no violation up to depth {self._known}; " if self._known >= 0 else ""
             search.why = f"symbolic: {known}{stopped}"

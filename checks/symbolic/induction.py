@@ -17,7 +17,7 @@ import z3
 from model.lang.sorts import Enum, Int, Ref
 
 from ..engine.reference import Limits
-from .asking import StoppedError, model_of, solver_for
+from .asking import StoppedError, interruptible, model_of, solver_for
 from .encode import Encoding, Field, Step
 from .unroll import Bundle
 from .values import Term, as_bits
@@ -70,12 +70,13 @@ class _Induction:
     def run(self) -> Induction:
         """Drop what does not hold, then ask whether the rest is enough."""
         try:
-            while sum(self._drops(step) for step in self._steps):
-                pass
-            wrong = [*(t for _, t in self._encoding.wrong()), *self._fails()]
-            why = ""
-            if wrong and self._model(z3.Or(*wrong)) is not None:
-                why = f"it does not follow from the {len(self._facts)} facts that were found"
+            with interruptible():
+                while sum(self._drops(step) for step in self._steps):
+                    pass
+                wrong = [*(t for _, t in self._encoding.wrong()), *self._fails()]
+                why = ""
+                if wrong and self._model(z3.Or(*wrong)) is not None:
+                    why = f"it does not follow from the {len(self._facts)} facts that were found"
         except StoppedError as stopped:
             return Induction((), str(stopped), stopped=True)
         return Induction(tuple(f for f in self._facts.values() if f not in self._values), why)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import signal
 import subprocess
@@ -71,11 +72,18 @@ def test_a_limit_is_said(what: tuple[str, ...], limit: tuple[str, str], said: st
 
 
 @pytest.mark.parametrize("what", [MOVER, ("example:shoot", "--engine", "symbolic"), CAST])
+@pytest.mark.parametrize("hidden", [False, True])
 def test_an_interrupt_inside_z3_is_unknown(
-    what: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    what: tuple[str, ...], hidden: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any) -> None:
-        raise KeyboardInterrupt
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            if not hidden:
+                raise
+            # As ctypes does where one comes while it converts an argument.
+            raise ctypes.ArgumentError("argument 1: KeyboardInterrupt: ") from error
 
     monkeypatch.setattr(z3.Solver, "check", interrupted)
     ran = run(*what, *(("--jobs", "1") if what is CAST else ()))
