@@ -56,12 +56,13 @@ def mutant(
 def cast_of(patch: Patch, mutant: Mutant) -> Cast:
     """The cast in which a mutant is shown; ModelError if the patch has none of that name."""
     kernel = patch.variant(mutant.variant).neighbours_from
-    known = {c.name: c for c in patch.casts.full(kernel)}
-    if mutant.cast not in known:
+    cast = patch.casts.named(mutant.cast, kernel)
+    if cast is None:
+        known = [c.name for c in patch.casts.full(kernel)]
         raise ModelError(
             f"mutant '{mutant.name}': no cast '{mutant.cast}'", instead=near(mutant.cast, known)
         )
-    return known[mutant.cast]
+    return cast
 
 
 def role(patch: Patch, mutant: Mutant) -> Role:

@@ -15,7 +15,7 @@ from checks.decide import weakened
 from checks.engine.engines import Engine
 from checks.engine.reference import Explorer, Search
 from checks.mutate import cast_of, mutants_of, role
-from checks.mutate.steps import steps_of
+from checks.mutate.steps import StepMutant, steps_of
 from checks.reduce.reducer import Passes
 from checks.scenario import Role, Setting, Stage
 from invariants import REGISTRY
@@ -156,10 +156,13 @@ def some_mutants(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
     ]  # fmt: skip
     sides = rnd.sample(shown, min(count, len(shown)))
     pools = {v.name: _pool(patch, v) for v in patch.variants}
+    known: dict[str, list[StepMutant]] = {}
     while (left := count - sum(len(side.casts) for side in sides)) > 0:
         variant = rnd.choice(patch.variants)
         pool = pools[variant.name]
-        step = rnd.choice(steps_of(variant, pool[1, 0][0]))
+        if variant.name not in known:
+            known[variant.name] = steps_of(variant, pool[1, 0][0])
+        step = rnd.choice(known[variant.name])
         played = step.of(Role(variant, source=patch.name))
         sides.append(_drawn(rnd, played, pool, min(2, left)))
     return sides

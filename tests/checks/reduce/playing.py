@@ -67,7 +67,8 @@ def casts(of: Variant, *states: str) -> list[Cast]:
 
 def cast(of: Variant, name: str) -> Cast:
     """The cast of a name."""
-    (found,) = (c for c in PATCH.casts.full(of.neighbours_from) if c.name == name)
+    found = PATCH.casts.named(name, of.neighbours_from)
+    assert found is not None, name
     return found
 
 

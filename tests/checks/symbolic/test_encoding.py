@@ -30,7 +30,7 @@ from ...model.lang.strategies import SORTS, VARIABLES, Env, Sample, environment,
 from .agreement import Case, agree
 from .cases import BUILT_IN, random_case, random_programs
 
-PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "500"))
+PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "250"))
 AT_ONCE = 50
 FEW = 120
 """Random programs, of which one must tell each error."""
@@ -54,7 +54,7 @@ def test_there_is_every_kind_of_edge() -> None:
     assert kinds == set(Kind)
 
 
-@settings(max_examples=1_000, deadline=None, derandomize=True, phases=[Phase.generate],
+@settings(max_examples=500, deadline=None, derandomize=True, phases=[Phase.generate],
           suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(st.sampled_from(SORTS).flatmap(samples), st.lists(seeds, min_size=2, max_size=2))
 def test_expressions(sample: Sample, numbers: list[int]) -> None:

@@ -29,7 +29,7 @@ from ...command import run
 from .agreement import MOST, Case
 from .cases import random_case, random_programs, shoot_case
 
-FEW = 160
+FEW = 100
 """Random programs, of which those that are not reduced are taken, if they have few states."""
 
 
