@@ -100,6 +100,11 @@ CONDITIONS = (
         _MOVERS + "test_a_field_that_is_used_after_the_free_is_noticed",
     ),
     Condition(
+        "merge (movers)", "what makes one of these fail, or hold, is not moved over who notices",
+        "checks.reduce.uses:Classifier._relied_on",
+        _MOVERS + "test_a_lock_is_not_held_between_the_steps_of_who_lets_go_of_it",
+    ),
+    Condition(
         "merge (movers)", "to take a lock without waiting for it is to look at who has it",
         "checks.reduce.uses:Classifier._op",
         _MOVERS + "test_who_takes_a_lock_from_its_holder_is_in_its_section",

@@ -7,12 +7,18 @@ of read sections of RCU, is a number.  Whoever waits for any of them waits for n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
 from model.lang.sorts import Int, Set
 
 GAINS = ("union", "diff", "add", "sub")
 """Operations by which a word gains or loses one holder, whatever it held."""
+
+
+Holder = Callable[[Cell], Expr]
+"""The lock word that must name the thread that uses a cell."""
 
 
 def is_made_from(place: Expr, value: Expr) -> bool:
@@ -37,25 +43,30 @@ def own_part(word: Cell, value: Expr, who: int) -> Expr:
         return ex.TRUE
     if isinstance(word.sort, Set):
         mine = ex.const(1 << who, word.sort)
-        if value in (ex.union(word, mine), ex.diff(word, mine)):
+        if value in (word, ex.union(word, mine), ex.diff(word, mine)):
             return ex.TRUE
+        if isinstance(value, ex.Op) and value.name == "ite":
+            test, yes, no = value.args
+            return ex.ite(test, own_part(word, yes, who), own_part(word, no, who))
         return ex.eq(ex.diff(value, mine), ex.diff(word, mine))
     mine, nobody = ex.const(who, word.sort), ex.const(0, word.sort)
     if value is nobody:
         return ex.eq(word, mine)
-    if _tries(word, value, mine, nobody):
+    if _tries(word, value, who):
         return ex.TRUE
     takes_free = ex.and_(ex.eq(value, mine), ex.eq(word, nobody))
     keeps_or_drops = ex.and_(ex.eq(word, mine), ex.or_(ex.eq(value, mine), ex.eq(value, nobody)))
     return ex.or_(ex.eq(value, word), takes_free, keeps_or_drops)
 
 
-def _tries(word: Cell, value: Expr, mine: Expr, nobody: Expr) -> bool:
+def _tries(word: Cell, value: Expr, who: int) -> bool:
     """True if a value is a trylock's: mine where the word is free, and else what it was."""
     if not isinstance(value, ex.Op) or value.name != "ite":
         return False
     test, yes, no = value.args
-    return yes is mine and no is word and ex.eq(word, nobody) in ex.conjuncts(test)
+    takes_it = isinstance(yes, Const) and yes.value == who
+    free = ex.eq(word, ex.const(0, word.sort))
+    return takes_it and no is word and free in ex.conjuncts(test)
 
 
 def frees(word: Cell, value: Expr) -> bool:

@@ -17,7 +17,7 @@ movers, one step of any kind, left movers (Lipton).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from model.lang import expr as ex
@@ -35,9 +35,6 @@ _LARGEST = 150
 _LONGEST = 3000
 """So it is where an operation would be written with more nodes than this."""
 
-Holder = Callable[[Cell], Expr]
-"""The lock word that must name the thread that uses a cell."""
-
 
 @dataclass(frozen=True, slots=True)
 class Moves:
@@ -51,7 +48,7 @@ class Moves:
 
 def moves_of(
     edge: Edge, number: int, uses: tuple[Uses, Uses], kinds: Classifier, others: Others,
-    holder: Holder, in_use: InUse, *, apart: bool = False,
+    in_use: InUse, *, apart: bool = False,
 ) -> Moves:  # fmt: skip
     """The ways to merge an edge of thread `number`; `uses` are with and without its checks.
 
@@ -60,7 +57,7 @@ def moves_of(
     """
     every, bare = uses
     assumed = (
-        *_discipline(edge, number, bare, kinds, others, holder),
+        *_discipline(edge, number, bare, kinds, others),
         *_words(edge, number, kinds, others),
         *_in_use(edge, kinds, others, in_use),
     )
@@ -101,7 +98,7 @@ def _waits_at_all(op: Op) -> bool:
 
 
 def _discipline(
-    edge: Edge, number: int, uses: Uses, kinds: Classifier, others: Others, holder: Holder
+    edge: Edge, number: int, uses: Uses, kinds: Classifier, others: Others
 ) -> tuple[Check, ...]:
     """Checks that it uses under their locks the fields that others use as well; `uses` without
     what its own checks look at, which is without a lock."""
@@ -109,16 +106,9 @@ def _discipline(
     written = (uses.writes - uses.free_writes) & (others.uses.writes | others.uses.reads)
     if not read and not written:
         return ()
-    cells = [c for c in kinds.locked_cells(edge) if not read.isdisjoint(kinds.elements.of(c))]
-    places = (u.place for u in edge.op.updates if isinstance(u.place, Cell))
-    locked = [c for c in places if c.var in kinds.locked]
-    cells += [c for c in locked if not written.isdisjoint(kinds.elements.of(c))]
-    checks = []
-    for cell in cells:
-        word = holder(cell)
-        mine = ex.const(number + 1, word.sort)
-        checks.append(Check(DISCIPLINE, ex.eq(word, mine)))
-    return tuple(dict.fromkeys(checks))
+    shared, elements = read | written, kinds.elements
+    cells = (c for c in kinds.under_locks(edge) if not shared.isdisjoint(elements.of(c)))
+    return tuple(dict.fromkeys(Check(DISCIPLINE, kinds.holds(c, number + 1)) for c in cells))
 
 
 def _words(edge: Edge, number: int, kinds: Classifier, others: Others) -> tuple[Check, ...]:

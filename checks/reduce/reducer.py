@@ -23,7 +23,8 @@ from .erase import erase_part, flow_of, live_regions
 from .fold import Folder, Known, Tables, changes, fold_part
 from .free import InUse
 from .liveness import reset_dead
-from .merge import Holder, merge_thread, moves_of
+from .lock_words import Holder
+from .merge import merge_thread, moves_of
 from .propagate import propagate
 from .usage import Part, Region, Regions, cells_of, judged_cells
 from .uses import Classifier, Uses
@@ -252,7 +253,9 @@ class Reducer:
             known = {c: pointers[c] for c in part.cells if c in pointers}
             key = ("uses", part, frozenset(known.items()), by_rules)
             elements = Elements(part, known)
-            made = partial(Classifier, elements, roles, locked, freeable, family.in_use)
+            made = partial(
+                Classifier, elements, roles, locked, freeable, family.holder, family.in_use
+            )
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
             total = self._once((*key, "shown"), partial(kinds[part].shown, part))
@@ -280,7 +283,6 @@ class Reducer:
                 used,
                 kinds,
                 others,
-                family.holder,
                 family.in_use,
                 apart=self._passes.apart,
             )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
@@ -14,7 +14,7 @@ from model.lang.traits import Trait
 
 from .elements import Elements
 from .free import InUse, is_unseen
-from .lock_words import GAINS, awaited, frees, is_made_from, own_part, takes
+from .lock_words import GAINS, Holder, awaited, frees, is_made_from, own_part, takes
 from .usage import Part, Region, cells_of
 
 LOCKLESS = frozenset({
@@ -114,9 +114,9 @@ class Classifier:
 
     def __init__(
         self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str],
-        freeable: frozenset[str], in_use: InUse,
+        freeable: frozenset[str], holder: Holder, in_use: InUse,
     ) -> None:  # fmt: skip
-        self.elements, self.roles, self._in_use = elements, roles, in_use
+        self.elements, self.roles, self._holder, self._in_use = elements, roles, holder, in_use
         self.locked, self.freeable = locked, freeable - COUNTED
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
@@ -160,6 +160,16 @@ class Classifier:
             return []
         bare = replace(edge.op, checks=())
         return [c for c in bare.cells if c.var in self.freeable]
+
+    def under_locks(self, edge: Edge) -> list[Cell]:
+        """The cells of fields with a declared lock that software reads or writes at an edge."""
+        places = (u.place for u in edge.op.updates if isinstance(u.place, Cell))
+        return [*self.locked_cells(edge), *(c for c in places if c.var in self.locked)]
+
+    def holds(self, cell: Cell, who: int) -> Expr:
+        """The condition that a thread holds the lock of a cell."""
+        word = self._holder(cell)
+        return ex.eq(word, ex.const(who, word.sort))
 
     def words_at(self, edge: Edge, who: int) -> list[tuple[Cell, Expr]]:
         """The lock words that an edge of thread number `who` writes, each with the condition that
@@ -207,15 +217,23 @@ class Classifier:
 
     def shown(self, part: Part) -> Uses:
         """The uses of a part as others see them: what makes a steady check hold may not come before
-        the check either, nor a free before the use of what is freed."""
+        the check either, nor what makes hold or fail what movers rest on."""
         if part.thread is None:
             return self.rules(part)
         who = part.number + 1
         found = [every for every, _ in self.edges(part)]
         for edge in part.thread.edges:
             steady = [check.cond for check in edge.op.checks if check.steady]
-            found.append(self.judging([*steady, *map(self._in_use, self.used(edge))], who))
+            found.append(self.judging([*steady, *self._relied_on(edge, who)], who))
         return Uses.of_all(found)
+
+    def _relied_on(self, edge: Edge, who: int) -> Iterator[Expr]:
+        """The conditions under which an edge is as it has to be for movers."""
+        yield from map(self._in_use, self.used(edge))
+        for _, own in self.words_at(edge, who):
+            yield own
+        for cell in self.under_locks(edge):
+            yield self.holds(cell, who)
 
     def rules(self, part: Part) -> Uses:
         """The uses of the rules of a part."""

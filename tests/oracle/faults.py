@@ -322,6 +322,11 @@ FAULTS: Sequence[Fault] = (
         "checks.reduce.uses:Classifier.shown",
         _instead(Classifier, "shown", _steady_unseen),
     ),
+    Fault(
+        "what breaks a discipline may come later than who notices it",
+        "checks.reduce.uses:Classifier._relied_on",
+        _instead(Classifier, "_relied_on", _always(())),
+    ),
     Fault("a check looks under locks", "checks.reduce.uses:Classifier._judge", _checks_under_locks),
     Fault(
         "a computed index in an invariant is not seen",

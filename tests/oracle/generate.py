@@ -102,6 +102,9 @@ THEMES: Mapping[str, Theme] = {
         "publish await_published",
         "mutex mutex spin read write try_mutex choice",
     ),
+    "shared locks": Theme(
+        "steal_readers steal_readers check_readers check_readers store_box", "read read try_read"
+    ),
     "free objects": Theme(
         "free allocate use_object observe_object remember_object peek_object check_object "
         "check_loaded free_and_look publish await_published misname",

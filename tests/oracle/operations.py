@@ -241,6 +241,11 @@ class Operations(Expressions):
         cond = self.pick("check lock", (asked, ex.not_(asked)))
         return Do(Op(Kind.PRIMITIVE, checks=(Check(self.name(), cond),)))
 
+    def check_readers(self) -> Do:
+        """A check that somebody reads, whoever it may be."""
+        check = Check(self.name(), ex.not_(ex.eq(cell("Sem.readers"), ex.const(0, THREADS))))
+        return Do(Op(Kind.PRIMITIVE, checks=(check,)))
+
     def check(self) -> Do:
         check = Check(self.name(), self.checked())
         return Do(Op(Kind.PRIMITIVE, checks=(check,)))

@@ -143,6 +143,20 @@ def test_a_lock_that_somebody_else_lets_go_of_is_noticed() -> None:
     assert system.violated(Passes(movers=False)) == system.oracle()
 
 
+def test_a_lock_is_not_held_between_the_steps_of_who_lets_go_of_it() -> None:
+    """Who lets go of it looks whether it is another's: so long it is not a part of a section."""
+    mine = ex.const(1 << 2, Set(THREAD))
+    down = put(READERS, ex.union(READERS, mine), when=ex.eq(WRITER, NOBODY))
+    up = put(READERS, ex.diff(READERS, mine))
+    reads = thread(
+        "T1", down, look("it is read", ex.not_(ex.eq(READERS, ex.const(0, Set(THREAD))))), up
+    )
+    system = small(thread("T0", up), reads)
+    assert system.oracle() == {"it is read"}
+    assert DISCIPLINE in system.violated()
+    assert system.violated(Passes(movers=False)) == {"it is read"}
+
+
 def test_a_lock_that_is_taken_without_waiting_for_it_is_taken_from_somebody() -> None:
     """Who is named last has it."""
     takes = thread("T0", put(OWNER, ex.const(1, HOLDER)), put(N, number(1)))
