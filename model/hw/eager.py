@@ -8,7 +8,8 @@ the real ones, and each element is realisable: the CPU filled it then and kept i
 
 That is a proof only under conditions, which `require_eager` checks on the system:
 
-1. no guard and no value of software reads a cache; only invalidation and user accesses do;
+1. nothing that software does depends on a cache: no guard, no index, no value but that of a cache,
+   and of a ghost, which can only grow by a cache holding more;
 2. an invariant can only become false by a set growing ("no CPU has an entry such that ...");
 3. fills only add to sets.
 
@@ -30,6 +31,8 @@ from model.lang.sorts import Set
 
 CACHES = frozenset({"Cpu.tlb", "Cpu.walk", "Cpu.issued", "Cpu.issued_walk"})
 """The variables that fills write."""
+
+_BY_HARDWARE = "let user accesses and invalidations (model/hw/tlb.py) look at caches, nothing else"
 
 GROWING = frozenset({"Cpu.tlb", "Cpu.walk"})
 
@@ -163,71 +166,89 @@ def require_eager(system: System, fills: Iterable[Operation]) -> None:
             if not isinstance(update.place.sort, Set):
                 raise _broken("a fill writes something that is no set", ex.show(update.place))
     roles = {v.name: v.role for v in system.variables}
+    growing = GROWING
     for thread in system.threads:
         for edge in thread.edges:
-            _require_blind(edge.op, roles, f"{thread.routine}: {edge.op.kind}")
-    judged: list[tuple[str, Expr]] = [(c.invariant, c.cond) for c in system.checks]
+            growing |= _require_blind(edge.op, roles, f"{thread.routine}: {edge.op.kind}")
+    judged: list[tuple[str, Expr]] = [
+        (c.invariant, c.cond) for c in (*system.checks, *system.finals)
+    ]
     for op in system.ops():
         judged += [(c.invariant, c.cond) for c in op.checks]
     for name, cond in judged:
-        if not antitone(cond):
+        if not antitone(cond, growing):
             raise _broken("an invariant can become true by a TLB holding more", name)
 
 
-def _require_blind(op: Operation, roles: dict[str, Role], where: str) -> None:
-    seen = [op.guard, *(u.value for u in op.updates if _is_software(u, roles))]
-    for part in seen:
-        for leaf in ex.leaves(part):
-            if isinstance(leaf, Cell) and leaf.var in CACHES:
-                raise _broken("software depends on a cache", where)
+def _require_blind(op: Operation, roles: dict[str, Role], where: str) -> frozenset[str]:
+    """The ghosts that grow with the caches; ModelError if anything else depends on one."""
+    ghosts = set()
+    seen = [op.guard]
+    for update in op.updates:
+        place = update.place
+        if not isinstance(place, Cell):
+            seen.append(update.value)
+            continue
+        seen += place.index
+        if place.var in CACHES or not _depends(update.value, CACHES):
+            continue
+        if roles[place.var] is not Role.GHOST or not _only_adds(update.value, CACHES):
+            raise _broken(f"{place.var} depends on a cache", where, _BY_HARDWARE)
+        ghosts.add(place.var)
+    if any(_depends(part, CACHES) for part in seen):
+        raise _broken("software depends on a cache", where, _BY_HARDWARE)
+    return frozenset(ghosts)
 
 
-def _is_software(update: Update, roles: dict[str, Role]) -> bool:
-    if not isinstance(update.place, Cell):
-        return True
-    return roles[update.place.var] not in (Role.HARDWARE, Role.GHOST)
+def _depends(e: Expr, on: frozenset[str]) -> bool:
+    """Whether a value depends on variables of these names."""
+    return any(isinstance(leaf, Cell) and leaf.var in on for leaf in ex.leaves(e))
 
 
-def _broken(what: str, where: str) -> ModelError:
+def _broken(what: str, where: str, instead: str = "") -> ModelError:
     return ModelError(
         f"{what} ({where})", why="the eager TLB sets would not decide it",
-        instead="say it of single entries: no CPU has an entry such that ...",
+        instead=instead or "say it of single entries: no CPU has an entry such that ...",
     )  # fmt: skip
 
 
-def antitone(cond: Expr) -> bool:
-    """Whether growing a cache can only make the condition false, judged by its form."""
-    return _moves(cond, grows=False)
+def antitone(cond: Expr, growing: frozenset[str] = GROWING) -> bool:
+    """Whether growing a cache can only make the condition false, judged by its form; `growing` has
+    the ghosts that grow with them, too."""
+    return _moves(cond, growing, grows=False)
 
 
-def _moves(e: Expr, *, grows: bool) -> bool:
+def _moves(e: Expr, growing: frozenset[str], *, grows: bool) -> bool:
     """Whether the truth of `e` only falls (or, if `grows`, only rises) as caches grow."""
-    if not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(e)):
+    if not _depends(e, growing):
         return True
     if not isinstance(e, Op):
         return False
     if e.name == "not":
-        return _moves(e.args[0], grows=not grows)
+        return _moves(e.args[0], growing, grows=not grows)
     if e.name in ("and", "or"):
-        return all(_moves(a, grows=grows) for a in e.args)
+        return all(_moves(a, growing, grows=grows) for a in e.args)
     if e.name == "ite":
-        test = not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(e.args[0]))
-        return test and all(_moves(a, grows=grows) for a in e.args[1:])
+        test = not _depends(e.args[0], growing)
+        return test and all(_moves(a, growing, grows=grows) for a in e.args[1:])
     if e.name == "has":
-        return grows and _only_adds(e.args[0])
+        return grows and _only_adds(e.args[0], growing) and not _depends(e.args[1], growing)
     if e.name == "eq" and isinstance(e.args[1], ex.Const) and e.args[1].value == 0:
-        return not grows and _only_adds(e.args[0])
+        return not grows and _only_adds(e.args[0], growing)
     return False
 
 
-def _only_adds(group: Expr) -> bool:
+def _only_adds(group: Expr, growing: frozenset[str]) -> bool:
     """Whether a set expression grows with the caches in it."""
-    if isinstance(group, Cell | ex.Const):
+    if not _depends(group, growing):
         return True
+    if isinstance(group, Cell):
+        return not any(_depends(index, growing) for index in group.index)
     if isinstance(group, Op) and group.name in ("inter", "union"):
-        return all(_only_adds(a) for a in group.args)
+        return all(_only_adds(a, growing) for a in group.args)
     if isinstance(group, Op) and group.name == "diff":
-        right = ex.leaves(group.args[1])
-        still = not any(isinstance(c, Cell) and c.var in GROWING for c in right)
-        return still and _only_adds(group.args[0])
-    return not any(isinstance(c, Cell) and c.var in GROWING for c in ex.leaves(group))
+        return not _depends(group.args[1], growing) and _only_adds(group.args[0], growing)
+    if isinstance(group, Op) and group.name == "ite":
+        test, *arms = group.args
+        return not _depends(test, growing) and all(_only_adds(a, growing) for a in arms)
+    return False

@@ -19,7 +19,7 @@ from model.hw.tlb import broadcast_flush, dsb, tlbi
 from model.lang import expr as ex
 from model.lang import primitive
 from model.lang.errors import ModelError
-from model.lang.ir import StateCheck
+from model.lang.ir import Kind, Op, StateCheck, Update
 from tests.command import run
 
 from .playing import EVERY, STALE, casts, variant, violated
@@ -73,6 +73,32 @@ def test_what_eager_sets_would_not_decide_is_refused() -> None:
     )
     with pytest.raises(ModelError, match="more"):
         eager(replace(bare, threads=threads, checks=(held,)))
+
+
+@pytest.mark.parametrize(
+    ("var", "said"),
+    [("Cpu.irqs_off", "Cpu.irqs_off depends on a cache"), ("Folio.dirty", "software depends")],
+)
+def test_software_that_looks_at_a_cache_is_refused(var: str, said: str) -> None:
+    """By what it writes to what it waits for, or by which object it writes to."""
+    (one, *_) = casts(variant("merged"), "all_at_src")
+    stage = Stage(Setting.of(one), "x86_64", EVERY, passes=Passes(), anytime=True)
+    system = stage.raw_system(one, Role(variant("merged")))
+    tlb = next(
+        c for r in system.rules for u in r.op.updates for c in [u.place]
+        if isinstance(c, ex.Cell) and c.var == "Cpu.tlb"
+    )  # fmt: skip
+    declared = next(v for v in system.variables if v.name == var)
+    codes = [ex.const(code + d.lowest, d) for d in declared.dims for code in (0, 1)]
+    empty = ex.is_empty(tlb)
+    at = codes[0] if var == "Cpu.irqs_off" else ex.ite(empty, codes[0], codes[1])
+    value = empty if var == "Cpu.irqs_off" else ex.TRUE
+    looks = Op(Kind.RMW, updates=(Update(ex.cell(var, (at,), declared.sort), value),))
+    (first, *rest) = system.threads
+    changed = replace(first.edges[0], op=looks)
+    first = replace(first, edges=(changed, *first.edges[1:]))
+    with pytest.raises(ModelError, match=said):
+        eager(replace(system, threads=(first, *rest)))
 
 
 @primitive("arch/arm64/include/asm/tlbflush.h:__flush_tlb_range")
