@@ -33,6 +33,7 @@ _BROKEN = {
     UNMODELLED: "reaches code that is not modelled",
     "model:range": "a number leaves the range that its type has in the model",
     "model:null": "the model follows a pointer that is None",
+    "model:a name without a value": "a name is used that the run has given no value",
     "model:present": "ptep_clear_flush is called for an entry that is not present",
     DISCIPLINE: "what steps are merged by does not hold",
 }

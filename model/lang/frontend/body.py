@@ -23,6 +23,7 @@ from .source import Context
 from .values import ArrayField, Value
 
 RANGE, NULL, UNMODELLED = "model:range", "model:null", "model:unmodelled"
+UNBOUND = "model:a name without a value"
 """Checks that the front end adds: a value is in its range, a pointer is not NULL, control has
 not reached what the model leaves out."""
 
@@ -41,6 +42,7 @@ class Body(Evaluator):
         self.checks: list[Check] = []
         self.writes: dict[Cell, Expr] = {}
         self.seen: dict[Cell, None] = {}  # cells read from memory
+        self.bound: dict[str, Expr] = {}  # where a name that was assigned to has a value
         self.result: Value = None
         self.done: Expr = ex.FALSE
         if args is not None:
@@ -69,6 +71,11 @@ class Body(Evaluator):
         full = ex.implies(self.live(), cond)
         if full is not ex.TRUE:
             self.checks.append(Check(name, full))
+
+    def eval_Name(self, node: ast.Name) -> Value:
+        """The value of a name; it is an error of the model if the run has given it none."""
+        self.require(self.bound.get(node.id, ex.TRUE), UNBOUND)
+        return super().eval_Name(node)
 
     def read(self, place: Cell, node: ast.AST) -> Expr:
         if not self.fields:
@@ -136,10 +143,12 @@ class Body(Evaluator):
 
     def assign(self, target: ast.AST, value: Value, node: ast.AST) -> None:
         if isinstance(target, ast.Name):
-            old = self.names.get(target.id)
-            if self.live() is not ex.TRUE and target.id in self.names:
-                value = self.choice(self.live(), value, old, node)
-            self.names[target.id] = value
+            live, name = self.live(), target.id
+            bound = self.bound.get(name, ex.TRUE if name in self.names else ex.FALSE)
+            if live is not ex.TRUE and name in self.names:
+                value = self.choice(live, value, self.names[name], node)
+            self.names[name] = value
+            self.bound[name] = ex.or_(bound, live)
         elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
             for part, item in zip(target.elts, value, strict=True):
                 self.assign(part, item, node)

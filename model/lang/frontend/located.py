@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from ..declare import ModelFunction
 from ..errors import ModelError
 from .loops import misused
+from .returns import ends_without_value
 from .source import Context
 
 
@@ -26,6 +27,12 @@ class Located:
                 misuse.node, misuse.what,
                 why="a `for` is unrolled, and its variable is a constant in each round",
                 instead="give what is used behind the loop a name of its own",
+            )  # fmt: skip
+        if ends_without_value(self.tree):
+            self.refuse(
+                self.tree, f"{fn.name} may come to its end without a return",
+                why="it returns a value elsewhere, and Python would give None there",
+                instead="end it with a return",
             )  # fmt: skip
 
     def where(self, node: ast.AST) -> str:

@@ -52,8 +52,15 @@ def _misuses(
             yield from _misuses(statement, targets, params, inside)
         return
     if isinstance(node, _Scoped):
-        own = {n.id for clause in node.generators for n in _names(clause.target)}
-        targets, inside = targets - own, inside | own
+        for clause in node.generators:  # what it iterates over does not know its own names yet
+            yield from _misuses(clause.iter, targets, params, inside)
+            own = {name.id for name in _names(clause.target)}
+            targets, inside = targets - own, inside | own
+            for test in clause.ifs:
+                yield from _misuses(test, targets, params, inside)
+        for part in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
+            yield from _misuses(part, targets, params, inside)
+        return
     for child in ast.iter_child_nodes(node):
         yield from _misuses(child, targets, params, inside)
 

@@ -152,3 +152,25 @@ def or_of_numbers(b: Box) -> int:
 def loops_over_int(b: Box) -> int:
     n = b.n
     return sum(x for x in n)  # here: n)
+
+
+@refused(
+    "the loop variable 'x' is used outside of its loop: a `for` is unrolled, and its variable is a "
+    "constant in each round; give what is used behind the loop a name of its own"
+)
+@routine
+def counted_behind_the_loop(b: Box) -> int:
+    for x in (1, 2):
+        if read_n(b) == x:
+            break
+    return sum(1 for x in range(x))  # here: x))
+
+
+@refused(
+    "may_end_without_a_return may come to its end without a return: it returns a value elsewhere, "
+    "and Python would give None there; end it with a return"
+)
+@step(order="plain")
+def may_end_without_a_return(b: Box) -> bool:  # here: def
+    if b.flag:
+        return True

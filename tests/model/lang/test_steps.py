@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,13 @@ def write_through(a: Node) -> int:
     return b.next.n
 
 
+@step(order="plain", several="one is only looked at")
+def names_under_a_condition(a: Node) -> int:
+    if a.n == 0:
+        found = a.next
+    return 1 if found is a else 0
+
+
 STEPS = (write_thrice, write_last_by_the_other, count_thrice, write_where, write_through)
 
 
@@ -121,3 +129,18 @@ def evaluated(fn: Any, links: tuple[int, int]) -> tuple[int, list[int]]:
 @pytest.mark.parametrize("links", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_a_step_is_what_python_does(fn: Any, links: tuple[int, int]) -> None:
     assert evaluated(fn, links) == run(fn, links)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_name_without_a_value_is_an_error_of_the_model(n: int) -> None:
+    """Where Python has no value for it."""
+    ctx, nodes = world((0, 1))
+    nodes[0].n = n
+    (check,) = (
+        c for c in compile_step(ctx, names_under_a_condition, [nodes[0]]).op.checks
+        if c.invariant == "model:a name without a value"
+    )  # fmt: skip
+    state = compose.initial_state(ctx)
+    assert bool(ex.evaluate(check.cond, state.__getitem__)) == (n == 0)
+    with contextlib.nullcontext() if n == 0 else pytest.raises(UnboundLocalError):
+        names_under_a_condition(nodes[0])
