@@ -21,7 +21,7 @@ def subjects_of(patch: str, variant: str) -> list[Subject | Submission]:
     if is_name(patch):
         raise no_such_patch(patch)
     if patch.endswith(".py") and Path(patch).is_file():
-        return [own_model(patch)]
+        return [own_model(patch, variant)]
     found: list[Subject | Submission] = []
     for submission in read_submissions(patch):
         if submission.match is None:

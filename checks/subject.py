@@ -93,19 +93,28 @@ def as_mutant(subject: Subject, name: str) -> Subject:
     return replace(subject, sides=(side, Side("mutant", edited)))
 
 
-def own_model(path: str) -> Subject:
-    """A file in the modelling language: a `VARIANT` of a stored patch, or a `PATCH` of its own."""
+def own_model(path: str, variant: str = "") -> Subject:
+    """A file in the modelling language: a `VARIANT` of a stored patch, or a `PATCH` of its own, of
+    which one variant may be asked for."""
     module = _imported(path)
-    variant, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
-    if isinstance(variant, Variant):
-        base = find_patch(variant.base)
-        changed = base.changed(variant)
-        old = Role(base.variant(variant.base_variant), source=base.name, changed=changed)
-        mine = Role(variant, source=path, changed=changed)
+    own, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
+    if isinstance(own, Variant):
+        if variant:
+            raise ModelError(
+                f"{path} is one variant, {own.name}, so that --variant {variant} means nothing",
+                instead="leave --variant out",
+            )
+        base = find_patch(own.base)
+        changed = base.changed(own)
+        old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
+        mine = Role(own, source=path, changed=changed)
         return Subject(
             base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
         )
     if isinstance(patch, Patch):
+        if variant:
+            one = Side("variant", _role(patch, patch.variant(variant), path))
+            return Subject(patch, (one,), "a model of your own", own=True)
         before, after = (_role(patch, patch.variant(v), path) for v in (patch.before, patch.after))
         return Subject(
             patch, (Side("before", before), Side("after", after)), "a model of your own", own=True

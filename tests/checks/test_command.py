@@ -140,6 +140,12 @@ def test_a_model_that_cannot_be_used(tmp_path: Path, text: str, what: str) -> No
     assert what in one_line(str(path))
 
 
+def test_a_variant_of_a_model_of_ones_own(tmp_path: Path) -> None:
+    """A file that is one variant has no others."""
+    path = write_late_flush(tmp_path)
+    assert "is one variant" in one_line(str(path), "--variant", "v3")
+
+
 def test_a_model_that_is_refused_says_where(tmp_path: Path) -> None:
     path = write_late_flush(tmp_path)
     text = path.read_text()
