@@ -131,6 +131,21 @@ CONDITIONS = (
         + "test_a_step_that_says_it_allocates_does_not_write_unseen_to_what_another_frees",
     ),
     Condition(
+        "merge (movers)", "of two steps that write to one object, neither being seen by who uses "
+        "it, each is seen by the other", "checks.reduce.conflicts:Others.conflict",
+        "tests/oracle/test_cases.py::test_two_write_unseen",
+    ),
+    Condition(
+        "merge (movers)", "who takes a lock adds itself to the word, and nobody else",
+        "checks.reduce.lock_words:takes",
+        "tests/oracle/test_cases.py::test_a_reader_brings_the_readers_of_another_semaphore",
+    ),
+    Condition(
+        "merge (movers)", "who asks whether a lock is its own is seen by who frees the object",
+        "checks.reduce.uses:Classifier._judge",
+        "tests/oracle/test_cases.py::test_an_object_is_freed_under_its_lock",
+    ),
+    Condition(
         "merge (movers)", "a lock word that a rule writes is a word like any other",
         "checks.reduce.reducer:Reducer._roles_of_words",
         _MOVERS + "test_a_lock_word_that_a_rule_writes_is_a_word_like_any",
@@ -155,6 +170,11 @@ CONDITIONS = (
     Condition(
         "merge", "of a check that is declared steady others can only make it hold",
         TESTED, "tests/checks/reduce/test_anytime.py::test_eager_and_anytime_agree",
+    ),
+    Condition(
+        "merge", "nobody has argued that of steps outside of `model`, or that break a discipline: "
+        "beside those no check is steady", "checks.reduce.reducer:_is_foreign",
+        _MOVERS + "test_beside_a_step_of_somebody_else_no_check_is_steady",
     ),
     Condition(
         "merge", "who makes a steady check of another hold does not do so before the check",

@@ -16,7 +16,7 @@ one if no access of another thread conflicts with its own, where
   waits;
 * asking "is it mine?" of a lock word does not conflict with what others do to it;
 * writing to an object that is free before or after this very step, as its text has to show
-  (`free`), conflicts only with those who may look at free objects, or write to such;
+  (`free`), conflicts only with those who may look at free objects, or write to such, unseen or not;
 * a ghost is written at a time like any other word, for what judges it may tell; but taking things
   out of a set of ghosts may come before or after the same by others.
 
@@ -75,7 +75,9 @@ class Others:
         locked_reads = mine.reads - mine.free_reads
         if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:
             return True
-        if mine.careless & theirs.unseen or mine.unseen & (theirs.careless | self.judged):
+        if mine.careless & theirs.unseen:
+            return True
+        if mine.unseen & (theirs.careless | theirs.unseen | self.judged):
             return True
         if mine.looks & theirs.writes:
             return True

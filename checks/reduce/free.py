@@ -28,13 +28,23 @@ InUse = Callable[[Cell], Expr]
 def is_unseen(op: Op, update: Update, in_use: InUse) -> bool:
     """True if an operation plainly leaves a cell as it is, or its object is free before or after.
 
-    The cell is that of one of the operation's updates.  False where the text is not plain enough.
+    The cell is that of one of the operation's updates.  False where the text is not plain enough,
+    as where the operation changes which object that is: behind it the same text is of another.
     """
     place = update.place
     assert isinstance(place, Cell)
+    if any(_may_write(op, leaf) for index in place.index for leaf in ex.leaves(index)):
+        return False
     used = in_use(place)
     free = ex.or_(ex.not_(used), ex.not_(behind(op)(used)), ex.not_(op.guard))
     return _is_plain(ex.or_(ex.eq(update.value, place), free))
+
+
+def _may_write(op: Op, leaf: Expr) -> bool:
+    """True if an operation writes a local, or a cell of this variable."""
+    if isinstance(leaf, Cell):
+        return any(isinstance(u.place, Cell) and u.place.var == leaf.var for u in op.updates)
+    return any(u.place is leaf for u in op.updates)
 
 
 @functools.cache

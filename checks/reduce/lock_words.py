@@ -98,5 +98,6 @@ def takes(word: Cell, value: Expr, who: int) -> bool:
         return isinstance(value, Const) and value.value > 0
     if not isinstance(word.sort, Set):
         return isinstance(value, Const) and value.value == who
-    added = value.args[1] if isinstance(value, ex.Op) and value.name == "union" else value
-    return isinstance(added, Const) and added.value == 1 << who
+    if isinstance(value, ex.Op) and value.name == "union" and value.args[0] is word:
+        value = value.args[1]
+    return isinstance(value, Const) and value.value == 1 << who

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
 from model.lang.ir import Role, Rule, State, StateCheck, System, Thread, Variable
+from model.lang.traits import Trait
 
 from .conflicts import Others
 from .elements import Elements, held, written_by
@@ -246,16 +247,18 @@ class Reducer:
         judged = frozenset(r for c in judged_cells(judges) for r in anywhere.of(c))
         by_rules = frozenset(cell.var for cell, _ in parts[-1].written)
         roles = self._roles_of_words(by_rules)
+        steady = taken_for_granted and not any(map(_is_foreign, parts))
         kinds: dict[Part, Classifier] = {}
         uses: dict[Part, tuple[tuple[Uses, Uses], ...]] = {}
         by_seat: dict[int, list[Uses]] = {}
         for part in parts:
             known = {c: pointers[c] for c in part.cells if c in pointers}
-            key = ("uses", part, frozenset(known.items()), by_rules)
+            key = ("uses", part, frozenset(known.items()), by_rules, steady)
             elements = Elements(part, known)
             made = partial(
-                Classifier, elements, roles, locked, freeable, family.holder, family.in_use
-            )
+                Classifier, elements, roles, locked, freeable, family.holder, family.in_use,
+                steady=steady,
+            )  # fmt: skip
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
             total = self._once((*key, "shown"), partial(kinds[part].shown, part))
@@ -292,6 +295,13 @@ class Reducer:
             ("merge", part, moves),
             lambda: Part(reset_dead(merge_thread(thread, moves)), part.number),
         )
+
+
+def _is_foreign(part: Part) -> bool:
+    """True if a step of a thread is none of `model`: nobody has argued what it does to a check that
+    is declared steady."""
+    edges = part.thread.edges if part.thread is not None else ()
+    return any(e.call is not None and Trait.FOREIGN in e.call.traits for e in edges)
 
 
 def _as_memory(roles: Mapping[str, Role], words: Iterable[str]) -> dict[str, Role]:

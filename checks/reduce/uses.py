@@ -108,14 +108,15 @@ class Classifier:
     """Classifies the accesses of one part of a family of systems.
 
     `locked` are the variables whose declaration names a lock, `freeable` those of objects that may
-    be free.  Where lock words are memory like any other (`roles`) and both are empty, nothing is
-    taken for granted.
+    be free; `steady`, if checks that are declared so are taken for it.  Where lock words are memory
+    like any other (`roles`) and the rest is empty and false, nothing is taken for granted.
     """
 
     def __init__(
         self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str],
-        freeable: frozenset[str], holder: Holder, in_use: InUse,
+        freeable: frozenset[str], holder: Holder, in_use: InUse, *, steady: bool,
     ) -> None:  # fmt: skip
+        self._steady = steady
         self.elements, self.roles, self._holder, self._in_use = elements, roles, holder, in_use
         self.locked, self.freeable = locked, freeable - COUNTED
 
@@ -131,7 +132,7 @@ class Classifier:
             found.unseen = self._places(unseen) - seen.writes
             found.writes -= found.unseen
             found.free_writes -= found.unseen
-            found.careless |= seen.reads | seen.looks | self._places(rest.updates)
+            found.careless |= found.reads | found.looks | found.asks | self._places(rest.updates)
         return found.all()
 
     def _is_unseen(self, op: Op, update: Update) -> bool:
@@ -181,7 +182,7 @@ class Classifier:
             for u in edge.op.updates
             if isinstance(u.place, Cell) and self._is_lock(u.place)
             and not (u.place in waited_for and takes(u.place, u.value, who))
-            and not (traits & UNSEEN and u.place.var in self.freeable)
+            and not (traits & UNSEEN and self._is_unseen(edge.op, u))
         ]  # fmt: skip
 
     def releases(self, op: Op, who: int) -> bool:
@@ -241,7 +242,7 @@ class Classifier:
 
     def rule(self, rule: Rule) -> Uses:
         found = self._op(rule.op, 0, True)
-        found.careless |= found.reads | found.looks | self._places(rule.op.updates)
+        found.careless |= found.reads | found.looks | found.asks | self._places(rule.op.updates)
         return found.all()
 
     def _op(self, op: Op, who: int, free: bool) -> _Found:
@@ -273,7 +274,7 @@ class Classifier:
         for part in ex.conjuncts(op.guard):
             self._read(found, part, who, free, waiting=True)
         for check in op.checks:
-            if not check.steady:
+            if not (check.steady and self._steady):
                 self._judge(found, check.cond, who)
         return found
 
@@ -284,7 +285,7 @@ class Classifier:
         found.free_reads |= seen.free_reads
         found.looks |= seen.looks
         found.asks |= seen.asks
-        found.careless |= seen.reads | seen.looks
+        found.careless |= seen.reads | seen.looks | seen.asks
 
     def _decisive(self, place: Expr, value: Expr) -> Iterable[Expr]:
         """The expressions that a written value depends on; not a lock word that only gains or loses

@@ -107,9 +107,11 @@ def step(
 
     def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
         where = f"{shown_path(fn.__code__.co_filename)}:{fn.__code__.co_firstlineno}:0"
+        ours = fn.__module__.startswith("model.")
         return ModelFunction(
             "step", fn, cite=cite, version=version, order=order,
-            traits=traits_of(traits.split(), where), barrier=barrier, several=several,
+            traits=traits_of(traits.split(), where) | (set() if ours else {Trait.FOREIGN}),
+            barrier=barrier, several=several,
         )  # fmt: skip
 
     return wrap

@@ -51,6 +51,7 @@ class Trait(StrEnum):
     TLBI = "tlbi"  # invalidates the translations of all CPUs: traces, necessity
     RETURN = "return"  # ends the call: locking, lifetime, tlb, verdicts, reductions
     RULE = "rule"  # may happen at any time, by nobody's order: the front end
+    FOREIGN = "foreign"  # is none of `model`, which nobody has to say: reductions
 
 
 TAKES = frozenset({Trait.ACQUIRE, Trait.TRYLOCK})

@@ -15,11 +15,22 @@ from unittest.mock import patch
 
 from checks.decide import weakened
 from checks.engine.reference import Explorer, Search
-from checks.reduce import erase, liveness, merge, propagate, reducer, usage, uses
+from checks.reduce import (
+    erase,
+    free,
+    liveness,
+    lock_words,
+    merge,
+    propagate,
+    reducer,
+    usage,
+    uses,
+)
 from checks.reduce.conflicts import Others
 from checks.reduce.reducer import Family, Passes
 from checks.reduce.usage import Part, Regions
 from checks.reduce.uses import Classifier, Uses
+from model.lang import expr as ex
 from model.lang.expr import Cell, Const
 from model.lang.ir import Op, Role, State, System
 
@@ -218,6 +229,47 @@ def _careful_writes() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _unseen_by_each_other() -> Iterator[None]:
+    """Of two writes that nobody else sees, neither is seen by the other."""
+    kept = Others._conflict
+
+    def conflict(self: Others, mine: Uses, roles: Mapping[str, Role]) -> bool:
+        theirs = self.uses
+        blind = replace(theirs, unseen=theirs.unseen - (mine.unseen - mine.careless))
+        return kept(replace(self, uses=blind), mine, roles)
+
+    with patch.object(Others, "_conflict", conflict):
+        yield
+
+
+def _takes_any(word: Cell, value: Any, who: int) -> bool:
+    if isinstance(value, ex.Op) and value.name == "union":
+        value = value.args[1]
+    return _takes(word, value, who)
+
+
+_takes = lock_words.takes
+
+
+@contextmanager
+def _asked_of_what_is_free() -> Iterator[None]:
+    """Who asks whether the lock of an object is its own does not mind that the object is freed."""
+    kept, judged = Classifier.edge, Classifier._judge
+
+    def edge(self: Classifier, edge: Any, who: int, *, checks: bool = True) -> Uses:
+        found = kept(self, edge, who, checks=checks)
+        return replace(found, careless=found.careless - (found.asks - found.looks))
+
+    def judge(self: Classifier, found: Any, cond: Any, who: int) -> None:
+        before = set(found.careless)
+        judged(self, found, cond, who)
+        found.careless = before | (found.careless - (found.asks - found.looks - found.reads))
+
+    with patch.object(Classifier, "edge", edge), patch.object(Classifier, "_judge", judge):
+        yield
+
+
 def _no_checks_read(thread: Any) -> Any:
     bare = tuple(replace(e, op=replace(e.op, checks=())) for e in thread.edges)
     return _live_locals(replace(thread, edges=bare))
@@ -286,6 +338,26 @@ FAULTS: Sequence[Fault] = (
         "a plain write to what may be free is not seen",
         "checks.reduce.uses:Classifier.edge",
         _careful_writes,
+    ),
+    Fault(
+        "of two unseen writes neither sees the other",
+        "checks.reduce.conflicts:Others.conflict",
+        _unseen_by_each_other,
+    ),
+    Fault(
+        "a step that frees moves the pointer to what it writes",
+        "checks.reduce.free:is_unseen",
+        _instead(free, "_may_write", _always(False)),
+    ),
+    Fault(
+        "who takes a lock may bring others with it",
+        "checks.reduce.lock_words:takes",
+        _instead(uses, "takes", _takes_any),
+    ),
+    Fault(
+        "who asks about a lock does not mind that its object is freed",
+        "checks.reduce.uses:Classifier._judge",
+        _asked_of_what_is_free,
     ),
     Fault(
         "what movers rest on may change",

@@ -98,8 +98,8 @@ THEMES: Mapping[str, Theme] = {
         "done check_done publish_undone await_published store_element", "rcu mutex"
     ),
     "stolen locks": Theme(
-        "steal steal_readers locked_field observe_locked_field store_box check_memory check_lock "
-        "publish await_published",
+        "steal steal_readers redirect_and_back locked_field observe_locked_field store_box "
+        "check_memory check_lock publish await_published",
         "mutex mutex spin read write try_mutex choice",
     ),
     "shared locks": Theme(
@@ -107,7 +107,7 @@ THEMES: Mapping[str, Theme] = {
     ),
     "free objects": Theme(
         "free allocate use_object observe_object remember_object peek_object check_object "
-        "check_loaded free_and_look publish await_published misname",
+        "check_loaded free_and_look publish await_published misname own_object free_and_point",
         "mutex choice if",
     ),
     "rules": Theme(
@@ -246,7 +246,7 @@ class _Generator(Objects):
         return Program(threads, rules, tuple(checks), tuple(finals), tuple(initial.items()))
 
     def let_go_first(self, threads: tuple[Body, ...]) -> tuple[tuple[Body, ...], dict[Cell, int]]:
-        """The threads with one that holds a lock at first, and first of all lets go of it."""
+        """The threads with one that holds a lock at first, and mostly lets go of it at once."""
         depth, readers = cell("Cpu.rcu", cpu(0)), cell("Sem.readers")
         less = ex.narrow(ex.sub(depth, ex.number(1)), DEPTH)
         word, held, free = self.pick("let go", (
@@ -254,7 +254,8 @@ class _Generator(Objects):
             (readers, 2, ex.diff(readers, ex.single(cpu(0), THREADS))), (depth, 1, less),
         ))  # fmt: skip
         first = Do(Op(Kind.RMW, updates=(Update(word, free),)), frozenset({"release"}))
-        return ((first, *threads[0]), *threads[1:]), {word: held}
+        begins = (first,) if self.chance(0.7) else ()
+        return ((*begins, *threads[0]), *threads[1:]), {word: held}
 
     def thread(self, who: int, most: int) -> Body:
         self.who = who

@@ -9,7 +9,7 @@ from model.lang.ir import Check, Kind, Op, Update
 
 from .operations import LOCKLESS, Operations, updating
 from .statements import Body, Do
-from .world import B, X, Y, cell, number, slot
+from .world import NOBODY, B, X, Y, cell, me, number, slot
 
 PUT, ALLOC, MAYBE_FREE = (frozenset({trait}) for trait in ("put", "alloc", "maybe-free"))
 
@@ -21,19 +21,41 @@ class Objects(Operations):
         """The last reference is dropped, or not the last one; what is free is reset."""
         at = self._object()
         last = self.one("free", lambda: ex.TRUE, self.local_truth)
-        place, gone = cell("Folio.n", at), cell("Folio.free", at)
-        updates = (
-            Update(gone, ex.ite(last, ex.TRUE, gone)), Update(place, ex.ite(last, number(0), place))
-        )  # fmt: skip
-        return Do(Op(Kind.RMW, updates=updates), PUT)
+        place, gone, owner = (cell(f"Folio.{name}", at) for name in ("n", "free", "owner"))
+        left = self.one("left", lambda: number(0), lambda: cell("Folio.n", self.fixed()))
+        updates = [
+            Update(gone, ex.ite(last, ex.TRUE, gone)), Update(place, ex.ite(last, left, place))
+        ]  # fmt: skip
+        if self.chance(0.4):
+            updates.append(Update(owner, ex.ite(last, NOBODY, owner)))
+        return Do(Op(Kind.RMW, updates=tuple(updates)), PUT)
+
+    def free_and_point(self) -> Do:
+        """An object is freed, and the pointer to one that is written to moves."""
+        at, free = cell("Box.at"), cell("Folio.free", self.fixed())
+        moved, written = Update(at, self.fixed()), Update(cell("Folio.n", at), number(1))
+        return Do(Op(Kind.RMW, updates=(moved, Update(free, ex.TRUE), written)), PUT)
+
+    def own_object(self) -> Body:
+        """A section under the lock of an object, with a look whether that is still one's own."""
+        owner = cell("Folio.owner", self._object())
+        mine = me(self.who)
+        still = Check(self.name(), ex.eq(owner, mine))
+        took = Do(
+            Op(Kind.RMW, ex.eq(owner, NOBODY), (Update(owner, mine),)), frozenset({"acquire"})
+        )
+        inside = (self.use_object(), self.publish()) if self.chance(0.5) else (self.publish(),)
+        left = Do(Op(Kind.RMW, updates=(Update(owner, NOBODY),)), frozenset({"release"}))
+        return took, *inside, Do(Op(Kind.PRIMITIVE, checks=(still,))), left
 
     def allocate(self) -> Do:
         """A free object is made one's own, which is waited for, or tried."""
         at = self._object()
         gone, place = cell("Folio.free", at), cell("Folio.n", at)
+        owner = (Update(cell("Folio.owner", at), NOBODY),) if self.chance(0.3) else ()
         if self.chance(0.5):
             both = (Update(gone, ex.FALSE), Update(place, self.constant()))
-            return Do(Op(Kind.RMW, gone, both), ALLOC)
+            return Do(Op(Kind.RMW, gone, (*both, *owner)), ALLOC)
         value = ex.ite(gone, self.constant(), place)
         tried = (Update(B, gone), Update(gone, ex.FALSE), Update(place, value))
         return Do(Op(Kind.RMW, updates=tried), ALLOC)
@@ -74,9 +96,10 @@ class Objects(Operations):
 
     def misname(self) -> Do:
         """A store to an object that is not free, in a step that says it frees or allocates it."""
-        place = cell("Folio.n", self._object())
-        traits = self.pick("misname", (PUT, ALLOC))
-        return Do(Op(Kind.STORE, updates=updating(place, self.constant())), traits)
+        at = self._object()
+        n, owner = cell("Folio.n", at), cell("Folio.owner", at)
+        update = self.pick("misname 2", (Update(n, self.constant()), Update(owner, NOBODY)))
+        return Do(Op(Kind.STORE, updates=(update,)), self.pick("misname", (PUT, ALLOC)))
 
     def _object(self) -> Expr:
         return self.one("object", lambda: slot(1), lambda: slot(2), self.slot)

@@ -287,7 +287,9 @@ class Operations(Expressions):
         word = self.pick("steal", (cell("Mutex.owner"), cell("Spin.owner", self.local_slot()),
                                    cell("Sem.writer")))  # fmt: skip
         mine, other = me(self.who), me(1 - min(self.who, 1))
-        value = self.pick("steal 2", (NOBODY, mine, other, ex.ite(B, mine, word)))
+        value = self.one("steal 2", lambda: NOBODY, lambda: mine, lambda: other,
+                         lambda: ex.ite(B, mine, word),
+                         lambda: ex.ite(self.memory(), NOBODY, word))  # fmt: skip
         also = self.one("steal 3", lambda: ex.TRUE, lambda: ex.TRUE, self.lock_free)
         traits = frozenset({"release" if value is NOBODY else "acquire"})
         return Do(Op(Kind.RMW, also, updating(word, value)), traits)
@@ -304,6 +306,20 @@ class Operations(Expressions):
             )
         )  # fmt: skip
         return Do(Op(Kind.RMW, updates=updating(place, value)), frozenset({"release"}))
+
+    def redirect_and_back(self) -> Body:
+        """Which lock a field has is another one while it is written."""
+        at, lock = self.fixed(), cell("Row.lock", self.fixed())
+        wrong = cell("Spin.owner", at)
+        took = Update(wrong, me(self.who))
+        return (
+            Do(Op(Kind.STORE, updates=updating(lock, at))),
+            Do(Op(Kind.RMW, ex.eq(wrong, NOBODY), (took,)), frozenset({"acquire"})),
+            Do(Op(Kind.STORE, updates=updating(cell("Row.far_n", lock.index[0]), number(1))),
+               UNDER_LOCK),
+            Do(Op(Kind.RMW, updates=updating(wrong, NOBODY)), frozenset({"release"})),
+            Do(Op(Kind.STORE, updates=updating(lock, lock.index[0]))), self.publish(),
+        )  # fmt: skip
 
     def redirect(self) -> Do:
         """Which lock a field has changes."""

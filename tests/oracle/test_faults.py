@@ -29,6 +29,7 @@ SOON = frozenset({
 
 NO_RANDOM_SYSTEM = {
     "checks.reduce.reducer:Reducer._folded": "they are reduced one by one, not as a family",
+    "checks.reduce.reducer:_is_foreign": "all their steps are as good as those of `model`",
     "checks.reduce.symmetry:symmetric_classes": "they have no like objects that are exchanged",
     "checks.scenario:require_one_store": "they have no user code",
     "model.hw.eager:require_eager": "they have no eager TLBs",

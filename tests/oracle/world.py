@@ -45,6 +45,7 @@ VARIABLES = (
     Variable("Row.far_n", (SLOT,), NUMBER),
     Variable("Folio.free", (SLOT,), BOOL),
     Variable("Folio.n", (SLOT,), NUMBER),
+    Variable("Folio.owner", (SLOT,), HOLDER, Role.LOCK),
     Variable("Ghost.n", (), NUMBER, Role.GHOST),
     Variable("Ghost.row", (SLOT,), NUMBER, Role.GHOST),
     Variable("Ghost.slots", (), SLOTS, Role.GHOST),
@@ -56,7 +57,7 @@ _BY_NAME = {v.name: v for v in VARIABLES}
 LOCKED = frozenset({"Box.mutex_n", "Box.sem_n", "Row.spin_n", "Row.far_n"})
 """Those whose declaration names a lock."""
 
-FREEABLE = frozenset({"Folio.n"})
+FREEABLE = frozenset({"Folio.n", "Folio.owner"})
 """Those of objects that may be free."""
 
 

@@ -368,3 +368,12 @@ def test_what_makes_a_steady_check_hold_does_not_come_before_the_check() -> None
     other = thread("T1", put(OWNER, ex.const(2, HOLDER), when=ex.eq(OWNER, NOBODY)),
                    put(N, number(1)), put(OWNER, NOBODY))  # fmt: skip
     assert "done" in agree(small(looks, other))
+
+
+def test_beside_a_step_of_somebody_else_no_check_is_steady() -> None:
+    """What is argued of the steps of `model` is argued of nobody else's."""
+    steady = Check("still", ex.eq(N, number(1)), steady=True)
+    checks = thread("T0", put(N, number(1)), Op(Kind.PRIMITIVE, checks=(steady,)))
+    traits = frozenset({Trait.LOCKLESS, Trait.FOREIGN})
+    system = small(checks, thread("T1", (put(N, number(0)), traits)))
+    assert system.oracle() == system.violated() == {"still"}
