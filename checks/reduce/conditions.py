@@ -188,8 +188,8 @@ CONDITIONS = (
         "::test_a_local_that_a_check_reads_is_alive_until_then",
     ),
     Condition(
-        "eager TLBs", "no guard and no value of software reads a cache; an invariant only fails by "
-        "a cache holding more; fills only add", "model.hw.eager:require_eager",
+        "eager TLBs", "nothing that software does depends on a cache; an invariant only fails by a "
+        "cache holding more; fills only add", "model.hw.eager:require_eager",
         "tests/checks/reduce/test_conditions.py::test_what_eager_sets_would_not_decide_is_refused",
     ),
     Condition(
