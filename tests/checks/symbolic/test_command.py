@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -71,6 +72,15 @@ def test_a_limit_is_said(what: tuple[str, ...], limit: tuple[str, str], said: st
     assert said in " ".join(ran.stdout.split())
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Interrupts are not ignored, as they are where a shell began this behind a `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("what", [MOVER, ("example:shoot", "--engine", "symbolic"), CAST])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_an_interrupt_inside_z3_is_unknown(
@@ -92,6 +102,7 @@ def test_an_interrupt_inside_z3_is_unknown(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("heeded")
 def test_a_signal_ends_it_with_what_is_known() -> None:
     words = ["example:mover", "--param", "pages=4", "--engine", "symbolic", "--max-depth", "500"]
     with subprocess.Popen(
