@@ -60,8 +60,10 @@ def test_shoot(size: tuple[int, int, int], acked: bool, tmp_path: Path) -> None:
 
 @needs_spin
 @pytest.mark.slow
-@pytest.mark.parametrize("passes", [Passes(), NO_PASSES], ids=["reduced", "unreduced"])
-@pytest.mark.parametrize("name", ["merged", "merged, no flush"])
+@pytest.mark.parametrize(
+    ("name", "passes"), [("merged, no flush", Passes()), ("merged", NO_PASSES)],
+    ids=["violated, reduced", "unreduced"],
+)  # fmt: skip
 def test_a_mover(name: str, passes: Passes, tmp_path: Path) -> None:
     of = variant(name)
     one = cast(of, "move/1p/ptl=different/init=all_at_src")

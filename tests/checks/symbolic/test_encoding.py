@@ -30,7 +30,7 @@ from ...model.lang.strategies import SORTS, VARIABLES, Env, Sample, environment,
 from .agreement import Case, agree
 from .cases import BUILT_IN, random_case, random_programs
 
-PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "250"))
+PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "150"))
 AT_ONCE = 50
 FEW = 120
 """Random programs, of which one must tell each error."""
