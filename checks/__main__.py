@@ -8,9 +8,13 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run the command; what cannot be imported is one line and exit status 2, as any bad input."""
+    """Run the command; what cannot be imported is one line and exit status 2, as any bad input, and
+    an interrupt while it is imported is one like any other."""
     try:
         from .cli import main as run
+    except KeyboardInterrupt:
+        print("check-invariants: interrupted", file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         print(f"check-invariants: it cannot be started: {type(error).__name__}: {error}",
               file=sys.stderr)  # fmt: skip

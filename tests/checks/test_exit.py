@@ -69,6 +69,13 @@ def test_what_cannot_be_started(tmp_path: Path) -> None:
     assert ran.stderr == "check-invariants: it cannot be started: ImportError: not here\n"
 
 
+def test_an_interrupt_while_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    ran = checks("list", out=subprocess.PIPE, path=str(tmp_path))
+    assert (ran.returncode, ran.stdout) == (130, "")
+    assert ran.stderr == "check-invariants: interrupted\n"
+
+
 def test_a_proof_that_fails_is_no_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the explorer has one to show."""
     monkeypatch.setattr("checks.proofs._ask_shoot", lambda *_: (None, 0))
