@@ -229,20 +229,6 @@ def _careful_writes() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _unseen_by_each_other() -> Iterator[None]:
-    """Of two writes that nobody else sees, neither is seen by the other."""
-    kept = Others._conflict
-
-    def conflict(self: Others, mine: Uses, roles: Mapping[str, Role]) -> bool:
-        theirs = self.uses
-        blind = replace(theirs, unseen=theirs.unseen - (mine.unseen - mine.careless))
-        return kept(replace(self, uses=blind), mine, roles)
-
-    with patch.object(Others, "_conflict", conflict):
-        yield
-
-
 def _takes_any(word: Cell, value: Any, who: int) -> bool:
     if isinstance(value, ex.Op) and value.name == "union":
         value = value.args[1]
@@ -338,11 +324,6 @@ FAULTS: Sequence[Fault] = (
         "a plain write to what may be free is not seen",
         "checks.reduce.uses:Classifier.edge",
         _careful_writes,
-    ),
-    Fault(
-        "of two unseen writes neither sees the other",
-        "checks.reduce.conflicts:Others.conflict",
-        _unseen_by_each_other,
     ),
     Fault(
         "a step that frees moves the pointer to what it writes",
