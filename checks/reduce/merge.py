@@ -25,7 +25,6 @@ from model.lang.expr import Cell, Expr
 from model.lang.ir import Check, Edge, Kind, Op, Thread
 
 from .conflicts import DISCIPLINE, Others
-from .free import InUse
 from .sequence import one_after_the_other
 from .uses import Classifier, Uses
 
@@ -47,8 +46,8 @@ class Moves:
 
 
 def moves_of(
-    edge: Edge, number: int, uses: tuple[Uses, Uses], kinds: Classifier, others: Others,
-    in_use: InUse, *, apart: bool = False,
+    edge: Edge, number: int, uses: tuple[Uses, Uses], kinds: Classifier, others: Others, *,
+    apart: bool = False,
 ) -> Moves:  # fmt: skip
     """The ways to merge an edge of thread `number`; `uses` are with and without its checks.
 
@@ -59,7 +58,7 @@ def moves_of(
     assumed = (
         *_discipline(edge, number, bare, kinds, others),
         *_words(edge, number, kinds, others),
-        *_in_use(edge, kinds, others, in_use),
+        *_in_use(edge, kinds, others),
     )
     if assumed:
         judged = kinds.judging([check.cond for check in assumed], number + 1)
@@ -121,12 +120,12 @@ def _words(edge: Edge, number: int, kinds: Classifier, others: Others) -> tuple[
     )
 
 
-def _in_use(edge: Edge, kinds: Classifier, others: Others, in_use: InUse) -> tuple[Check, ...]:
+def _in_use(edge: Edge, kinds: Classifier, others: Others) -> tuple[Check, ...]:
     """Checks that the objects which it uses are not free, where others may free or allocate them
     without being seen to write to them."""
     unseen = others.uses.unseen
     cells = [c for c in kinds.used(edge) if not unseen.isdisjoint(kinds.elements.of(c))]
-    conditions = dict.fromkeys(map(in_use, sorted(cells, key=ex.show)))
+    conditions = dict.fromkeys(map(kinds.in_use, sorted(cells, key=ex.show)))
     return tuple(Check(DISCIPLINE, cond) for cond in conditions if cond is not ex.TRUE)
 
 

@@ -264,7 +264,7 @@ class Reducer:
             total = self._once((*key, "shown"), partial(kinds[part].shown, part))
             by_seat.setdefault(part.number, []).append(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
-        return [self._merged(p, uses[p], kinds[p], others[p.number], family) for p in parts]
+        return [self._merged(p, uses[p], kinds[p], others[p.number]) for p in parts]
 
     def _roles_of_words(self, by_rules: frozenset[str]) -> Mapping[str, Role]:
         """Roles where a lock word that no holder minds, or that a rule writes, is as any word."""
@@ -274,7 +274,6 @@ class Reducer:
 
     def _merged(
         self, part: Part, uses: tuple[tuple[Uses, Uses], ...], kinds: Classifier, others: Others,
-        family: Family,
     ) -> Part:  # fmt: skip
         if part.thread is None:
             return part
@@ -286,7 +285,6 @@ class Reducer:
                 used,
                 kinds,
                 others,
-                family.in_use,
                 apart=self._passes.apart,
             )
             for edge, used in zip(thread.edges, uses, strict=True)

@@ -117,7 +117,7 @@ class Classifier:
         freeable: frozenset[str], holder: Holder, in_use: InUse, *, steady: bool,
     ) -> None:  # fmt: skip
         self._steady = steady
-        self.elements, self.roles, self._holder, self._in_use = elements, roles, holder, in_use
+        self.elements, self.roles, self._holder, self.in_use = elements, roles, holder, in_use
         self.locked, self.freeable = locked, freeable - COUNTED
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
@@ -139,7 +139,7 @@ class Classifier:
         """True if an update writes to an object only where that is free before or after."""
         place = update.place
         freeable = isinstance(place, Cell) and place.var in self.freeable
-        return freeable and is_unseen(op, update, self._in_use)
+        return freeable and is_unseen(op, update, self.in_use)
 
     def _places(self, updates: Iterable[Update]) -> set[Region]:
         """The regions of objects that may be free which these write."""
@@ -230,7 +230,7 @@ class Classifier:
 
     def _relied_on(self, edge: Edge, who: int) -> Iterator[Expr]:
         """The conditions under which an edge is as it has to be for movers."""
-        yield from map(self._in_use, self.used(edge))
+        yield from map(self.in_use, self.used(edge))
         for _, own in self.words_at(edge, who):
             yield own
         for cell in self.under_locks(edge):

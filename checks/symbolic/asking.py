@@ -20,7 +20,7 @@ class StoppedError(Exception):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """What asks Z3 or makes terms for it: an interrupt, in whatever guise, is a StoppedError."""
+    """Guard what asks Z3 or makes terms for it: any guise of an interrupt is a StoppedError."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -166,10 +166,7 @@ def require_eager(system: System, fills: Iterable[Operation]) -> None:
             if not isinstance(update.place.sort, Set):
                 raise _broken("a fill writes something that is no set", ex.show(update.place))
     roles = {v.name: v.role for v in system.variables}
-    growing = GROWING
-    for thread in system.threads:
-        for edge in thread.edges:
-            growing |= _require_blind(edge.op, roles, f"{thread.routine}: {edge.op.kind}")
+    growing = GROWING | _growing_ghosts(system, roles)
     judged: list[tuple[str, Expr]] = [
         (c.invariant, c.cond) for c in (*system.checks, *system.finals)
     ]
@@ -180,8 +177,25 @@ def require_eager(system: System, fills: Iterable[Operation]) -> None:
             raise _broken("an invariant can become true by a TLB holding more", name)
 
 
-def _require_blind(op: Operation, roles: dict[str, Role], where: str) -> frozenset[str]:
-    """The ghosts that grow with the caches; ModelError if anything else depends on one."""
+def _growing_ghosts(system: System, roles: dict[str, Role]) -> frozenset[str]:
+    """The ghosts that grow with the caches, also by way of others; ModelError if anything else
+    depends on a cache or on such a ghost."""
+    found = frozenset[str]()
+    while True:
+        more = found.union(*(
+            _require_blind(edge.op, roles, CACHES | found, f"{thread.routine}: {edge.op.kind}")
+            for thread in system.threads for edge in thread.edges
+        ))  # fmt: skip
+        if more == found:
+            return found
+        found = more
+
+
+def _require_blind(
+    op: Operation, roles: dict[str, Role], caches: frozenset[str], where: str
+) -> frozenset[str]:
+    """The ghosts that an operation makes grow with `caches`; ModelError if it makes anything else
+    depend on them."""
     ghosts = set()
     seen = [op.guard]
     for update in op.updates:
@@ -190,18 +204,18 @@ def _require_blind(op: Operation, roles: dict[str, Role], where: str) -> frozens
             seen.append(update.value)
             continue
         seen += place.index
-        if place.var in CACHES or not _depends(update.value, CACHES):
+        if place.var in CACHES or not _depends(update.value, caches):
             continue
-        if roles[place.var] is not Role.GHOST or not _only_adds(update.value, CACHES):
+        if roles[place.var] is not Role.GHOST or not _only_adds(update.value, caches):
             raise _broken(f"{place.var} depends on a cache", where, _BY_HARDWARE)
         ghosts.add(place.var)
-    if any(_depends(part, CACHES) for part in seen):
+    if any(_depends(part, caches) for part in seen):
         raise _broken("software depends on a cache", where, _BY_HARDWARE)
     return frozenset(ghosts)
 
 
 def _depends(e: Expr, on: frozenset[str]) -> bool:
-    """Whether a value depends on variables of these names."""
+    """True if a value depends on variables of these names."""
     return any(isinstance(leaf, Cell) and leaf.var in on for leaf in ex.leaves(e))
 
 
@@ -213,13 +227,13 @@ def _broken(what: str, where: str, instead: str = "") -> ModelError:
 
 
 def antitone(cond: Expr, growing: frozenset[str] = GROWING) -> bool:
-    """Whether growing a cache can only make the condition false, judged by its form; `growing` has
+    """True if growing a cache can only make the condition false, judged by its form; `growing` has
     the ghosts that grow with them, too."""
     return _moves(cond, growing, grows=False)
 
 
 def _moves(e: Expr, growing: frozenset[str], *, grows: bool) -> bool:
-    """Whether the truth of `e` only falls (or, if `grows`, only rises) as caches grow."""
+    """True if the truth of `e` only falls (or, if `grows`, only rises) as caches grow."""
     if not _depends(e, growing):
         return True
     if not isinstance(e, Op):
@@ -239,7 +253,7 @@ def _moves(e: Expr, growing: frozenset[str], *, grows: bool) -> bool:
 
 
 def _only_adds(group: Expr, growing: frozenset[str]) -> bool:
-    """Whether a set expression grows with the caches in it."""
+    """True if a set expression grows with the caches in it."""
     if not _depends(group, growing):
         return True
     if isinstance(group, Cell):

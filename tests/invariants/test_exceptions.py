@@ -46,7 +46,7 @@ def test_what_was_discarded_need_not_be_on_the_device(zap: str) -> None:
 
 @pytest.mark.parametrize("state", ["zero_page", "one_at_dst"])
 def test_more_may_have_moved_than_is_reported(state: str) -> None:
-    """What is reported has left its old place, and so has what a retry forgets to report."""
+    """Pages that a retry forgets to report have left their old place like those it reports."""
     assert violated(f"move+user/2p/ptl=different/init={state}") == set()
 
 

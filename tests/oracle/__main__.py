@@ -80,7 +80,7 @@ class _Tally:
             print(_small(seed, outcome.differences[0].kind, compare), flush=True)
 
     def line(self) -> str:
-        """What was compared, and how fast."""
+        """The counts of what was compared, and how fast that went."""
         seconds = time.process_time() - self.start
         rate = (self.compared + self.left_out) / seconds if seconds else 0
         return (

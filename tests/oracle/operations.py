@@ -308,7 +308,7 @@ class Operations(Expressions):
         return Do(Op(Kind.RMW, updates=updating(place, value)), frozenset({"release"}))
 
     def redirect_and_back(self) -> Body:
-        """Which lock a field has is another one while it is written."""
+        """The lock of a field is another one while it is written."""
         at, lock = self.fixed(), cell("Row.lock", self.fixed())
         wrong = cell("Spin.owner", at)
         took = Update(wrong, me(self.who))

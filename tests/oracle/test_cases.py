@@ -19,7 +19,7 @@ def agrees(text: str) -> None:
 
 
 def test_redirect_and_back() -> None:
-    """Which lock a field has is another one for a while: who notices is not in one step with that."""
+    """The lock of a field is another one for a while: who notices is not in one step with that."""
     agrees("""
         system redirect_and_back
         sort Slot ref Slot a b
@@ -108,7 +108,7 @@ def test_held_from_the_start() -> None:
 
 
 def test_made_from_what_is_free() -> None:
-    """What a step that frees writes to the object is read from another one that is freed."""
+    """A step that frees writes to the object what it reads from another one that is freed."""
     agrees("""
         system made_from_what_is_free
         sort Slot ref Slot a b
@@ -190,7 +190,7 @@ def test_an_object_is_freed_under_its_lock() -> None:
 
 
 def test_a_lock_is_taken_in_a_step_that_says_it_frees() -> None:
-    """It frees nothing, and lets go of a lock that another has."""
+    """The step frees nothing, and lets go of a lock that another has."""
     agrees("""
         system says_it_frees
         sort Slot ref Slot a b
@@ -207,7 +207,7 @@ def test_a_lock_is_taken_in_a_step_that_says_it_frees() -> None:
 
 
 def test_a_reader_brings_the_readers_of_another_semaphore() -> None:
-    """It takes the semaphore for itself and for whoever has the other one."""
+    """A reader takes the semaphore for itself and for whoever has the other one."""
     agrees("""
         system copied_readers
         sort Thread ref Thread t0 t1 t2

@@ -23,9 +23,11 @@ from .source import Context
 from .values import ArrayField, Value
 
 RANGE, NULL, UNMODELLED = "model:range", "model:null", "model:unmodelled"
-UNBOUND = "model:a name without a value"
 """Checks that the front end adds: a value is in its range, a pointer is not NULL, control has
 not reached what the model leaves out."""
+
+UNBOUND = "model:a name without a value"
+"""The same: a name is used only where the run has given it a value."""
 
 
 class Body(Evaluator):

@@ -19,7 +19,7 @@ from model.hw.tlb import broadcast_flush, dsb, tlbi
 from model.lang import expr as ex
 from model.lang import primitive
 from model.lang.errors import ModelError
-from model.lang.ir import Kind, Op, StateCheck, Update
+from model.lang.ir import Kind, Op, StateCheck, System, Update
 from tests.command import run
 
 from .playing import EVERY, STALE, casts, variant, violated
@@ -56,15 +56,18 @@ def test_two_stores_of_user_code_are_refused() -> None:
     assert "one store" in ran.stderr
 
 
-def test_what_eager_sets_would_not_decide_is_refused() -> None:
-    """An invariant that holds because some CPU has an entry."""
+def with_a_tlb() -> tuple[System, ex.Cell]:
+    """A system in which TLBs fill at any time, and a cell of one."""
     (one, *_) = casts(variant("merged"), "all_at_src")
     stage = Stage(Setting.of(one), "x86_64", EVERY, passes=Passes(), anytime=True)
     system = stage.raw_system(one, Role(variant("merged")))
-    tlb = next(
-        c for r in system.rules for u in r.op.updates for c in [u.place]
-        if isinstance(c, ex.Cell) and c.var == "Cpu.tlb"
-    )  # fmt: skip
+    places = (u.place for r in system.rules for u in r.op.updates)
+    return system, next(c for c in places if isinstance(c, ex.Cell) and c.var == "Cpu.tlb")
+
+
+def test_what_eager_sets_would_not_decide_is_refused() -> None:
+    """An invariant that holds because some CPU has an entry."""
+    system, tlb = with_a_tlb()
     held = StateCheck("somebody has it", ex.not_(ex.is_empty(tlb)))
     bare = replace(system, checks=(), rules=tuple(r for r in system.rules if "fill" in r.name))
     threads = tuple(
@@ -81,13 +84,7 @@ def test_what_eager_sets_would_not_decide_is_refused() -> None:
 )
 def test_software_that_looks_at_a_cache_is_refused(var: str, said: str) -> None:
     """By what it writes to what it waits for, or by which object it writes to."""
-    (one, *_) = casts(variant("merged"), "all_at_src")
-    stage = Stage(Setting.of(one), "x86_64", EVERY, passes=Passes(), anytime=True)
-    system = stage.raw_system(one, Role(variant("merged")))
-    tlb = next(
-        c for r in system.rules for u in r.op.updates for c in [u.place]
-        if isinstance(c, ex.Cell) and c.var == "Cpu.tlb"
-    )  # fmt: skip
+    system, tlb = with_a_tlb()
     declared = next(v for v in system.variables if v.name == var)
     codes = [ex.const(code + d.lowest, d) for d in declared.dims for code in (0, 1)]
     empty = ex.is_empty(tlb)

@@ -371,7 +371,7 @@ def test_what_makes_a_steady_check_hold_does_not_come_before_the_check() -> None
 
 
 def test_beside_a_step_of_somebody_else_no_check_is_steady() -> None:
-    """What is argued of the steps of `model` is argued of nobody else's."""
+    """The argument is about the steps of `model`, and about nobody else's."""
     steady = Check("still", ex.eq(N, number(1)), steady=True)
     checks = thread("T0", put(N, number(1)), Op(Kind.PRIMITIVE, checks=(steady,)))
     traits = frozenset({Trait.LOCKLESS, Trait.FOREIGN})

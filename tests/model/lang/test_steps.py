@@ -133,7 +133,7 @@ def test_a_step_is_what_python_does(fn: Any, links: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_name_without_a_value_is_an_error_of_the_model(n: int) -> None:
-    """Where Python has no value for it."""
+    """The check fails where Python has no value for it."""
     ctx, nodes = world((0, 1))
     nodes[0].n = n
     (check,) = (
