@@ -54,21 +54,30 @@ def test_there_is_every_kind_of_edge() -> None:
     assert kinds == set(Kind)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, phases=[Phase.generate],
-          suppress_health_check=list(HealthCheck))  # fmt: skip
-@given(st.sampled_from(SORTS).flatmap(samples), st.lists(seeds, min_size=2, max_size=2))
-def test_expressions(sample: Sample, numbers: list[int]) -> None:
+def _expressions(most: int) -> Callable[[], None]:
+    """A check on so many random expressions, which ends with the first that differs."""
+
+    @settings(max_examples=most, deadline=None, derandomize=True, phases=[Phase.generate],
+              report_multiple_bugs=False, suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(st.sampled_from(SORTS).flatmap(samples), st.lists(seeds, min_size=2, max_size=2))
+    def check(sample: Sample, numbers: list[int]) -> None:
+        sort = sample.expr.sort
+        for number in numbers:
+            env = environment(number)
+
+            def held(place: Expr, env: Env = env) -> Term | None:
+                return holding(env[place] - place.sort.lowest, place.sort) if place in env else None
+
+            values = Values(held, {v.name: v for v in VARIABLES})
+            code = code_of(values.stored(sample.expr, sort))
+            assert code + sort.lowest == evaluate(sample.expr, env.__getitem__)
+
+    return check
+
+
+def test_expressions() -> None:
     """An expression has the same value in both, whatever its leaves hold."""
-    sort = sample.expr.sort
-    for number in numbers:
-        env = environment(number)
-
-        def held(place: Expr, env: Env = env) -> Term | None:
-            return holding(env[place] - place.sort.lowest, place.sort) if place in env else None
-
-        values = Values(held, {v.name: v for v in VARIABLES})
-        code = code_of(values.stored(sample.expr, sort))
-        assert code + sort.lowest == evaluate(sample.expr, env.__getitem__)
+    _expressions(500)()
 
 
 # -- deliberate errors -----------------------------------------------------------------------------
@@ -181,7 +190,7 @@ def test_an_error_in_an_operator_is_told(name: str, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Values, "operation", wrong)
     with pytest.raises(AssertionError):
-        test_expressions()
+        _expressions(10_000)()
 
 
 _elements, _wrong = Values.elements, Encoding.wrong
