@@ -25,6 +25,7 @@ from .edges import Edges, Graph
 from .evaluate import PLACES
 from .source import Context, assigned_names
 from .steps import compile_step
+from .unbound import unbound_read
 from .values import ArrayField, Value
 
 PLAIN_INT = Int(-32, 31)
@@ -38,6 +39,13 @@ class Routine(Edges):
         self, ctx: Context, fn: ModelFunction[..., Any], graph: Graph, here: int, outer: Site | None
     ) -> None:
         super().__init__(ctx, fn, graph, here, outer)
+        unbound = unbound_read(self.tree)
+        if unbound is not None:
+            self.refuse(
+                unbound, f"'{unbound.id}' may have no value here",
+                why="not every way to this line has given it one, and Python would raise an error",
+                instead="give it a value on every way",
+            )  # fmt: skip
         self.counts = assigned_names(self.tree)
         self.declared: dict[str, Sort] = {}
         self.owned: dict[str, Local] = {}

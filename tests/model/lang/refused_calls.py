@@ -167,6 +167,53 @@ def counted_behind_the_loop(b: Box) -> int:
 
 
 @refused(
+    "'got' may have no value here: not every way to this line has given it one, and Python would "
+    "raise an error; give it a value on every way"
+)
+@routine
+def bound_on_one_way(b: Box) -> int:
+    if read_n(b) == 1:
+        got = 1
+    return got  # here: got
+
+
+@refused(
+    "'got' may have no value here: not every way to this line has given it one, and Python would "
+    "raise an error; give it a value on every way"
+)
+@routine
+def bound_in_a_loop(b: Box) -> int:
+    while read_n(b) == 1:
+        got = 1
+    return got  # here: got
+
+
+@refused(
+    "'got' may have no value here: not every way to this line has given it one, and Python would "
+    "raise an error; give it a value on every way"
+)
+@routine
+def counted_on_from_nothing(b: Box) -> int:
+    for x in (1, 2):
+        if read_n(b) == x:
+            continue
+        got += 1  # here: got
+
+
+@refused(
+    "'got' may have no value here: not every way to this line has given it one, and Python would "
+    "raise an error; give it a value on every way"
+)
+@routine
+def left_before_it_is_bound(b: Box) -> int:
+    while True:
+        if read_n(b) == 1:
+            break
+        got = read_n(b)
+    return got  # here: got
+
+
+@refused(
     "may_end_without_a_return may come to its end without a return: it returns a value elsewhere, "
     "and Python would give None there; end it with a return"
 )
