@@ -105,6 +105,12 @@ THEMES: Mapping[str, Theme] = {
     "shared locks": Theme(
         "steal_readers steal_readers check_readers check_readers store_box", "read read try_read"
     ),
+    "brought readers": Theme(
+        "bring_readers bring_readers publish_and_ask publish_and_ask", "choice if"
+    ),
+    "owned objects": Theme(
+        "own_object own_object await_and_free allocate publish await_published", "choice if"
+    ),
     "free objects": Theme(
         "free allocate use_object observe_object remember_object peek_object check_object "
         "check_loaded free_and_look publish await_published misname own_object free_and_point",

@@ -36,6 +36,13 @@ class Objects(Operations):
         moved, written = Update(at, self.fixed()), Update(cell("Folio.n", at), number(1))
         return Do(Op(Kind.RMW, updates=(moved, Update(free, ex.TRUE), written)), PUT)
 
+    def await_and_free(self) -> Body:
+        """An object is freed while another may be in a section under its lock, which goes, too."""
+        at = self._object()
+        gone, owner = cell("Folio.free", at), cell("Folio.owner", at)
+        both = (Update(gone, ex.TRUE), Update(owner, NOBODY))
+        return self.await_published(), Do(Op(Kind.RMW, updates=both), PUT)
+
     def own_object(self) -> Body:
         """A section under the lock of an object, with a look whether that is still one's own."""
         owner = cell("Folio.owner", self._object())
@@ -46,7 +53,8 @@ class Objects(Operations):
         )
         inside = (self.use_object(), self.publish()) if self.chance(0.5) else (self.publish(),)
         left = Do(Op(Kind.RMW, updates=(Update(owner, NOBODY),)), frozenset({"release"}))
-        return took, *inside, Do(Op(Kind.PRIMITIVE, checks=(still,))), left
+        leaves = (left,) if self.chance(0.5) else ()
+        return took, *inside, Do(Op(Kind.PRIMITIVE, checks=(still,))), *leaves
 
     def allocate(self) -> Do:
         """A free object is made one's own, which is waited for, or tried."""

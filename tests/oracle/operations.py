@@ -307,6 +307,16 @@ class Operations(Expressions):
         )  # fmt: skip
         return Do(Op(Kind.RMW, updates=updating(place, value)), frozenset({"release"}))
 
+    def bring_readers(self) -> Body:
+        """Who takes a free semaphore for reading takes it for another, too, or may do so."""
+        word, cond = cell("Sem.readers"), self.pick("bring", (ex.TRUE, B, self.memory()))
+        mine, other = (ex.single(cpu(n), THREADS) for n in (self.who, 1 - min(self.who, 1)))
+        value = ex.union(ex.ite(cond, other, word), mine)
+        took = Do(Op(Kind.RMW, ex.is_empty(word), updating(word, value)), frozenset({"acquire"}))
+        left = Do(Op(Kind.RMW, updates=updating(word, ex.diff(word, mine))), frozenset({"release"}))
+        waits = (self.await_published(),) if self.chance(0.7) else ()
+        return *waits, took, left
+
     def redirect_and_back(self) -> Body:
         """The lock of a field is another one while it is written."""
         at, lock = self.fixed(), cell("Row.lock", self.fixed())
