@@ -20,9 +20,16 @@ MERGED = Role(PATCH.variant("merged"), source=PATCH.name)
 
 
 @functools.cache
-def steps() -> dict[str, Mutation]:
+def versions() -> tuple[list[Mutation], list[Mutation]]:
+    """The mutations of two versions, made one after the other."""
     seen: set[Function] = set()
-    every = mutations(MERGED.variant, PATCH.casts, seen)
+    other = PATCH.variant("folio_lock_only")
+    return mutations(MERGED.variant, PATCH.casts, seen), mutations(other, PATCH.casts, seen)
+
+
+@functools.cache
+def steps() -> dict[str, Mutation]:
+    every, _ = versions()
     found = {m.name: m for m in every}
     assert len(found) == len(every)
     return found
@@ -48,9 +55,7 @@ def test_every_routine_is_mutated() -> None:
 
 
 def test_a_version_does_not_repeat_its_neighbours() -> None:
-    seen: set[Function] = set()
-    first = mutations(MERGED.variant, PATCH.casts, seen)
-    again = mutations(PATCH.variant("folio_lock_only"), PATCH.casts, seen)
+    first, again = versions()
     assert {m.target for m in first} > {"move", "zap_src", "pt_reclaim", "migrate"}
     assert {m.target for m in again} == {"move", "folio_referenced"}
 
@@ -129,8 +134,7 @@ def test_what_no_process_answered_is_not_killed() -> None:
 
 def test_each_line_of_the_table_is_of_a_mutant() -> None:
     names = [f"merged/{n}" for n in steps()] + list(judges())
-    other = mutations(PATCH.variant("folio_lock_only"), PATCH.casts, set())
-    names += [f"folio_lock_only/{m.name}" for m in other]
+    names += [f"folio_lock_only/{m.name}" for m in versions()[1]]
     for kind, glob, reason in read_table():
         assert kind in KINDS
         assert reason

@@ -113,7 +113,7 @@ def test_a_broadcast_flush_in_two_steps_is_no_other(name: str) -> None:
     two = replace(
         one, name=f"{name}, in two", swap={**one.swap, broadcast_flush: flush_in_two_steps}
     )
-    chosen = [c for c in casts(one, "all_at_src") if len(c.others) <= 1][:6]
+    chosen = [c for c in casts(one, "all_at_src") if len(c.others) <= 1][:3]
     together = violated(one, chosen, "arm64", Passes(), anytime=True)
     assert violated(two, chosen, "arm64", Passes(), anytime=True) == together
     assert any(found & STALE for found in together.values()) == name.endswith("no flush")

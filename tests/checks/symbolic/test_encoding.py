@@ -30,8 +30,8 @@ from ...model.lang.strategies import SORTS, VARIABLES, Env, Sample, environment,
 from .agreement import Case, agree
 from .cases import BUILT_IN, random_case, random_programs
 
-PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "150"))
-AT_ONCE = 50
+PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "60"))
+AT_ONCE = 30
 FEW = 120
 """Random programs, of which one must tell each error."""
 
@@ -50,8 +50,7 @@ def test_built_in_models(name: str) -> None:
 
 
 def test_there_is_every_kind_of_edge() -> None:
-    kinds = {op.kind for case in _random() for op in case.make().system.ops()}
-    assert kinds == set(Kind)
+    assert all(_having(kind) for kind in Kind)
 
 
 def _expressions(most: int) -> Callable[[], None]:
@@ -86,6 +85,12 @@ def test_expressions() -> None:
 @functools.cache
 def _random() -> list[Case]:
     return [random_case(p, n) for n, p in enumerate(random_programs(FEW, 0))]
+
+
+@functools.cache
+def _having(kind: Kind) -> list[Case]:
+    """Those of them with an edge of a kind; an error in such edges changes no other."""
+    return [c for c in _random() if any(op.kind is kind for op in c.make().system.ops())]
 
 
 def told(cases: list[Case]) -> bool:
@@ -142,7 +147,7 @@ def test_an_error_in_a_kind_of_edge_is_told(
         return ERRORS[error](step) if thread != RULE and op.kind is kind else step
 
     monkeypatch.setattr(Encoding, "_step", wrong)
-    assert told(_random())
+    assert told(_having(kind))
 
 
 @pytest.mark.parametrize("error", ["no guard", "the wrong guard", "no write", "no such step"])

@@ -35,6 +35,7 @@ def proofs(variant: str, arch: str = "x86_64") -> dict[str, Proof]:
     return {proof.core.name: proof for proof in found}
 
 
+@pytest.mark.usefixtures("few")
 def test_the_form_of_6_19_has_all_three() -> None:
     found = proofs("folio_lock_only")
     assert {name: p.verdict for name, p in found.items()} == {

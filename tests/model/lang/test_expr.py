@@ -76,7 +76,7 @@ def test_substituting_and_evaluating_commute(sample: Sample, seed: int, other: i
     assert evaluate(known_now, known(env)) == sample.value(env)
 
 
-@settings(some, max_examples=1500)
+@settings(some, max_examples=500)
 @given(anything, seeds, seeds)
 def test_places_are_exchanged_once(sample: Sample, seed: int, other: int) -> None:
     """Locals and cells that stand for each other, where all else is known, which simplifies."""
