@@ -7,6 +7,16 @@ import pytest
 
 from checks.engine import interrupts
 
+SHARING = {"tests/oracle/test_traces.py", "tests/model/test_traces.py"}
+"""Files whose tests look at the same traces."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of a file, or of files that share something, to one worker."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("traces" if file in SHARING else file))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -14,12 +14,9 @@ from .faults import FAULTS, Fault, programs_until
 SOON = frozenset({
     "what was merged before a halting check is lost",
     "movers are kept though a discipline is broken",
+    "a lock is taken from another unseen",
     "a depth or a set is asked whether it is mine",
-    "what movers rest on may change",
     "what movers rest on is erased",
-    "hardware is guessed from what a rule writes",
-    "a rule of software is erased",
-    "what makes a steady check hold may come first",
     "a computed index in an invariant is not seen",
     "what changes is folded",
     "a local that a check reads is dead",

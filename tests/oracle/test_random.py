@@ -57,7 +57,7 @@ def test_they_are_worth_exploring() -> None:
     explored = [o for o in outcomes if o is not None]
     assert len(explored) > 190
     assert sum(o.states for o in explored) / len(explored) > 100
-    assert sum(not o.violated for o in explored) > 30
+    assert sum(not o.violated for o in explored) > 20
     assert 20 < sum("no_deadlock" in o.violated for o in explored) < 150
     assert sum(bool(o.halted) for o in explored) > 5
 
@@ -69,9 +69,9 @@ def test_every_kind_of_operation_is_among_them() -> None:
 
 
 def test_every_variable_is_used_and_written() -> None:
-    used = {c.var for s in systems(200) for op in s.ops() for c in op.cells}
+    used = {c.var for s in systems(300) for op in s.ops() for c in op.cells}
     written = {
-        u.place.var for s in systems(200) for op in s.ops() for u in op.updates
+        u.place.var for s in systems(300) for op in s.ops() for u in op.updates
         if isinstance(u.place, Cell)
     }  # fmt: skip
     every = {v.name for v in systems(1)[0].variables}
