@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests keep what they compile and decide in a directory of their own."""
+"""Tests keep what they compile and decide in a directory of their own; a file has one worker."""
 
 from __future__ import annotations
+
+import gc
 
 import pytest
 
 from checks.engine import interrupts
 
-SHARING = {"tests/oracle/test_traces.py", "tests/model/test_traces.py"}
+gc.set_threshold(500_000, 20)  # much is made and kept, all of it trees, as in `checks.workers`
+
+SHARING = {
+    "tests/checks/trace/test_mutants.py",
+    "tests/model/test_traces.py",
+    "tests/oracle/test_traces.py",
+}
 """Files whose tests look at the same traces."""
 
 

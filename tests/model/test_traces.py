@@ -24,7 +24,7 @@ from checks.replay import play_of
 from checks.scenario import Role, Setting, Stage
 from checks.trace.run import Runner, Tick
 from checks.trace.schedule import read_schedule
-from checks.trace.trace import find_trace
+from checks.trace.trace import Trace, find_trace
 from invariants import REGISTRY
 from model.hw.arch import selected
 from model.kernel.casts import invocations
@@ -100,14 +100,21 @@ def test_golden_traces(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(run.log) >= len(schedule.ticks)
 
 
-@functools.cache
-def trace_of_mutant(name: str) -> tuple[Play, tuple[Tick, ...]]:
+def play_of_mutant(name: str) -> Play:
     row = MUTANTS[name]
-    played = replace(role(PATCH, row), source=PATCH.name)
-    play = Play(cast_of(PATCH, row), played, row.archs[0])
-    trace = find_trace(play, REGISTRY[row.breaks[0]])
+    return Play(cast_of(PATCH, row), replace(role(PATCH, row), source=PATCH.name), row.archs[0])
+
+
+@functools.cache
+def shortest(name: str) -> Trace:
+    """The trace of a mutant in its cast."""
+    trace = find_trace(play_of_mutant(name), REGISTRY[MUTANTS[name].breaks[0]])
     assert trace is not None
-    return play, read_schedule(trace.schedule).ticks
+    return trace
+
+
+def trace_of_mutant(name: str) -> tuple[Play, tuple[Tick, ...]]:
+    return play_of_mutant(name), read_schedule(shortest(name).schedule).ticks
 
 
 @pytest.mark.parametrize("name", MUTANTS)

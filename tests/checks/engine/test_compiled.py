@@ -125,6 +125,7 @@ def test_engines_on_random_programs(batch: list[list[tuple[Statement, ...]]]) ->
 def test_engines_on_casts(name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """States of many words, violations and traces; `AUTO` compiles what is larger than a bound."""
     monkeypatch.setattr(engines, "LARGE", 100)
+    monkeypatch.setenv("CFLAGS", "-O0")
     of = variant(name)
     one = cast(of, "move+zap_dst/2p/ptl=different/init=all_at_src")
     stage = Stage(Setting.of(one), "x86_64", EVERY)

@@ -76,7 +76,7 @@ def _expressions(most: int) -> Callable[[], None]:
 
 def test_expressions() -> None:
     """An expression has the same value in both, whatever its leaves hold."""
-    _expressions(500)()
+    _expressions(300)()
 
 
 # -- deliberate errors -----------------------------------------------------------------------------

@@ -4,19 +4,15 @@ which names what went wrong and can be carried out again."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from checks.decide import Play
 from checks.engine import compiler, engines
-from checks.mutate import cast_of, mutants_of, role
 from checks.render.columns import WIDTH
 from checks.render.tracetext import LINES, trace_lines
 from checks.replay import replay
 from checks.trace.trace import find_trace
 from invariants import REGISTRY
-from model.patches.uffd_move_batching import PATCH
+from tests.model.test_traces import MUTANTS, play_of_mutant, shortest
 
 NAMED = {
     "no flush": "spin_unlock(src.ptl)",
@@ -33,17 +29,10 @@ NAMED = {
 }
 """What must be on the trace: where it fails, or the step that comes too late."""
 
-MUTANTS = {m.name: m for m in mutants_of(PATCH)}
-
 
 @pytest.mark.parametrize("name", NAMED)
 def test_trace_of_a_mutant(name: str) -> None:
-    mutant = MUTANTS[name]
-    play = Play(
-        cast_of(PATCH, mutant), replace(role(PATCH, mutant), source=PATCH.name), mutant.archs[0]
-    )
-    trace = find_trace(play, REGISTRY[mutant.breaks[0]])
-    assert trace is not None
+    trace = shortest(name)
     lines = trace_lines(trace)
     assert any(NAMED[name] in line for line in lines), "\n".join(lines)
     assert len(lines) <= LINES
@@ -64,15 +53,12 @@ def test_where_the_shortest_is_too_far_a_trace_is_found_all_the_same(
     """A violation in a state, a deadlock, and one at a step."""
     if engine == "compiled" and not compiler.present():
         pytest.skip("no C compiler")
-    mutant = MUTANTS[name]
-    play = Play(cast_of(PATCH, mutant), role(PATCH, mutant), mutant.archs[0])
-    invariant = REGISTRY[mutant.breaks[0]]
-    shortest = find_trace(play, invariant)
+    invariant, fewest = REGISTRY[MUTANTS[name].breaks[0]], shortest(name)
     monkeypatch.setattr("checks.trace.trace.MOST_STATES", 0)
+    monkeypatch.setenv("CFLAGS", "-O0")
     monkeypatch.setattr(engines, "LARGE", 1 if engine == "compiled" else 1_000_000)
-    trace = find_trace(play, invariant)
-    assert shortest is not None
+    trace = find_trace(play_of_mutant(name), invariant)
     assert trace is not None
     assert (trace.invariant, trace.fewest) == (invariant, False)
-    assert trace.statements >= shortest.statements
+    assert trace.statements >= fewest.statements
     assert any("(perhaps not the fewest)" in line for line in trace_lines(trace))
