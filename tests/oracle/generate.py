@@ -113,7 +113,8 @@ THEMES: Mapping[str, Theme] = {
     ),
     "free objects": Theme(
         "free allocate use_object observe_object remember_object peek_object check_object "
-        "check_loaded free_and_look publish await_published misname own_object free_and_point",
+        "check_loaded free_and_look publish await_published misname own_object free_and_point "
+        "free_and_point look_twice look_twice",
         "mutex choice if",
     ),
     "rules": Theme(

@@ -31,9 +31,10 @@ class Objects(Operations):
         return Do(Op(Kind.RMW, updates=tuple(updates)), PUT)
 
     def free_and_point(self) -> Do:
-        """An object is freed, and the pointer to one that is written to moves."""
-        at, free = cell("Box.at"), cell("Folio.free", self.fixed())
-        moved, written = Update(at, self.fixed()), Update(cell("Folio.n", at), number(1))
+        """An object is freed, and the pointer to one that is written to moves, mostly to it."""
+        at, gone = cell("Box.at"), self.fixed()
+        free, to = cell("Folio.free", gone), self.one("to", lambda: gone, self.fixed)
+        moved, written = Update(at, to), Update(cell("Folio.n", at), number(1))
         return Do(Op(Kind.RMW, updates=(moved, Update(free, ex.TRUE), written)), PUT)
 
     def await_and_free(self) -> Body:
@@ -73,6 +74,13 @@ class Objects(Operations):
 
     def observe_object(self) -> Body:
         return self.observe(cell("Folio.n", self._object()), LOCKLESS)
+
+    def look_twice(self) -> Body:
+        """Two looks at an object, which have to see the same."""
+        place = cell("Folio.n", self.fixed())
+        looks = [Do(Op(Kind.LOAD, updates=updating(x, place)), LOCKLESS) for x in (X, Y)]
+        same = Check(self.name(), ex.eq(X, Y))
+        return *looks, Do(Op(Kind.PRIMITIVE, checks=(same,)))
 
     def remember_object(self) -> Body:
         """A look at an object, which is judged when something else has come about."""
