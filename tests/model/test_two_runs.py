@@ -148,13 +148,13 @@ def test_neighbours_from_every_state(neighbour: Neighbour) -> None:
     here, variant = stage("x86_64"), PATCH.variant("merged")
     taken: set[tuple[int, int]] = set()
     edges: tuple[Edge, ...] = ()
-    for seed, initial in enumerate(STATES * 2):
+    for seed, initial in enumerate(STATES * 3):
         run = run_twice(here, cast_of(here, (neighbour,), initial), variant, seed)
         taken |= run.fired
         edges = run.system.threads[-1].edges
     shown = [e for e in edges if e.op.kind is not Kind.LET]
     seen = sum((len(run.sides) - 1, e.number) in taken for e in shown)
-    assert seen > len(shown) / 3, f"{seen} of {len(shown)} edges"
+    assert seen > len(shown) * 0.4, f"{seen} of {len(shown)} edges"
 
 
 # -- what if the front end were wrong -------------------------------------------------------------

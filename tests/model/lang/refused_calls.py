@@ -166,10 +166,13 @@ def counted_behind_the_loop(b: Box) -> int:
     return sum(1 for x in range(x))  # here: x))
 
 
-@refused(
+has_no_value = refused(
     "'got' may have no value here: not every way to this line has given it one, and Python would "
     "raise an error; give it a value on every way"
 )
+
+
+@has_no_value
 @routine
 def bound_on_one_way(b: Box) -> int:
     if read_n(b) == 1:
@@ -177,10 +180,7 @@ def bound_on_one_way(b: Box) -> int:
     return got  # here: got
 
 
-@refused(
-    "'got' may have no value here: not every way to this line has given it one, and Python would "
-    "raise an error; give it a value on every way"
-)
+@has_no_value
 @routine
 def bound_in_a_loop(b: Box) -> int:
     while read_n(b) == 1:
@@ -188,10 +188,7 @@ def bound_in_a_loop(b: Box) -> int:
     return got  # here: got
 
 
-@refused(
-    "'got' may have no value here: not every way to this line has given it one, and Python would "
-    "raise an error; give it a value on every way"
-)
+@has_no_value
 @routine
 def counted_on_from_nothing(b: Box) -> int:
     for x in (1, 2):
@@ -200,10 +197,7 @@ def counted_on_from_nothing(b: Box) -> int:
         got += 1  # here: got
 
 
-@refused(
-    "'got' may have no value here: not every way to this line has given it one, and Python would "
-    "raise an error; give it a value on every way"
-)
+@has_no_value
 @routine
 def left_before_it_is_bound(b: Box) -> int:
     while True:
