@@ -139,8 +139,11 @@ class Theatre:
         """The stage that a play is played on."""
         key = (Setting.of(play.cast), play.arch, passes)
         if key not in self._stages:
+            if passes != Passes():
+                self._stages[key] = self.stage(play).by(passes)
+                return self._stages[key]
             self._stages[key] = Stage(
-                key[0], play.arch, self._chosen, passes=passes, presses=self._presses, ends=True
+                key[0], play.arch, self._chosen, presses=self._presses, ends=True
             )
         return self._stages[key]
 

@@ -8,6 +8,7 @@ reductions, generated text) serves all casts that are played on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -118,6 +119,13 @@ class Stage:
         self._reducer = Reducer(self.variables, passes)
         self._families: dict[Any, tuple[Reduced, Press]] = {}
         self._initial: dict[Any, State] = {}
+
+    def by(self, passes: Passes) -> Stage:
+        """The same stage with other passes: threads are made once for both, and so is what both
+        reduce them to."""
+        other = copy(self)
+        other._passes, other._reducer, other._families = passes, self._reducer.by(passes), {}
+        return other
 
     # -- threads --------------------------------------------------------------------------------
 

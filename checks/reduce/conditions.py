@@ -193,6 +193,10 @@ CONDITIONS = (
         "tests/checks/reduce/test_conditions.py::test_what_eager_sets_would_not_decide_is_refused",
     ),
     Condition(
+        "eager TLBs", "a fill has no check", "model.hw.eager:require_eager",
+        "tests/checks/reduce/test_conditions.py::test_a_fill_with_a_check_is_refused",
+    ),
+    Condition(
         "eager TLBs", "a user CPU makes one store at most", "checks.scenario:require_one_store",
         "tests/checks/reduce/test_conditions.py::test_two_stores_of_user_code_are_refused",
     ),

@@ -9,6 +9,7 @@ in every system of the family, so that a thread is reduced once and used in all 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -123,6 +124,12 @@ class Reducer:
         self._passes = passes
         self._roles: dict[str, Role] = {v.name: v.role for v in variables}
         self._kept: dict[Any, Any] = {}
+
+    def by(self, passes: Passes) -> Reducer:
+        """A reducer of the same world by other passes, which keeps what it makes with this one."""
+        other = copy(self)
+        other._passes = passes
+        return other
 
     def reduce(self, family: Family) -> Reduced:
         """The family with the passes made."""
@@ -253,7 +260,7 @@ class Reducer:
         by_seat: dict[int, list[Uses]] = {}
         for part in parts:
             known = {c: pointers[c] for c in part.cells if c in pointers}
-            key = ("uses", part, frozenset(known.items()), by_rules, steady)
+            key = ("uses", part, frozenset(known.items()), by_rules, steady, taken_for_granted)
             elements = Elements(part, known)
             made = partial(
                 Classifier, elements, roles, locked, freeable, family.holder, family.in_use,

@@ -11,7 +11,7 @@ That is a proof only under conditions, which `require_eager` checks on the syste
 1. nothing that software does depends on a cache: no guard, no index, no value but that of a cache,
    and of a ghost, which can only grow by a cache holding more;
 2. an invariant can only become false by a set growing ("no CPU has an entry such that ...");
-3. fills only add to sets.
+3. fills only add to sets, and have no checks, which nobody would look at.
 
 A user access (`hw.tlb.store`) takes one element; a cast makes one store, since two could use
 elements that no CPU held one after the other.
@@ -162,6 +162,8 @@ def _cells(op: Operation) -> frozenset[Cell]:
 def require_eager(system: System, fills: Iterable[Operation]) -> None:
     """Check the conditions under which eager sets decide what the any-time system does."""
     for op in fills:
+        if op.checks:
+            raise _broken("a fill has a check", op.checks[0].invariant)
         for update in op.updates:
             if not isinstance(update.place.sort, Set):
                 raise _broken("a fill writes something that is no set", ex.show(update.place))

@@ -29,7 +29,6 @@ from .machine import (
     Translation,
     permitted,
     translates,
-    translation,
 )
 
 
@@ -97,14 +96,20 @@ def remember_table(cpu: Cpu, pmd: Pmd) -> None:
 
 @hardware_rule
 def fill(cpu: Cpu, addr: Addr, table: Table) -> None:
-    """Walk, last read: the entry in a table whose pointer is at hand."""
+    """Walk, last read: the entry in a table whose pointer is at hand.
+
+    Of an entry that maps nothing nothing is held: it is wrong already, and is told where it is
+    written (`a_present_entry_maps_a_page`).
+    """
     wait_until(cpu.user)
     pmd = pmd_at(cpu, addr)
     pte = table.slots[addr]
     wait_until(pmd is not None and pte is not None)
     val = pte.val
-    wait_until(table in cpu.walk[pmd] and translates(val))
-    found = frozenset({translation(val, val.write, val.dirty)})
+    frame = val.frame
+    wait_until(table in cpu.walk[pmd] and translates(val) and frame is not None)
+    held = Translation(frame=frame, write=val.write, dirty=val.dirty)  # type: ignore[arg-type]
+    found = frozenset({held})  # waited for
     cpu.tlb[addr] = cpu.tlb[addr] | found
     for issuer in cpus_of(cpu):
         issuer.issued[addr] = issuer.issued[addr] - found

@@ -18,6 +18,7 @@ anything differs, or if a fault that is put in does not show.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from collections import Counter
@@ -149,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=0, metavar="N")
     parser.add_argument("--fault", default="", metavar="NAME", help="those with this in their name")
     asked = parser.parse_args(arguments)
+    gc.set_threshold(500_000, 20)  # much is made and kept, all of it trees, as in `checks.workers`
     tallies = list(_campaigns(asked))
     missed = _find_faults(asked) if asked.faults else 0
     if not tallies and not asked.faults:

@@ -86,6 +86,9 @@ THEMES: Mapping[str, Theme] = {
         "mutex choice if",
         ghostly=True,
     ),
+    "order of ghosts": Theme(
+        "ghost_store ghost_store ghost_store check_ghost", "mutex choice if", ghostly=True
+    ),
     "halts": Theme(
         "check_or_halt follow load_maybe store_maybe check_memory ghost_set store_box "
         "store_element wait_memory",
@@ -117,6 +120,10 @@ THEMES: Mapping[str, Theme] = {
         "free_and_point look_twice look_twice",
         "mutex choice if",
     ),
+    "writes to free objects": Theme(
+        "free_and_look free_and_look misname misname free", "mutex choice if"
+    ),
+    "pointers to free objects": Theme("free_and_point look_twice free", "mutex choice if"),
     "rules": Theme(
         "wait_memory wait_any store_box load_number flush", "mutex if choice", rules=True
     ),

@@ -24,7 +24,7 @@ from model.kernel.casts import Cast
 from model.patches.patch import Patch, Variant
 from model.patches.uffd_move_batching import PATCH
 
-from .compare import PASSES, UNREDUCED, Outcome, judge, violations
+from .compare import PASSES, Outcome, judge, violations
 from .evaluator import MeaninglessError
 from .naive import Naive
 
@@ -72,9 +72,11 @@ class _Stages:
         self, side: Side, setting: Setting, casts: Sequence[Cast], passes: Sequence[str], most: int
     ) -> None:
         self._side, self._casts, self._most = side, casts, most
-        self._base = Stage(
-            setting, side.arch, EVERY, anytime=side.anytime, passes=PASSES[UNREDUCED]
-        )
+        self._bases = {
+            anytime: Stage(setting, side.arch, EVERY, anytime=anytime)
+            for anytime in {side.anytime, False}
+        }
+        self._base = self._bases[side.anytime]
         self._sets = {name: (side.anytime, PASSES[name]) for name in passes}
         if side.anytime:
             self._sets[EAGER] = False, Passes()
@@ -83,8 +85,7 @@ class _Stages:
     def _stage(self, anytime: bool, passes: Passes) -> Stage:
         key = anytime, passes
         if key not in self._stages:
-            setting, arch = self._base.setting, self._side.arch
-            stage = Stage(setting, arch, EVERY, anytime=anytime, passes=passes)
+            stage = self._bases[anytime].by(passes)
             stage.prepare([(cast, self._side.role) for cast in self._casts])
             self._stages[key] = stage
         return self._stages[key]

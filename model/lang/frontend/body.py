@@ -71,7 +71,7 @@ class Body(Evaluator):
     def require(self, cond: Expr, invariant: str) -> None:
         name = {"range": RANGE, "null": NULL}.get(invariant, invariant)
         full = ex.implies(self.live(), cond)
-        if full is not ex.TRUE:
+        if full is not ex.TRUE and full not in ex.conjuncts(self.guard):
             self.checks.append(Check(name, full))
 
     def eval_Name(self, node: ast.Name) -> Value:

@@ -92,7 +92,7 @@ def violated(
             _, search = stage.search(one, role)
             while (weaker := weakened(kept, search)) is not None:
                 kept = weaker
-                again = Stage(setting, arch, EVERY, anytime=anytime, passes=kept)
+                again = stage.by(kept)
                 _, search = again.search(one, role)
             assert search.why == ""
             found[one.name] = frozenset(search.violations)

@@ -19,7 +19,7 @@ from model.hw.tlb import broadcast_flush, dsb, tlbi
 from model.lang import expr as ex
 from model.lang import primitive
 from model.lang.errors import ModelError
-from model.lang.ir import Kind, Op, StateCheck, System, Update
+from model.lang.ir import Check, Kind, Op, StateCheck, System, Update
 from tests.command import run
 
 from .playing import EVERY, STALE, casts, variant, violated
@@ -76,6 +76,18 @@ def test_what_eager_sets_would_not_decide_is_refused() -> None:
     )
     with pytest.raises(ModelError, match="more"):
         eager(replace(bare, threads=threads, checks=(held,)))
+
+
+def test_a_fill_with_a_check_is_refused() -> None:
+    """Eager sets have no fills, so that nobody would judge it."""
+    system, tlb = with_a_tlb()
+    holds = Check("something", ex.is_empty(tlb))
+    rules = [
+        replace(r, op=replace(r.op, checks=(holds,))) if r.name.startswith("fill") else r
+        for r in system.rules
+    ]
+    with pytest.raises(ModelError, match="a fill has a check"):
+        eager(replace(system, rules=tuple(rules)))
 
 
 @pytest.mark.parametrize(
