@@ -7,6 +7,7 @@ Of the golden files, and one for each mutant of the table.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,11 +40,17 @@ def golden() -> Iterator[tuple[str, str]]:
             yield found["invariant"], found["line"]
 
 
+@functools.cache
+def _stage(setting: Setting, arch: str) -> Stage:
+    """A stage for whatever is played with one setting: threads are made once."""
+    return Stage(setting, arch, REGISTRY.values())
+
+
 class Validated:
     """A run that both have carried out: the oracle, and the tool, whose states are compared."""
 
     def __init__(self, play: Play, ticks: Sequence[Tick]) -> None:
-        stage = Stage(Setting.of(play.cast), play.arch, REGISTRY.values())
+        stage = _stage(Setting.of(play.cast), play.arch)
         system = stage.raw_system(play.cast, play.role)
         initial = stage.initial(play.cast, anytime=True)
         done = Runner(system, initial).run(ticks)

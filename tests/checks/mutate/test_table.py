@@ -9,6 +9,7 @@ Every invariant has a mutant that breaks it; what has none is listed, with the r
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,15 +28,24 @@ MUTANTS = {m.name: m for m in mutants_of(PATCH)}
 ROWS = [(m.name, arch) for m in MUTANTS.values() for arch in (*m.archs, *m.why_not)]
 
 
-def violated(row: Mutant, arch: str, played: Role) -> frozenset[str]:
+def stage(setting: Setting, arch: str) -> Stage:
+    return Stage(setting, arch, REGISTRY.values())
+
+
+shared = functools.cache(stage)
+"""A stage for all mutants of one setting: what is beside them is made once."""
+
+
+def violated(
+    row: Mutant, arch: str, played: Role, on: Callable[..., Stage] = shared
+) -> frozenset[str]:
     """What fails in the cast of a mutant, every state visited.
 
     Without movers: they rest on locks that a mutant may not take.
     """
     cast = cast_of(PATCH, row)
     passes = Passes(merge=bool(cast.others), movers=False)
-    stage = Stage(Setting.of(cast), arch, REGISTRY.values(), passes=passes)
-    _, search = stage.search(cast, played)
+    _, search = on(Setting.of(cast), arch).by(passes).search(cast, played)
     assert search.why == ""
     return frozenset(search.violations)
 
@@ -101,4 +111,4 @@ def test_permission_is_gained_where_a_vma_is_read_only(
     )  # fmt: skip
     played = role(PATCH, wrong) if mutated else Role(PATCH.variant(wrong.variant))
     expected = frozenset(wrong.breaks) if mutated else frozenset()
-    assert violated(wrong, "x86_64", played) == expected
+    assert violated(wrong, "x86_64", played, stage) == expected

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -72,6 +73,12 @@ def cast(of: Variant, name: str) -> Cast:
     return found
 
 
+@functools.cache
+def _stage(setting: Setting, arch: str, anytime: bool) -> Stage:
+    """A stage for whatever is played with one setting: threads are made once."""
+    return Stage(setting, arch, EVERY, anytime=anytime)
+
+
 def violated(
     of: Variant, chosen: Iterable[Cast], arch: str, passes: Passes, *, anytime: bool = False
 ) -> dict[str, frozenset[str]]:
@@ -85,7 +92,7 @@ def violated(
         groups.setdefault(Setting.of(one), []).append(one)
     role = Role(of)
     for setting, members in groups.items():
-        stage = Stage(setting, arch, EVERY, anytime=anytime, passes=passes)
+        stage = _stage(setting, arch, anytime).by(passes)
         stage.prepare([(one, role) for one in members])
         for one in members:
             kept = passes
