@@ -43,6 +43,11 @@ CONDITIONS = (
         "::test_a_part_is_folded_anew_where_less_is_known_of_an_element",
     ),
     Condition(
+        "merge", "what steps use is kept for other passes only if both merge by movers or neither "
+        "does", "checks.reduce.reducer:Reducer._merge",
+        _MOVERS + "test_a_lock_that_somebody_else_lets_go_of_is_noticed",
+    ),
+    Condition(
         "propagate",
         "behind a step only locals, and cells that no other part writes, are what they were",
         "checks.reduce.propagate:_lasts",
@@ -191,6 +196,12 @@ CONDITIONS = (
         "eager TLBs", "nothing that software does depends on a cache; an invariant only fails by a "
         "cache holding more; fills only add", "model.hw.eager:require_eager",
         "tests/checks/reduce/test_conditions.py::test_what_eager_sets_would_not_decide_is_refused",
+    ),
+    Condition(
+        "eager TLBs", "no cache comes to hold less because another holds more",
+        "model.hw.eager:require_eager",
+        "tests/checks/reduce/test_conditions.py"
+        "::test_a_cache_that_has_less_by_another_having_more_is_refused",
     ),
     Condition(
         "eager TLBs", "a fill has no check", "model.hw.eager:require_eager",

@@ -8,8 +8,8 @@ the real ones, and each element is realisable: the CPU filled it then and kept i
 
 That is a proof only under conditions, which `require_eager` checks on the system:
 
-1. nothing that software does depends on a cache: no guard, no index, no value but that of a cache,
-   and of a ghost, which can only grow by a cache holding more;
+1. nothing that software does depends on a cache: no guard, no index, no value but that of a cache
+   or of a ghost, which can only grow by a TLB or walk cache holding more;
 2. an invariant can only become false by a set growing ("no CPU has an entry such that ...");
 3. fills only add to sets, and have no checks, which nobody would look at.
 
@@ -33,6 +33,8 @@ CACHES = frozenset({"Cpu.tlb", "Cpu.walk", "Cpu.issued", "Cpu.issued_walk"})
 """The variables that fills write."""
 
 _BY_HARDWARE = "let user accesses and invalidations (model/hw/tlb.py) look at caches, nothing else"
+
+_SMALL = "write what does not depend on caches, or a cache less what invalidations have announced"
 
 GROWING = frozenset({"Cpu.tlb", "Cpu.walk"})
 
@@ -206,7 +208,11 @@ def _require_blind(
             seen.append(update.value)
             continue
         seen += place.index
-        if place.var in CACHES or not _depends(update.value, caches):
+        if place.var in CACHES:
+            if not _only_adds(update.value, GROWING):
+                raise _broken(f"{place.var} may have less by another holding more", where, _SMALL)
+            continue
+        if not _depends(update.value, caches):
             continue
         if roles[place.var] is not Role.GHOST or not _only_adds(update.value, caches):
             raise _broken(f"{place.var} depends on a cache", where, _BY_HARDWARE)

@@ -71,6 +71,12 @@ class ModelFunction(Generic[P, R]):
         return f"{self.cite} {self.version}".strip()
 
 
+def foreign(fn: Callable[..., Any]) -> frozenset[Trait]:
+    """The trait of what a function does that is none of `model`."""
+    ours = fn.__module__.startswith("model.")
+    return frozenset() if ours else frozenset({Trait.FOREIGN})
+
+
 def kernel(cite: str, version: str) -> Callable[[Callable[P, R]], ModelFunction[P, R]]:
     """A routine: `cite` is the kernel's ``file:function``, `version` the version modelled."""
 
@@ -107,10 +113,9 @@ def step(
 
     def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
         where = f"{shown_path(fn.__code__.co_filename)}:{fn.__code__.co_firstlineno}:0"
-        ours = fn.__module__.startswith("model.")
         return ModelFunction(
             "step", fn, cite=cite, version=version, order=order,
-            traits=traits_of(traits.split(), where) | (set() if ours else {Trait.FOREIGN}),
+            traits=traits_of(traits.split(), where) | foreign(fn),
             barrier=barrier, several=several,
         )  # fmt: skip
 

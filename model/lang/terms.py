@@ -302,8 +302,23 @@ def put(rec: Expr, name: str, value: Expr) -> Expr:
     return record(sort, tuple(value if n == name else get(rec, n) for n, _ in sort.fields))
 
 
+def _as_member(elem: Expr, group: Set) -> Expr:
+    """The element as one of the sort that the set is of, by whose codes it is in it or not; it has
+    to be in its range."""
+    own, sort = elem.sort, group.elem
+    if not isinstance(own, Int) or not isinstance(sort, Int):
+        return elem
+    if (own.lo, own.hi) == (sort.lo, sort.hi):
+        return elem
+    if isinstance(elem, Const):
+        assert sort.lo <= elem.value <= sort.hi
+        return const(elem.value, sort)
+    return _op("narrow", (elem,), sort)
+
+
 def single(elem: Expr, sort: Set) -> Expr:
     """The set of one element."""
+    elem = _as_member(elem, sort)
     if isinstance(elem, Const):
         return const(1 << elem.value - elem.sort.lowest, sort)
     return _op("single", (elem,), sort)
@@ -345,6 +360,7 @@ def _each(e: Expr, change: Callable[[Const], Const]) -> Expr:
 
 def has(group: Expr, elem: Expr) -> Expr:
     """Whether `elem` is in the set."""
+    elem = _as_member(elem, _set(group))
     if isinstance(group, Const):
         if group.value == 0:
             return FALSE

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,11 +53,19 @@ class Variant:
             found[fn.name].append(fn)
             plain = fn.fn
             assert isinstance(plain, types.FunctionType)
-            for name in plain.__code__.co_names:
+            for name in _names(plain.__code__):
                 known = plain.__globals__.get(name)
                 if isinstance(known, ModelFunction):
                     todo.append(self.swap.get(known, known))
         return found
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """The names of globals that a function uses, also inside of its comprehensions."""
+    yield from code.co_names
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            yield from _names(part)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,17 @@ def variant_of(patch: str, variant: str, module: str, name: str = "") -> Variant
             why=f"it defines {', '.join(mine) or 'no model function'}", instead=near(wanted, names),
         )  # fmt: skip
 
+    made = replace(base, swap=swap)
+    used = {f for group in made.called_by(swap.values()).values() for f in group}
+    unused = [f.name for f in mine.values() if f not in used]
+    if unused:
+        raise ModelError(
+            f"{unused[0]} of {file.__file__} would never run",
+            why=f"{patch} {variant} has no function of that name to replace, and no function of "
+            "the file that does replace one calls it",
+            instead="call it under a name of its own, or delete it",
+        )  # fmt: skip
+
     def call(setup: Setup) -> Routine:
         fn, args = base.call(setup)
         return swap.get(fn, fn), args

@@ -140,6 +140,17 @@ def test_a_model_that_cannot_be_used(tmp_path: Path, text: str, what: str) -> No
     assert what in one_line(str(path))
 
 
+def test_a_function_of_ones_own_that_would_never_run_is_refused(tmp_path: Path) -> None:
+    """The stored functions go on calling the kernel's, which no function of a file replaces."""
+    path = write_late_flush(tmp_path)
+    text = path.read_text()
+    begin = text.index("VARIANT = ")
+    mine = '@kernel("mm/x.c:flush_tlb_range", "v4")\ndef flush_all() -> None:\n    pass\n\n\n'
+    path.write_text(text[:begin] + mine + text[begin:])
+    assert "flush_all of" in one_line(str(path))
+    assert "would never run" in one_line(str(path))
+
+
 def test_a_variant_of_a_model_of_ones_own(tmp_path: Path) -> None:
     """A file that is one variant has no others."""
     path = write_late_flush(tmp_path)

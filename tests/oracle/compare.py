@@ -91,9 +91,10 @@ def compare_system(
     if found is None:
         return Outcome(None)
     outcome = Outcome(found.states, (), found.violated)
+    reducer = Reducer(system.variables)
     for name in passes:
         try:
-            explorer, search, given_up = decided(system, initial, PASSES[name])
+            explorer, search, given_up = decided(system, initial, PASSES[name], reducer)
         except (AssertionError, SyntaxError, LookupError, TypeError, ValueError) as error:
             outcome = outcome.differing(name, [f"{type(error).__name__}: {error}"])
         else:
@@ -119,12 +120,14 @@ def judge(
     return outcome.differing(name, reduced(found, system, search, searched))
 
 
-def decided(system: System, initial: State, passes: Passes) -> tuple[Explorer, Search, bool]:
+def decided(
+    system: System, initial: State, passes: Passes, reducer: Reducer
+) -> tuple[Explorer, Search, bool]:
     """The search that counts, by as many of these passes as what it finds allows; and whether one
     was given up because a discipline was broken."""
     given_up = False
     while True:
-        explorer = explorer_of(system, initial, passes)
+        explorer = explorer_of(system, initial, passes, reducer)
         search = explorer.run(initial)
         weaker = weakened(passes, search)
         if weaker is None:
@@ -133,13 +136,14 @@ def decided(system: System, initial: State, passes: Passes) -> tuple[Explorer, S
         passes = weaker
 
 
-def explorer_of(system: System, initial: State, passes: Passes) -> Explorer:
-    """The reference explorer on a system over the variables of `world`, with these passes made."""
+def explorer_of(system: System, initial: State, passes: Passes, reducer: Reducer) -> Explorer:
+    """The reference explorer on a system over the variables of `world`, with these passes made by
+    a reducer of the system, which other passes were made by or not."""
     family = Family(
         [[t] for t in system.threads], system.rules, system.checks, system.finals, [initial],
         LOCKED, holder, FREEABLE, in_use,
     )  # fmt: skip
-    done = Reducer(system.variables, passes).reduce(family)
+    done = reducer.by(passes).reduce(family)
     layout = Layout(system.variables, done.regions.whole, len(system.threads))
     live = live_locals if passes.merge else None
     return Explorer(replace(done.of(system), name="reduced"), Press(layout, live))

@@ -14,7 +14,7 @@ from checks.decide import weakened
 from checks.engine.compiled import Program as Compiled
 from checks.engine.reference import Explorer, Search
 from checks.reduce.conflicts import DISCIPLINE
-from checks.reduce.reducer import Passes
+from checks.reduce.reducer import Passes, Reducer
 from model.lang.ir import State, System
 
 from .compare import PASSES, UNREDUCED, Outcome, expected, explorer_of, judge
@@ -38,6 +38,7 @@ class _Case:
     system: System
     initial: State
     found: Found
+    reducer: Reducer
 
 
 _Result = tuple[Explorer, Search] | AssertionError
@@ -58,7 +59,8 @@ def compare_compiled(
             Outcome(None) if found is None else Outcome(found.states, (), found.violated)
         )
         if found is not None:
-            cases += [_Case(number, n, PASSES[n], system, initial, found) for n in passes]
+            reducer = Reducer(system.variables)
+            cases += [_Case(number, n, PASSES[n], system, initial, found, reducer) for n in passes]
     while cases:
         again: list[_Case] = []
         for case, result in _searched(cases):
@@ -86,7 +88,7 @@ def _searched(cases: Sequence[_Case]) -> list[tuple[_Case, _Result]]:
     explorers: list[Explorer | AssertionError] = []
     for case in cases:
         try:
-            explorer = explorer_of(case.system, case.initial, case.passes)
+            explorer = explorer_of(case.system, case.initial, case.passes, case.reducer)
             explorer.start(case.initial)
         except AssertionError as error:
             explorers.append(error)

@@ -138,6 +138,10 @@ THEMES: Mapping[str, Theme] = {
         "load_pointer check_memory redirect",
         "mutex spin write try_spin try_write if choice",
     ),
+    "checks under locks": Theme(
+        "locked_field check_locked_field check_locked_field",
+        "mutex spin write try_spin try_write if choice",
+    ),
 }
 
 _LOCKS = {

@@ -12,14 +12,15 @@ from typing import Any
 
 from .. import expr as ex
 from .. import runtime
-from ..declare import ModelFunction
+from ..declare import ModelFunction, foreign
 from ..expr import Cell, Expr
 from ..ir import Check, Update
 from ..sorts import Sort
 from . import values as va
 from .calls import Evaluator
 from .evaluate import PLACES
-from .source import Context
+from .source import Context, parameters
+from .unbound import stored_names
 from .values import ArrayField, Value
 
 RANGE, NULL, UNMODELLED = "model:range", "model:null", "model:unmodelled"
@@ -46,13 +47,14 @@ class Body(Evaluator):
         self.seen: dict[Cell, None] = {}  # cells read from memory
         self.bound: dict[str, Expr] = {}  # where a name that was assigned to has a value
         self.result: Value = None
+        self.foreign = foreign(fn.fn)  # whether a part of it is none of `model`
+        self.whole: ast.AST | None = None  # what the statement at hand is, or gives a name to
         self.done: Expr = ex.FALSE
         if args is not None:
             self._start(args)
 
     def _start(self, args: list[Value]) -> None:
-        params = self.tree.args
-        for param, value in zip((*params.args, *params.kwonlyargs), args, strict=True):
+        for param, value in zip(parameters(self.tree), args, strict=True):
             self.names[param.arg] = value
 
     def run(self) -> Body:
@@ -77,6 +79,12 @@ class Body(Evaluator):
     def eval_Name(self, node: ast.Name) -> Value:
         """The value of a name; it is an error of the model if the run has given it none."""
         self.require(self.bound.get(node.id, ex.TRUE), UNBOUND)
+        if node.id not in self.names and node.id in stored_names(self.tree):
+            self.refuse(
+                node, f"'{node.id}' has no value yet",
+                why="it is assigned further down, so that Python takes it for a local everywhere",
+                instead="give one of the two another name",
+            )  # fmt: skip
         return super().eval_Name(node)
 
     def read(self, place: Cell, node: ast.AST) -> Expr:
@@ -92,7 +100,10 @@ class Body(Evaluator):
         self.seen[place] = None
         return self.read_quietly(place)
 
-    def write(self, place: Cell, value: Expr) -> None:
+    def write(self, place: Cell, value: Expr, node: ast.AST) -> None:
+        if self.fn.kind == "pure":
+            self.refuse(node, f"{self.fn.name} writes {place.var}", why="it is @pure",
+                        instead="make it an @effect, and call it from a @step")  # fmt: skip
         old = self.writes.get(place)
         before = self.read_quietly(place) if old is None else old
         for other, held in list(self.writes.items()):
@@ -118,6 +129,7 @@ class Body(Evaluator):
             self.statement(node)
 
     def statement(self, node: ast.stmt) -> None:
+        self.whole = getattr(node, "value", None) if not isinstance(node, ast.AugAssign) else None
         if isinstance(node, ast.Pass):
             return
         if isinstance(node, ast.Expr):
@@ -161,13 +173,13 @@ class Body(Evaluator):
             if not isinstance(base, ArrayField):
                 self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
             place = self.array_cell(base, self.eval(target.slice), target)
-            self.write(place, self.coerce(value, place.sort, node))
+            self.write(place, self.coerce(value, place.sort, node), node)
         else:
             self.refuse(target, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
 
     def store_field(self, target: ast.Attribute, value: Value, node: ast.AST) -> None:
         place = self.place_of(target)
-        self.write(place, self.coerce(value, place.sort, node))
+        self.write(place, self.coerce(value, place.sort, node), node)
 
     def place_of(self, target: ast.Attribute) -> Cell:
         owner = self.expression(target.value)
@@ -235,12 +247,15 @@ class Body(Evaluator):
 
     def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
         if fn is runtime.wait_until:
-            if self.writes:
+            own = [c for c in self.checks if not c.invariant.startswith("model:")]
+            if self.writes or own:
                 self.refuse(
-                    node, "wait_until after a write", why="a step that waits changes nothing",
-                    instead="wait first",
+                    node, f"wait_until after a {'write' if self.writes else 'check'}",
+                    why="a step that waits changes nothing and fails nowhere", instead="wait first",
                 )  # fmt: skip
             cond = ex.implies(self.live(), self.truth(args[0], node))
+            if self.foreign:  # what fails on the way to the wait does not wait
+                cond = ex.or_(cond, *(ex.not_(c.cond) for c in self.checks))
             self.guard = ex.and_(self.guard, cond)
             if self.guard is ex.FALSE:
                 self.done = ex.TRUE
@@ -254,12 +269,19 @@ class Body(Evaluator):
         return NotImplemented
 
     def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
+        if fn.kind == "effect" and node is not self.whole:
+            self.refuse(
+                node, f"{fn.name} is called inside an expression",
+                why="it is part of what the step does, and might be done twice, or not at all",
+                instead="write a statement of its own, or assign its value to a name",
+            )  # fmt: skip
         inner = Body(self.ctx, fn, args, fields=self.fields)
         inner.path = self.live()
         inner.writes, inner.seen, inner.checks = self.writes, self.seen, self.checks
         with self.calling(fn, node):
             inner.run()
         self.guard = ex.and_(self.guard, inner.guard)
+        self.foreign |= inner.foreign
         return inner.result
 
     def call_model(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
@@ -281,5 +303,12 @@ def _as_load(target: ast.expr) -> ast.expr:
 
 
 def run_pure(ctx: Context, fn: ModelFunction[..., Any], args: list[Value], *, fields: bool) -> Body:
-    """A pure function outside of any step: an invariant, or local computation of a routine."""
-    return Body(ctx, fn, args, fields=fields).run()
+    """A pure function outside of any step: an invariant, or local computation of a routine.
+
+    ModelError if it waits: nobody would.
+    """
+    body = Body(ctx, fn, args, fields=fields).run()
+    if body.guard is not ex.TRUE:
+        body.refuse(body.tree, f"{fn.name} waits", why="it is not called from a step",
+                    instead="wait in a @step")  # fmt: skip
+    return body

@@ -9,7 +9,7 @@ import dataclasses
 import enum
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import expr as ex
 from .. import runtime
@@ -54,15 +54,25 @@ class Evaluator(Expressions):
         if fn in (all, any, sum, frozenset, tuple) and len(node.args) == 1:
             inner = node.args[0]
             if isinstance(inner, ast.GeneratorExp):
+                if node.keywords:
+                    self.unnamed(node)
                 return self.comprehend(fn, inner)
         if isinstance(fn, ModelFunction):
             return self.call_function(self.ctx.resolve(fn), node)
         args = [self.eval(a) for a in node.args]
         named = {k.arg or "": self.eval(k.value) for k in node.keywords}
-        if fn is dataclasses.replace:
+        if fn is dataclasses.replace and len(args) == 1:
             return self.replaced(args, named, node)
         if isinstance(fn, type) and dataclasses.is_dataclass(fn):
+            if args:
+                self.refuse(node, f"'{ast.unparse(node)}': fields without their names",
+                            instead="name each, as in PteVal(write=True)")  # fmt: skip
             return self.construct(fn, named, node)
+        known = [*args, *named.values()]
+        if fn in vars(builtins).values() and all(map(va.is_static, known)):
+            return self.plainly(node, lambda: fn(*args, **named))
+        if named:
+            self.unnamed(node)
         if fn is runtime.current:
             return self.current(node)
         if fn is len and isinstance(args[0], tuple | range):
@@ -71,8 +81,6 @@ class Evaluator(Expressions):
             return frozenset(args[0])
         if fn in (min, max) and not all(va.is_static(a) for a in args):
             return self.extreme(fn is min, args, node)
-        if fn in vars(builtins).values() and all(va.is_static(a) for a in args):
-            return self.plainly(node, lambda: fn(*args, **named))
         if fn in _COMPILED:
             self.refuse(
                 node, f"'{ast.unparse(node)}': an argument is not constant",
@@ -91,6 +99,13 @@ class Evaluator(Expressions):
             node, f"'{ast.unparse(node.func)}' is not a function of the model",
             why="the front end knows only decorated functions",
             instead="decorate it with @pure, @step, @static or @kernel",
+        )  # fmt: skip
+
+    def unnamed(self, node: ast.Call) -> NoReturn:
+        """Refuse an argument by name where none is known."""
+        self.refuse(
+            node, f"'{ast.unparse(node)}': an argument by name",
+            why="what it asks for is not known here", instead="do without it",
         )  # fmt: skip
 
     def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
@@ -121,11 +136,15 @@ class Evaluator(Expressions):
     def bind(self, fn: ModelFunction[..., Any], node: ast.Call) -> list[Value]:
         """The arguments in the order of the parameters, defaults filled in."""
         params = self.ctx.tree(fn)[1].args
-        names = [a.arg for a in (*params.posonlyargs, *params.args, *params.kwonlyargs)]
+        in_order = [a.arg for a in params.args]
+        names = [*in_order, *(a.arg for a in params.kwonlyargs)]
         given: dict[str, Value] = {}
-        if len(node.args) > len(names):
-            self.refuse(node, f"{fn.name} takes {len(names)} arguments, not {len(node.args)}",
-                        instead="write one for each parameter")  # fmt: skip
+        if len(node.args) > len(in_order):
+            by_name = " without a name" if params.kwonlyargs else ""
+            self.refuse(
+                node, f"{fn.name} takes {len(in_order)} arguments{by_name}, not {len(node.args)}",
+                instead="write one for each parameter",
+            )  # fmt: skip
         for name, item in zip(names, node.args, strict=False):
             given[name] = self.eval(item)
         for key in node.keywords:
@@ -134,12 +153,14 @@ class Evaluator(Expressions):
                 self.refuse(
                     node, f"{fn.name} has no parameter '{key.arg}'", instead=near(key.arg, names)
                 )
+            if key.arg in given:
+                self.refuse(node, f"{fn.name} is given '{key.arg}' twice", instead="give it once")
             given[key.arg] = self.eval(key.value)
         plain = fn.fn
         assert isinstance(plain, types.FunctionType)
         defaults = plain.__defaults__ or ()
         if defaults:
-            for name, value in zip(names[-len(defaults) :], defaults, strict=False):
+            for name, value in zip(in_order[-len(defaults) :], defaults, strict=True):
                 given.setdefault(name, value)
         given = {**(plain.__kwdefaults__ or {}), **given}
         missing = [n for n in names if n not in given]

@@ -17,11 +17,12 @@ from ..declare import ModelFunction
 from ..expr import Cell, Expr, Local
 from ..ir import Access, Call, Check, Edge, Kind, Op, Role, Site, Update
 from ..sorts import Sort, join
+from . import values as va
 from .body import NULL, RANGE, UNMODELLED, run_pure
 from .calls import Evaluator
 from .source import Context
 from .steps import compile_step
-from .values import Value
+from .values import ArrayField, Column, Value
 
 
 @dataclass
@@ -31,13 +32,21 @@ class Graph:
     edges: list[Edge] = field(default_factory=list)
     locals: dict[str, Local] = field(default_factory=dict)
     locations: int = 0
+    owners: dict[str, list[ModelFunction[..., Any]]] = field(default_factory=dict)
 
     def location(self) -> int:
         self.locations += 1
         return self.locations - 1
 
-    def local(self, name: str, sort: Sort) -> Local:
-        """The local of that name and sort; another sort gets a name of its own."""
+    def local(self, fn: ModelFunction[..., Any], name: str, sort: Sort) -> Local:
+        """The local of a function with that name and sort; another sort gets a name of its own, and
+        so does another function that is called alike."""
+        same = self.owners.setdefault(fn.name, [])
+        if fn not in same:
+            same.append(fn)
+        number = same.index(fn) + 1
+        owner = f"{fn.name}'{number}" if number > 1 else fn.name
+        name = f"{owner}.{name}"
         unique, n = name, 1
         while unique in self.locals and self.locals[unique].sort != sort:
             n += 1
@@ -105,9 +114,12 @@ class Edges(Evaluator):
         if full is not ex.TRUE:
             self.pending.append(Check(name, full))
 
-    def temporary(self, sort: Sort, node: ast.AST) -> Local:
+    def temporary(self, sort: Sort, node: ast.AST, part: tuple[int, ...] = ()) -> Local:
+        """The local for a value, or for a part of one, at a place of the text."""
         at = f"{getattr(node, 'lineno', 0)}.{getattr(node, 'col_offset', 0)}"
-        return self.graph.local(f"{self.fn.name}.@{at}", sort)
+        if any(part):
+            at = ".".join([at, *map(str, part)])
+        return self.graph.local(self.fn, f"@{at}", sort)
 
     # -- accesses and calls ------------------------------------------------------------------------
 
@@ -159,27 +171,39 @@ class Edges(Evaluator):
         result: Value = done.result
         updates = list(done.op.updates)
         if isinstance(result, tuple):
-            result = tuple(self.hold(v, node, updates, i) for i, v in enumerate(result))
+            result = tuple(self.hold(v, node, updates, (i,)) for i, v in enumerate(result))
         else:
-            result = self.hold(result, node, updates, 0)
+            result = self.hold(result, node, updates, ())
         self.emit(replace(done.op, updates=tuple(updates)), node, call=done.call)
         return result
 
-    def hold(self, value: Value, node: ast.AST, updates: list[Update], part: int) -> Value:
-        """A result of a step in a temporary, set by the step itself."""
+    def hold(
+        self, value: Value, node: ast.AST, updates: list[Update], part: tuple[int, ...]
+    ) -> Value:
+        """A result of a step in a temporary, set by the step itself; the parts of a tuple, and the
+        object whose field it is, each in one."""
+        if isinstance(value, tuple):
+            return tuple(self.hold(v, node, updates, (*part, i)) for i, v in enumerate(value))
+        if isinstance(value, ArrayField | Column):
+            return replace(value, owner=self.hold(value.owner, node, updates, part))
+        if isinstance(value, frozenset) and not va.is_static(value):
+            self.refuse(
+                node, "a set in a tuple is the value of a step", why="it has no type there",
+                instead="return the set alone, or make its members a record",
+            )  # fmt: skip
         if not isinstance(value, Expr) or isinstance(value, ex.Const):
             return value
-        name = self.temporary(value.sort, node)
-        into = self.graph.local(f"{name.name}.{part}" if part else name.name, value.sort)
+        into = self.temporary(value.sort, node, part)
         updates.append(Update(into, value))
         return into
 
     def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
         if fn is runtime.check:
-            cond = self.truth(args[0], node)
+            cond = ex.implies(self.path, self.truth(args[0], node))
             self.emit(Op(Kind.ASSERT, checks=(Check(str(args[1]), cond),)), node)
             return None
         if fn is runtime.unmodelled:
+            self.effect(node)
             stop = Check(UNMODELLED, ex.FALSE)
             self.emit(Op(Kind.UNMODELLED, checks=(stop,), note=str(args[0])), node)
             self.here = None

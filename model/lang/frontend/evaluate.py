@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import types
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from ..declare import ModelFunction
 from ..errors import near
 from ..expr import Const, Expr
 from ..objects import Array, Kobject
-from ..sorts import BOOL, Int, Rec, Ref, Set, Sort, fits, join, same_kind
+from ..sorts import BOOL, Bool, Enum, Int, Rec, Ref, Set, Sort, fits, join, same_kind
 from . import values as va
 from .located import Located
 from .source import Context
@@ -76,6 +77,10 @@ class Expressions(Located):
         return self.lift(self.eval(node), node, like)
 
     def lift(self, value: Value, node: ast.AST, like: Sort | None = None) -> Expr:
+        if isinstance(value, frozenset) and isinstance(like, Set):
+            members = (self.lift(v, node, like.elem) for v in value if not va.is_static(v))
+            static = (v for v in value if va.is_static(v))
+            value = frozenset((*(self.fit(v, like.elem, node) for v in members), *static))
         try:
             return va.lift(self.world, value, like)
         except (va.NotLiftable, TypeError, ValueError) as error:
@@ -91,6 +96,9 @@ class Expressions(Located):
         return self.truth(self.eval(node), node)
 
     def truth(self, value: Value, node: ast.AST) -> Expr:
+        if isinstance(value, ArrayField | Column):
+            self.refuse(node, f"'{ast.unparse(node)}' is not a condition",
+                        instead="compare an element of it")  # fmt: skip
         if not isinstance(value, Expr):
             return ex.boolean(bool(value))
         if value.sort == BOOL:
@@ -109,12 +117,13 @@ class Expressions(Located):
 
     def eval_Name(self, node: ast.Name) -> Value:
         name = node.id
-        if name in self.names:
-            return self.names[name]
-        scope = self.scope()
+        scope = self.names if node.id in self.names else self.scope()
         if name in scope:
+            if hasattr(type(scope[name]), "__next__"):
+                self.refuse(node, f"'{name}' is an iterator", why="a second use finds it used up",
+                            instead="write it where it is used")  # fmt: skip
             return scope[name]
-        known = [n for n in (*self.names, *scope) if not n.startswith("_")]
+        known = [n for n in (*self.names, *self.scope()) if not n.startswith("_")]
         self.refuse(
             node, f"the name '{name}' is not known", why=f"{self.fn.name} does not define it",
             instead=near(name, known),
@@ -130,8 +139,6 @@ class Expressions(Located):
 
     def eval_Tuple(self, node: ast.Tuple) -> Value:
         return tuple(self.eval(e) for e in node.elts)
-
-    eval_List = eval_Tuple
 
     def eval_Set(self, node: ast.Set) -> Value:
         return frozenset(self.eval(e) for e in node.elts)
@@ -230,6 +237,9 @@ class Expressions(Located):
             self.refuse(node, f"'{ast.unparse(node)}': the index is not an int",
                         instead="index a tuple with an int")  # fmt: skip
         width = len(base.rows[0])
+        if any(len(row) != width for row in base.rows):
+            self.refuse(node, f"'{ast.unparse(node)}' picks from a tuple whose length is not known",
+                        why="they differ from object to object")  # fmt: skip
         if isinstance(at, Const):
             if not 0 <= at.value < width:
                 self.refuse(node, f"'{ast.unparse(node)}': {at.value} is out of range",
@@ -359,6 +369,12 @@ class Expressions(Located):
         return plain(ex.and_(*parts))
 
     def compare(self, op: ast.cmpop, left: Value, right: Value, node: ast.AST) -> Expr:
+        if isinstance(op, ast.Is | ast.IsNot) and not (_is_one(left) or _is_one(right)):
+            self.refuse(
+                node, f"'{ast.unparse(node)}' asks whether two values are one object",
+                why="of a number, a record or a set there may be several",
+                instead="compare with ==",
+            )  # fmt: skip
         if isinstance(op, ast.In | ast.NotIn):
             inside = self.member(left, right, node)
             return ex.not_(inside) if isinstance(op, ast.NotIn) else inside
@@ -419,6 +435,13 @@ class Expressions(Located):
         high = ex.not_(ex.lt(ex.number(sort.hi), value))
         self.require(ex.and_(low, high), "range")
         return ex.narrow(value, sort)
+
+
+def _is_one(value: Value) -> bool:
+    """True of what there is only one of: None, bools, members of enums, objects."""
+    if isinstance(value, Expr):
+        return isinstance(value.sort, Bool | Enum | Ref)
+    return value is None or isinstance(value, bool | enum.Enum | Kobject | ModelFunction)
 
 
 def plain(e: Expr) -> Value:

@@ -21,6 +21,16 @@ class Located:
     def __init__(self, ctx: Context, fn: ModelFunction[..., Any]) -> None:
         self.ctx, self.fn = ctx, fn
         self.file, self.tree = ctx.tree(fn)
+        args = self.tree.args
+        if args.posonlyargs or args.vararg or args.kwarg:
+            self.refuse(self.tree, f"{fn.name} has parameters of an unusual kind",
+                        why="a step shows each argument", instead="write plain ones")  # fmt: skip
+        if hasattr(fn.fn, "__wrapped__"):
+            self.refuse(
+                self.tree, f"{fn.name} is wrapped by another decorator",
+                why="only its own text would be compiled, not what is done around it",
+                instead="leave the decorator out, and call what it does",
+            )  # fmt: skip
         misuse = misused(self.tree)
         if misuse is not None:
             self.refuse(

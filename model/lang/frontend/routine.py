@@ -13,19 +13,19 @@ from typing import Any
 
 from .. import expr as ex
 from .. import runtime
-from ..declare import ModelFunction
+from ..declare import ModelFunction, foreign
 from ..errors import ModelError
 from ..expr import Expr, Local
 from ..ir import Access, Call, Kind, Op, Site, Thread, Update
 from ..objects import Kobject
-from ..sorts import Int, Sort, join
+from ..sorts import NOTHING, Int, Sort, join
 from . import values as va
 from .body import Body
 from .edges import Edges, Graph
 from .evaluate import PLACES
-from .source import Context, assigned_names
+from .source import Context, assigned_names, parameters
 from .steps import compile_step
-from .unbound import unbound_read
+from .unbound import stored_names, unbound_read
 from .values import ArrayField, Value
 
 PLAIN_INT = Int(-32, 31)
@@ -68,12 +68,12 @@ class Routine(Edges):
 
     def run(self, args: list[Value]) -> Value:
         """Inline the whole function; its value, with `here` after the return."""
-        params = (*self.tree.args.args, *self.tree.args.kwonlyargs)
         hints = self.hints()
+        params = parameters(self.tree)
         for param in params:
             self.declare(param.arg, hints.get(param.arg), param)
         pairs = [(p.arg, value) for p, value in zip(params, args, strict=True)]
-        self.bind_names(pairs, self.tree, parameters=True)
+        self.bind_names(pairs, self.tree)
         self.block(self.tree.body)
         if self.here is not None:
             self.results.append((self.here, None, self.tree))
@@ -85,7 +85,13 @@ class Routine(Edges):
         if not values:
             self.here = None
             return None
-        width = len(values[0]) if isinstance(values[0], tuple) else 0
+        widths = {len(v) if isinstance(v, tuple) else 0 for v in values}
+        if len(widths) > 1:
+            self.refuse(
+                self.tree, f"{self.fn.name} returns tuples of different lengths",
+                why="which one is only known to a run", instead="return tuples of one length",
+            )  # fmt: skip
+        (width,) = widths
         parts = [[v[i] for v in values] for i in range(width)] if width else [values]
         joined = [self.join_results(column, i) for i, column in enumerate(parts)]
         for at, value, node in self.results:
@@ -110,7 +116,7 @@ class Routine(Edges):
             for one in lifted[1:]:
                 sort = join(sort, one.sort)
             sort = PLAIN_INT if isinstance(sort, Int) else sort
-        return self.graph.local(f"{self.fn.name}.return{part or ''}", sort)
+        return self.graph.local(self.fn, f"return{part or ''}", sort)
 
     def return_sort(self, part: int) -> Sort | None:
         hint = self.hints().get("return")
@@ -188,7 +194,7 @@ class Routine(Edges):
             try:
                 self.declared[name] = self.sort_of(hint, node)
             except ModelError:
-                if self.counts.get(name):
+                if name in stored_names(self.tree):
                     raise
 
     def assign(self, target: ast.AST, value: Value, node: ast.AST) -> None:
@@ -207,21 +213,18 @@ class Routine(Edges):
         else:
             self.refuse(node, f"'{ast.unparse(target)}' cannot be assigned", instead=PLACES)
 
-    def bind_names(
-        self, pairs: list[tuple[str, Value]], node: ast.AST, *, parameters: bool = False
-    ) -> None:
+    def bind_names(self, pairs: list[tuple[str, Value]], node: ast.AST) -> None:
         """Assign names at once: what is constant for good stays so, the rest is in the state."""
         places: list[tuple[Local, Expr]] = []
-        once = 0 if parameters else 1
         for name, value in pairs:
-            if va.is_static(value) and self.counts.get(name, 0) <= once:
+            if va.is_static(value) and self.counts[name] == 1:
                 self.names[name] = value
             else:
                 place = self.place_for(name, value, node)
                 places.append((place, self.into(place, value, node)))
         self.let(places, node)
         for name, value in pairs:
-            if not va.is_static(value) or self.counts.get(name, 0) > once:
+            if not va.is_static(value) or self.counts[name] > 1:
                 self.names[name] = self.place_for(name, value, node)
 
     def place_for(self, name: str, value: Value, node: ast.AST) -> Local:
@@ -231,8 +234,14 @@ class Routine(Edges):
             sort = self.declared.get(name)
             if sort is None:
                 sort = self.lift(value, node).sort
+                if sort is NOTHING:
+                    self.refuse(
+                        node, f"'{name}' is None at first and is assigned again",
+                        why="what else it may be has to be known here",
+                        instead=f"annotate it, as in `{name}: Folio | None = None`",
+                    )  # fmt: skip
                 sort = PLAIN_INT if isinstance(sort, Int) and not sort.names else sort
-            place = self.owned[name] = self.graph.local(f"{self.fn.name}.{name}", sort)
+            place = self.owned[name] = self.graph.local(self.fn, name, sort)
         return place
 
     def into(self, place: Local, value: Value, node: ast.AST) -> Expr:
@@ -252,7 +261,7 @@ class Routine(Edges):
         self.effect(node)
         self.pending += body.checks
         new = self.fit(self.lift(value, node, place.sort), place.sort, node)
-        call = Call("write", (("", place), ("", new)))
+        call = Call("write", (("", place), ("", new)), foreign(self.fn.fn))
         self.emit(Op(Kind.STORE, updates=(Update(place, new),), access=Access(place)), node,
                   call=call)  # fmt: skip
 
@@ -271,6 +280,9 @@ class Routine(Edges):
         if start is None:
             return None, None
         if isinstance(cond, ex.Const):
+            if self.pending:
+                self.emit(Op(Kind.LET), node)
+                start = self.here
             return (start, None) if cond.value else (None, start)
         ends = []
         pending, self.pending = self.pending, []

@@ -149,10 +149,16 @@ def _hints(fn: Callable[..., Any]) -> Mapping[str, Any]:
         ) from error  # fmt: skip
 
 
+def parameters(tree: ast.FunctionDef) -> tuple[ast.arg, ...]:
+    """The parameters of a function, in the order of the arguments that a call is given."""
+    return (*tree.args.args, *tree.args.kwonlyargs)
+
+
 @functools.cache
 def assigned_names(node: ast.FunctionDef) -> Mapping[str, int]:
-    """How often each name is assigned; inside a loop counts twice, since it may happen again."""
-    counts: dict[str, int] = {}
+    """How often each name is given a value: a parameter is given one at the call.  Inside a loop
+    counts twice, since it may happen again."""
+    counts = dict.fromkeys([p.arg for p in parameters(node)], 1)
 
     def walk(item: ast.AST, weight: int) -> None:
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):

@@ -10,7 +10,7 @@ from typing import Any
 from .. import expr as ex
 from ..declare import ModelFunction
 from ..errors import ModelError
-from ..expr import Cell, Expr
+from ..expr import Cell
 from ..ir import Access, Call, Kind, Op, Role
 from ..order import BARRIERS, Ordered, success_conditions
 from ..traits import Trait
@@ -49,7 +49,7 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
         order = _order(ctx, fn, op, roles, where)
         failure = order.failure or order.success
         op = replace(op, access=Access(places[0], order.success, failure, body.result is not None))
-    return CompiledStep(op, _call(ctx, fn, args), body.result)
+    return CompiledStep(op, _call(ctx, fn, args, body.foreign), body.result)
 
 
 def _kind(fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: list[Cell]) -> Kind:
@@ -65,8 +65,7 @@ def _refuse_ghost_reads(
 ) -> None:
     """What runs must not depend on what only invariants know, nor software on a TLB."""
     effects = [u.value for u in body.updates() if roles[u.place.var] is not Role.GHOST]  # type: ignore[union-attr]
-    results = body.result if isinstance(body.result, tuple) else (body.result,)
-    for part in (body.guard, *effects, *(r for r in results if isinstance(r, Expr))):
+    for part in (body.guard, *effects, *va.expressions(body.result)):
         for leaf in ex.leaves(part):
             if isinstance(leaf, Cell) and roles[leaf.var] is Role.GHOST:
                 raise ModelError(
@@ -96,7 +95,9 @@ def _order(
     return order
 
 
-def _call(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:
+def _call(
+    ctx: Context, fn: ModelFunction[..., Any], args: list[Value], more: frozenset[Trait]
+) -> Call:
     names = [a.arg for a in ctx.tree(fn)[1].args.args]
     shown = []
     for name, value in zip(names, args, strict=False):
@@ -104,4 +105,4 @@ def _call(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:
             shown.append((name, va.lift(ctx.world, value)))
         except (va.NotLiftable, TypeError, ValueError):
             continue
-    return Call(fn.name, tuple(shown), fn.traits)
+    return Call(fn.name, tuple(shown), fn.traits | more)

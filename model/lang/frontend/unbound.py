@@ -22,7 +22,7 @@ def unbound_read(tree: ast.FunctionDef) -> ast.Name | None:
     params = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
     reads = _Reads()
     reads.block(tree.body, frozenset(params))
-    locals_ = frozenset().union(*map(_stored, tree.body))
+    locals_ = frozenset().union(*map(stored_names, tree.body))
     return next((n for n in reads.unbound if n.id in locals_), None)
 
 
@@ -55,7 +55,7 @@ class _Reads:
                 return self.loop(node.body, bound, [] if never else [bound])
             case ast.For():
                 self.read(node.iter, bound)
-                return self.loop(node.body, bound | _stored(node.target), [bound])
+                return self.loop(node.body, bound | stored_names(node.target), [bound])
             case ast.Break():
                 self.loops[-1].append(bound)
                 return None
@@ -65,13 +65,13 @@ class _Reads:
                 self.read(node.value, bound)
                 for name in _names(node.target):
                     self.note(name, bound)
-                return bound | _stored(node.target)
+                return bound | stored_names(node.target)
             case ast.Return() | ast.Raise():
                 self.read(node, bound)
                 return None
         self.read(node, bound)
         bare = isinstance(node, ast.AnnAssign) and node.value is None
-        return bound if bare else bound | _stored(node)
+        return bound if bare else bound | stored_names(node)
 
     def loop(self, body: Sequence[ast.stmt], start: Bound, ends: list[Bound]) -> Bound:
         """The names bound behind a loop, which ends in these ways or by a `break`.  Its first round
@@ -85,7 +85,7 @@ class _Reads:
         if isinstance(node, ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp):
             for clause in node.generators:
                 self.read(clause.iter, bound)
-                bound |= _stored(clause.target)
+                bound |= stored_names(clause.target)
                 for test in clause.ifs:
                     self.read(test, bound)
             for part in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
@@ -116,10 +116,11 @@ def _is_store(name: ast.Name) -> bool:
     return isinstance(name.ctx, ast.Store)
 
 
-def _stored(node: ast.AST) -> frozenset[str]:
-    """The names that a statement binds; those of comprehensions are their own."""
+@functools.cache
+def stored_names(node: ast.AST) -> frozenset[str]:
+    """The names that a part of a function binds; those of comprehensions are their own."""
     if isinstance(node, ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp):
         return frozenset()
     if isinstance(node, ast.Name) and _is_store(node):
         return frozenset([node.id])
-    return frozenset().union(*map(_stored, ast.iter_child_nodes(node)))
+    return frozenset().union(*map(stored_names, ast.iter_child_nodes(node)))

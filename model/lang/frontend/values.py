@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .. import expr as ex
 from ..expr import Const, Expr
 from ..objects import Array, Field, Kobject, World
-from ..sorts import BOOL, NOTHING, Enum, Int, Rec, Ref, Set, Sort, join
+from ..sorts import BOOL, NOTHING, Enum, Int, Rec, Ref, Set, Sort, fits, join
 
 Value = Any
 
@@ -62,13 +63,22 @@ def lift(world: World, value: Value, like: Sort | None = None) -> Expr:
         sort = world.sort(type(value))
         return ex.const(world.encode(value, sort), sort)
     if isinstance(value, frozenset) and isinstance(like, Set):
-        made = [ex.single(lift(world, v, like.elem), like) for v in value]
+        made = [ex.single(_member(world, v, like.elem), like) for v in value]
         parts = sorted(made, key=ex.show)  # sets have no order, the text of a system has
         group: Expr = ex.const(0, like)
         for part in parts:
             group = ex.union(group, part)
         return group
     raise NotLiftable(f"{value!r} is no value of the modelling language")
+
+
+def _member(world: World, value: Value, sort: Sort) -> Expr:
+    """An element of a set whose elements are of this sort."""
+    made = lift(world, value, sort)
+    if isinstance(sort, Int) and not fits(made.sort, sort):
+        raise ValueError(f"the set is one of {sort_name(sort)} from {sort.show(sort.codes()[0])} "
+                         f"to {sort.show(sort.codes()[-1])}")  # fmt: skip
+    return made
 
 
 def _sharpen(value: Expr, like: Sort | None) -> Expr:
@@ -128,6 +138,17 @@ def table(world: World, held: list[Any], index: tuple[Expr, ...]) -> Value:
     if isinstance(sort, Ref) and any(v is None for v in held[1:]):
         sort = dataclasses.replace(sort, nullable=True)
     return ex.table(tuple(values), index, sort)
+
+
+def expressions(value: Value) -> Iterator[Expr]:
+    """The expressions that a value is made of."""
+    if isinstance(value, Expr):
+        yield value
+    elif isinstance(value, ArrayField | Column):
+        yield value.owner
+    elif isinstance(value, tuple | frozenset):
+        for part in value:
+            yield from expressions(part)
 
 
 def is_static(value: Value) -> bool:

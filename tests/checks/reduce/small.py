@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,11 @@ class Small:
     def system(self) -> System:
         return System("small", self.variables, self.threads, self.rules, self.checks, self.finals)
 
+    @functools.cached_property
+    def _reducer(self) -> Reducer:
+        """The reducer of all searches: what one set of passes made is there for the next."""
+        return Reducer(self.variables)
+
     def oracle(self) -> frozenset[str]:
         """The invariants that fail, as the oracle finds, which knows of no passes."""
         found = Naive(self.system, self.initial).explore(10_000)
@@ -89,7 +95,7 @@ class Small:
             [[t] for t in self.threads], self.rules, self.checks, self.finals, [self.initial],
             self.locked, lambda _: self.word, self.freeable, lambda _: ex.not_(self.free),
         )  # fmt: skip
-        reduced = Reducer(self.variables, passes).reduce(family)
+        reduced = self._reducer.by(passes).reduce(family)
         layout = Layout(self.variables, reduced.regions.whole, len(self.threads))
         live = live_locals if passes.merge else None
         return Explorer(reduced.of(self.system), Press(layout, live)).run(self.initial)

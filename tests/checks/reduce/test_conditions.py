@@ -110,6 +110,17 @@ def test_software_that_looks_at_a_cache_is_refused(var: str, said: str) -> None:
         eager(replace(system, threads=(first, *rest)))
 
 
+def test_a_cache_that_has_less_by_another_having_more_is_refused() -> None:
+    """With TLBs that forget, the one may be there without the other."""
+    system, tlb = with_a_tlb()
+    (first, *rest) = system.threads
+    nothing = ex.const(0, tlb.sort)
+    both = Op(Kind.RMW, updates=(Update(tlb, ex.ite(ex.is_empty(tlb), tlb, nothing)),))
+    first = replace(first, edges=(replace(first.edges[0], op=both), *first.edges[1:]))
+    with pytest.raises(ModelError, match=r"Cpu\.tlb may have less by another holding more"):
+        eager(replace(system, threads=(first, *rest)))
+
+
 @primitive("arch/arm64/include/asm/tlbflush.h:__flush_tlb_range")
 def flush_in_two_steps(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
     """Instead of `broadcast_flush`."""

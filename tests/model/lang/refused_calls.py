@@ -215,3 +215,103 @@ def left_before_it_is_bound(b: Box) -> int:
 def may_end_without_a_return(b: Box) -> bool:  # here: def
     if b.flag:
         return True
+
+
+# -- what Python would do otherwise ------------------------------------------------------------
+
+
+@refused(
+    "'x' is None at first and is assigned again: what else it may be has to be known here; "
+    "annotate it, as in `x: Folio | None = None`"
+)
+@routine
+def none_at_first(b: Box) -> None:
+    x = None  # here: x
+    if take(b):
+        x = b
+
+
+@refused(
+    "'sum((n for _ in range(2)), start=3)': an argument by name: what it asks for is not known "
+    "here; do without it"
+)
+@routine
+def sum_from(b: Box) -> None:
+    n = read_n(b)
+    m = sum((n for _ in range(2)), start=3)  # here: sum
+
+
+@refused(
+    "'max(n, 1, key=doubled)': an argument by name: what it asks for is not known here; do "
+    "without it"
+)
+@routine
+def largest_by(b: Box) -> None:
+    n = read_n(b)
+    m = max(n, 1, key=doubled)  # here: max
+
+
+@refused("'Pair(True, n=1)': fields without their names; name each, as in PteVal(write=True)")
+@routine
+def fields_by_place(b: Box) -> None:
+    p = Pair(True, n=1)  # here: Pair
+
+
+@refused("with_named takes 1 arguments without a name, not 2; write one for each parameter")
+@routine
+def named_by_place(b: Box) -> None:
+    with_named(b, True)  # here: with_named
+
+
+@refused("with_named is given 'b' twice; give it once")
+@routine
+def given_twice(b: Box) -> None:
+    with_named(b, b=b)  # here: with_named
+
+
+@routine
+def with_named(b: Box, *, flag: bool = False) -> None:
+    take(b)
+
+
+@refused("'it' is an iterator: a second use finds it used up; write it where it is used")
+@routine
+def kept_iterator(b: Box) -> None:
+    it = zip(range(2), range(2))
+    for x, y in it:  # here: it
+        take(b)
+
+
+@refused(
+    "'p is q' asks whether two values are one object: of a number, a record or a set there may be "
+    "several; compare with =="
+)
+@routine
+def same_record(b: Box) -> None:
+    p = Pair(n=1)
+    q = Pair(n=1)
+    if p is q:  # here: p is q
+        take(b)
+
+
+@refused(
+    "'[1]' is not in the modelling language: a List has no finite meaning; use calls, fields, "
+    "comparisons, and/or/not, + and -, or a @pure function"
+)
+@routine
+def a_list(b: Box) -> None:
+    for n in [1]:  # here: [1]
+        take(b)
+
+
+@refused("'other.links' is not a condition; compare an element of it")
+@routine
+def tuple_of_a_field(b: Box) -> None:
+    other = next_of(b)
+    if other.links:  # here: other.links
+        take(b)
+
+
+@step(order="plain")
+def next_of(b: Box) -> Box:
+    return b.next

@@ -67,7 +67,9 @@ def untyped_set(b: Box):
     return {b.next}  # here: return
 
 
-@refused("wait_until after a write: a step that waits changes nothing; wait first")
+@refused(
+    "wait_until after a write: a step that waits changes nothing and fails nowhere; wait first"
+)
 @step(order="plain")
 def waits_late(b: Box) -> None:
     b.flag = True
@@ -368,3 +370,43 @@ def may_fail(b: Box) -> bool:  # here: def
 def clears_if(b: Box) -> None:  # here: def
     if b.next is None:
         b.flag = False
+
+
+# -- what Python would do otherwise ------------------------------------------------------------
+
+
+@refused(
+    "wait_until after a check: a step that waits changes nothing and fails nowhere; wait first"
+)
+@step(order="plain")
+def checks_first(b: Box) -> None:
+    check(b.n != 1, "never one")
+    wait_until(b.n == 2)  # here: wait_until
+
+
+@effect
+def bump(b: Box) -> int:
+    b.n = 2
+    return 1
+
+
+@refused(
+    "bump is called inside an expression: it is part of what the step does, and might be done "
+    "twice, or not at all; write a statement of its own, or assign its value to a name"
+)
+@step(order="plain")
+def effect_in_an_expression(b: Box) -> None:
+    b.n = 1 + bump(b)  # here: bump
+
+
+@refused(
+    "'limit' has no value yet: it is assigned further down, so that Python takes it for a "
+    "local everywhere; give one of the two another name"
+)
+@step(order="plain")
+def global_before_local(b: Box) -> None:
+    n = limit  # here: limit
+    limit = 1
+
+
+limit = 3

@@ -9,17 +9,54 @@ from typing import Any
 
 import pytest
 
-from model.lang import Kobject, World, compose, kfield, step
+from model.lang import Kobject, World, compose, effect, kernel, kfield, step
 from model.lang import expr as ex
 from model.lang.expr import Cell
 from model.lang.frontend.source import Context
 from model.lang.frontend.steps import compile_step
 from model.lang.ir import State
+from model.lang.traits import Trait
+
+
+class Task(Kobject):
+    """The thread that runs."""
 
 
 class Node(Kobject):
     n: int = kfield(0, hi=9)
     next: Node | None = kfield(None)
+
+
+@effect
+def count(a: Node) -> None:
+    a.n = 1
+
+
+@step(order="plain")
+def count_by_an_effect(a: Node) -> None:
+    count(a)
+
+
+@kernel("mm/x.c:x", "1.0")
+def stores(a: Node) -> None:
+    a.n = 1
+    count_by_an_effect(a)
+
+
+def test_what_functions_outside_of_the_models_do_is_foreign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bare stores, and steps that are the models' but for a function that they call."""
+    monkeypatch.setattr(count_by_an_effect, "traits", count_by_an_effect.traits - {Trait.FOREIGN})
+    monkeypatch.setattr(count_by_an_effect.fn, "__module__", "model.x")
+    w = World()
+    thread = w.new(Task, "t")
+    system = compose.system(
+        Context(w), "foreign", [compose.Invocation(thread, stores, (w.new(Node, "a"),))]
+    )
+    calls = [e.call for e in system.threads[0].edges if e.call is not None]
+    assert [c.name for c in calls] == ["write", "count_by_an_effect"]
+    assert all(Trait.FOREIGN in c.traits for c in calls)
 
 
 SEVERAL = "two names of what may be one object"
