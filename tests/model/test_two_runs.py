@@ -170,7 +170,7 @@ def _branch_swapped(old: Any) -> Any:
 
 
 def _writes_always(_old: Any) -> Any:
-    def write(self: Body, place: ex.Cell, value: Expr) -> None:
+    def write(self: Body, place: ex.Cell, value: Expr, _node: ast.AST) -> None:
         self.writes[place] = value
 
     return write

@@ -361,11 +361,14 @@ class Expressions(Located):
         return join(sorts[0], sorts[1])
 
     def eval_Compare(self, node: ast.Compare) -> Value:
-        left, parts = self.eval(node.left), []
-        for op, item in zip(node.ops, node.comparators, strict=True):
-            right = self.eval(item)
-            parts.append(self.compare(op, left, right, node))
-            left = right
+        left, parts, outer = self.eval(node.left), [], self.path
+        try:
+            for op, item in zip(node.ops, node.comparators, strict=True):
+                right = self.eval(item)
+                parts.append(self.compare(op, left, right, node))
+                left, self.path = right, ex.and_(outer, *parts)  # the next one only if these hold
+        finally:
+            self.path = outer
         return plain(ex.and_(*parts))
 
     def compare(self, op: ast.cmpop, left: Value, right: Value, node: ast.AST) -> Expr:

@@ -174,6 +174,18 @@ def a_wait_by_a_pointer_that_may_be_null(b: Box) -> None:
     wait_for_next(b)
 
 
+@step(order="plain", several=SEVERAL)
+def compare_three(b: Box) -> None:
+    if 1 < b.n < b.next.n:  # type: ignore[union-attr]  # on purpose
+        b.out = 1
+
+
+@alike
+@routine
+def a_comparison_that_stops_early(b: Box) -> None:
+    compare_three(b)
+
+
 # -- values ----------------------------------------------------------------------------------------
 
 
