@@ -39,7 +39,7 @@ from .programs import INITIAL, Statement, programs, reduced, system_of
 AT_ONCE = 25
 """Programs in one C file."""
 
-PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "50"))
+PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "100"))
 
 REDUCTIONS = {
     "none": Passes(fold=False, erase=False, merge=False, movers=False),

@@ -30,8 +30,8 @@ from ...model.lang.strategies import SORTS, VARIABLES, Env, Sample, environment,
 from .agreement import Case, agree
 from .cases import BUILT_IN, random_case, random_programs
 
-PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "60"))
-AT_ONCE = 30
+PROGRAMS = int(os.environ.get("CHECK_INVARIANTS_PROGRAMS", "150"))
+AT_ONCE = 50
 FEW = 120
 """Random programs, of which one must tell each error."""
 
@@ -76,7 +76,7 @@ def _expressions(most: int) -> Callable[[], None]:
 
 def test_expressions() -> None:
     """An expression has the same value in both, whatever its leaves hold."""
-    _expressions(300)()
+    _expressions(500)()
 
 
 # -- deliberate errors -----------------------------------------------------------------------------

@@ -29,11 +29,9 @@ from ...command import run
 from .agreement import MOST, Case
 from .cases import random_case, random_programs, shoot_case
 
-FEW = 40
-"""Random programs, of which those that are not reduced are taken, if they have few states."""
-
-SOME = 100
-"""Random programs, of which one in which something is wrong must tell each error."""
+FEW = 100
+"""Random programs, of which those that are not reduced are taken, if they have few states; one in
+which something is wrong must tell each error."""
 
 
 def codes(encoding: Encoding, state: int) -> list[int]:
@@ -122,7 +120,7 @@ def test_an_error_in_the_steps_is_told(error: str, monkeypatch: pytest.MonkeyPat
     def wrong(self: Encoding, *args: Any) -> Step:
         return ERRORS[error](_make_step(self, *args))
 
-    wrong_ones = [c for c in cases(SOME) if c.make().run(c.initial, Limits(MOST)).violations]
+    wrong_ones = [c for c in cases(FEW) if c.make().run(c.initial, Limits(MOST)).violations]
     monkeypatch.setattr(Encoding, "_step", wrong)
     with pytest.raises(AssertionError):
         sum(check(case) for case in wrong_ones)
