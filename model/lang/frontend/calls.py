@@ -18,7 +18,7 @@ from ..errors import ModelError, near
 from ..expr import Const, Expr
 from ..sorts import BOOL, Bool, Int, Rec, Set, Sort, join
 from . import values as va
-from .evaluate import Expressions, plain
+from .operators import Operators, plain
 from .values import Value
 
 _COMPILED = (len, range, zip, enumerate, reversed, tuple, frozenset, bool, sum, all, any)
@@ -41,7 +41,7 @@ class _Constants(runtime.Observer):
         )
 
 
-class Evaluator(Expressions):
+class Evaluator(Operators):
     """Expressions of every kind; what a model's step or routine does is left to subclasses."""
 
     def eval_Call(self, node: ast.Call) -> Value:
