@@ -8,13 +8,16 @@ import sys
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 from model import examples
 from model.lang.errors import ModelError, near, shown_path
 from model.patches import PATCHES, find_patch
 from model.patches.patch import Patch, Variant
+from model.patches.yours import require_used
 
 from .mutate import mutants_of
+from .mutate.mutant import world_of
 from .mutate.steps import steps_of
 from .scenario import Role
 
@@ -105,6 +108,7 @@ def own_model(path: str, variant: str = "") -> Subject:
                 instead="leave --variant out",
             )
         base = find_patch(own.base)
+        require_used(own, world_of(base.casts.default(own.neighbours_from)[0]), module)
         changed = base.changed(own)
         old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
         mine = Role(own, source=path, changed=changed)
@@ -129,7 +133,7 @@ _ours: set[str] = set()
 """Modules that were imported from a user's file."""
 
 
-def _imported(path: str) -> object:
+def _imported(path: str) -> ModuleType:
     file = Path(path)
     name = file.stem.replace("-", "_")
     if not name.isidentifier() or (name in sys.modules and name not in _ours):

@@ -12,7 +12,7 @@ from typing import Any
 from model.kernel.view import View, view
 from model.lang import expr as ex
 from model.lang.declare import pure
-from model.lang.errors import ModelError
+from model.lang.errors import ModelError, near
 from model.lang.expr import Cell, Expr
 from model.lang.frontend import values as va
 from model.lang.frontend.body import NULL, Body, run_pure
@@ -22,12 +22,15 @@ from model.lang.objects import Kobject
 from model.lang.sorts import Bool, Int
 from model.lang.traits import Trait
 
-from .registry import Invariant
+from .registry import REGISTRY, Invariant
 from .words import WRITTEN, words_of
 
 FREE = {"Folio": "free"}
 """The field that says whether an object of a class is free; what has none is never written to by
 a step that frees or allocates it."""
+
+USE_OF_FREE = "no_use_of_a_free_folio"
+"""The invariant that asks it of steps about a folio."""
 
 UNPUBLISHED = frozenset({Trait.NEW, Trait.PUT, Trait.ALLOC, Trait.GHOST})
 """Steps on an object that nobody else can see: no lock is needed."""
@@ -46,6 +49,7 @@ class Attacher:
         names = {i.name for i in self.selected}
         self._fields = "fields_change_under_their_locks" in names
         self._null = NULL_POINTER in names
+        self._uses = USE_OF_FREE in names
 
     def thread(self, thread: Thread, who: Kobject) -> Thread:
         """The thread with a check at each step that an invariant is about."""
@@ -59,6 +63,8 @@ class Attacher:
             for invariant in self._at_steps:
                 if invariant.steps & found:
                     checks += self._judge(invariant, edge, who)
+            if self._uses and Trait.FOREIGN in edge.call.traits:
+                checks += self._in_use(edge)
             if self._fields and not edge.call.traits & UNPUBLISHED:
                 checks += self._under_lock(edge, who)
         return replace(edge, op=replace(edge.op, checks=tuple(checks)))
@@ -67,6 +73,12 @@ class Attacher:
         """A pointer that is NULL is a violation when that is asked about, else a model error."""
         if check.invariant == NULL and self._null:
             return replace(check, invariant=NULL_POINTER)
+        if not check.invariant.startswith("model:") and check.invariant not in REGISTRY:
+            raise ModelError(
+                f"check() names '{check.invariant}', which is no invariant",
+                why="no row of the table would show that it fails",
+                instead=near(check.invariant, REGISTRY),
+            )  # fmt: skip
         return check
 
     def _judge(self, invariant: Invariant, edge: Edge, who: Kobject) -> list[Check]:
@@ -104,6 +116,17 @@ class Attacher:
             if hint is not None:
                 return self._ctx.world.decode(value.value, hint)
         return value
+
+    def _in_use(self, edge: Edge) -> list[Check]:
+        """A check that nothing free is touched by what is none of `model`, whose parameters may be
+        called anything."""
+        assert edge.call is not None
+        if edge.call.traits & UNPUBLISHED:
+            return []
+        places = sorted(edge.op.cells, key=ex.show)
+        touched = (c for c in places if c.var.partition(".")[0] in FREE)
+        asked = (self.in_use(c) for c in touched if c.var != "Folio.free")
+        return [Check(USE_OF_FREE, cond) for cond in dict.fromkeys(asked) if cond is not ex.TRUE]
 
     def _under_lock(self, edge: Edge, who: Kobject) -> list[Check]:
         checks = []

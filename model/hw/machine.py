@@ -166,9 +166,10 @@ def translation(val: PteVal, write: bool, dirty: bool) -> Translation:
 
 @pure
 def permitted(val: PteVal) -> frozenset[Translation]:
-    """The translations that an entry stands for: with its rights, or with fewer."""
+    """The translations that an entry stands for: with its rights, or with fewer; of one that maps
+    nothing there are none (see `tlb.fill`)."""
     nothing: frozenset[Translation] = frozenset()
-    if not translates(val):
+    if not translates(val) or val.frame is None:
         return nothing
     return frozenset(
         {

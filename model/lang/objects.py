@@ -290,8 +290,12 @@ class World:
 
     def encode(self, value: Any, sort: Sort) -> int:
         """The value that expressions compute with (see `expr`) for a Python value."""
+        if isinstance(sort, Int) and not sort.lo <= value <= sort.hi:
+            raise ValueError(f"{value} is not in {sort.lo}..{sort.hi}")
         if isinstance(sort, Bool | Int):
             return int(value)
+        if isinstance(sort, Ref) and value is None and not sort.nullable:
+            raise ValueError(f"a {sort.cls} may not be None")
         if isinstance(sort, Enum):
             return sort.members.index(value.name)
         if isinstance(sort, Ref):
@@ -365,10 +369,20 @@ class World:
                     for code in key_sort.codes():
                         key = self.decode(code + key_sort.lowest, spec.keys())
                         index = (at, code + key_sort.lowest)
-                        values[name, index] = self.encode(held.peek(key), sort)
+                        values[name, index] = self._held(held.peek(key), sort, obj, spec)
                 else:
-                    values[name, (at,)] = self.encode(held, sort)
+                    values[name, (at,)] = self._held(held, sort, obj, spec)
         return values
+
+    def _held(self, value: Any, sort: Sort, obj: Kobject, spec: Field) -> int:
+        """The value of a field as `encode` gives it; ModelError if it is none of its sort."""
+        try:
+            return self.encode(value, sort)
+        except ValueError as error:
+            raise ModelError(
+                f"{obj.name}.{spec.name} holds what it cannot", why=str(error),
+                instead="set it to another value, or declare the field otherwise",
+            ) from error  # fmt: skip
 
     def restore(self, values: dict[tuple[str, tuple[int, ...]], int]) -> None:
         """Put back what `snapshot` gave."""

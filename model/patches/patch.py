@@ -55,8 +55,9 @@ class Variant:
             assert isinstance(plain, types.FunctionType)
             for name in _names(plain.__code__):
                 known = plain.__globals__.get(name)
-                if isinstance(known, ModelFunction):
-                    todo.append(self.swap.get(known, known))
+                for one in known if isinstance(known, tuple) else (known,):
+                    if isinstance(one, ModelFunction):
+                        todo.append(self.swap.get(one, one))
         return found
 
 

@@ -9,7 +9,10 @@ Every function of the file that has the name of one that the stored variant runs
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
+import textwrap
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -48,17 +51,6 @@ def variant_of(patch: str, variant: str, module: str, name: str = "") -> Variant
             why=f"it defines {', '.join(mine) or 'no model function'}", instead=near(wanted, names),
         )  # fmt: skip
 
-    made = replace(base, swap=swap)
-    used = {f for group in made.called_by(swap.values()).values() for f in group}
-    unused = [f.name for f in mine.values() if f not in used]
-    if unused:
-        raise ModelError(
-            f"{unused[0]} of {file.__file__} would never run",
-            why=f"{patch} {variant} has no function of that name to replace, and no function of "
-            "the file that does replace one calls it",
-            instead="call it under a name of its own, or delete it",
-        )  # fmt: skip
-
     def call(setup: Setup) -> Routine:
         fn, args = base.call(setup)
         return swap.get(fn, fn), args
@@ -82,3 +74,35 @@ def _functions_of(patch: Patch, base: Variant) -> list[Function]:
     ]
     return [f for m in modules if isinstance(m, ModuleType) for f in vars(m).values()
             if isinstance(f, ModelFunction) and f.fn.__module__ == m.__name__]  # fmt: skip
+
+
+def require_used(variant: Variant, setup: Setup, module: ModuleType) -> None:
+    """ModelError if something of a user's file would never run though it looks as if it did: a
+    function that nothing calls, but for one that is as it is stored; a stored function's name for
+    what is no function of the file, or is not decorated."""
+    whole = find_patch(variant.base)
+    stored = {f.name: f for f in _functions_of(whole, variant)}
+    groups = variant.called_by([variant.call(setup)[0]]).values()
+    used = {f for group in groups for f in group}
+    mine = [f for f in vars(module).values() if _is_defined_in(f, module.__name__)]
+    dead = [f for f in mine if f not in used]
+    changed = [f for f in dead if f.name not in stored or _text(f) != _text(stored[f.name])]
+    if changed or len(dead) == len(mine):
+        raise ModelError(
+            f"{(changed or dead)[0].name} of {module.__file__} would never run",
+            why=f"{variant.base} {variant.base_variant} calls no function of that name",
+            instead="call it, or give it the name of one that is called, or delete it",
+        )  # fmt: skip
+    for name, value in vars(module).items():
+        ours = value in stored.values() and isinstance(value, ModelFunction) and value.name == name
+        if name in stored and value not in mine and not ours:
+            raise ModelError(
+                f"'{name}' of {module.__file__} takes no function's place",
+                why="it is none that the file defines with a decorator of model.lang",
+                instead=f"write `@kernel(...)` and `def {name}(...)` there",
+            )  # fmt: skip
+
+
+def _text(fn: Function) -> str:
+    """The text of a function without what does not matter to Python."""
+    return ast.dump(ast.parse(textwrap.dedent(inspect.getsource(fn.fn))))

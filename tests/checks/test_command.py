@@ -140,15 +140,36 @@ def test_a_model_that_cannot_be_used(tmp_path: Path, text: str, what: str) -> No
     assert what in one_line(str(path))
 
 
-def test_a_function_of_ones_own_that_would_never_run_is_refused(tmp_path: Path) -> None:
-    """The stored functions go on calling the kernel's, which no function of a file replaces."""
+KERNEL = '@kernel("mm/x.c:x", "v4")\n'
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        (KERNEL + "def flush_all() -> None:\n    pass\n", "flush_all of"),  # nobody calls it
+        (KERNEL + "def check_ptes_any_anon_vma() -> None:\n    pass\n", "would never run"),  # v1's
+        ("def uffd_move_lock() -> None:\n    pass\n", "takes no function's place"),
+        ("uffd_move_lock = double_pt_unlock\n", "takes no function's place"),
+    ],
+)
+def test_what_would_never_run_is_refused(tmp_path: Path, added: str, said: str) -> None:
+    """The stored functions go on calling what they called."""
     path = write_late_flush(tmp_path)
     text = path.read_text()
     begin = text.index("VARIANT = ")
-    mine = '@kernel("mm/x.c:flush_tlb_range", "v4")\ndef flush_all() -> None:\n    pass\n\n\n'
-    path.write_text(text[:begin] + mine + text[begin:])
-    assert "flush_all of" in one_line(str(path))
-    assert "would never run" in one_line(str(path))
+    path.write_text(f"{text[:begin]}{added}\n\n{text[begin:]}")
+    assert said in one_line(str(path))
+
+
+def test_a_check_of_no_invariant_is_refused(tmp_path: Path) -> None:
+    """No row of the table would show that it fails."""
+    path = write_late_flush(tmp_path)
+    text = path.read_text().replace("import kernel\n", "import check, kernel\n")
+    flush = "        flush_tlb_range("
+    path.write_text(text.replace(flush, f'        check(False, "a sentence")\n{flush}'))
+    ran = run(str(path), "--arch", "x86_64", "--scenario", "move/1p/ptl=different/init=all_at_src")
+    assert ran.exit_code == 2
+    assert "'a sentence', which is no invariant" in ran.stderr
 
 
 def test_a_variant_of_a_model_of_ones_own(tmp_path: Path) -> None:

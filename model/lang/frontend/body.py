@@ -247,6 +247,7 @@ class Body(Evaluator):
 
     def special(self, fn: Any, args: list[Value], node: ast.Call) -> Value:
         if fn is runtime.wait_until:
+            self.not_in_a_search(node)
             own = [c for c in self.checks if not c.invariant.startswith("model:")]
             if self.writes or own:
                 self.refuse(
@@ -269,6 +270,9 @@ class Body(Evaluator):
         return NotImplemented
 
     def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
+        if fn.kind == "effect" and self.fn.kind == "pure":
+            self.refuse(node, f"{self.fn.name} calls {fn.name}, which is an @effect",
+                        why="it is @pure itself", instead="make it an @effect, too")  # fmt: skip
         if fn.kind == "effect" and node is not self.whole:
             self.refuse(
                 node, f"{fn.name} is called inside an expression",
@@ -280,6 +284,8 @@ class Body(Evaluator):
         inner.writes, inner.seen, inner.checks = self.writes, self.seen, self.checks
         with self.calling(fn, node):
             inner.run()
+        if inner.guard is not ex.TRUE:
+            self.not_in_a_search(node)
         self.guard = ex.and_(self.guard, inner.guard)
         self.foreign |= inner.foreign
         return inner.result

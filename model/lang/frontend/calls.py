@@ -202,15 +202,29 @@ class Evaluator(Operators):
         parts = [self.fit(self.lift(named[n], node, s), s, node) for n, s in sort.fields]
         return ex.record(sort, tuple(parts))
 
+    def not_in_a_search(self, node: ast.AST) -> None:
+        """Refuse a step, or a wait, which Python would not come to where it knows already."""
+        if self.stopping:
+            self.refuse(
+                node, f"'{ast.unparse(node)}' inside any() or all()",
+                why="they stop as soon as they know, and here each part is evaluated",
+                instead="write a loop",
+            )  # fmt: skip
+
     def extreme(self, least: bool, args: list[Value], node: ast.AST) -> Value:
         best = self.lift(args[0], node)
+        if len(args) < 2 or not all(isinstance(self.lift(a, node).sort, Int) for a in args):
+            self.refuse(node, f"'{ast.unparse(node)}' is not of two ints or more",
+                        instead="compare them one by one")  # fmt: skip
         for item in args[1:]:
             other = self.lift(item, node)
             best = ex.ite(ex.lt(other, best) if least else ex.lt(best, other), other, best)
         return best
 
     def comprehend(self, fn: Any, node: ast.GeneratorExp) -> Value:
+        self.stopping += fn in (all, any)
         items = list(self.generate(node.generators, node.elt, ex.TRUE))
+        self.stopping -= fn in (all, any)
         if fn is tuple:
             if any(not isinstance(c, Const) for c, _ in items):
                 self.refuse(node, "a tuple whose length is not constant",

@@ -13,10 +13,10 @@ from typing import Any
 
 from .. import expr as ex
 from .. import runtime
-from ..declare import ModelFunction
+from ..declare import ModelFunction, foreign
 from ..expr import Cell, Expr, Local
 from ..ir import Access, Call, Check, Edge, Kind, Op, Role, Site, Update
-from ..sorts import Sort, join
+from ..sorts import Sort, join, same_kind
 from . import values as va
 from .body import NULL, RANGE, UNMODELLED, run_pure
 from .calls import Evaluator
@@ -126,6 +126,7 @@ class Edges(Evaluator):
     def effect(self, node: ast.AST) -> None:
         """Count what one statement does to shared state: more than one thing is refused."""
         self.effects += 1
+        self.not_in_a_search(node)
         if self.path is not ex.TRUE:
             self.refuse(
                 node, f"'{ast.unparse(node)}' is a step that may not be carried out",
@@ -148,7 +149,7 @@ class Edges(Evaluator):
         self.effect(node)
         into = self.temporary(place.sort, node)
         op = Op(Kind.LOAD, updates=(Update(into, place),), access=Access(place))
-        self.emit(op, node, call=Call("read", (("", place),)))
+        self.emit(op, node, call=Call("read", (("", place),), foreign(self.fn.fn)))
         return into
 
     def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
@@ -174,6 +175,8 @@ class Edges(Evaluator):
             result = tuple(self.hold(v, node, updates, (i,)) for i, v in enumerate(result))
         else:
             result = self.hold(result, node, updates, ())
+        if self.pending and done.op.guard is not ex.TRUE and foreign(self.fn.fn):
+            self.emit(Op(Kind.LET), node)  # what fails on the way to a wait does not wait
         self.emit(replace(done.op, updates=tuple(updates)), node, call=done.call)
         return result
 
@@ -226,6 +229,9 @@ class Edges(Evaluator):
         lifted = [self.lift(o, node) for o in options]
         sort: Sort = lifted[0].sort
         for one in lifted[1:]:
+            if not same_kind(sort, one.sort):
+                self.refuse(node, "choose() among values of several sorts",
+                            why="a value has one sort")  # fmt: skip
             sort = join(sort, one.sort)
         into, start, after = self.temporary(sort, node), self.here, self.graph.location()
         for value, option in zip(lifted, options, strict=True):

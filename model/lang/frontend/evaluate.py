@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import types
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .. import expr as ex
@@ -16,7 +17,7 @@ from ..declare import ModelFunction
 from ..errors import near
 from ..expr import Const, Expr
 from ..objects import Array, Kobject
-from ..sorts import BOOL, Int, Rec, Ref, Set, Sort, fits, same_kind
+from ..sorts import BOOL, NOTHING, Int, Rec, Ref, Set, Sort, fits, same_kind
 from . import values as va
 from .located import Located
 from .source import Context
@@ -44,6 +45,7 @@ class Expressions(Located):
         self.world = ctx.world
         self.names: dict[str, Value] = {}
         self.path: Expr = ex.TRUE
+        self.stopping = 0  # any() and all() around, which stop as soon as they know
 
     # -- what subclasses decide --------------------------------------------------------------------
 
@@ -176,7 +178,7 @@ class Expressions(Located):
                 return self.world.decode(owner.value, va.class_of(self.world, cls)).name
             self.unknown(node, cls, name, list(va.class_of(self.world, cls).fields))
         if spec.const:
-            return va.read_const(self.world, spec, owner, cls)
+            return self.constant(node, lambda: va.read_const(self.world, spec, owner, cls))
         if spec.keys() is not None:
             return ArrayField(owner, spec)
         place = ex.cell(f"{cls}.{name}", (owner,), self.world.field_sort(spec))
@@ -218,9 +220,9 @@ class Expressions(Located):
         if lo < 0 or hi >= len(row):
             ok = ex.not_(ex.lt(index, ex.number(0)))
             self.require(ex.and_(ok, ex.lt(index, ex.number(len(row)))), "range")
-        held = [row[i] if 0 <= i < len(row) else None for i in range(lo, hi + 1)]
+        held = [row[i] if 0 <= i < len(row) else va.UNREACHED for i in range(lo, hi + 1)]
         if all(va.is_static(v) for v in held):
-            return va.table(self.world, held, (index,))
+            return self.constant(node, lambda: va.table(self.world, held, (index,)))
         self.refuse(node, f"'{ast.unparse(node)}' picks among values that are not constant",
                     instead="choose with `if`")  # fmt: skip
 
@@ -237,15 +239,24 @@ class Expressions(Located):
             if not 0 <= at.value < width:
                 self.refuse(node, f"'{ast.unparse(node)}': {at.value} is out of range",
                             why=f"there are {width}")  # fmt: skip
-            return va.table(self.world, [None, *(r[at.value] for r in base.rows)], (base.owner,))
+            column = [va.UNREACHED, *(r[at.value] for r in base.rows)]
+            return self.constant(node, lambda: va.table(self.world, column, (base.owner,)))
         if at.sort.lo < 0 or at.sort.hi >= width:
             ok = ex.not_(ex.lt(at, ex.number(0)))
             self.require(ex.and_(ok, ex.lt(at, ex.number(width))), "range")
         codes = range(at.sort.lo, at.sort.hi + 1)
-        held: list[Any] = [None] * len(codes)
+        held: list[Any] = [va.UNREACHED] * len(codes)
         for row in base.rows:
-            held += [row[i] if 0 <= i < width else None for i in codes]
-        return va.table(self.world, held, (base.owner, at))
+            held += [row[i] if 0 <= i < width else va.UNREACHED for i in codes]
+        return self.constant(node, lambda: va.table(self.world, held, (base.owner, at)))
+
+    def constant(self, node: ast.AST, look_up: Callable[[], Value]) -> Value:
+        """One of several constants, which have to be of one sort."""
+        try:
+            return look_up()
+        except va.NotLiftable as error:
+            self.refuse(node, f"'{ast.unparse(node)}' has no one sort", why=str(error),
+                        instead="choose with `if`")  # fmt: skip
 
     # -- fitting a value into a sort ---------------------------------------------------------------
 
@@ -258,6 +269,12 @@ class Expressions(Located):
                 node, f"'{ast.unparse(node)}' is {va.sort_name(value.sort)}, "
                 f"not {va.sort_name(sort)}", why="every value that is stored has the declared sort",
                 instead="change the declaration, or the value",
+            )  # fmt: skip
+        if value.sort is NOTHING:
+            self.refuse(
+                node, f"'{ast.unparse(node)}' gives None to what is {va.sort_name(sort)}",
+                why="it may not be None by its declaration, or by its first value",
+                instead=f"declare it as `{va.sort_name(sort)} | None`",
             )  # fmt: skip
         if isinstance(sort, Ref):
             self.require(ex.not_(ex.eq(value, ex.const(0, value.sort))), "null")

@@ -113,7 +113,7 @@ class Operators(Expressions):
         """`then` if `cond` else `other`, tuples element by element."""
         if isinstance(then, tuple) and isinstance(other, tuple) and len(then) == len(other):
             return tuple(self.choice(cond, a, b, node) for a, b in zip(then, other, strict=True))
-        if then is other or (va.is_static(then) and va.is_static(other) and then == other):
+        if then is other or (va.is_static(then) and va.is_static(other) and va.alike(then, other)):
             return then
         like = self.joint(then, other, node)
         return ex.ite(cond, self.lift(then, node, like), self.lift(other, node, like))

@@ -107,7 +107,7 @@ class Routine(Edges):
         return tuple(joined) if width else joined[0]
 
     def join_results(self, column: list[Value], part: int) -> Value:
-        if all(va.is_static(v) for v in column) and all(v == column[0] for v in column):
+        if all(va.is_static(v) for v in column) and all(va.alike(v, column[0]) for v in column):
             return column[0]
         sort: Sort | None = self.return_sort(part)
         if sort is None:
@@ -259,6 +259,11 @@ class Routine(Edges):
         else:
             place = body.place_of(target)
         self.effect(node)
+        if body.writes or body.guard is not ex.TRUE:
+            self.refuse(
+                target, f"'{ast.unparse(target)}' waits or writes on the way to where it is",
+                why="a store is one step", instead="do that in a @step before",
+            )  # fmt: skip
         self.pending += body.checks
         new = self.fit(self.lift(value, node, place.sort), place.sort, node)
         call = Call("write", (("", place), ("", new)), foreign(self.fn.fn))
@@ -394,7 +399,7 @@ class Routine(Edges):
 
 def _call_of(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:
     """A call as traces show it: only arguments that the modelling language can hold."""
-    names = [a.arg for a in ctx.tree(fn)[1].args.args]
+    names = [a.arg for a in parameters(ctx.tree(fn)[1])]
     shown = []
     for name, value in zip(names, args, strict=False):
         try:

@@ -16,7 +16,7 @@ from ..order import BARRIERS, Ordered, success_conditions
 from ..traits import Trait
 from . import values as va
 from .body import Body
-from .source import Context
+from .source import Context, parameters
 from .values import Value
 
 
@@ -41,6 +41,12 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
         raise ModelError(
             f"{fn.name} touches {names}", where=where, why="a step is one access to memory",
             instead="split it, or say @step(several='why that is one action')",
+        )  # fmt: skip
+    if Trait.GHOST in fn.traits and written:
+        raise ModelError(
+            f"{fn.name} writes {ex.show(written[0])}", where=where,
+            why="it is said to be about ghosts alone, so that no lock is asked for",
+            instead="leave the trait 'ghost' out",
         )  # fmt: skip
     _refuse_ghost_reads(fn, body, roles, where)
     kind = _kind(fn, body, memory, written)
@@ -98,7 +104,7 @@ def _order(
 def _call(
     ctx: Context, fn: ModelFunction[..., Any], args: list[Value], more: frozenset[Trait]
 ) -> Call:
-    names = [a.arg for a in ctx.tree(fn)[1].args.args]
+    names = [a.arg for a in parameters(ctx.tree(fn)[1])]
     shown = []
     for name, value in zip(names, args, strict=False):
         try:

@@ -18,7 +18,7 @@ from typing import Any
 from .. import expr as ex
 from ..expr import Const, Expr
 from ..objects import Array, Field, Kobject, World
-from ..sorts import BOOL, NOTHING, Enum, Int, Rec, Ref, Set, Sort, fits, join
+from ..sorts import BOOL, NOTHING, Enum, Int, Rec, Ref, Set, Sort, fits, join, same_kind
 
 Value = Any
 
@@ -48,7 +48,7 @@ def lift(world: World, value: Value, like: Sort | None = None) -> Expr:
     if isinstance(value, Expr):
         return _sharpen(value, like)
     if value is None:
-        return ex.const(0, like if isinstance(like, Ref) else NOTHING)
+        return ex.const(0, like if isinstance(like, Ref) and like.nullable else NOTHING)
     if isinstance(value, bool):
         return ex.boolean(value)
     if isinstance(value, enum.Enum):
@@ -75,6 +75,8 @@ def lift(world: World, value: Value, like: Sort | None = None) -> Expr:
 def _member(world: World, value: Value, sort: Sort) -> Expr:
     """An element of a set whose elements are of this sort."""
     made = lift(world, value, sort)
+    if made.sort is NOTHING:
+        raise ValueError("None is none of its members")
     if isinstance(sort, Int) and not fits(made.sort, sort):
         raise ValueError(f"the set is one of {sort_name(sort)} from {sort.show(sort.codes()[0])} "
                          f"to {sort.show(sort.codes()[-1])}")  # fmt: skip
@@ -82,7 +84,7 @@ def _member(world: World, value: Value, sort: Sort) -> Expr:
 
 
 def _sharpen(value: Expr, like: Sort | None) -> Expr:
-    if value.sort is NOTHING and isinstance(like, Ref):
+    if value.sort is NOTHING and isinstance(like, Ref) and like.nullable:
         return ex.const(0, like)
     return value
 
@@ -118,25 +120,30 @@ def read_const(world: World, spec: Field, owner: Expr, cls: str) -> Value:
         return held[owner.value - 1]
     if all(isinstance(v, tuple) for v in held):
         return Column(tuple(held), owner)
-    return table(world, [None, *held], (owner,))
+    return table(world, [UNREACHED, *held], (owner,))
+
+
+UNREACHED = object()
+"""Stands for an entry of a table that cannot be asked for."""
 
 
 def table(world: World, held: list[Any], index: tuple[Expr, ...]) -> Value:
-    """A look-up in constants; entries that cannot be reached are given as None."""
-    known = [lift(world, v) for v in held if v is not None]
-    if not known:
+    """A look-up in constants; NotLiftable if they are not of one sort."""
+    asked = [v for v in held if v is not UNREACHED]
+    if all(v is None for v in asked):
         return None
+    known = [lift(world, v) for v in asked]
     sort: Sort = known[0].sort
     for one in known[1:]:
+        if not same_kind(sort, one.sort):
+            raise NotLiftable(f"it may be {sort_name(sort)} or {sort_name(one.sort)}")
         sort = join(sort, one.sort)
     filler = sort.codes()[0] + sort.lowest if isinstance(sort, Int | Enum | Rec) else 0
     values = []
     for v in held:
-        e = lift(world, v, sort) if v is not None else ex.const(filler, sort)
+        e = lift(world, v, sort) if v is not UNREACHED else ex.const(filler, sort)
         assert isinstance(e, Const)
         values.append(e.value)
-    if isinstance(sort, Ref) and any(v is None for v in held[1:]):
-        sort = dataclasses.replace(sort, nullable=True)
     return ex.table(tuple(values), index, sort)
 
 
@@ -149,6 +156,11 @@ def expressions(value: Value) -> Iterator[Expr]:
     elif isinstance(value, tuple | frozenset):
         for part in value:
             yield from expressions(part)
+
+
+def alike(one: Value, two: Value) -> bool:
+    """True of two constants that nothing tells apart; 0 and False are equal, but not one."""
+    return type(one) is type(two) and bool(one == two)
 
 
 def is_static(value: Value) -> bool:
@@ -164,7 +176,7 @@ def as_array(value: Any) -> Array[Any, Any] | None:
 def sort_name(sort: Sort) -> str:
     """A sort as an author knows it."""
     if isinstance(sort, Ref):
-        return f"{sort.cls} | None" if sort.nullable else sort.cls or "None"
+        return f"{sort.cls} | None" if sort.cls and sort.nullable else sort.cls or "None"
     if isinstance(sort, Rec | Enum):
         return sort.name
     if isinstance(sort, Set):

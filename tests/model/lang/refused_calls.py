@@ -315,3 +315,55 @@ def tuple_of_a_field(b: Box) -> None:
 @step(order="plain")
 def next_of(b: Box) -> Box:
     return b.next
+
+
+@refused(
+    "'x = None' gives None to what is Box: it may not be None by its declaration, or by its first "
+    "value; declare it as `Box | None`"
+)
+@routine
+def none_later(b: Box) -> None:
+    x = b
+    if take(b):
+        x = None  # here: x
+
+
+@refused("'(None, 4)[n]' has no one sort: it may be None or int; choose with `if`")
+@routine
+def none_among_numbers(b: Box) -> None:
+    n = read_n(b)
+    m = (None, 4)[n]  # here: (None
+
+
+@refused("choose() among values of several sorts: a value has one sort")
+@routine
+def chooses_among_sorts(b: Box) -> None:
+    x = choose((None, 0))  # here: choose
+
+
+@refused("'max(n)' is not of two ints or more; compare them one by one")
+@routine
+def largest_of_one(b: Box) -> None:
+    n = read_n(b)
+    m = max(n)  # here: max
+
+
+@refused(
+    "'take(x)' inside any() or all(): they stop as soon as they know, and here each part is "
+    "evaluated; write a loop"
+)
+@routine
+def steps_in_a_search(b: Box) -> None:
+    if any(take(x) for x in b.links):  # here: take
+        pass
+
+
+@refused(
+    "'take(b)' is a step that may not be carried out: a step inside an expression is one that a "
+    "trace cannot show; write an `if` statement"
+)
+@routine
+def step_in_a_comparison(b: Box) -> None:
+    n = read_n(b)
+    if 0 < n < take(b):  # here: take
+        pass

@@ -410,3 +410,20 @@ def global_before_local(b: Box) -> None:
 
 
 limit = 3
+
+
+@refused(
+    "effect_in_disguise calls bump, which is an @effect: it is @pure itself; make it an @effect, too"
+)
+@pure
+def effect_in_disguise(b: Box) -> int:
+    return bump(b)  # here: bump
+
+
+@refused(
+    "said_to_be_a_ghost writes Box.n[first]: it is said to be about ghosts alone, so that no lock is "
+    "asked for; leave the trait 'ghost' out"
+)
+@step(order="plain", traits="ghost")
+def said_to_be_a_ghost(b: Box) -> None:  # here: def
+    b.n = 1

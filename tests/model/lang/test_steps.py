@@ -11,6 +11,7 @@ import pytest
 
 from model.lang import Kobject, World, compose, effect, kernel, kfield, step
 from model.lang import expr as ex
+from model.lang.errors import ModelError
 from model.lang.expr import Cell
 from model.lang.frontend.source import Context
 from model.lang.frontend.steps import compile_step
@@ -57,6 +58,13 @@ def test_what_functions_outside_of_the_models_do_is_foreign(
     calls = [e.call for e in system.threads[0].edges if e.call is not None]
     assert [c.name for c in calls] == ["write", "count_by_an_effect"]
     assert all(Trait.FOREIGN in c.traits for c in calls)
+
+
+def test_what_a_field_cannot_hold_is_refused() -> None:
+    w = World()
+    w.new(Node, "a").n = 12
+    with pytest.raises(ModelError, match=r"a\.n holds what it cannot: 12 is not in 0\.\.9"):
+        compose.initial_state(Context(w))
 
 
 SEVERAL = "two names of what may be one object"
