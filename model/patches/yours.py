@@ -81,12 +81,14 @@ def require_used(variant: Variant, setup: Setup, module: ModuleType) -> None:
     function that nothing calls, but for one that is as it is stored; a stored function's name for
     what is no function of the file, or is not decorated."""
     whole = find_patch(variant.base)
-    stored = {f.name: f for f in _functions_of(whole, variant)}
+    stored: dict[str, list[Function]] = {}
+    for f in _functions_of(whole, variant):
+        stored.setdefault(f.name, []).append(f)
     groups = variant.called_by([variant.call(setup)[0]]).values()
     used = {f for group in groups for f in group}
     mine = [f for f in vars(module).values() if _is_defined_in(f, module.__name__)]
     dead = [f for f in mine if f not in used]
-    changed = [f for f in dead if f.name not in stored or _text(f) != _text(stored[f.name])]
+    changed = [f for f in dead if _text(f) not in map(_text, stored.get(f.name, ()))]
     if changed or len(dead) == len(mine):
         raise ModelError(
             f"{(changed or dead)[0].name} of {module.__file__} would never run",
@@ -94,8 +96,7 @@ def require_used(variant: Variant, setup: Setup, module: ModuleType) -> None:
             instead="call it, or give it the name of one that is called, or delete it",
         )  # fmt: skip
     for name, value in vars(module).items():
-        ours = value in stored.values() and isinstance(value, ModelFunction) and value.name == name
-        if name in stored and value not in mine and not ours:
+        if name in stored and value not in [*mine, *stored[name]]:
             raise ModelError(
                 f"'{name}' of {module.__file__} takes no function's place",
                 why="it is none that the file defines with a decorator of model.lang",

@@ -161,6 +161,37 @@ def test_what_would_never_run_is_refused(tmp_path: Path, added: str, said: str) 
     assert said in one_line(str(path))
 
 
+LOOK = '@step(order="plain")\ndef look({0}: Folio) -> bool:\n    return f.{1}\n\n\n'
+
+
+@pytest.mark.parametrize(
+    ("helper", "use", "verdict"),
+    [
+        ("", "x = src_folio.dirty", "VIOLATED"),
+        ("", "src_folio.dirty = True", "VIOLATED"),
+        (LOOK.format("*, f", "dirty"), "look(f=src_folio)", "VIOLATED"),
+        (LOOK.format("f", "free"), "look(src_folio)", "HOLDS"),  # to ask is no use
+    ],
+)
+def test_a_use_of_a_free_folio_has_no_name(
+    tmp_path: Path, helper: str, use: str, verdict: str
+) -> None:
+    """A user's step is asked for what it touches, however its parameters are called."""
+    text = run("show", "uffd_move_batching", "--variant", "v3", "--format", "python").stdout
+    put = "    folio_put(src_folio)\n"
+    assert text.count(put) == 1
+    text = text.replace(put, f"{put}    {use}\n").replace(
+        "import kernel\n", "import kernel, step\n"
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(text.replace("@kernel", f"{helper}@kernel", 1))
+    cast = "move+zap_dst/1p/ptl=different/init=all_at_src"
+    ran = run(str(path), "--arch", "x86_64", "--scenario", cast,
+              "--invariant", "no_use_of_a_free_folio", "--format", "json")  # fmt: skip
+    (patch,) = json.loads(ran.stdout)["patches"]
+    assert patch["results"][-1]["verdict"] == verdict
+
+
 def test_a_check_of_no_invariant_is_refused(tmp_path: Path) -> None:
     """No row of the table would show that it fails."""
     path = write_late_flush(tmp_path)

@@ -29,7 +29,7 @@ from model.lang.ir import Op, Role, State, System
 from . import compare
 
 Put = Callable[[], AbstractContextManager[Any]]
-"""What puts a fault in as long as the context lasts."""
+"""Puts a fault in for as long as the context lasts."""
 
 
 def always(value: Any) -> Callable[..., Any]:

@@ -251,7 +251,7 @@ class Expressions(Located):
         return self.constant(node, lambda: va.table(self.world, held, (base.owner, at)))
 
     def constant(self, node: ast.AST, look_up: Callable[[], Value]) -> Value:
-        """One of several constants, which have to be of one sort."""
+        """The constant that is looked up among several, which have to be of one sort."""
         try:
             return look_up()
         except va.NotLiftable as error:

@@ -22,8 +22,8 @@ from ..objects import World
 
 @functools.cache
 def _parsed(fn: Callable[..., Any]) -> tuple[str, ast.FunctionDef]:
-    file = shown_path(inspect.getsourcefile(fn) or "?")
     try:
+        file = shown_path(inspect.getsourcefile(fn) or "?")
         lines, start = inspect.getsourcelines(fn)
     except (OSError, TypeError) as error:
         raise ModelError(

@@ -6,6 +6,8 @@ use."""
 
 from __future__ import annotations
 
+import functools
+
 from .refused import *
 
 
@@ -367,3 +369,61 @@ def step_in_a_comparison(b: Box) -> None:
     n = read_n(b)
     if 0 < n < take(b):  # here: take
         pass
+
+
+@refused(
+    "of_two_lengths returns tuples of different lengths: which one is only known to a run; return "
+    "tuples of one length"
+)
+@routine
+def of_two_lengths(b: Box) -> tuple[int, ...]:  # here: def
+    if take(b):
+        return 1, 2
+    return 1, 2, 3
+
+
+def noisy(fn):
+    @functools.wraps(fn)
+    def louder(*args):
+        return fn(*args)
+
+    return louder
+
+
+@refused(
+    "wrapped is wrapped by another decorator: only its own text would be compiled, not what is "
+    "done around it; leave the decorator out, and call what it does"
+)
+@routine
+@noisy
+def wrapped(b: Box) -> None:  # here: @routine
+    take(b)
+
+
+@refused(
+    "any_number has parameters of an unusual kind: a step shows each argument; write plain ones"
+)
+@routine
+def any_number(b: Box, *more: Box) -> None:  # here: def
+    take(b)
+
+
+@refused(
+    "a set in a tuple is the value of a step: it has no type there; return the set alone, or make "
+    "its members a record"
+)
+@routine
+def set_in_a_tuple(b: Box) -> None:
+    n = boxes_and_one(b)[1]  # here: boxes_and_one
+
+
+@step(order="plain")
+def boxes_and_one(b: Box) -> tuple[frozenset[Box], int]:
+    return frozenset({b, b.next}), 1
+
+
+@refused("'0 if taken else False' may be int and bool: a value has one sort; use two variables")
+@routine
+def zero_or_false(b: Box) -> None:
+    taken = take(b)
+    x = 0 if taken else False  # here: 0 if

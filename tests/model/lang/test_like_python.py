@@ -186,6 +186,24 @@ def a_comparison_that_stops_early(b: Box) -> None:
     compare_three(b)
 
 
+@step(order="plain")
+def wait_for_three(b: Box, less: int) -> None:
+    wait_until(b.n == 3 and less < 3)
+
+
+@pure
+def small(n: int) -> int:
+    check(n > 1, "never small")
+    return n
+
+
+@alike
+@routine
+def a_check_on_the_way_to_a_wait(b: Box) -> None:
+    n = read_n(b)
+    wait_for_three(b, small(n) - 1)
+
+
 # -- values ----------------------------------------------------------------------------------------
 
 

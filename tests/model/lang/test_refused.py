@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
 import pytest
 
-from model.lang import World, compose, kernel, pure, static, step, unmodelled
+from model.lang import World, compose, kernel, pure, static, step, unmodelled, wait_until
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, shown_path
@@ -84,6 +85,12 @@ def test_source_that_cannot_be_read() -> None:
     said = message(kernel("mm/x.c:x", "1.0")(names["typed_in"]))
     assert "the source of typed_in cannot be read: " in said
     assert said.endswith("; put the model in a file")
+
+
+def test_a_function_that_is_no_python() -> None:
+    cached = kernel("mm/x.c:x", "1.0")(functools.lru_cache(refused.read_n.fn))
+    with pytest.raises(ModelError, match="the source of read_n cannot be read"):
+        compiled(refused.world(), cached)
 
 
 def test_an_annotation_that_is_not_known() -> None:
@@ -281,3 +288,35 @@ def test_constants_are_constant_in_plain_python_too() -> None:
     box = refused.world().all(Box)[0]
     with pytest.raises(ModelError, match=r"Box.label is constant: .*; declare it without const"):
         box.label = 3
+
+
+@pure
+def waits_in_vain(n: int) -> int:
+    wait_until(n == 2)
+    return n
+
+
+@kernel("mm/x.c:x", "1.0")
+def asks_a_pure_that_waits(b: Box) -> None:
+    n = refused.read_n(b)
+    m = waits_in_vain(n)  # noqa: F841
+
+
+@kernel("mm/x.c:x", "1.0")
+def stores_where_a_pure_waits(b: Box) -> None:
+    n = refused.read_n(b)
+    b.row[waits_in_vain(n)] = True
+
+
+@pytest.mark.parametrize(
+    ("fn", "said"),
+    [
+        (asks_a_pure_that_waits, "waits_in_vain waits"),
+        (stores_where_a_pure_waits, "waits or writes on the way to where it is"),
+    ],
+    ids=lambda x: getattr(x, "name", ""),
+)
+def test_a_wait_outside_of_a_step(fn: ModelFunction[..., Any], said: str) -> None:
+    """Nobody would wait."""
+    with pytest.raises(ModelError, match=said):
+        compiled(refused.world(), fn)
