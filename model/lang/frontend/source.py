@@ -156,7 +156,7 @@ def parameters(tree: ast.FunctionDef) -> tuple[ast.arg, ...]:
 
 @functools.cache
 def assigned_names(node: ast.FunctionDef) -> Mapping[str, int]:
-    """How often each name is given a value: a parameter is given one at the call.  Inside a loop
+    """The count of values that each name is given: a parameter gets one at the call.  Inside a loop
     counts twice, since it may happen again."""
     counts = dict.fromkeys([p.arg for p in parameters(node)], 1)
 
