@@ -176,6 +176,19 @@ CHECKS = (
         cast="move/1p/ptl=different/init=shared",
     ),
     mutant(
+        "swap cache not looked at", "swap entries are moved as before c50f8e6053b0",
+        drop_branch("src_folio is None", nth=2, in_="move_pages_ptes"),
+        drop_branch("swap_has_cache", in_="move_swap_pte"),
+        breaks="unlocked_folio_is_where_it_says",
+        cast="move+swap_in_dst/1p/ptl=different/init=swap_cached",
+    ),
+    mutant(
+        "swap cache not looked at again", "under the page-table locks, as before 0ea148a79919",
+        drop_branch("swap_has_cache", in_="move_swap_pte"),
+        breaks="unlocked_folio_is_where_it_says",
+        cast="move+reclaim+swap_in+swap_in_dst/1p/ptl=different/init=swapped_out",
+    ),
+    mutant(
         "entry not looked at before use", "the batch goes on where there is no next folio",
         drop_branch("src_folio is None", in_="move_present_ptes"),
         breaks="no_null_pointer_is_followed",
@@ -241,6 +254,12 @@ ACCOUNTS = (
         drop_keyword("replace", "soft_dirty", in_="move_swap_pte"),
         breaks="soft_dirty_is_kept",
         cast="move/1p/ptl=different/init=swapped_out",
+    ),
+    mutant(
+        "index not updated in swap", "a folio in the swap cache keeps the source's page number",
+        drop("set_folio_index", in_="move_swap_pte"),
+        breaks="unlocked_folio_is_where_it_says",
+        cast="move+swap_in_dst/1p/ptl=different/init=swap_cached",
     ),
     mutant(
         "zero page stays at the source", "move_zeropage_pte does not clear the source entry",

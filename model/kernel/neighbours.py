@@ -151,6 +151,10 @@ SWAP_IN = Neighbour(
     "swap_in", "a fault on a swap entry at the source", {"6.12": _on(swap_in_some_page, "src_vma")},
     needs=SPARE,
 )  # fmt: skip
+SWAP_IN_DST = Neighbour(
+    "swap_in_dst", "a fault on a swap entry at the destination",
+    {"6.12": _on(swap_in_some_page, "dst_vma")}, needs=SPARE,
+)  # fmt: skip
 MIGRATE = Neighbour(
     "migrate", "a page is migrated", {"6.12": _on(migrate_some_folio, "src_vma")}, needs=SPARE
 )
@@ -192,6 +196,6 @@ PT_RECLAIM_SRC = Neighbour(
 READERS = (
     USER, LAZY_USER, GUP_FAST, GUP_FAST_DST, FOLIO_REFERENCED, RECLAIM, SWAP_IN, MIGRATE,
     WRITE_FAULT, NUMA, UFFD_WP, ZAP_SRC, ZAP_DST, FREE_SRC, FREE_DST, UFFD_COPY, PT_RECLAIM,
-    PT_RECLAIM_SRC,
+    PT_RECLAIM_SRC, SWAP_IN_DST,
 )  # fmt: skip
 """Every neighbour that holds VMAs for reading, or no lock of the mm at all."""

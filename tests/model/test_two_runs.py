@@ -148,7 +148,7 @@ def test_neighbours_from_every_state(neighbour: Neighbour) -> None:
     here, variant = stage("x86_64"), PATCH.variant("merged")
     taken: set[tuple[int, int]] = set()
     edges: tuple[Edge, ...] = ()
-    for seed, initial in enumerate(STATES * 3):
+    for seed, initial in enumerate(STATES * 4):
         run = run_twice(here, cast_of(here, (neighbour,), initial), variant, seed)
         taken |= run.fired
         edges = run.system.threads[-1].edges
