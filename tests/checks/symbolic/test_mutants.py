@@ -20,6 +20,7 @@ from ...command import run
 PATCH = "uffd_move_batching"
 FIRST = "init=all_at_src"
 ALONE, TWO = f"move/1p/ptl=different/{FIRST}", f"move/2p/ptl=different/{FIRST}"
+SWAP = "move+swap_in_dst/1p/ptl=different/init=swap_cached"
 COPY, SHARED = f"move+uffd_copy/1p/ptl=different/{FIRST}", "move/1p/ptl=different/init=shared"
 WALK = f"move+folio_referenced/2p/ptl=different/{FIRST}"
 LATE = ("flush", ALONE, {"flushed_first"}, {("release", "owed_under_the_lock")})
@@ -48,6 +49,8 @@ TOUCHED = {
         {(what, "home_stays_while_walked") for what in ("move", "unlock", "walk")},
     ),
     "index not updated": ("rmap", ALONE, {"at_home"}, HOME),
+    "index not updated in swap": ("rmap", SWAP, {"at_home"}, HOME),
+    "swap cache not looked at": ("rmap", SWAP, {"at_home"}, HOME),
     "PageAnonExclusive not looked at": ("rmap", SHARED, {"folio_is_unmapped"}, MOVED),
     "one reference too few": (
         "rmap", ALONE, {"folio_is_unmapped"}, MOVED,
@@ -69,6 +72,8 @@ UNTOUCHED = {
     "dirty bit of the value read before": "a core asks what is flushed, and not what is kept",
     "soft-dirty not set": "no core knows of soft-dirty",
     "soft-dirty lost in swap": "no core knows of soft-dirty",
+    "swap cache not looked at again": "the one before says what is lacking; this shows it beside "
+    "three neighbours alone, with more states than are held against a core here",
     "zero page stays at the source": "a core asks what is flushed, and nothing is taken away",
     "zero page without a page": "no core knows what an entry is made of",
     "page-table locks taken with interrupts off": "no core knows of interrupts",
