@@ -175,9 +175,10 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> i
             continue
         player = Player(tuple(REGISTRY.values()), asked.max_states)
         plays = {a: plays_of(role, PATCH.casts, a, quick=asked.quick) for a in archs}
-        few = [p for arch in archs for p in plays[arch] if len(p.cast.others) < 2]
-        _learned(few, asked.max_states)
-        player.learn(few)
+        every_play = [p for arch in archs for p in plays[arch]]
+        _learned(every_play, asked.max_states)
+        player.learn(every_play)
+        few = [p for p in every_play if len(p.cast.others) < 2]
         player.share([p for p in few if p.cast.initial is PATCH.casts.initial[0]])
 
         killers: dict[str, list[str]] = {}

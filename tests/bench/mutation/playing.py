@@ -23,6 +23,10 @@ from model.lang.errors import ModelError
 
 from .steps import Line, Mutation
 
+ALONE = 3
+"""So many casts of a mutant are reduced alone, for most mutants are killed there; the others are
+reduced with those of their family."""
+
 CUT = 20.0
 """Seconds after which a play of a mutant is given up: it may have made an endless system."""
 
@@ -154,34 +158,49 @@ class Player:
             return Fate("unreached")
         chosen = _in_turn(chosen)
         chosen.sort(key=lambda p: p.cast.name not in hints)
-        unfinished = ""
-        for n, play in enumerate(chosen[:most], 1):
-            role = mutation.step.of(play.role)
-            try:
-                seen = self.play(replace(play, role=role))
-            except ModelError as error:
-                return Fate("refused", str(error))
-            base = self.base(play)
-            by = sorted(seen.fails - base.fails)
-            by += [f"{who} never returns" for who in sorted(seen.stuck - base.stuck)
-                   if not by and not seen.why]  # fmt: skip
-            if by:
-                return Fate("killed", ", ".join(by), play.cast.name, n)
-            unfinished = unfinished or seen.why
-        count = min(len(chosen), most)
+        unfinished, played = "", 0
+        try:
+            for play, seen in self._played(mutation, chosen[:most]):
+                played += 1
+                base = self.base(play)
+                by = sorted(seen.fails - base.fails)
+                by += [f"{who} never returns" for who in sorted(seen.stuck - base.stuck)
+                       if not by and not seen.why]  # fmt: skip
+                if by:
+                    return Fate("killed", ", ".join(by), play.cast.name, played)
+                unfinished = unfinished or seen.why
+        except ModelError as error:
+            return Fate("refused", str(error))
         if unfinished:
-            return Fate("unfinished", unfinished, played=count)
-        return Fate("survives", f"{count} of {len(chosen)} casts{where}", played=count)
+            return Fate("unfinished", unfinished, played=played)
+        return Fate("survives", f"{played} of {len(chosen)} casts{where}", played=played)
+
+    def _played(self, mutation: Mutation, plays: Sequence[Play]) -> Iterator[tuple[Play, Seen]]:
+        """The result of each play of a mutant."""
+        for group in _groups(plays):
+            mutants = [replace(play, role=mutation.step.of(play.role)) for play in group]
+            self._theatre.prepare(mutants)
+            yield from (
+                (play, self.play(mutant)) for play, mutant in zip(group, mutants, strict=True)
+            )
+
+
+def _groups(plays: Sequence[Play]) -> Iterator[list[Play]]:
+    """Plays that are reduced together."""
+    yield from ([play] for play in plays[:ALONE])
+    for family in families(plays[ALONE:]):
+        yield from side_by_side(family)
 
 
 def _in_turn(plays: Sequence[Play]) -> list[Play]:
-    """Three without a neighbour and one with each, again and again: a bug that needs a neighbour is
-    not looked for first in all casts without one."""
+    """Three without a neighbour and one with each, again and again, one of each pair as well from
+    the third time on: a bug that needs neighbours is not looked for first in all casts without."""
     counts: Counter[tuple[str, ...]] = Counter()
     turns: list[tuple[int, int, Play]] = []
     for play in plays:
         names = tuple(n.name for n in play.cast.others)
-        turns.append((counts[names] // (1 if names else 3), len(turns), play))
+        turn = counts[names] // (1 if names else 3) + (2 if len(names) > 1 else 0)
+        turns.append((turn, len(turns), play))
         counts[names] += 1
     return [play for _, _, play in sorted(turns, key=lambda turn: turn[:2])]
 
