@@ -46,7 +46,7 @@ class Mm(Kobject):
 
     root: Root = kfield(const=True, doc="its page tables")
     mmap_lock: RwSem = kfield(const=True)
-    tlb_flush_pending: int = kfield(0, "open mmu_gathers", hi=3)
+    tlb_flush_pending: int = kfield(0, "open mmu_gathers", hi=7)
     tlb_flush_batched: Batched = kfield(Batched(), "unmaps whose flush is due, and how many had it")
 
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from checks.decide import Outcome
+from checks.decide import Outcome, Play, Theatre
 from checks.engine.reference import Limits
 from checks.report import Question, Sample, answer
+from checks.scenario import Role
 from checks.subject import Subject, as_mutant, by_name
 from invariants import REGISTRY
 from model.patches.uffd_move_batching import PATCH
@@ -123,3 +124,13 @@ def test_a_planted_bug_shows_in_the_same_casts() -> None:
     subject = as_mutant(by_name("uffd_move_batching", "merged"), "no flush")
     outcomes = sampled(subject, "x86_64", 20_000)
     assert any("flushed_before_ptl_is_released" in o.found.violated for o in outcomes)
+
+
+@pytest.mark.slow
+def test_four_neighbours_that_all_gather() -> None:
+    """What an mm counts has room for as many as a sample has."""
+    cast = CASTS.named("move+uffd_wp+zap_src+free_src+free_dst/1p/ptl=same/init=read_only", "6.17")
+    assert cast is not None
+    play = Play(cast, Role(PATCH.variant("per_page")), "x86_64")
+    found = Theatre(()).play(play, Limits(200_000))
+    assert (found.why, found.broken) == ("", ())
