@@ -128,7 +128,7 @@ def test_a_planted_bug_shows_in_the_same_casts() -> None:
 
 @pytest.mark.slow
 def test_four_neighbours_that_all_gather() -> None:
-    """What an mm counts has room for as many as a sample has."""
+    """Gathers of an mm are counted up to as many as a sample has neighbours."""
     cast = CASTS.named("move+uffd_wp+zap_src+free_src+free_dst/1p/ptl=same/init=read_only", "6.17")
     assert cast is not None
     play = Play(cast, Role(PATCH.variant("per_page")), "x86_64")

@@ -150,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=0, metavar="N")
     parser.add_argument("--fault", default="", metavar="NAME", help="those with this in their name")
     asked = parser.parse_args(arguments)
+    if not any(asked.fault in fault.name for fault in FAULTS):
+        parser.error(f"no fault has '{asked.fault}' in its name")
     gc.set_threshold(500_000, 20)  # much is made and kept, all of it trees, as in `checks.workers`
     tallies = list(_campaigns(asked))
     missed = _find_faults(asked) if asked.faults else 0

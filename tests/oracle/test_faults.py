@@ -9,6 +9,7 @@ import pytest
 
 from checks.reduce.conditions import CONDITIONS, TESTED
 
+from .__main__ import main
 from .faults import FAULTS, Fault, programs_until
 
 SHOWN_BY = {
@@ -71,3 +72,10 @@ def test_each_condition_that_code_sees_to_has_a_fault() -> None:
     enforced = {c.enforced for c in CONDITIONS} - {TESTED}
     assert enforced - {f.where for f in FAULTS} == set(NO_RANDOM_SYSTEM)
     assert {f.name for f in FAULTS} == SHOWN_BY.keys()
+
+
+def test_a_name_that_no_fault_has_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--faults", "9", "--fault", "no such name"])
+    assert ended.value.code == 2
+    assert "no fault has 'no such name' in its name" in capsys.readouterr().err

@@ -164,9 +164,9 @@ def _learned(plays: list[Play], limit: int) -> None:
     list(in_children([job], 1, float("inf")))
 
 
-def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> int:
-    """Mutants of steps."""
-    score, seen, left = Score(archs), set[Function](), 0
+def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> tuple[int, int]:
+    """Mutants of steps: how many fit, and how many survivors the table does not explain."""
+    score, seen, left, fit = Score(archs), set[Function](), 0, 0
     for version in VERSIONS:
         role = Role(PATCH.variant(version), source=PATCH.name)
         every = mutations(role.variant, PATCH.casts, seen)
@@ -193,6 +193,7 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> i
 
         jobs = [functools.partial(job, m) for m in chosen]
         left += len(chosen)
+        fit += len(chosen)
         for n, fates in in_children(jobs, asked.jobs, until):
             left -= 1
             target = chosen[n].target if chosen[n].target != PATCH.casts.subject else version
@@ -205,12 +206,16 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> i
     for line in score.lines():
         print(line)
     print(f"steps that there was no time for: {left}")
-    return score.unexplained
+    return fit, score.unexplained
 
 
-def of_invariants(asked: argparse.Namespace, until: float) -> int:
-    """Mutants of invariants, in casts in which a step is taken that the invariant is about."""
+def of_invariants(asked: argparse.Namespace, until: float) -> tuple[int, int]:
+    """Mutants of invariants, in casts in which a step is taken that the invariant is about; the
+    same two numbers."""
     score, plays = Score(("x86_64",)), []
+    chosen = [j for j in judge_mutations() if fnmatch.fnmatchcase(j.name, asked.only)]
+    if not chosen:
+        return 0, 0
     player = Player(tuple(REGISTRY.values()), asked.max_states)
     for version in VERSIONS:
         role = Role(PATCH.variant(version), source=PATCH.name)
@@ -219,7 +224,6 @@ def of_invariants(asked: argparse.Namespace, until: float) -> int:
     _learned(plays, asked.max_states)
     player.learn(plays)
     player.share(plays)
-    chosen = [j for j in judge_mutations() if fnmatch.fnmatchcase(j.name, asked.only)]
 
     def job(judged: Judged) -> list[Fate]:
         about = judged.invariant.steps  # none: it is about every state, or the last ones
@@ -235,11 +239,11 @@ def of_invariants(asked: argparse.Namespace, until: float) -> int:
     for line in score.lines():
         print(line)
     print(f"mutants of invariants that there was no time for: {left}")
-    return score.unexplained
+    return len(chosen), score.unexplained
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 if each survivor is explained."""
+    """0 if each survivor is explained; an error if there was nothing to explain."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.mutation")
     options.add_argument("--of", choices=["steps", "invariants", "both"], default="both")
     options.add_argument("--only", default="*", help="a glob over names, as they are printed")
@@ -251,12 +255,14 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--seconds", type=float, default=float("inf"))
     asked = options.parse_args(arguments)
     until = time.monotonic() + asked.seconds
-    unexplained = 0
+    halves = []
     if asked.of != "invariants":
-        unexplained += of_steps(asked, known_archs(asked.arch), until)
+        halves.append(of_steps(asked, known_archs(asked.arch), until))
     if asked.of != "steps":
-        unexplained += of_invariants(asked, until)
-    return 1 if unexplained else 0
+        halves.append(of_invariants(asked, until))
+    if not any(fit for fit, _ in halves):
+        options.error(f"no mutant's name fits '{asked.only}'")
+    return 1 if any(unexplained for _, unexplained in halves) else 0
 
 
 if __name__ == "__main__":

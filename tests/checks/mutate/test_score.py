@@ -11,7 +11,7 @@ import pytest
 from checks.scenario import Role
 from invariants import REGISTRY
 from model.patches.uffd_move_batching import PATCH
-from tests.bench.mutation.__main__ import KINDS, Score, in_children, read_table
+from tests.bench.mutation.__main__ import KINDS, Score, in_children, main, read_table
 from tests.bench.mutation.judges import Judged, judge_mutations
 from tests.bench.mutation.playing import Fate, Player, casts_for, plays_of
 from tests.bench.mutation.steps import Function, Mutation, mutations
@@ -139,3 +139,10 @@ def test_each_line_of_the_table_is_of_a_mutant() -> None:
         assert kind in KINDS
         assert reason
         assert fnmatch.filter(names, glob), glob
+
+
+def test_a_name_that_no_mutant_has_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--of", "invariants", "--only", "no_such_name"])
+    assert ended.value.code == 2
+    assert "no mutant's name fits 'no_such_name'" in capsys.readouterr().err
