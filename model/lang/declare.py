@@ -58,9 +58,10 @@ class ModelFunction(Generic[P, R]):
         self.name: str = fn.__name__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if self.kind == "step":
-            return runtime.run_step(self.name, self.fn, args, kwargs)
-        return self.fn(*args, **kwargs)
+        fn: ModelFunction[P, R] = runtime.observer().called(self) if runtime.watched else self
+        if fn.kind == "step":
+            return runtime.run_step(fn.name, fn.fn, args, kwargs)
+        return fn.fn(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"

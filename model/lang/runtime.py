@@ -53,6 +53,10 @@ class Observer:
         """Which of the options a `choose` takes."""
         return options[0]
 
+    def called(self, fn: Any) -> Any:
+        """The function that runs where `fn` is called."""
+        return fn
+
 
 class Alone(Observer):
     """One thread runs its calls to their ends, and nobody watches."""

@@ -19,16 +19,18 @@ from ..expr import Const, Expr
 from ..sorts import BOOL, Bool, Int, Rec, Set, Sort, join
 from . import values as va
 from .operators import Operators, plain
+from .source import Context
 from .values import Value
 
 _COMPILED = (len, range, zip, enumerate, reversed, tuple, frozenset, bool, sum, all, any)
 
 
 class _Constants(runtime.Observer):
-    """Lets a @static function read what is constant, and nothing else."""
+    """Lets a @static function read what is constant, and nothing else; what it calls is what a
+    variant swaps and a mutant edits, too."""
 
-    def __init__(self, outer: runtime.Observer, function: str) -> None:
-        self._outer, self._function = outer, function
+    def __init__(self, outer: runtime.Observer, function: str, ctx: Context) -> None:
+        self._outer, self._function, self._ctx = outer, function, ctx
 
     def current(self) -> Any:
         return self._outer.current()
@@ -39,6 +41,9 @@ class _Constants(runtime.Observer):
             why="it is @static, which is run when the model is compiled, and that may change later",
             instead="use it in a @step, or declare the field with const=True",
         )
+
+    def called(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+        return self._ctx.edited(self._ctx.resolve(fn))
 
 
 class Evaluator(Operators):
@@ -123,9 +128,8 @@ class Evaluator(Operators):
                     node, f"'{ast.unparse(node)}': an argument is not constant",
                     why=f"{fn.name} is @static", instead="make it @pure",
                 )  # fmt: skip
-            plain = self.ctx.python(fn) if fn.name in self.ctx.edits else fn
-            with runtime.observed(_Constants(runtime.observer(), fn.name)):
-                return self.plainly(node, lambda: plain.fn(*args))
+            with runtime.observed(_Constants(runtime.observer(), fn.name, self.ctx)):
+                return self.plainly(node, lambda: self.ctx.edited(fn).fn(*args))
         if fn.kind in ("pure", "effect"):
             return self.call_pure(fn, args, node)
         return self.call_model(fn, args, node)

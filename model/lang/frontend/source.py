@@ -112,6 +112,11 @@ class Context:
         edit = self.edits.get(fn.name)
         return file, edit(node) if edit else node
 
+    def edited(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
+        """A function that runs while compiling, edited where a mutant says so."""
+        self.asked.add(fn)
+        return self.python(fn) if fn.name in self.edits else fn
+
     def python(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
         """A function as plain Python, edited where a mutant says so."""
         file, node = self.tree(fn)
