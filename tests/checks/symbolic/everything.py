@@ -24,8 +24,9 @@ from .agreement import agree
 from .cases import played
 
 
-def main(glob: str) -> None:
-    """Compare each cast whose variant and name fit; the first that differs ends it."""
+def main(glob: str) -> str:
+    """Compare each cast whose variant and name fit; the first that differs ends it.  An error if
+    none fits."""
     done = 0
     for once in (True, False):
         for variant in PATCH.variants:
@@ -38,6 +39,7 @@ def main(glob: str) -> None:
                 sys.stdout.write(f"agrees  {variant.name}/{cast.name}\n")
                 sys.stdout.flush()
     sys.stdout.write(f"{done} casts agree\n")
+    return "" if done else f"no cast fits '{glob}'"
 
 
 def _first_of_each(casts: Iterable[Cast], *, once: bool) -> Iterator[Cast]:
@@ -65,4 +67,4 @@ def _on_stages(variant: Variant, casts: Iterable[Cast]) -> Iterator[tuple[Stage,
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "*")
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "*") or 0)
