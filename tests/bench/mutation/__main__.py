@@ -17,7 +17,8 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from invariants import REGISTRY
 from model.patches import PATCHES
 
 from .judges import Judged, judge_mutations
-from .playing import Fate, Player, plays_of
+from .playing import Fate, Player, caught_by, plays_of
 from .steps import Function, Mutation, mutations
 
 VERSIONS = ("merged", "folio_lock_only")
@@ -42,6 +43,8 @@ HINTS = 3
 KINDS = ("equal", "out of reach", "missing", "no mutant")
 """Of a survivor: it does the same; no cast can tell, and why; an invariant is missing, or a planted
 bug that needs this part of one."""
+
+ALIVE = ("survives", "unreached", "unfinished")
 
 Job = Callable[[], list[Fate]]
 
@@ -96,6 +99,29 @@ def read_table() -> list[tuple[str, str, str]]:
     return rows
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The survivors of an earlier run, and the casts in which it killed the others, by name."""
+
+    survivors: frozenset[str] = frozenset()
+    killers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, printed: str) -> Earlier:
+        """What was printed for each mutant: its name, and below it a line for an architecture."""
+        alive, killers, name = set(), dict[str, tuple[str, ...]](), ""
+        for line in printed.splitlines():
+            if not line.startswith(" "):
+                name = line
+                continue
+            how = "".join(line.split()[1:2]).rstrip(":")
+            if how in ALIVE:
+                alive.add(name)
+            elif how == "killed":
+                killers[name] = (*killers.get(name, ()), line.rpartition(" in ")[2])
+        return cls(frozenset(alive), killers)
+
+
 def explained(name: str, table: Sequence[tuple[str, str, str]]) -> str:
     """The line of the table for a survivor; "" if nothing."""
     for kind, glob, reason in table:
@@ -125,7 +151,7 @@ class Score:
             cast = f" in {fate.cast}" if fate.cast else ""
             shown.append(f"{arch} {fate.how}: {fate.by}{cast}" if fate.by else f"{arch} {fate.how}")
         print(f"{name}\n    " + "\n    ".join(shown), flush=True)
-        if any(f.how in ("survives", "unreached", "unfinished") for f in fates):
+        if any(f.how in ALIVE for f in fates):
             reason = explained(name, self.table)
             self.unexplained += not reason
             print(f"    -> {reason or 'NOT EXPLAINED'}", flush=True)
@@ -164,13 +190,18 @@ def _learned(plays: list[Play], limit: int) -> None:
     list(in_children([job], 1, float("inf")))
 
 
+def _is_asked(name: str, asked: argparse.Namespace) -> bool:
+    wanted = asked.again is None or name in asked.again.survivors
+    return wanted and fnmatch.fnmatchcase(name, asked.only)
+
+
 def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> tuple[int, int]:
     """Mutants of steps: how many fit, and how many survivors the table does not explain."""
     score, seen, left, fit = Score(archs), set[Function](), 0, 0
     for version in VERSIONS:
         role = Role(PATCH.variant(version), source=PATCH.name)
         every = mutations(role.variant, PATCH.casts, seen)
-        chosen = [m for m in every if fnmatch.fnmatchcase(f"{version}/{m.name}", asked.only)]
+        chosen = [m for m in every if _is_asked(f"{version}/{m.name}", asked)]
         if not chosen:
             continue
         player = Player(tuple(REGISTRY.values()), asked.max_states)
@@ -185,10 +216,13 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> t
 
         def job(mutation: Mutation) -> list[Fate]:
             fates: list[Fate] = []
-            hints = killers.get(mutation.step.function, [])  # noqa: B023
+            function = mutation.step.function
+            last = killers.get(function, [])[-HINTS:]  # noqa: B023
+            hints = [*asked.hints.killers.get(f"{version}/{mutation.name}", ()),  # noqa: B023
+                     *last, *caught_by(function)]  # fmt: skip
             for arch in archs:
-                hints = [f.cast for f in fates] or hints[-HINTS:]
-                fates.append(player.fate(mutation, plays[arch], asked.most, hints))  # noqa: B023
+                first = [f.cast for f in fates if f.cast] or hints
+                fates.append(player.fate(mutation, plays[arch], asked.most, first))  # noqa: B023
             return fates
 
         jobs = [functools.partial(job, m) for m in chosen]
@@ -213,7 +247,7 @@ def of_invariants(asked: argparse.Namespace, until: float) -> tuple[int, int]:
     """Mutants of invariants, in casts in which a step is taken that the invariant is about; the
     same two numbers."""
     score, plays = Score(("x86_64",)), []
-    chosen = [j for j in judge_mutations() if fnmatch.fnmatchcase(j.name, asked.only)]
+    chosen = [j for j in judge_mutations() if _is_asked(j.name, asked)]
     if not chosen:
         return 0, 0
     player = Player(tuple(REGISTRY.values()), asked.max_states)
@@ -242,11 +276,22 @@ def of_invariants(asked: argparse.Namespace, until: float) -> tuple[int, int]:
     return len(chosen), score.unexplained
 
 
+def _output(path: str) -> Earlier:
+    try:
+        return Earlier.read(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"'{path}' cannot be read: {error}") from error
+
+
 def main(arguments: Sequence[str]) -> int:
     """0 if each survivor is explained; an error if there was nothing to explain."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.mutation")
     options.add_argument("--of", choices=["steps", "invariants", "both"], default="both")
     options.add_argument("--only", default="*", help="a glob over names, as they are printed")
+    again = "only those that survive in this output of an earlier run"
+    options.add_argument("--again", type=_output, metavar="FILE", help=again)
+    first = "casts that killed in this output of an earlier run come first"
+    options.add_argument("--hints", type=_output, metavar="FILE", default=Earlier(), help=first)
     options.add_argument("--arch", default="x86_64,arm64", help="for mutants of steps")
     options.add_argument("--jobs", type=int, default=1)
     options.add_argument("--most", type=int, default=60, help="casts for one mutant")

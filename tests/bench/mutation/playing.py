@@ -15,6 +15,7 @@ from typing import Any
 
 from checks.decide import Play, Theatre, families, side_by_side
 from checks.engine.reference import Limits
+from checks.mutate.table import MUTANTS
 from checks.scenario import Role
 from checks.verdicts import Verdicts
 from invariants.registry import Invariant
@@ -26,6 +27,16 @@ from .steps import Line, Mutation
 ALONE = 3
 """So many casts of a mutant are reduced alone, for most mutants are killed there; the others are
 reduced with those of their family."""
+
+CAUGHT = frozenset(m.cast for mutants in MUTANTS.values() for m in mutants)
+"""The casts in which the mutants of the table are caught: others like them are, too."""
+
+
+def caught_by(function: str) -> list[str]:
+    """The casts in which the mutants of the table that change a function are caught."""
+    table = (m for mutants in MUTANTS.values() for m in mutants)
+    return list(dict.fromkeys(m.cast for m in table if function in dict(m.edits)))
+
 
 CUT = 20.0
 """Seconds after which a play of a mutant is given up: it may have made an endless system."""
@@ -57,7 +68,8 @@ class Fate:
 
 def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
     """The smallest casts first: alone and with each neighbour, from the first state and then from
-    all others, with one page and with two; and all pairs from the first state with one page."""
+    all others, with one page and with two; all pairs from the first state with one page; and those
+    in which the mutants of the table are caught."""
     first = casts.initial[0]
 
     def rank(cast: Cast) -> tuple[int, bool, int]:
@@ -69,7 +81,9 @@ def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
         and (c.same_ptl is different or not c.others)
         and (len(c.others) < 2 or c.initial is first)
     ]  # fmt: skip
-    return sorted(every, key=rank)
+    caught = (casts.named(name, kernel) for name in sorted(CAUGHT))
+    found = {c.name: c for c in (*every, *(c for c in caught if c is not None))}
+    return sorted(found.values(), key=rank)
 
 
 class Player:
@@ -133,7 +147,7 @@ class Player:
     def chosen(self, mutation: Mutation, plays: Sequence[Play]) -> Iterator[Play]:
         """The plays in which what is changed runs, in their order.
 
-        Where two neighbours play, what runs with either of them alone does."""
+        Where several neighbours play, what runs with any of them alone does."""
         alone: dict[str, frozenset[Line]] = {}
         for play in plays:
             names = [n.name for n in play.cast.others]
@@ -142,7 +156,7 @@ class Player:
                 if names and play.cast.pages == 1:
                     alone.setdefault(names[0], lines)
             else:
-                lines = alone[names[0]] | alone[names[1]]
+                lines = frozenset().union(*(alone[name] for name in names))
             if lines & mutation.lines:
                 yield play
 
@@ -156,8 +170,9 @@ class Player:
             chosen = list(self.chosen(replace(mutation, lines=mutation.around), plays))
         if not chosen:
             return Fate("unreached")
-        chosen = _in_turn(chosen)
-        chosen.sort(key=lambda p: p.cast.name not in hints)
+        chosen = in_turn(chosen)
+        turns = {name: turn for turn, name in enumerate(dict.fromkeys(hints))}
+        chosen.sort(key=lambda p: turns.get(p.cast.name, len(turns)))
         unfinished, played = "", 0
         try:
             for play, seen in self._played(mutation, chosen[:most]):
@@ -192,14 +207,17 @@ def _groups(plays: Sequence[Play]) -> Iterator[list[Play]]:
         yield from side_by_side(family)
 
 
-def _in_turn(plays: Sequence[Play]) -> list[Play]:
-    """Three without a neighbour and one with each, again and again, one of each pair as well from
-    the third time on: a bug that needs neighbours is not looked for first in all casts without."""
+def in_turn(plays: Sequence[Play]) -> list[Play]:
+    """Three without a neighbour and one with each, again and again: a bug that needs neighbours is
+    not looked for first in all casts without.  The second time those in which mutants of the table
+    are caught come as well, from the third time on one of each pair."""
     counts: Counter[tuple[str, ...]] = Counter()
     turns: list[tuple[int, int, Play]] = []
     for play in plays:
         names = tuple(n.name for n in play.cast.others)
         turn = counts[names] // (1 if names else 3) + (2 if len(names) > 1 else 0)
+        if play.cast.name in CAUGHT:
+            turn = min(turn, 1)
         turns.append((turn, len(turns), play))
         counts[names] += 1
     return [play for _, _, play in sorted(turns, key=lambda turn: turn[:2])]
@@ -207,12 +225,13 @@ def _in_turn(plays: Sequence[Play]) -> list[Play]:
 
 def plays_of(role: Role, casts: CastSet, arch: str, *, quick: bool = False) -> list[Play]:
     """The plays of a version on an architecture; `quick` ones have neighbours in the first state
-    alone."""
+    alone, but for those in which mutants of the table are caught."""
+
+    def is_quick(cast: Cast) -> bool:
+        return not cast.others or cast.initial is casts.initial[0] or cast.name in CAUGHT
+
     every = casts_for(casts, role.variant.neighbours_from)
-    return [
-        Play(c, role, arch)
-        for c in every if not (quick and c.others and c.initial is not casts.initial[0])
-    ]  # fmt: skip
+    return [Play(c, role, arch) for c in every if not quick or is_quick(c)]
 
 
 def _key(play: Play) -> tuple[str, str]:

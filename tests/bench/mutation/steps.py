@@ -57,13 +57,15 @@ class Mutation:
 
 def mutations(variant: Variant, casts: CastSet, seen: set[Function]) -> list[Mutation]:
     """All mutants of a version, then those of each neighbour, but for functions that were `seen`; a
-    function that several neighbours call is the first's."""
+    function that several of them call is the first's."""
     kernel = variant.neighbours_from
     alone = next(c for c in casts.default(kernel) if not c.others)
     found: list[Mutation] = []
     routine = variant.call(world_of(alone))[0]
     for fn in _functions(routine, variant, own=True):
-        found += _of_function(fn, variant, alone, casts.subject)
+        if fn not in seen:
+            seen.add(fn)
+            found += _of_function(fn, variant, alone, casts.subject)
     for neighbour in casts.neighbours:
         cast = casts.named(f"{casts.subject}+{neighbour.name}/1p/ptl=different/init=all_at_src",
                            kernel)  # fmt: skip

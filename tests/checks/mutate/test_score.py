@@ -11,9 +11,17 @@ import pytest
 from checks.scenario import Role
 from invariants import REGISTRY
 from model.patches.uffd_move_batching import PATCH
-from tests.bench.mutation.__main__ import KINDS, Score, in_children, main, read_table
+from tests.bench.mutation.__main__ import KINDS, Earlier, Score, in_children, main, read_table
 from tests.bench.mutation.judges import Judged, judge_mutations
-from tests.bench.mutation.playing import Fate, Player, casts_for, plays_of
+from tests.bench.mutation.playing import (
+    CAUGHT,
+    Fate,
+    Player,
+    casts_for,
+    caught_by,
+    in_turn,
+    plays_of,
+)  # fmt: skip
 from tests.bench.mutation.steps import Function, Mutation, mutations
 
 MERGED = Role(PATCH.variant("merged"), source=PATCH.name)
@@ -58,6 +66,7 @@ def test_a_version_does_not_repeat_its_neighbours() -> None:
     first, again = versions()
     assert {m.target for m in first} > {"move", "zap_src", "pt_reclaim", "migrate"}
     assert {m.target for m in again} == {"move", "folio_referenced"}
+    assert "double_pt_lock" not in {m.step.function for m in again}
 
 
 def test_the_smallest_casts_come_first() -> None:
@@ -65,7 +74,15 @@ def test_the_smallest_casts_come_first() -> None:
     assert casts[0].name == "move/1p/ptl=different/init=all_at_src"
     counts = [len(c.others) for c in casts]
     assert counts == sorted(counts)
-    assert set(counts) == {0, 1, 2}
+    assert set(counts) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_casts_that_catch_mutants_of_the_table_come_early(quick: bool) -> None:
+    names = [p.cast.name for p in in_turn(plays_of(MERGED, PATCH.casts, "x86_64", quick=quick))]
+    assert len(set(names)) == len(names)
+    assert set(names) >= CAUGHT
+    assert set(names[: len(CAUGHT) + 2 * len(PATCH.casts.neighbours)]) >= CAUGHT
 
 
 @pytest.mark.slow
@@ -120,6 +137,23 @@ def test_counting() -> None:
     assert "score x86_64: 1 of 1 that run, 100.0 %" in lines
     assert "score arm64: 1 of 2 that run, 50.0 %" in lines
     assert lines[-1].endswith(": 1")
+
+
+def test_an_earlier_run_is_read_from_what_was_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    score = Score(("x86_64", "arm64"))
+    score.note("g", "a: b, in c", [Fate("killed", "survives", "move"), Fate("refused", "y")])
+    score.note("g", "half", [Fate("killed", "x", "move+user"), Fate("survives", "60 of 60 casts")])
+    score.note("g", "unreached", [Fate("unreached"), Fate("unreached")])
+    score.note("g", "ended", [])
+    printed = "\n".join([capsys.readouterr().out, *score.lines()])
+    earlier = Earlier.read(printed)
+    assert earlier.survivors == {"half", "unreached", "ended"}
+    assert earlier.killers == {"a: b, in c": ("move",), "half": ("move+user",)}
+
+
+def test_casts_of_mutants_of_the_same_function_are_known() -> None:
+    assert "move+move_back/2p/ptl=different/init=other_anon_vma" in caught_by("double_pt_lock")
+    assert caught_by("no_such_function") == []
 
 
 def test_what_no_process_answered_is_not_killed() -> None:
