@@ -127,23 +127,27 @@ class Outcome:
 
 
 class Theatre:
-    """Plays casts; keeps the stages, so that what casts share is made once."""
+    """Plays casts, reduced by the same passes; keeps the stages, so that what casts share is made
+    once."""
 
-    def __init__(self, chosen: Sequence[Invariant], engine: Engine = Engine.AUTO) -> None:
-        self._chosen, self._engine = tuple(chosen), engine
+    def __init__(
+        self, chosen: Sequence[Invariant], engine: Engine = Engine.AUTO, passes: Passes = Passes()
+    ) -> None:
+        self._chosen, self._engine, self._passes = tuple(chosen), engine, passes
         self._stages: dict[tuple[Setting, str, Passes], Stage] = {}
         self._presses: Presses = {}
         self._searches: dict[object, Search] = {}
 
-    def stage(self, play: Play, passes: Passes = Passes()) -> Stage:
-        """The stage that a play is played on."""
+    def stage(self, play: Play, weaker: Passes | None = None) -> Stage:
+        """The stage that a play is played on; by other passes than usual if given."""
+        passes = weaker or self._passes
         key = (Setting.of(play.cast), play.arch, passes)
         if key not in self._stages:
-            if passes != Passes():
+            if passes != self._passes:
                 self._stages[key] = self.stage(play).by(passes)
                 return self._stages[key]
             self._stages[key] = Stage(
-                key[0], play.arch, self._chosen, presses=self._presses, ends=True
+                key[0], play.arch, self._chosen, passes=passes, presses=self._presses, ends=True
             )
         return self._stages[key]
 
@@ -175,7 +179,7 @@ class Theatre:
         if search is None:
             search = replace(self.search(play, stage, limits, progress), parents={})
             self._searches[key] = search
-        passes, found, again = Passes(), {}, []
+        passes, found, again = self._passes, {}, []
         while (weaker := weakened(passes, search)) is not None:
             again.append(_AGAIN[DISCIPLINE in search.violations])
             if DISCIPLINE not in search.violations:  # what was found is so, but it is not all

@@ -66,8 +66,8 @@ class Judged:
 
     def _alarm(self, plays: Sequence[Play]) -> Fate:
         player = Player((self.invariant,), STATES)
-        for n, play in enumerate(plays, 1):
-            if self.invariant.name in player.play(play).fails:
+        for n, (play, seen) in enumerate(player.each(plays), 1):
+            if self.invariant.name in seen.fails:
                 by = f"false alarm in {play.role.variant.name}"
                 return Fate("killed", by, play.cast.name, n)
         return Fate("survives", f"{len(plays)} casts", played=len(plays))

@@ -11,11 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
-from checks.decide import Play, Theatre, families, side_by_side
+from checks.decide import Finding, Play, Theatre, families, side_by_side
 from checks.engine.reference import Limits
 from checks.mutate.table import MUTANTS
+from checks.reduce.reducer import NO_PASSES
 from checks.scenario import Role
 from checks.verdicts import Verdicts
 from invariants.registry import Invariant
@@ -25,8 +27,11 @@ from model.lang.errors import ModelError
 from .steps import Line, Mutation
 
 ALONE = 3
-"""So many casts of a mutant are reduced alone, for most mutants are killed there; the others are
+"""So many casts of a mutant are reduced alone, for many mutants are killed there; the others are
 reduced with those of their family."""
+
+SMALL = 60_000
+"""Systems of so many states are searched as they are, in less time than it takes to reduce them."""
 
 CAUGHT = frozenset(m.cast for mutants in MUTANTS.values() for m in mutants)
 """The casts in which the mutants of the table are caught: others like them are, too."""
@@ -45,13 +50,15 @@ CUT = 20.0
 @dataclass(frozen=True)
 class Seen:
     """The result of a play: what fails, routines that never return, why it is unfinished, words of
-    the steps that were taken, and, where nothing is mutated, the lines of models that ran."""
+    the steps that were taken, whether the system was reduced, and, where nothing is mutated, the
+    lines of models that ran."""
 
     fails: frozenset[str]
     stuck: frozenset[str]
     states: int
     why: str
     words: frozenset[str]
+    reduced: bool
     lines: frozenset[Line] = frozenset()
 
 
@@ -92,22 +99,29 @@ class Player:
     def __init__(self, chosen: Sequence[Invariant], limit: int) -> None:
         self._chosen, self._limit = chosen, limit
         self._theatre = Theatre(chosen)
+        self._unreduced = Theatre(chosen, passes=replace(NO_PASSES, apart=True))
         self._known: dict[tuple[str, str], Seen] = {}
         self._verdicts = Verdicts()
 
     def play(self, play: Play) -> Seen:
         """Play once."""
-        found = self._theatre.play(play, Limits(self._limit, time.monotonic() + CUT))
-        return Seen(
-            frozenset({*found.violated, *found.broken}), frozenset(found.stuck), found.states,
-            found.why, found.seen,
-        )  # fmt: skip
+        return self._as_it_is(play) or self._reduced(play)
+
+    def _as_it_is(self, play: Play) -> Seen | None:
+        """Play without reductions; None where there are too many states."""
+        theatre = self._unreduced
+        seen = _seen(theatre.play(play, Limits(SMALL, time.monotonic() + CUT)), reduced=False)
+        return None if seen.why else seen
+
+    def _reduced(self, play: Play) -> Seen:
+        limits = Limits(self._limit, time.monotonic() + CUT)
+        return _seen(self._theatre.play(play, limits), reduced=True)
 
     def base(self, play: Play) -> Seen:
         """The result without a mutation."""
         if _key(play) not in self._known:
             seen = self.play(play)
-            self._known[_key(play)] = replace(seen, lines=self._lines(play))
+            self._known[_key(play)] = replace(seen, lines=self._lines(play, seen))
         return self._known[_key(play)]
 
     def learn(self, plays: Sequence[Play]) -> None:
@@ -118,20 +132,24 @@ class Player:
         self._known |= {_key(plays[n]): _read(found) for n, found in known.items()}
         for group in families(p for p in plays if _key(p) not in self._known):
             for beside in side_by_side(group):
-                self._theatre.prepare(beside)
-                for play in beside:
-                    self._verdicts.keep_text(what, play, _written(self.base(play)))
+                for play, seen in self.each(beside):
+                    base = replace(seen, lines=self._lines(play, seen))
+                    self._known[_key(play)] = base
+                    self._verdicts.keep_text(what, play, _written(base))
                 self._theatre.forget(beside)
+                self._unreduced.forget(beside)
 
     def share(self, plays: Sequence[Play]) -> None:
         """Make what mutants of them have in common."""
         for play in plays:
-            self._theatre.stage(play).system(play.cast, play.role)
+            for theatre in (self._theatre, self._unreduced):
+                theatre.stage(play).system(play.cast, play.role)
 
-    def _lines(self, play: Play) -> frozenset[Line]:
+    def _lines(self, play: Play, seen: Seen) -> frozenset[Line]:
         """The lines of models that ran, those of what they were called from included."""
-        stage = self._theatre.stage(play)
-        _, search = stage.search(play.cast, play.role, Limits(self._limit))
+        theatre, limit = (self._theatre, self._limit) if seen.reduced else (self._unreduced, SMALL)
+        stage = theatre.stage(play)
+        _, search = stage.search(play.cast, play.role, Limits(limit))
         threads = stage.raw_threads(play.cast, play.role)
         reduced = stage.reduced(play.cast, play.role).threads
         sites = []
@@ -163,19 +181,22 @@ class Player:
     def fate(
         self, mutation: Mutation, plays: Sequence[Play], most: int, hints: Sequence[str] = ()
     ) -> Fate:
-        """The fate of a mutant; `hints` are names of casts to begin with."""
+        """The fate of a mutant in so many casts that are searched as they are, and in so many that
+        are reduced; `hints` are names of casts to begin with."""
         chosen = list(self.chosen(mutation, plays))
         where = " (lines that have no step of their own)" if not chosen else ""
         if not chosen:
             chosen = list(self.chosen(replace(mutation, lines=mutation.around), plays))
         if not chosen:
             return Fate("unreached")
-        chosen = in_turn(chosen)
-        turns = {name: turn for turn, name in enumerate(dict.fromkeys(hints))}
-        chosen.sort(key=lambda p: turns.get(p.cast.name, len(turns)))
+        there = {p.cast.name: p for p in chosen}
+        hinted = [there.pop(name) for name in dict.fromkeys(hints) if name in there]
+        others = in_turn(list(there.values()))
+        large = [p for p in others if self.base(p).reduced]
+        some = [*[p for p in others if not self.base(p).reduced][:most], *large[:most]]
         unfinished, played = "", 0
         try:
-            for play, seen in self._played(mutation, chosen[:most]):
+            for play, seen in chain(self.each(hinted, mutation), self.each(some, mutation)):
                 played += 1
                 base = self.base(play)
                 by = sorted(seen.fails - base.fails)
@@ -190,21 +211,38 @@ class Player:
             return Fate("unfinished", unfinished, played=played)
         return Fate("survives", f"{played} of {len(chosen)} casts{where}", played=played)
 
-    def _played(self, mutation: Mutation, plays: Sequence[Play]) -> Iterator[tuple[Play, Seen]]:
-        """The result of each play of a mutant."""
-        for group in _groups(plays):
-            mutants = [replace(play, role=mutation.step.of(play.role)) for play in group]
-            self._theatre.prepare(mutants)
-            yield from (
-                (play, self.play(mutant)) for play, mutant in zip(group, mutants, strict=True)
-            )
+    def each(
+        self, plays: Sequence[Play], mutation: Mutation | None = None
+    ) -> Iterator[tuple[Play, Seen]]:
+        """The result of each play, of a mutant if one is given; first of those that are searched as
+        they are."""
+        large = []
+        for play in plays:
+            one = replace(play, role=mutation.step.of(play.role)) if mutation else play
+            base = self._known.get(_key(play))
+            seen = self._as_it_is(one) if base is None or not base.reduced else None
+            if seen is None:
+                large.append((play, one))
+            else:
+                yield play, seen
+        for group in _groups(large):
+            self._theatre.prepare([one for _, one in group])
+            yield from ((play, self._reduced(one)) for play, one in group)
 
 
-def _groups(plays: Sequence[Play]) -> Iterator[list[Play]]:
-    """Plays that are reduced together."""
-    yield from ([play] for play in plays[:ALONE])
-    for family in families(plays[ALONE:]):
-        yield from side_by_side(family)
+def _seen(found: Finding, *, reduced: bool) -> Seen:
+    return Seen(
+        frozenset({*found.violated, *found.broken}), frozenset(found.stuck), found.states,
+        found.why, found.seen, reduced,
+    )  # fmt: skip
+
+
+def _groups(pairs: Sequence[tuple[Play, Play]]) -> Iterator[list[tuple[Play, Play]]]:
+    """Plays, and what is played instead, that are reduced together."""
+    yield from ([pair] for pair in pairs[:ALONE])
+    instead = dict(pairs[ALONE:])
+    for family in families(instead):
+        yield from ([(p, instead[p]) for p in beside] for beside in side_by_side(family))
 
 
 def in_turn(plays: Sequence[Play]) -> list[Play]:
@@ -240,12 +278,12 @@ def _key(play: Play) -> tuple[str, str]:
 
 def _written(seen: Seen) -> list[object]:
     return [sorted(seen.fails), sorted(seen.stuck), seen.states, seen.why, sorted(seen.words),
-            sorted(seen.lines)]  # fmt: skip
+            seen.reduced, sorted(seen.lines)]  # fmt: skip
 
 
 def _read(found: Sequence[Any]) -> Seen:
-    fails, stuck, states, why, words, lines = found
+    fails, stuck, states, why, words, reduced, lines = found
     return Seen(
-        frozenset(fails), frozenset(stuck), states, why, frozenset(words),
+        frozenset(fails), frozenset(stuck), states, why, frozenset(words), reduced,
         frozenset((file, line) for file, line in lines),
     )  # fmt: skip
