@@ -240,9 +240,9 @@ def _seen(found: Finding, *, reduced: bool) -> Seen:
 def _groups(pairs: Sequence[tuple[Play, Play]]) -> Iterator[list[tuple[Play, Play]]]:
     """Plays, and what is played instead, that are reduced together."""
     yield from ([pair] for pair in pairs[:ALONE])
-    instead = dict(pairs[ALONE:])
-    for family in families(instead):
-        yield from ([(p, instead[p]) for p in beside] for beside in side_by_side(family))
+    instead = {_key(play): one for play, one in pairs[ALONE:]}
+    for family in families(play for play, _ in pairs[ALONE:]):
+        yield from ([(p, instead[_key(p)]) for p in beside] for beside in side_by_side(family))
 
 
 def in_turn(plays: Sequence[Play]) -> list[Play]:
