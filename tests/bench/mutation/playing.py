@@ -181,8 +181,8 @@ class Player:
     def fate(
         self, mutation: Mutation, plays: Sequence[Play], most: int, hints: Sequence[str] = ()
     ) -> Fate:
-        """The fate of a mutant in so many casts that are searched as they are, and in so many that
-        are reduced; `hints` are names of casts to begin with."""
+        """The fate of a mutant in so many casts that are searched as they are, and in one for eight
+        of them that is reduced; `hints` are names of casts to begin with."""
         chosen = list(self.chosen(mutation, plays))
         where = " (lines that have no step of their own)" if not chosen else ""
         if not chosen:
@@ -193,7 +193,7 @@ class Player:
         hinted = [there.pop(name) for name in dict.fromkeys(hints) if name in there]
         others = in_turn(list(there.values()))
         large = [p for p in others if self.base(p).reduced]
-        some = [*[p for p in others if not self.base(p).reduced][:most], *large[:most]]
+        some = [*[p for p in others if not self.base(p).reduced][:most], *large[: most // 8]]
         unfinished, played = "", 0
         try:
             for play, seen in chain(self.each(hinted, mutation), self.each(some, mutation)):
