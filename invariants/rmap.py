@@ -93,6 +93,17 @@ def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bo
 
 
 @at_step(
+    "set_folio_index",
+    "the index of a large folio, which all its pages are found by, is not set for one entry",
+    relied_on="mm/rmap.c:vma_address: a page of it is looked for as far behind as it is in it",
+    mutants=("a large folio joins the batch",),
+)
+def a_large_folio_moves_as_one(s: View, thread: Thread, folio: Folio) -> bool:
+    """Casts have entries of single pages only; a PMD leaf that moves takes its folio along."""
+    return not folio.large
+
+
+@at_step(
     "set_pte_at",
     "an entry maps a folio that is not locked only where its mapping and index say",
     relied_on="mm/rmap.c: a walk may begin at once",

@@ -176,6 +176,12 @@ CHECKS = (
         cast="move/1p/ptl=different/init=shared",
     ),
     mutant(
+        "a large folio joins the batch", "only the first folio of a batch is split",
+        drop_condition("folio_test_large", in_="check_ptes_for_batched_move"),
+        breaks="a_large_folio_moves_as_one",
+        cast="move/2p/ptl=different/init=last_large",
+    ),
+    mutant(
         "swap cache not looked at", "swap entries are moved as before c50f8e6053b0",
         drop_branch("src_folio is None", nth=2, in_="move_pages_ptes"),
         drop_branch("swap_has_cache", in_="move_swap_pte"),

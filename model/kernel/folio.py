@@ -8,9 +8,9 @@ reference that isolation holds, memory cgroups.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, PteVal
+from model.hw.machine import Addr, PteKind, PteVal
 from model.hw.memory import smp_mb, smp_mb__after_atomic
-from model.lang import current, effect, primitive, pure, static, step
+from model.lang import check, current, effect, primitive, pure, static, step
 
 from .errno import EAGAIN
 from .objects import GUP_PIN, AnonVma, Folio, Vma
@@ -19,7 +19,9 @@ from .orders import ATOMIC, CMPXCHG, ISOLATE_LRU, TRY_GET
 
 @pure
 def vm_normal_folio(val: PteVal) -> Folio | None:
-    """The folio of a present entry; None for the zero page (mm/memory.c:vm_normal_page)."""
+    """The folio of a present entry, which nobody else may be asked about, for its bits would be
+    taken for a frame; None for the zero page (mm/memory.c:vm_normal_page)."""
+    check(val.kind == PteKind.PRESENT, "model:present")
     return None if val.frame is None or val.frame.zero else val.frame.folio
 
 

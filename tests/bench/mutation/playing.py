@@ -2,7 +2,8 @@
 """Playing a mutant in casts in which what it changes runs, the smallest first, until it is killed.
 
 A mutant is killed by an invariant that fails in a cast in which it holds without the mutation, by
-a check of the model itself, or because a routine never returns that did.
+a check of the model itself, because a routine never returns that did, or because one under test
+never succeeds that did, of which `check-invariants` says that it is VACUOUS.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ CUT = 20.0
 
 @dataclass(frozen=True)
 class Seen:
-    """The result of a play: what fails, routines that never return, why it is unfinished, words of
-    the steps that were taken, whether the system was reduced, and, where nothing is mutated, the
-    lines of models that ran."""
+    """The result of a play: what fails, routines that never return, the best ends of those under
+    test, why it is unfinished, words of the steps that were taken, whether the system was reduced,
+    and, where nothing is mutated, the lines of models that ran."""
 
     fails: frozenset[str]
     stuck: frozenset[str]
+    ends: tuple[tuple[str, int], ...]
     states: int
     why: str
     words: frozenset[str]
@@ -198,11 +200,7 @@ class Player:
         try:
             for play, seen in chain(self.each(hinted, mutation), self.each(some, mutation)):
                 played += 1
-                base = self.base(play)
-                by = sorted(seen.fails - base.fails)
-                by += [f"{who} never returns" for who in sorted(seen.stuck - base.stuck)
-                       if not by and not seen.why]  # fmt: skip
-                if by:
+                if by := _told(seen, self.base(play)):
                     return Fate("killed", ", ".join(by), play.cast.name, played)
                 unfinished = unfinished or seen.why
         except ModelError as error:
@@ -230,10 +228,20 @@ class Player:
             yield from ((play, self._reduced(one)) for play, one in group)
 
 
+def _told(seen: Seen, base: Seen) -> list[str]:
+    """What tells a mutant from the base: the invariants, or else what is never done any more."""
+    if seen.fails - base.fails or seen.why:
+        return sorted(seen.fails - base.fails)
+    ends = dict(base.ends)
+    stuck = [f"{who} never returns" for who in sorted(seen.stuck - base.stuck)]
+    return stuck or [f"{who} never succeeds" for who, end in seen.ends if ends.get(who, end) > end]
+
+
 def _seen(found: Finding, *, reduced: bool) -> Seen:
     return Seen(
-        frozenset({*found.violated, *found.broken}), frozenset(found.stuck), found.states,
-        found.why, found.seen, reduced,
+        frozenset({*found.violated, *found.broken}), frozenset(found.stuck),
+        tuple((t.routine, int(t.end)) for t in found.tested), found.states, found.why, found.seen,
+        reduced,
     )  # fmt: skip
 
 
@@ -277,13 +285,13 @@ def _key(play: Play) -> tuple[str, str]:
 
 
 def _written(seen: Seen) -> list[object]:
-    return [sorted(seen.fails), sorted(seen.stuck), seen.states, seen.why, sorted(seen.words),
-            seen.reduced, sorted(seen.lines)]  # fmt: skip
+    return [sorted(seen.fails), sorted(seen.stuck), seen.ends, seen.states, seen.why,
+            sorted(seen.words), seen.reduced, sorted(seen.lines)]  # fmt: skip
 
 
 def _read(found: Sequence[Any]) -> Seen:
-    fails, stuck, states, why, words, reduced, lines = found
+    fails, stuck, ends, states, why, words, reduced, lines = found
     return Seen(
-        frozenset(fails), frozenset(stuck), states, why, frozenset(words), reduced,
-        frozenset((file, line) for file, line in lines),
+        frozenset(fails), frozenset(stuck), tuple((who, end) for who, end in ends), states, why,
+        frozenset(words), reduced, frozenset((file, line) for file, line in lines),
     )  # fmt: skip

@@ -70,6 +70,7 @@ UNTOUCHED = {
     "one reference too many": "no core knows of references",
     "anon_vma not put": "no core knows of references",
     "dirty bit of the value read before": "a core asks what is flushed, and not what is kept",
+    "a large folio joins the batch": "no core knows how large a folio is",
     "soft-dirty not set": "no core knows of soft-dirty",
     "soft-dirty lost in swap": "no core knows of soft-dirty",
     "swap cache not looked at again": "the one before says what is lacking; this shows it beside "
