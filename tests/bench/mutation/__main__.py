@@ -294,8 +294,8 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--hints", type=_output, metavar="FILE", default=Earlier(), help=first)
     options.add_argument("--arch", default="x86_64,arm64", help="for mutants of steps")
     options.add_argument("--jobs", type=int, default=1)
-    most = "casts for one mutant, and one for eight of them that is large"
-    options.add_argument("--most", type=int, default=40, help=most)
+    most = "casts for one mutant, and one for four of them that is large"
+    options.add_argument("--most", type=int, default=80, help=most)
     options.add_argument("--max-states", type=int, default=50_000, help="of one cast")
     options.add_argument("--quick", action="store_true", help="neighbours in the first state alone")
     options.add_argument("--seconds", type=float, default=float("inf"))

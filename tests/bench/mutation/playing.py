@@ -183,7 +183,7 @@ class Player:
     def fate(
         self, mutation: Mutation, plays: Sequence[Play], most: int, hints: Sequence[str] = ()
     ) -> Fate:
-        """The fate of a mutant in so many casts that are searched as they are, and in one for eight
+        """The fate of a mutant in so many casts that are searched as they are, and in one for four
         of them that is reduced; `hints` are names of casts to begin with."""
         chosen = list(self.chosen(mutation, plays))
         where = " (lines that have no step of their own)" if not chosen else ""
@@ -195,7 +195,7 @@ class Player:
         hinted = [there.pop(name) for name in dict.fromkeys(hints) if name in there]
         others = in_turn(list(there.values()))
         large = [p for p in others if self.base(p).reduced]
-        some = [*[p for p in others if not self.base(p).reduced][:most], *large[: most // 8]]
+        some = [*[p for p in others if not self.base(p).reduced][:most], *large[: most // 4]]
         unfinished, played = "", 0
         try:
             for play, seen in chain(self.each(hinted, mutation), self.each(some, mutation)):
@@ -254,15 +254,18 @@ def _groups(pairs: Sequence[tuple[Play, Play]]) -> Iterator[list[tuple[Play, Pla
 
 
 def in_turn(plays: Sequence[Play]) -> list[Play]:
-    """Three without a neighbour and one with each, again and again: a bug that needs neighbours is
-    not looked for first in all casts without.  The second time those in which mutants of the table
-    are caught come as well, from the third time on one of each pair."""
+    """Three without a neighbour and one with each; then all without, which cost little, and those
+    in which mutants of the table are caught; then one with each again and again, and from the third
+    time on one of each pair as well: a bug that needs neighbours is not looked for first in all
+    casts without."""
     counts: Counter[tuple[str, ...]] = Counter()
     turns: list[tuple[int, int, Play]] = []
     for play in plays:
         names = tuple(n.name for n in play.cast.others)
-        turn = counts[names] // (1 if names else 3) + (2 if len(names) > 1 else 0)
-        if play.cast.name in CAUGHT:
+        turn = counts[names] + (2 if len(names) > 1 else 0)
+        if not names:
+            turn = min(turn // 3, 1)
+        elif play.cast.name in CAUGHT:
             turn = min(turn, 1)
         turns.append((turn, len(turns), play))
         counts[names] += 1
