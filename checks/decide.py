@@ -34,7 +34,8 @@ _BROKEN = {
     "model:range": "a number leaves the range that its type has in the model",
     "model:null": "the model follows a pointer that is None",
     "model:a name without a value": "a name is used that the run has given no value",
-    "model:present": "ptep_clear_flush is called for an entry that is not present",
+    "model:present": "an entry that is not present is taken for one that is (ptep_clear_flush, "
+    "vm_normal_folio)",
     DISCIPLINE: "what steps are merged by does not hold",
 }
 """What it means that a check of the model itself fails."""

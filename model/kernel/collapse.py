@@ -8,7 +8,7 @@ meanwhile.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, PteKind, PteVal
+from model.hw.machine import Addr, Pmd, PteVal
 from model.lang import kernel
 
 from .folio import (
@@ -98,11 +98,12 @@ def collapse_huge_page(vma: Vma, pmd: Pmd, haddr: Addr) -> int:
         spin_lock(table.ptl)
         set_pte_at(vma.mm, addr, table.slots[addr], NONE)
         spin_unlock(table.ptl)
-        src = vm_normal_folio(pteval)
-        if pteval.kind == PteKind.PRESENT and src is not None:
-            copy_page(folio.pages[place], src)
-            folio_remove_rmap_pte(src)
-            folio_put(src)
+        if pte_present(pteval):
+            src = vm_normal_folio(pteval)
+            if src is not None:
+                copy_page(folio.pages[place], src)
+                folio_remove_rmap_pte(src)
+                folio_put(src)
     spin_lock(pmd.ptl)
     map_anon_folio_pmd(folio, pmd, vma, haddr)
     spin_unlock(pmd.ptl)

@@ -118,8 +118,11 @@ def write_fault(vma: Vma, addr: Addr) -> None:
     if pte is None:
         return
     orig_pte = ptep_get_lockless(pte)
+    if orig_pte.kind != PteKind.PRESENT or orig_pte.protnone or orig_pte.write:
+        pte_unmap(pte)
+        return
     folio = vm_normal_folio(orig_pte)
-    if orig_pte.kind != PteKind.PRESENT or orig_pte.protnone or orig_pte.write or folio is None:
+    if folio is None:
         pte_unmap(pte)
         return
     spin_lock(pte.table.ptl)
@@ -218,8 +221,11 @@ def swap_fault_of_locked(vma: Vma, addr: Addr) -> None:
     if pte is None:
         return
     now = ptep_get(pte)
+    if now.kind != PteKind.PRESENT:
+        pte_unmap_unlock(pte)
+        return
     folio = vm_normal_folio(now)
-    if now.kind != PteKind.PRESENT or folio is None:
+    if folio is None:
         pte_unmap_unlock(pte)
         return
     refs = folio_ref_count(folio)

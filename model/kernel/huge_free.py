@@ -34,7 +34,7 @@ from .huge_split import folio_mapped_shared, split_large_folio
 from .locks import folio_trylock, folio_unlock, spin_lock, spin_unlock
 from .madvise import clear_young_dirty_pte
 from .objects import Folio, Vma
-from .pgtable import next_pte, pte_offset_map_lock, pte_unmap_unlock, ptep_get
+from .pgtable import next_pte, pte_offset_map_lock, pte_present, pte_unmap_unlock, ptep_get
 from .rmap import pmd_of
 from .tlbflush import flush_tlb_batched_pending, tlb_remove_tlb_entry
 
@@ -81,9 +81,10 @@ def madvise_free_ptes(vma: Vma, addr: Addr, end: Addr) -> bool:
             clear_young_dirty_pte(vma, addr, pte)
             tlb_remove_tlb_entry(addr)
             recorded = True
-        folio = vm_normal_folio(ptent)
-        if folio is not None:
-            folio_mark_lazyfree(folio)
+        if pte_present(ptent):
+            folio = vm_normal_folio(ptent)
+            if folio is not None:
+                folio_mark_lazyfree(folio)
         addr += PAGE_SIZE
         if addr == end:
             break

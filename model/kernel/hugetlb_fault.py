@@ -45,6 +45,7 @@ from .objects import Folio, Mapping, Vma
 from .orders import TRY_GET
 from .pgtable import (
     pte_none,
+    pte_present,
     pte_same,
     ptep_clear_flush,
     ptep_get,
@@ -207,12 +208,15 @@ def hugetlb_fault(vma: Vma, mapping: Mapping, addr: Addr, write: bool) -> int:
 @kernel("mm/hugetlb.c:hugetlb_fault", "7.3.4")
 def hugetlb_fault_present(vma: Vma, addr: Addr, write: bool, pte: Pte, orig: PteVal) -> int:
     """The second half, of a page that is mapped.  Left out: the wait for a page that somebody else
-    has locked (the fault is tried again)."""
+    has locked, or migrates (the fault is tried again)."""
     ret = 0
     spin_lock(pte.table.ptl)
     now = ptep_get(pte)
+    if not pte_same(now, orig) or not pte_present(now):
+        spin_unlock(pte.table.ptl)
+        return 0
     folio = vm_normal_folio(now)
-    if not pte_same(now, orig) or folio is None:
+    if folio is None:
         spin_unlock(pte.table.ptl)
         return 0
     if write and not orig.write:

@@ -184,14 +184,15 @@ def copy_huge_pte(
     spin_lock(dst_pte.table.ptl)
     spin_lock_nested(src_ptl)
     entry = ptep_get(src_pte)
-    folio = vm_normal_folio(entry)
-    if pte_present(entry) and folio is not None:
-        folio_get(folio)
-        if not folio_test_anon(folio):
-            folio_add_file_rmap_pte(folio)
-        elif not folio_try_dup_anon_rmap_pte(folio):
-            unmodelled("fork of a huge page that is pinned")
-        ptep_set_wrprotect(src_vma.mm, src_addr, src_pte)
-        set_pte_at(dst_vma.mm, dst_addr, dst_pte, replace(entry, write=False))
+    if pte_present(entry):
+        folio = vm_normal_folio(entry)
+        if folio is not None:
+            folio_get(folio)
+            if not folio_test_anon(folio):
+                folio_add_file_rmap_pte(folio)
+            elif not folio_try_dup_anon_rmap_pte(folio):
+                unmodelled("fork of a huge page that is pinned")
+            ptep_set_wrprotect(src_vma.mm, src_addr, src_pte)
+            set_pte_at(dst_vma.mm, dst_addr, dst_pte, replace(entry, write=False))
     spin_unlock(src_ptl)
     spin_unlock(dst_pte.table.ptl)

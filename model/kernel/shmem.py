@@ -250,8 +250,11 @@ def wp_page_shared(vma: Vma, addr: Addr) -> int:
     if pte is None:
         return 0
     now = ptep_get(pte)
+    if not pte_present(now):
+        pte_unmap_unlock(pte)
+        return 0
     folio = vm_normal_folio(now)
-    if not pte_present(now) or folio is None:
+    if folio is None:
         pte_unmap_unlock(pte)
         return 0
     folio_get(folio)
