@@ -30,7 +30,7 @@ from invariants import REGISTRY
 from model.patches import PATCHES
 
 from .judges import Judged, judge_mutations
-from .playing import Fate, Player, caught_by, plays_of
+from .playing import Fate, Player, caught_by, in_turn, plays_of
 from .steps import Function, Mutation, mutations
 
 VERSIONS = ("merged", "folio_lock_only")
@@ -261,8 +261,8 @@ def of_invariants(asked: argparse.Namespace, until: float) -> tuple[int, int]:
 
     def job(judged: Judged) -> list[Fate]:
         about = judged.invariant.steps  # none: it is about every state, or the last ones
-        there = [p for p in plays if not about or player.base(p).words & about]
-        there.sort(key=lambda p: player.base(p).states)
+        there = in_turn([p for p in plays if not about or player.base(p).words & about])
+        there.sort(key=lambda p: player.base(p).reduced)
         return [judged.fate(there[: asked.most])]
 
     jobs = [functools.partial(job, j) for j in chosen]
