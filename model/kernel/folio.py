@@ -19,8 +19,8 @@ from .orders import ATOMIC, CMPXCHG, ISOLATE_LRU, TRY_GET
 
 @pure
 def vm_normal_folio(val: PteVal) -> Folio | None:
-    """The folio of a present entry, which nobody else may be asked about, for its bits would be
-    taken for a frame; None for the zero page (mm/memory.c:vm_normal_page)."""
+    """The folio of an entry, which must be present, for the bits of any other would be taken for a
+    frame; None for the zero page (mm/memory.c:vm_normal_page)."""
     check(val.kind == PteKind.PRESENT, "model:present")
     return None if val.frame is None or val.frame.zero else val.frame.folio
 

@@ -108,7 +108,7 @@ class Earlier:
 
     @classmethod
     def read(cls, printed: str) -> Earlier:
-        """What was printed for each mutant: its name, and below it a line for an architecture."""
+        """Read what was printed for each mutant: its name, below it a line for an architecture."""
         alive, killers, name = set(), dict[str, tuple[str, ...]](), ""
         for line in printed.splitlines():
             if not line.startswith(" "):

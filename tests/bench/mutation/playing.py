@@ -191,7 +191,7 @@ class Player:
             chosen = list(self.chosen(replace(mutation, lines=mutation.around), plays))
         if not chosen:
             return Fate("unreached")
-        there = {p.cast.name: p for p in chosen}
+        there = {p.cast.name: p for p in chosen if not self.base(p).why}
         hinted = [there.pop(name) for name in dict.fromkeys(hints) if name in there]
         others = in_turn(list(there.values()))
         large = [p for p in others if self.base(p).reduced]
@@ -229,7 +229,7 @@ class Player:
 
 
 def _told(seen: Seen, base: Seen) -> list[str]:
-    """What tells a mutant from the base: the invariants, or else what is never done any more."""
+    """List what tells a mutant from the base: invariants, or else what is never done any more."""
     if seen.fails - base.fails or seen.why:
         return sorted(seen.fails - base.fails)
     ends = dict(base.ends)
