@@ -95,7 +95,7 @@ def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bo
 @at_step(
     "set_folio_index",
     "the index of a large folio, which all its pages are found by, is not set for one entry",
-    relied_on="mm/rmap.c:vma_address: a page of it is looked for as far behind as it is in it",
+    relied_on="mm/rmap.c:rmap_walk_anon: all its pages are looked for from there on",
     mutants=("a large folio joins the batch",),
 )
 def a_large_folio_moves_as_one(s: View, thread: Thread, folio: Folio) -> bool:

@@ -294,7 +294,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--hints", type=_output, metavar="FILE", default=Earlier(), help=first)
     options.add_argument("--arch", default="x86_64,arm64", help="for mutants of steps")
     options.add_argument("--jobs", type=int, default=1)
-    most = "casts for one mutant, and one for four of them that is large"
+    most = "casts for one mutant, and a quarter as many large ones besides"
     options.add_argument("--most", type=int, default=80, help=most)
     options.add_argument("--max-states", type=int, default=50_000, help="of one cast")
     options.add_argument("--quick", action="store_true", help="neighbours in the first state alone")
@@ -307,7 +307,8 @@ def main(arguments: Sequence[str]) -> int:
     if asked.of != "steps":
         halves.append(of_invariants(asked, until))
     if not any(fit for fit, _ in halves):
-        options.error(f"no mutant's name fits '{asked.only}'")
+        among = " among those of --again" if asked.again is not None else ""
+        options.error(f"no mutant's name fits '{asked.only}'{among}")
     return 1 if any(unexplained for _, unexplained in halves) else 0
 
 

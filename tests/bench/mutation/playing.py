@@ -183,8 +183,8 @@ class Player:
     def fate(
         self, mutation: Mutation, plays: Sequence[Play], most: int, hints: Sequence[str] = ()
     ) -> Fate:
-        """The fate of a mutant in so many casts that are searched as they are, and in one for four
-        of them that is reduced; `hints` are names of casts to begin with."""
+        """The fate of a mutant in at most so many casts that are searched as they are, and in a
+        quarter as many that are reduced; `hints` are names of casts to begin with."""
         chosen = list(self.chosen(mutation, plays))
         where = " (lines that have no step of their own)" if not chosen else ""
         if not chosen:

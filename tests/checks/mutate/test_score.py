@@ -8,6 +8,8 @@ import functools
 
 import pytest
 
+from checks.mutate import mutants_of
+from checks.mutate import role as role_of
 from checks.scenario import Role
 from invariants import REGISTRY
 from model.patches.uffd_move_batching import PATCH
@@ -24,6 +26,7 @@ from tests.bench.mutation.playing import (
 )  # fmt: skip
 from tests.bench.mutation.steps import Function, Mutation, mutations
 
+EXCLUSIVE = "move+write_fault/1p/ptl=different/init=once_shared"
 MERGED = Role(PATCH.variant("merged"), source=PATCH.name)
 
 
@@ -86,6 +89,19 @@ def test_casts_that_catch_mutants_of_the_table_come_early(quick: bool) -> None:
     assert set(names[: alone + len(CAUGHT) + 2 * len(PATCH.casts.neighbours)]) >= CAUGHT
 
 
+@pytest.mark.parametrize("name", ["move/2p/ptl=different/init=pinned", EXCLUSIVE])
+def test_searched_as_it_is_or_reduced_is_the_same(name: str) -> None:
+    player = Player(tuple(REGISTRY.values()), 1000)
+    (pins,) = (m for m in mutants_of(PATCH) if m.name == "no pin check")
+    for role in (MERGED, role_of(PATCH, pins)):
+        (play,) = (p for p in plays_of(role, PATCH.casts, "x86_64") if p.cast.name == name)
+        as_it_is, reduced = player._as_it_is(play), player._reduced(play)
+        assert as_it_is is not None
+        assert as_it_is.states > reduced.states
+        assert (as_it_is.fails, as_it_is.stuck) == (reduced.fails, reduced.stuck)
+        assert (as_it_is.ends, as_it_is.words) == (reduced.ends, reduced.words)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "how", "by"),
@@ -112,9 +128,6 @@ def test_what_becomes_of_a_step(name: str, how: str, by: str) -> None:
 def test_every_invariant_is_mutated_in_every_way() -> None:
     expressions = {i.name for i in REGISTRY.values() if i.fn is not None}
     assert {j.invariant.name for j in judges().values() if j.what == "negated"} == expressions
-
-
-EXCLUSIVE = "move+write_fault/1p/ptl=different/init=once_shared"
 
 
 @pytest.mark.parametrize(
