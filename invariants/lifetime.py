@@ -64,18 +64,21 @@ def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
 
 @at_end(
     "references balance: each folio has one for every entry that maps it, for every pin, and for "
-    "the swap cache",
+    "the swap cache; one that has none is free",
     relied_on="mm/swap.c: the last reference frees; a lost one leaks the page",
     witness=("ref", "a reference is taken"),
-    mutants=("one reference too many",),
+    mutants=("one reference too many", "frozen and not freed"),
 )
 def references_balance(s: View) -> bool:
     return all(
         folio.free
-        or folio.refcount
-        == folio.mapcount
-        + (1 if folio.swap is not None else 0)
-        + sum(GUP_PIN for addr in s.addresses for n in (0, 1) if folio.pinned_at[addr] > n)
+        or (
+            folio.refcount > 0
+            and folio.refcount
+            == folio.mapcount
+            + (1 if folio.swap is not None else 0)
+            + sum(GUP_PIN for addr in s.addresses for n in (0, 1) if folio.pinned_at[addr] > n)
+        )
         for folio in s.folios
     )
 

@@ -58,6 +58,27 @@ def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
 
 
 @at_step(
+    "pte",
+    "a swap or migration entry names no page that is exclusive: it was shared as it was unmapped",
+    relied_on="mm/memory.c:do_swap_page (BUG_ON): the entry alone says who gets it exclusive again",
+    mutants=("exclusive when it is unmapped",),
+)
+def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) -> bool:
+    return all(
+        not folio.anon_exclusive
+        or (
+            (written.kind != PteKind.MIGRATION or written.frame != folio.frame)
+            and (
+                written.kind != PteKind.SWAP
+                or folio.swap is None
+                or written.entry != folio.swap.number
+            )
+        )
+        for folio in s.folios
+    )
+
+
+@at_step(
     "SetPageAnonExclusive",
     "an exclusive page is mapped once",
     relied_on="mm/memory.c:do_wp_page: writing to it disturbs nobody",
