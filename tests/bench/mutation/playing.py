@@ -254,22 +254,23 @@ def _groups(pairs: Sequence[tuple[Play, Play]]) -> Iterator[list[tuple[Play, Pla
 
 
 def in_turn(plays: Sequence[Play]) -> list[Play]:
-    """Three without a neighbour and one with each; then all without, which cost little, and those
-    in which mutants of the table are caught; then one with each again and again, and from the third
-    time on one of each pair as well: a bug that needs neighbours is not looked for first in all
-    casts without."""
+    """Three without a neighbour and one with each; then all without, which cost little, those in
+    which mutants of the table are caught, and one of each pair, for a step of a neighbour is often
+    there because of another; then one with each again and again: a bug that needs neighbours is not
+    looked for first in all casts without."""
     counts: Counter[tuple[str, ...]] = Counter()
-    turns: list[tuple[int, int, Play]] = []
+    turns: list[tuple[int, bool, int, Play]] = []
     for play in plays:
         names = tuple(n.name for n in play.cast.others)
-        turn = counts[names] + (2 if len(names) > 1 else 0)
+        turn = counts[names] + (1 if len(names) > 1 else 0)
         if not names:
             turn = min(turn // 3, 1)
-        elif play.cast.name in CAUGHT:
+        caught = play.cast.name in CAUGHT
+        if names and caught:
             turn = min(turn, 1)
-        turns.append((turn, len(turns), play))
+        turns.append((turn, not caught, len(turns), play))
         counts[names] += 1
-    return [play for _, _, play in sorted(turns, key=lambda turn: turn[:2])]
+    return [play for *_, play in sorted(turns, key=lambda turn: turn[:3])]
 
 
 def plays_of(role: Role, casts: CastSet, arch: str, *, quick: bool = False) -> list[Play]:
