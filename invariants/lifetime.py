@@ -46,7 +46,7 @@ def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: in
     "pte-access",
     "an entry of a table is not used after the table is freed",
     relied_on="include/linux/pgtable.h: RCU keeps a table that somebody walks",
-    mutants=("table freed without a grace period",),
+    mutants=("table freed without a grace period", "GUP-fast with interrupts on"),
 )
 def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     return not pte.table.freed

@@ -15,7 +15,11 @@ from .registry import at_step
     "a pinned page is not moved: it stays at the address that it was pinned for",
     relied_on="whoever does DMA to it for user space",
     witness=("pin", "a page is pinned"),
-    mutants=("pin check before the PTE is cleared", "no pin check"),
+    mutants=(
+        "pin check before the PTE is cleared",
+        "no pin check",
+        "a shared page pinned for reading",
+    ),
 )
 def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
     """Such a page is not mapped elsewhere, and no other takes its place.  MADV_DONTNEED may take it

@@ -90,6 +90,18 @@ NEIGHBOURS = (
         cast="move+reclaim/1p/ptl=different/init=pinned", variant="per_page",
     ),
     mutant(
+        "a shared page pinned for reading", "GUP-fast does not ask whether it must be unshared",
+        drop_branch("PageAnonExclusive", in_="gup_fast_pte_range"),
+        breaks="a_pinned_page_is_not_moved",
+        cast="move+gup_fast+write_fault/1p/ptl=different/init=shared", variant="per_page",
+    ),
+    mutant(
+        "GUP-fast with interrupts on", "nothing keeps the table that it reads",
+        drop("local_irq_save", in_="gup_fast"),
+        breaks="no_use_of_a_free_table",
+        cast="move+gup_fast_dst+pt_reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "reuse without counting references", "do_wp_page writes to a page that a child shares",
         drop_branch("refs > (2 if entry != 0 else 1)", in_="wp_can_reuse_anon_folio"),
         drop_branch("refs != 1", in_="wp_can_reuse_anon_folio"),
