@@ -57,7 +57,7 @@ def a_walk_loses_no_page(s: View, thread: Thread, lock: SpinLock) -> bool:
         or thread.took[pte.addr].kind == PteKind.NONE
         or walk.folio is None
         or walk.folio.lazyfree
-        or pte.val.frame == walk.folio.frame
+        or (pte.val.kind != PteKind.NONE and pte.val.frame == walk.folio.frame)
         or (
             pte.val.kind == PteKind.SWAP
             and walk.folio.swap is not None

@@ -19,7 +19,11 @@ from .registry import at_step, invariant
     "nobody reaches a free page through a TLB",
     relied_on="mm/page_alloc.c: a free page may be handed to anyone at once",
     witness=("put", "a reference is dropped"),
-    mutants=("no flush, and the page is freed", "flush after the PTLs, and the page is freed"),
+    mutants=(
+        "no flush, and the page is freed",
+        "flush after the PTLs, and the page is freed",
+        "inaccessible entry not flushed",
+    ),
 )
 def no_translation_to_a_free_page(s: View) -> bool:
     return all(

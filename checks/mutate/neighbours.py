@@ -148,6 +148,14 @@ NEIGHBOURS = (
         cast="move+uffd_copy/1p/ptl=different/init=all_at_src",
     ),
     mutant(
+        "inaccessible entry not flushed", "ptep_clear_flush asks the entry alone whether it may "
+        "be in a TLB",
+        drop_branch("not accessible", in_="ptep_clear_flush"),
+        breaks="no_translation_to_a_free_page",
+        cast="move+migrate+numa_hint/1p/ptl=different/init=all_at_src", variant="per_page",
+        archs=FLUSHING, why_not=IPTE,
+    ),
+    mutant(
         "no flush before a copy", "ptep_clear_flush only clears",
         drop("flush_tlb_page", in_="ptep_clear_flush"),
         breaks="no_store_is_lost_to_a_copy flushed_before_ptl_is_released "
