@@ -44,6 +44,10 @@ def caught_by(function: str) -> list[str]:
     return list(dict.fromkeys(m.cast for m in table if function in dict(m.edits)))
 
 
+PAIRED = frozenset({"swapped_out", "swap_cached", "shared"})
+"""Besides the first, the initial states that two neighbours start from: what they do to a page that
+is in swap or shared they do to no other."""
+
 CUT = 20.0
 """Seconds after which a play of a mutant is given up: it may have made an endless system."""
 
@@ -77,8 +81,8 @@ class Fate:
 
 def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
     """The smallest casts first: alone and with each neighbour, from the first state and then from
-    all others, with one page and with two; all pairs from the first state with one page; and those
-    in which the mutants of the table are caught."""
+    all others, with one page and with two; all pairs from the first state and from those of
+    `PAIRED` with one page; and those in which the mutants of the table are caught."""
     first = casts.initial[0]
 
     def rank(cast: Cast) -> tuple[int, bool, int]:
@@ -88,7 +92,7 @@ def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
         c for c in casts.full(kernel)
         if c.pages <= (1 if len(c.others) == 2 else 2)
         and (c.same_ptl is different or not c.others)
-        and (len(c.others) < 2 or c.initial is first)
+        and (len(c.others) < 2 or c.initial is first or c.initial.name in PAIRED)
     ]  # fmt: skip
     caught = (casts.named(name, kernel) for name in sorted(CAUGHT))
     found = {c.name: c for c in (*every, *(c for c in caught if c is not None))}
@@ -165,20 +169,8 @@ class Player:
         return frozenset((s.file, s.line) for site in sites for s in site.chain())
 
     def chosen(self, mutation: Mutation, plays: Sequence[Play]) -> Iterator[Play]:
-        """The plays in which what is changed runs, in their order.
-
-        Where several neighbours play, what runs with any of them alone does."""
-        alone: dict[str, frozenset[Line]] = {}
-        for play in plays:
-            names = [n.name for n in play.cast.others]
-            if len(names) < 2:
-                lines = self.base(play).lines
-                if names and play.cast.pages == 1:
-                    alone.setdefault(names[0], lines)
-            else:
-                lines = frozenset().union(*(alone[name] for name in names))
-            if lines & mutation.lines:
-                yield play
+        """The plays in which what is changed runs, in their order."""
+        return (play for play in plays if self.base(play).lines & mutation.lines)
 
     def fate(
         self, mutation: Mutation, plays: Sequence[Play], most: int, hints: Sequence[str] = ()
