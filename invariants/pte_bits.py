@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
+from model.kernel.objects import Folio
 from model.kernel.view import View, before
 
 from .registry import at_step
@@ -24,6 +25,17 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
         or val.dirty
         or val.frame.folio.dirty
     )
+
+
+@at_step(
+    "free_frozen_folio",
+    "a page that reclaim throws away (MADV_FREE) was not written to since",
+    relied_on="mm/rmap.c:ttu_anon_lazyfree_folio: user space takes the page back by a store",
+    mutants=("written page thrown away",),
+)
+def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
+    """What was written to swap is kept there: `no_store_is_lost_to_swap`."""
+    return not folio.lazyfree or not folio.frame.modified
 
 
 @at_step(

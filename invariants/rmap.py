@@ -56,7 +56,7 @@ def a_walk_loses_no_page(s: View, thread: Thread, lock: SpinLock) -> bool:
         pte.table.ptl != lock
         or thread.took[pte.addr].kind == PteKind.NONE
         or walk.folio is None
-        or walk.folio.lazyfree
+        or (walk.folio.lazyfree and pte.val.kind == PteKind.NONE)
         or (pte.val.kind != PteKind.NONE and pte.val.frame == walk.folio.frame)
         or (
             pte.val.kind == PteKind.SWAP

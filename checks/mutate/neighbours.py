@@ -190,6 +190,12 @@ NEIGHBOURS = (
         cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
+        "written page thrown away", "try_to_unmap_one does not look at the dirty bit",
+        drop_branch("pteval.dirty", in_="try_to_unmap_one"),
+        breaks="a_page_thrown_away_is_clean",
+        cast="move+user+reclaim+free_src/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "no flush before writing to swap", "the flush that try_to_unmap put off comes too late",
         drop("try_to_unmap_flush", nth=2, in_="shrink_folio_list"),
         breaks="no_store_is_lost_to_swap nothing_removed_is_used_after_return "
