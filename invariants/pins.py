@@ -35,6 +35,23 @@ def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, va
 
 
 @at_step(
+    "folio_remove_rmap_pte",
+    "a pinned page is not thrown away by a walk (MADV_FREE): it stays where it was pinned",
+    relied_on="mm/rmap.c:ttu_anon_lazyfree_folio, which looks for references after the clear",
+    after=("walk_begins", "a folio is walked"),
+    witness=("pin", "a page is pinned"),
+    mutants=("pinned page thrown away",),
+)
+def a_pinned_page_is_not_thrown_away(s: View, thread: Thread, folio: Folio) -> bool:
+    """User space may throw it away itself (MADV_DONTNEED)."""
+    return (
+        s.walk(thread).folio != folio
+        or not folio.lazyfree
+        or all(folio.pinned_at[addr] == 0 for addr in s.addresses)
+    )
+
+
+@at_step(
     "share",
     "a pinned page is not shared: PageAnonExclusive stays while it is pinned",
     relied_on="include/linux/rmap.h:folio_try_share_anon_rmap_pte",
