@@ -28,14 +28,15 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
 
 
 @at_step(
-    "free_frozen_folio",
-    "a page that reclaim throws away (MADV_FREE) was not written to since",
+    "folio_remove_rmap_pte",
+    "a page that a walk throws away (MADV_FREE) was not written to since",
     relied_on="mm/rmap.c:ttu_anon_lazyfree_folio: user space takes the page back by a store",
-    mutants=("written page thrown away",),
+    after=("walk_begins", "a folio is walked"),
+    mutants=("written page thrown away", "written page not put back"),
 )
 def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
     """What was written to swap is kept there: `no_store_is_lost_to_swap`."""
-    return not folio.lazyfree or not folio.frame.modified
+    return s.walk(thread).folio != folio or not folio.lazyfree or not folio.frame.modified
 
 
 @at_step(

@@ -190,6 +190,12 @@ NEIGHBOURS = (
         cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
+        "written page not put back", "ttu_anon_lazyfree does not ask whether the page is dirty",
+        drop_branch("folio_test_dirty", in_="ttu_anon_lazyfree"),
+        breaks="a_page_thrown_away_is_clean",
+        cast="move+user+reclaim+free_src/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "pinned page thrown away", "ttu_anon_lazyfree takes any count of references for its own",
         answer("folio_mapcount", "ref_count - 1", in_="ttu_anon_lazyfree"),
         breaks="a_pinned_page_is_not_thrown_away",
