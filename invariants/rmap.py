@@ -7,7 +7,7 @@ from model.hw.machine import Addr, PteKind, PteVal, SpinLock, Thread
 from model.kernel.objects import Folio, Vma
 from model.kernel.view import View
 
-from .registry import at_step
+from .registry import at_end, at_step
 
 
 @at_step(
@@ -65,6 +65,16 @@ def a_walk_loses_no_page(s: View, thread: Thread, lock: SpinLock) -> bool:
         )
         for pte in s.ptes
     )
+
+
+@at_end(
+    "no migration entry is left when everybody has returned",
+    relied_on="mm/migrate.c:migration_entry_wait: whoever touches the page waits for its removal",
+    witness=("walk_begins", "a folio is walked"),
+    mutants=("migration entries left",),
+)
+def no_migration_entry_is_left(s: View) -> bool:
+    return all(pte.val.kind != PteKind.MIGRATION for pte in s.ptes)
 
 
 @at_step(

@@ -7,10 +7,10 @@ flushes that it was spared (hw.tlb.run_mm_again).  Its walk cache may not: it wa
 
 from __future__ import annotations
 
-from model.hw.machine import PteKind, PteVal, SpinLock, Thread, permitted
+from model.hw.machine import Pte, PteKind, PteVal, SpinLock, Thread, permitted
 from model.hw.tlb import pmd_at, translated
 from model.kernel.objects import Folio
-from model.kernel.view import View
+from model.kernel.view import View, before
 
 from .registry import at_step, invariant
 
@@ -102,18 +102,27 @@ def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
 
 @at_step(
     "set_pte_at",
-    "no store is lost: what was copied is what the page holds when the copy takes its place",
+    "no store is lost: what takes the place of a page is a copy of it and holds what it held",
     relied_on="mm/memory.c:wp_page_copy, mm/migrate.c: nobody can write to the page meanwhile",
     witness=("copy", "a page is copied"),
-    mutants=("no flush before a copy",),
+    mutants=("no flush before a copy", "page not copied"),
 )
-def no_store_is_lost_to_a_copy(s: View, thread: Thread, val: PteVal) -> bool:
+def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -> bool:
+    """A page that others map already, as one under migration may be, was looked at when the first
+    entry was set."""
+    old = before(thread, pte)
     return (
         val.kind != PteKind.PRESENT
         or val.frame is None
         or val.frame.folio is None
-        or val.frame.folio.copy_of is None
-        or val.frame.folio.copy_of.frame.value == val.frame.value
+        or (
+            val.frame.folio.copy_of.frame.value == val.frame.value
+            if val.frame.folio.copy_of is not None
+            else old.frame is None
+            or old.frame.folio is None
+            or old.frame == val.frame
+            or val.frame.folio.mapcount > 1
+        )
     )
 
 

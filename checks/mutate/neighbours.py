@@ -138,7 +138,7 @@ NEIGHBOURS = (
     mutant(
         "migration entries not looked for", "the walk that takes them out looks for mapped pages",
         replace_argument("page_vma_mapped_walk_sync", 3, "False", in_="remove_migration_pte"),
-        breaks="a_sync_walk_leaves_no_entry",
+        breaks="a_sync_walk_leaves_no_entry no_migration_entry_is_left",
         cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
@@ -154,6 +154,18 @@ NEIGHBOURS = (
         breaks="no_translation_to_a_free_page",
         cast="move+migrate+numa_hint/1p/ptl=different/init=all_at_src", variant="per_page",
         archs=FLUSHING, why_not=IPTE,
+    ),
+    mutant(
+        "migration entries left", "migrate_folio does not take out what try_to_migrate put in",
+        drop("remove_migration_ptes", in_="migrate_folio"),
+        breaks="no_migration_entry_is_left",
+        cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
+        "page not copied", "a write fault maps a new page that is no copy",
+        drop("copy_page", in_="wp_page_copy"),
+        breaks="no_store_is_lost_to_a_copy",
+        cast="move+write_fault/1p/ptl=different/init=shared", variant="per_page",
     ),
     mutant(
         "no flush before a copy", "ptep_clear_flush only clears",
