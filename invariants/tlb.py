@@ -131,7 +131,7 @@ def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -
     "no store is lost: what is on the device is what the page holds when it is dropped, if an "
     "entry that names the slot is left to read it back",
     relied_on="mm/vmscan.c:shrink_folio_list: a page is unmapped and flushed before it is written",
-    mutants=("no flush before writing to swap", "dropped without being written"),
+    mutants=("no flush before writing to swap",),
 )
 def no_store_is_lost_to_swap(s: View, thread: Thread, folio: Folio) -> bool:
     """A slot whose count is 0 is read back by nobody (mm/swap_state.c:__swap_cache_add_check 7.3):

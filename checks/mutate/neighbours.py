@@ -176,12 +176,6 @@ NEIGHBOURS = (
         archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
-        "no migration entry", "try_to_migrate_one leaves the entry none",
-        drop("set_pte_at", nth=2, in_="try_to_migrate_one"),
-        breaks="a_walk_loses_no_page",
-        cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
-    ),
-    mutant(
         "exclusive when it is unmapped", "the page is asked for pins, and not shared",
         drop("ClearPageAnonExclusive", in_="folio_try_share_anon_rmap_pte"),
         breaks="an_unmapped_page_is_not_exclusive",
@@ -191,14 +185,6 @@ NEIGHBOURS = (
         "frozen and not freed", "a reclaimed page is given back to nobody",
         drop("free_frozen_folio", in_="shrink_folio_list"),
         breaks="references_balance",
-        cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
-    ),
-    mutant(
-        "dropped without being written", "reclaim does not write the page, nor looks whether it is "
-        "dirty when it frees it",
-        drop("swap_writeout", in_="shrink_folio_list"),
-        drop_branch("folio_test_dirty", nth=2, in_="shrink_folio_list"),
-        breaks="no_store_is_lost_to_swap",
         cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(

@@ -159,7 +159,7 @@ CHECKS = (
         "no re-check after the locks", "is_pte_pages_stable is not asked under both locks",
         drop_branch("is_pte_pages_stable", in_="move_present_ptes"),
         breaks="map_counts_balance flushed_before_ptl_is_released "
-        "nothing_removed_is_used_after_return reports_what_it_did",
+        "nothing_removed_is_used_after_return reports_what_it_did no_store_is_lost_to_a_copy",
         cast="move+uffd_copy/1p/ptl=different/init=all_at_src",
     ),
     mutant(

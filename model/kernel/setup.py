@@ -67,10 +67,6 @@ def _entry(vma: Vma, addr: int) -> Pte:
     return table.slots[addr]
 
 
-OTHERS = 3
-"""What a slot holds that nothing of a cast was written to: no page of it has this."""
-
-
 class _Builder:
     """Makes the objects in an order that is the same every time."""
 
@@ -117,7 +113,7 @@ class _Builder:
             frame.__dict__["folio"] = self.w.new(
                 Folio, f"F{i}", frame=frame, free=True, spare=i >= self.pages
             )  # fmt: skip
-        self.w.new(Swap, "S1", number=1, value=OTHERS)
+        self.w.new(Swap, "S1", number=1)
 
     def processors(self, count: int) -> tuple[Thread, ...]:
         cpus = [self.w.new(Cpu, f"CPU{i}") for i in range(count)]

@@ -156,7 +156,6 @@ def _swapped(s: Setup, *, cached: bool, exclusive: bool = True) -> None:
     slot = s.world.all(Swap)[0]
     folio = _take_out(s, _last(s))
     slot.count = 1
-    slot.value = folio.frame.value
     s.src(_last(s)).val = PteVal(kind=PteKind.SWAP, entry=slot.number, exclusive=exclusive)
     if cached:
         folio.free = False
