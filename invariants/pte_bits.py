@@ -35,7 +35,7 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
     mutants=("written page thrown away", "written page not put back"),
 )
 def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
-    """What was written to swap is kept there: `no_store_is_lost_to_swap`."""
+    """Of a page that is written to swap `no_store_is_lost_to_swap` asks."""
     return s.walk(thread).folio != folio or not folio.lazyfree or not folio.frame.modified
 
 
