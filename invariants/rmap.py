@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, PteKind, PteVal, Thread
+from model.hw.machine import Addr, PteKind, PteVal, SpinLock, Thread
 from model.kernel.objects import Folio, Vma
 from model.kernel.view import View
 
@@ -39,6 +39,34 @@ def a_sync_walk_leaves_no_entry(s: View, thread: Thread, folio: Folio) -> bool:
     """Other walks promise no such thing: an entry that is none as they look without the lock is
     passed over (mm/page_vma_mapped.c:map_pte), and that it stays mapped the map count tells."""
     return all(pte.val.kind != PteKind.MIGRATION or pte.val.frame != folio.frame for pte in s.ptes)
+
+
+@at_step(
+    "spin_unlock",
+    "a page that a walk takes out of the page table leaves an entry that leads back to it, of swap "
+    "or of migration, unless it may be thrown away (MADV_FREE)",
+    relied_on="mm/rmap.c:try_to_unmap, try_to_migrate: where the entry is none the page is lost",
+    after=("walk_begins", "a folio is walked"),
+    mutants=("no migration entry",),
+    steady="entries under a lock that is held, and a folio that is walked: others change neither",
+)
+def a_walk_loses_no_page(s: View, thread: Thread, lock: SpinLock) -> bool:
+    """Entries of the table in use: a spare one has some of the same addresses, all none."""
+    walk = s.walk(thread)
+    return all(
+        pte.table.ptl != lock
+        or pte.table != s.vma_at(pte.addr).mm.root.pmds[pte.addr].table
+        or thread.took[pte.addr].kind == PteKind.NONE
+        or walk.folio is None
+        or (walk.folio.lazyfree and pte.val.kind == PteKind.NONE)
+        or (pte.val.kind != PteKind.NONE and pte.val.frame == walk.folio.frame)
+        or (
+            pte.val.kind == PteKind.SWAP
+            and walk.folio.swap is not None
+            and pte.val.entry == walk.folio.swap.number
+        )
+        for pte in s.ptes
+    )
 
 
 @at_end(

@@ -156,6 +156,12 @@ NEIGHBOURS = (
         archs=FLUSHING, why_not=IPTE,
     ),
     mutant(
+        "no migration entry", "try_to_migrate_one leaves the entry none",
+        drop("set_pte_at", nth=2, in_="try_to_migrate_one"),
+        breaks="a_walk_loses_no_page",
+        cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "migration entries left", "migrate_folio does not take out what try_to_migrate put in",
         drop("remove_migration_ptes", in_="migrate_folio"),
         breaks="no_migration_entry_is_left",
