@@ -63,6 +63,16 @@ def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
 
 
 @at_end(
+    "a table that no pmd points to any more is free when everybody has returned",
+    relied_on="kernel/fork.c:check_mm, non-zero pgtables_bytes",
+    witness=("pmd", "a pmd changes"),
+    mutants=("table not freed",),
+)
+def no_table_is_lost(s: View) -> bool:
+    return all(table.freed or any(pmd.table == table for pmd in s.pmds) for table in s.tables)
+
+
+@at_end(
     "references balance: each folio has one for every entry that maps it, for every pin, and for "
     "the swap cache; one that has none is free",
     relied_on="mm/swap.c: the last reference frees; a lost one leaks the page",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
 from model.kernel.objects import Folio
-from model.kernel.view import View, before
+from model.kernel.view import View, before, throws_away
 
 from .registry import at_step
 
@@ -44,10 +44,8 @@ def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, va
 )
 def a_pinned_page_is_not_thrown_away(s: View, thread: Thread, folio: Folio) -> bool:
     """User space may throw it away itself (MADV_DONTNEED)."""
-    return (
-        s.walk(thread).folio != folio
-        or not folio.lazyfree
-        or all(folio.pinned_at[addr] == 0 for addr in s.addresses)
+    return not throws_away(s, thread, folio) or all(
+        folio.pinned_at[addr] == 0 for addr in s.addresses
     )
 
 
@@ -101,9 +99,9 @@ def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) 
 
 @at_step(
     "SetPageAnonExclusive",
-    "an exclusive page is mapped once",
+    "an exclusive page is mapped once, and no swap entry leads to it besides",
     relied_on="mm/memory.c:do_wp_page: writing to it disturbs nobody",
-    mutants=("reuse without counting references",),
+    mutants=("reuse without counting references", "reuse of a page that is still in swap"),
 )
 def an_exclusive_page_is_mapped_once(s: View, thread: Thread, folio: Folio) -> bool:
-    return folio.mapcount <= 1
+    return folio.mapcount <= 1 and (folio.swap is None or folio.swap.count == 0)

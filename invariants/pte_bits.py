@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
 from model.kernel.objects import Folio
-from model.kernel.view import View, before
+from model.kernel.view import View, before, throws_away
 
 from .registry import at_step
 
@@ -36,7 +36,22 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
 )
 def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
     """Of a page that is written to swap `no_store_is_lost_to_swap` asks."""
-    return s.walk(thread).folio != folio or not folio.lazyfree or not folio.frame.modified
+    return not throws_away(s, thread, folio) or not folio.frame.modified
+
+
+@at_step(
+    "folio_clear_dirty",
+    "a page that MADV_FREE gives up is mapped by nobody else",
+    relied_on="mm/madvise.c:madvise_free_pte_range: what a forked child maps is its own",
+    mutants=("shared page given up",),
+)
+def a_page_given_up_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
+    return all(
+        pte.val.kind != PteKind.PRESENT
+        or pte.val.frame != folio.frame
+        or s.vma_at(pte.addr).mm == s.gather(thread).mm
+        for pte in s.ptes
+    )
 
 
 @at_step(

@@ -26,6 +26,19 @@ NEIGHBOURS = (
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
     ),
     mutant(
+        "table not freed", "a table that was taken away does not go back",
+        drop("free_table", in_="zap_table"),
+        breaks="no_table_is_lost",
+        cast="move+pt_reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
+        "table of another gather not made up for", "a call that finds no table does not flush",
+        drop("tlb_flush_mmu", nth=1, in_="zap_table"),
+        breaks="nothing_removed_is_used_after_return",
+        cast="move+pt_reclaim+pt_reclaim/1p/ptl=different/init=one_at_dst",
+        archs=FLUSHING, why_not=IPTE,
+    ),
+    mutant(
         "table taken away after its lock", "the pmd is cleared when the PTL is dropped",
         move_before("pte_unmap_unlock", "spin_trylock", in_="zap_table"),
         breaks="a_freed_table_maps_nothing",
@@ -107,6 +120,12 @@ NEIGHBOURS = (
         drop_branch("refs != 1", in_="wp_can_reuse_anon_folio"),
         breaks="an_exclusive_page_is_mapped_once unlocked_folio_is_where_it_says",
         cast="move+write_fault/1p/ptl=different/init=shared",
+    ),
+    mutant(
+        "reuse of a page that is still in swap", "do_wp_page does not count again under the lock",
+        drop_branch("refs != 1", in_="wp_can_reuse_anon_folio"),
+        breaks="an_exclusive_page_is_mapped_once",
+        cast="move+reclaim+swap_in+write_fault/1p/ptl=different/init=shared",
     ),
     mutant(
         "uffd bit not carried over", "a migration entry forgets the write protection",
@@ -204,6 +223,12 @@ NEIGHBOURS = (
         answer("folio_mapcount", "ref_count - 1", in_="ttu_anon_lazyfree"),
         breaks="a_pinned_page_is_not_thrown_away",
         cast="move+reclaim+free_src/1p/ptl=different/init=pinned", variant="per_page",
+    ),
+    mutant(
+        "shared page given up", "MADV_FREE does not ask who else maps the page",
+        drop_condition("maps != 1", in_="madvise_free_pte"),
+        breaks="a_page_given_up_is_not_shared",
+        cast="move+migrate+free_src/1p/ptl=different/init=shared",
     ),
     mutant(
         "written page thrown away", "try_to_unmap_one does not look at the dirty bit",

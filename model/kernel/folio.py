@@ -185,6 +185,8 @@ def folio_test_lazyfree(folio: Folio) -> bool:
 
 @step("mm/folio.c:folio_mark_lazyfree", "7.3.4", order=ATOMIC)
 def folio_mark_lazyfree(folio: Folio) -> None:
+    """Left out: that it passes over a folio in the swap cache.  Reclaim keeps that one anyway: it
+    is dirty, or has the reference of the swap cache."""
     folio.lazyfree = True
 
 
@@ -200,7 +202,9 @@ def folio_mark_dirty(folio: Folio) -> None:
 
 @step("include/linux/page-flags.h:folio_clear_dirty", "7.3.4", order=ATOMIC)
 def folio_clear_dirty(folio: Folio) -> None:
+    """MADV_FREE: what the page holds may be lost."""
     folio.dirty = False
+    folio.frame.modified = False
 
 
 @step("include/linux/mm.h:folio_mapped", "7.3.4", order="relaxed")

@@ -23,6 +23,7 @@ from .folio import (
     folio_putback_lru,
     folio_ref_count,
     folio_remove_rmap_pte,
+    folio_test_dirty,
     folio_test_large,
     folio_try_share_anon_rmap_pte,
 )
@@ -129,8 +130,9 @@ def remove_migration_pte(src: Folio, dst: Folio, vma: Vma, addr: Addr) -> None:
         return
     old_pte = ptep_get(pte)
     folio_get(dst)
+    dirty = folio_test_dirty(dst)
     new_pte = PteVal(
-        kind=PteKind.PRESENT, frame=dst.frame, write=old_pte.write, dirty=old_pte.dirty,
+        kind=PteKind.PRESENT, frame=dst.frame, write=old_pte.write, dirty=dirty and old_pte.dirty,
         soft_dirty=old_pte.soft_dirty, uffd_wp=old_pte.uffd_wp,
     )  # fmt: skip
     folio_add_anon_rmap_pte(dst, old_pte.exclusive)

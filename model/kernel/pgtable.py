@@ -127,6 +127,17 @@ def looked_at_for(pte: Pte) -> None:
                 me.removed[pte.addr] = me.removed[pte.addr] | thread.removed[pte.addr]
 
 
+@effect
+def looked_for_table(pmd: Pmd) -> None:
+    """The same where there is no table: of all entries that one would have."""
+    me: Thread = current()
+    if pmd.table is None and mine(Gather).mm is not None:
+        for thread in threads():
+            if thread is not me:
+                for addr in addresses_of(pmd):
+                    me.removed[addr] = me.removed[addr] | thread.removed[addr]
+
+
 # -- one entry -------------------------------------------------------------------------------------
 
 
@@ -216,6 +227,7 @@ def ptep_set_wrprotect(mm: Mm, addr: Addr, pte: Pte) -> None:
 
 @step("include/linux/pgtable.h:pmdp_get_lockless", "7.3.4", order="once", traits="lockless")
 def pmdp_get_lockless(pmd: Pmd) -> Table | None:
+    looked_for_table(pmd)
     return pmd.table
 
 
@@ -285,9 +297,15 @@ def spare_table(pmd: Pmd) -> Table | None:
 
 
 @static
+def addresses_of(pmd: Pmd) -> tuple[Addr, ...]:
+    """The addresses that an entry translates."""
+    return tuple(a for r in pmd.world.all(Root) for a, p in enumerate(r.pmds) if p is pmd)
+
+
+@static
 def first_addr(pmd: Pmd) -> Addr:
     """The first address that an entry translates."""
-    return next(a for r in pmd.world.all(Root) for a, p in enumerate(r.pmds) if p is pmd)
+    return addresses_of(pmd)[0]
 
 
 @step("mm/memory.c:__pte_alloc", "7.3.4", order="plain")

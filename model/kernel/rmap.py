@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.hw.machine import Addr, Pmd, Pte, PteKind, PteVal, Thread
-from model.lang import current, effect, kernel, primitive, pure, static, step
+from model.lang import check, current, effect, kernel, primitive, pure, static, step
 
 from .folio import (
     folio_isolate_lru,
@@ -289,8 +289,9 @@ def found_every_entry(folio: Folio) -> None:
 
 @step("arch/x86/mm/pgtable.c:ptep_clear_flush_young", "7.3.4", order=PTE_CLEAR_YOUNG, traits="pte")
 def ptep_clear_flush_young(vma: Vma, addr: Addr, pte: Pte) -> None:
-    """Clear Accessed.  x86 does not flush; arm64 issues an invalidation and does not wait: no
-    rule about downgrades may count on either."""
+    """Clear Accessed of a present entry.  x86 does not flush; arm64 issues an invalidation and does
+    not wait: no rule about downgrades may count on either."""
+    check(pte.val.kind == PteKind.PRESENT, "model:present")
     pte.val = replace(pte.val, young=False)
 
 

@@ -74,6 +74,17 @@ def before(thread: Thread, pte: Pte) -> PteVal:
     return thread.took[pte.addr] if thread.took[pte.addr].kind != PteKind.NONE else pte.val
 
 
+@pure
+def throws_away(s: View, thread: Thread, folio: Folio) -> bool:
+    """True if the thread, which unmaps a folio, does so in a walk and for good (MADV_FREE): no
+    entry of migration stands for it.  To swap goes what no MADV_FREE has been at."""
+    return (
+        s.walk(thread).folio == folio
+        and folio.lazyfree
+        and all(pte.val.kind != PteKind.MIGRATION or pte.val.frame != folio.frame for pte in s.ptes)
+    )
+
+
 def view(world: World) -> View:
     """Everything in a world; only CPUs that run user code."""
     roots = world.all(Root)

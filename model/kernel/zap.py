@@ -7,7 +7,7 @@ Left out: batching of equal entries, file pages (delayed rmap), reschedule in th
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, Table
+from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
 from model.lang import kernel, static, step
 
 from .folio import all_folios, folio_put, folio_remove_rmap_pte, vm_normal_folio
@@ -95,6 +95,13 @@ def free_table(table: Table) -> None:
     table.freed = True
 
 
+@step("include/linux/pgtable.h:ptep_get", "7.3.4", order="once")
+def ptep_get_again(pte: Pte) -> PteVal:
+    """The entry of a table that may be empty.  The call has done with the address: for what is gone
+    here by now it does not answer, as it does at `ptep_get`."""
+    return pte.val
+
+
 @kernel("mm/memory.c:zap_pte_table_if_empty", "7.3.4")
 def zap_pte_table_if_empty(vma: Vma) -> Table | None:
     """Take the table away if all its entries are none."""
@@ -107,7 +114,7 @@ def zap_pte_table_if_empty(vma: Vma) -> Table | None:
     spin_lock_nested(table.ptl)
     empty = True
     for other in all_of_table(vma):
-        now = ptep_get(table.slots[other])
+        now = ptep_get_again(table.slots[other])
         if not pte_none(now):
             empty = False
     if empty:

@@ -193,6 +193,8 @@ def _no_table(s: Setup) -> None:
     pmd = s.mm.root.pmds[s.src_vma.start]
     for page in range(s.pages):
         _take_out(s, page)
+    if pmd.table is not None:
+        pmd.table.freed = True
     pmd.table = None
 
 
