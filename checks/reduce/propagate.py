@@ -189,10 +189,13 @@ class _View:
         facts = self._refined(guard)
         if facts is None:
             return None
-        view = self if facts is self._facts else _View(facts)
-        # The guard may have told something of a cell that others write, under an index that is
-        # known only here, so that the text of the guard does not name it.
-        new = {place: known for place, known in facts.items() if _lasts(place, own)}
+        if facts is self._facts:
+            view, new = self, dict(facts)
+        else:
+            # The guard may have told something of a cell that others write, under an index that is
+            # known only here, so that the text of the guard does not name it.
+            view = _View(facts)
+            new = {place: known for place, known in facts.items() if _lasts(place, own)}
         for u in edge.op.updates:
             if isinstance(u.place, Cell) and u.place not in own:
                 _forget(new, u.place)

@@ -17,7 +17,7 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 from . import runtime
@@ -223,6 +223,10 @@ class World:
 
     def all(self, cls: type[T]) -> tuple[T, ...]:
         return tuple(typing.cast("list[T]", self._objects.get(cls, [])))
+
+    def kinds(self) -> Iterable[type[Kobject]]:
+        """The classes that there are objects of."""
+        return self._objects.keys()
 
     def everything(self) -> Iterator[Kobject]:
         for group in self._objects.values():

@@ -125,6 +125,7 @@ def not_(a: Expr) -> Expr:
 
 def _junction(name: str, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
     flat: dict[Expr, None] = {}
+    denied: list[Expr] = []
     for part in parts:
         inner = part.args if isinstance(part, Op) and part.name == name else (part,)
         for item in inner:
@@ -132,7 +133,9 @@ def _junction(name: str, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
                 return zero
             if item is not unit:
                 flat[item] = None
-    if any(isinstance(i, Op) and i.name == "not" and i.args[0] in flat for i in flat):
+                if isinstance(item, Op) and item.name == "not":
+                    denied.append(item.args[0])
+    if any(item in flat for item in denied):
         return zero
     if not flat:
         return unit

@@ -106,9 +106,9 @@ def field_of(world: World, cls: str, name: str) -> Field | None:
 
 
 def class_of(world: World, cls: str) -> type[Kobject]:
-    for obj in world.everything():
-        if type(obj).__name__ == cls:
-            return type(obj)
+    for kind in world.kinds():
+        if kind.__name__ == cls:
+            return kind
     raise KeyError(cls)
 
 
