@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Pte, PteKind, Table, Thread
+from model.hw.machine import Pte, PteKind, SpinLock, Table, Thread
 from model.kernel.objects import GUP_PIN, Folio
 from model.kernel.view import View
 from model.lang.ir import NULL_POINTER
@@ -53,6 +53,19 @@ def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
 
 
 @at_step(
+    "spin_unlock",
+    "a page-table lock is not released after its table is freed, which it is a part of",
+    relied_on="mm/memory.c:ptlock_free: the lock goes with the page of the table",
+    mutants=("lock of a table released late",),
+)
+def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
+    """A lock of several tables is that of the mm."""
+    return all(table.ptl != lock for table in s.tables) or any(
+        table.ptl == lock and not table.freed for table in s.tables
+    )
+
+
+@at_step(
     "free-table",
     "a table that is freed maps nothing: every entry of it is none",
     relied_on="mm/memory.c:pte_free_tlb's callers; a page whose entry goes with its table is lost",
@@ -91,6 +104,16 @@ def references_balance(s: View) -> bool:
         )
         for folio in s.folios
     )
+
+
+@at_end(
+    "a page that is mapped is on the LRU when everybody has returned",
+    relied_on="mm/vmscan.c, mm/migrate.c: what is on no list is neither reclaimed nor migrated",
+    witness=("rmap", "a map count changes"),
+    mutants=("migrated page left isolated",),
+)
+def no_page_is_left_off_the_lru(s: View) -> bool:
+    return all(folio.free or folio.mapcount == 0 or folio.lru for folio in s.folios)
 
 
 @at_end(

@@ -32,6 +32,12 @@ NEIGHBOURS = (
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
+        "lock of a table released late", "a table that has gone is unlocked when RCU may free it",
+        move_after("spin_unlock", "rcu_read_unlock", in_="pte_offset_map_lock"),
+        breaks="no_unlock_of_a_free_table",
+        cast="move+pt_reclaim+uffd_copy/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "table of another gather not made up for", "a call that finds no table does not flush",
         drop("tlb_flush_mmu", nth=1, in_="zap_table"),
         breaks="nothing_removed_is_used_after_return",
@@ -178,6 +184,13 @@ NEIGHBOURS = (
         "no migration entry", "try_to_migrate_one leaves the entry none",
         drop("set_pte_at", nth=2, in_="try_to_migrate_one"),
         breaks="a_walk_loses_no_page",
+        cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
+        "migrated page left isolated", "the old page goes back to the LRU in the place of the new",
+        replace_argument("folio_put", 0, "dst", nth=2, in_="migrate_folio"),
+        replace_argument("folio_putback_lru", 0, "src", nth=3, in_="migrate_folio"),
+        breaks="no_page_is_left_off_the_lru",
         cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(

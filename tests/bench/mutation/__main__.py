@@ -260,9 +260,8 @@ def of_invariants(asked: argparse.Namespace, until: float) -> tuple[int, int]:
     player.share(plays)
 
     def job(judged: Judged) -> list[Fate]:
-        about = judged.invariant.steps  # none: it is about every state, or the last ones
-        there = in_turn([p for p in plays if not about or player.base(p).words & about])
-        there.sort(key=lambda p: player.base(p).reduced)
+        about = [p.steps for p in judged.invariant.premises]
+        there = in_turn([p for p in plays if all(player.base(p).words & w for w in about)])
         return [judged.fate(there[: asked.most])]
 
     jobs = [functools.partial(job, j) for j in chosen]

@@ -17,6 +17,7 @@ from unittest import mock
 from checks import scenario
 from checks.decide import Play
 from checks.mutate import cast_of, mutants_of, role
+from checks.scenario import Role
 from invariants import REGISTRY
 from invariants.registry import Invariant
 from model.kernel.setup import two_vmas
@@ -65,12 +66,24 @@ class Judged:
         return None
 
     def _alarm(self, plays: Sequence[Play]) -> Fate:
+        """The first false alarm: where the planted bugs show, without them, and in the plays."""
         player = Player((self.invariant,), STATES)
-        for n, (play, seen) in enumerate(player.each(plays), 1):
+        every = [*self._without(), *plays]
+        for n, (play, seen) in enumerate(player.each(every), 1):
             if self.invariant.name in seen.fails:
                 by = f"false alarm in {play.role.variant.name}"
                 return Fate("killed", by, play.cast.name, n)
-        return Fate("survives", f"{len(plays)} casts", played=len(plays))
+        return Fate("survives", f"{len(every)} casts", played=len(every))
+
+    def _without(self) -> list[Play]:
+        """The casts of its planted bugs, for the versions without them that do not break it."""
+        found: dict[tuple[str, str], Play] = {}
+        for mutant in mutants_of(PATCH):
+            if self.invariant.name in mutant.breaks:
+                one = Role(PATCH.variant(mutant.variant), source=PATCH.name)
+                play = Play(cast_of(PATCH, mutant), one, mutant.archs[0])
+                found[play.role.variant.name, play.name] = play
+        return list(found.values())
 
 
 def judge_mutations() -> list[Judged]:
