@@ -22,7 +22,7 @@ NEIGHBOURS = (
     mutant(
         "table freed without a grace period", "a table goes back while somebody walks it",
         drop("synchronize_rcu", in_="zap_table"),
-        breaks="no_use_of_a_free_table",
+        breaks="no_use_of_a_free_table no_unlock_of_a_free_table",
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
     ),
     mutant(

@@ -138,12 +138,14 @@ def test_four_neighbours_that_all_gather() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "others", ["free_src+user+migrate", "pt_reclaim+pt_reclaim+reclaim"], ids=["given up", "again"]
+    ("others", "ptl"),
+    [("free_src+user+migrate", "different"), ("pt_reclaim+pt_reclaim+reclaim", "same")],
+    ids=["given up", "again"],
 )
-def test_what_no_sample_had_drawn(others: str) -> None:
+def test_what_no_sample_had_drawn(others: str, ptl: str) -> None:
     """A page that MADV_FREE has been at is migrated; a call looks again at what it has done with:
     alarms once, and nothing is wrong."""
-    cast = CASTS.named(f"move+{others}/1p/ptl=different/init=all_at_src", "6.17")
+    cast = CASTS.named(f"move+{others}/1p/ptl={ptl}/init=all_at_src", "6.17")
     assert cast is not None
     play = Play(cast, Role(PATCH.variant("per_page")), "x86_64")
     asked = ("a_page_thrown_away_is_clean", "nothing_removed_is_used_after_return")
