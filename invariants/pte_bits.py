@@ -43,7 +43,7 @@ def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
     "folio_clear_dirty",
     "a page that MADV_FREE gives up is mapped by nobody else, and no swap entry names it",
     relied_on="mm/madvise.c:madvise_free_pte_range: what a forked child maps is its own",
-    mutants=("shared page given up",),
+    mutants=("shared page given up", "page given up in swap"),
 )
 def a_page_given_up_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
     return (folio.swap is None or folio.swap.count == 0) and all(

@@ -238,6 +238,12 @@ NEIGHBOURS = (
         cast="move+reclaim+free_src/1p/ptl=different/init=pinned", variant="per_page",
     ),
     mutant(
+        "page given up in swap", "MADV_FREE leaves a slot that a swap entry of the child names",
+        drop_condition("entry != 0 and (not folio_free_swap(folio))", in_="madvise_free_pte"),
+        breaks="a_page_given_up_is_not_shared",
+        cast="move+reclaim+uffd_wp+free_src/1p/ptl=different/init=shared", variant="per_page",
+    ),
+    mutant(
         "shared page given up", "MADV_FREE does not ask who else maps the page",
         drop_condition("maps != 1", in_="madvise_free_pte"),
         breaks="a_page_given_up_is_not_shared",

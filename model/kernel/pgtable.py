@@ -129,7 +129,7 @@ def looked_at_for(pte: Pte) -> None:
 
 @effect
 def looked_for_table(pmd: Pmd) -> None:
-    """The same where there is no table: of all entries that one would have."""
+    """Note the same where there is no table, of all entries that one would have."""
     me: Thread = current()
     if pmd.table is None and mine(Gather).mm is not None:
         for thread in threads():

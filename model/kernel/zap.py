@@ -8,13 +8,14 @@ Left out: batching of equal entries, file pages (delayed rmap), reschedule in th
 from __future__ import annotations
 
 from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
-from model.lang import kernel, static, step
+from model.lang import kernel, step
 
 from .folio import all_folios, folio_put, folio_remove_rmap_pte, vm_normal_folio
 from .locks import spin_lock, spin_lock_nested, spin_trylock, spin_unlock
 from .objects import Folio, Vma
 from .pgtable import (
     NONE,
+    addresses_of,
     pmd_clear,
     pte_none,
     pte_offset_map_lock,
@@ -76,13 +77,6 @@ def madvise_dontneed(vma: Vma, addr: Addr) -> None:
 # -- empty tables ----------------------------------------------------------------------------------
 
 
-@static
-def all_of_table(vma: Vma) -> tuple[Addr, ...]:
-    """Every address that the table of a VMA maps."""
-    pmd = pmd_of(vma)
-    return tuple(a for a, p in enumerate(vma.mm.root.pmds) if p is pmd)
-
-
 @step("mm/memory.c:zap_empty_pte_table", "7.3.4", order="once", traits="lockless")
 def pmdp_get(pmd: Pmd) -> Table | None:
     """The pmd value, its lock being held."""
@@ -113,7 +107,7 @@ def zap_pte_table_if_empty(vma: Vma) -> Table | None:
         return None
     spin_lock_nested(table.ptl)
     empty = True
-    for other in all_of_table(vma):
+    for other in addresses_of(pmd):
         now = ptep_get_again(table.slots[other])
         if not pte_none(now):
             empty = False
@@ -143,7 +137,7 @@ def zap_table(vma: Vma) -> None:
     flush_tlb_batched_pending(vma.mm)
     recorded = False
     dead: frozenset[Folio] = frozenset()
-    for addr in all_of_table(vma):
+    for addr in addresses_of(pmd):
         ptent = ptep_get(pte.table.slots[addr])
         if pte_present(ptent):
             ptent = ptep_get_and_clear(vma.mm, addr, pte.table.slots[addr])

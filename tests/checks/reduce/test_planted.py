@@ -10,6 +10,7 @@ from model.hw.machine import Table
 from model.kernel.locks import spin_trylock, spin_unlock
 from model.kernel.objects import Vma
 from model.kernel.pgtable import (
+    addresses_of,
     pmd_clear,
     pte_none,
     pte_offset_map_lock,
@@ -19,7 +20,7 @@ from model.kernel.pgtable import (
 from model.kernel.rmap import pmd_of
 from model.kernel.task import synchronize_rcu
 from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
-from model.kernel.zap import all_of_table, free_table, pmdp_get, zap_table
+from model.kernel.zap import free_table, pmdp_get, zap_table
 from model.lang import kernel
 from tests.command import run
 
@@ -38,7 +39,7 @@ def waits_too_early(vma: Vma) -> None:
         dec_tlb_flush_pending(vma.mm)
         return
     empty = True
-    for addr in all_of_table(vma):
+    for addr in addresses_of(pmd):
         now = ptep_get(pte.table.slots[addr])
         if not pte_none(now):
             empty = False
