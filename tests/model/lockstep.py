@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The same run twice: decorated functions as plain Python, and the IR made from their text.
 
-Python runs on concrete objects, each model thread in a Python thread of its own of which one
-at a time goes on; the IR is interpreted.  After each step both must have the same shared state,
+Python runs on concrete objects, each model thread in a greenlet of its own, which goes on where it
+is told to; the IR is interpreted.  After each step both must have the same shared state,
 wait for the same things, and be about to do the same.
 
 The IR's edges that touch nothing shared (a let, a branch, a check) are taken as soon as they can
@@ -11,20 +11,20 @@ be: Python does not show them.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import Any
+
+from greenlet import getcurrent, greenlet
 
 from checks.engine.interpret import Interpreter, Position
 from model.lang import runtime
 from model.lang.expr import Cell, Const, evaluate
 from model.lang.frontend.body import NULL, RANGE, UNMODELLED
 from model.lang.ir import Edge, Kind, Rule, State, System
-from model.lang.objects import Array, Kobject, World
+from model.lang.objects import Array, Field, Kobject, World
 from model.lang.sorts import Sort
 
 Place = tuple[str, tuple[int, ...]]
@@ -34,10 +34,6 @@ Pick = Callable[[list[str]], int]
 """Which of the options of a choice, by position."""
 
 SILENT = frozenset({Kind.LET, Kind.ASSUME, Kind.ASSERT})
-
-
-class _AbandonedError(BaseException):
-    """Unwinds a Python thread that is not needed any more."""
 
 
 @dataclass
@@ -53,60 +49,46 @@ class Event:
 class Side:
     """One model thread as Python.  It stands still except inside `go_on`."""
 
-    def __init__(self, script: Script, thread: Kobject, body: Callable[[], Any]) -> None:
+    def __init__(self, thread: Kobject, body: Callable[[], Any]) -> None:
         self.thread = thread
-        self._script, self._body = script, body
-        self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self._answer: Any = None
-        self._abandoned = False
+        self._body = body
         self.waited = False
         self.event = Event("start")
-        self._worker = threading.Thread(target=self._run, daemon=True)
-        self._worker.start()
+        self._worker = _Worker(self._run)
+        self._worker.side = self
 
-    def _run(self) -> None:
-        self._script.own.side = self
-        self._turn.acquire()
+    def _run(self, _: Any) -> None:
         try:
             self.event = Event("done", value=self._body())
-        except _AbandonedError:
-            pass
         except Exception as error:  # what it means is for the comparison to say
             self.event = Event("raised", value=error)
-        self._back.release()
 
     def pause(self, event: Event) -> Any:
-        """Called by the Python thread: stand still until the next turn."""
+        """Called by the worker: stand still until the next turn."""
+        assert self._worker.parent is not None
         self.event = event
-        self._back.release()
-        self._turn.acquire()
-        if self._abandoned:
-            raise _AbandonedError
-        return self._answer
+        return self._worker.parent.switch()
 
     def go_on(self, answer: Any = None) -> bool:
         """Carry out what it is about to do; false if it has to wait and nothing changed."""
-        self._answer, self.waited = answer, False
-        self._turn.release()
-        self._back.acquire()
+        self.waited = False
+        self._worker.switch(answer)
         return not self.waited
 
     def abandon(self) -> None:
-        if self._worker.is_alive():
-            self._abandoned = True
-            self._turn.release()
-            self._worker.join()
+        self._worker.throw()
+
+
+class _Worker(greenlet):
+    side: Side
 
 
 class Script(runtime.Observer):
     """Hands each pause of plain execution to the side that it happens on."""
 
-    def __init__(self) -> None:
-        self.own = threading.local()
-
     def _side(self) -> Side | None:
-        side: Side | None = getattr(self.own, "side", None)
-        return side
+        here = getcurrent()
+        return here.side if isinstance(here, _Worker) else None
 
     def current(self) -> Any:
         side = self._side()
@@ -138,36 +120,40 @@ class Watch:
     def __init__(self, world: World, cells: Mapping[Place, Cell]) -> None:
         self._world, self._cells = world, cells
         self._codes: dict[Cell, int] = {}
-        self._places: list[tuple[Cell, Callable[[], Any], Sort]] = []
-        self._last: list[Any] = []
-        for cls, spec in world.specs():
-            sort = world.field_sort(spec)
+        self._held: list[tuple[dict[Any, Any], dict[Any, tuple[Cell, Sort]]]] = []
+        self._last: list[dict[Any, Any]] = []
+        for cls in dict(world.specs()):
+            specs = [spec for of, spec in world.specs() if of is cls]
             for at, obj in enumerate(world.all(cls), 1):
-                held = obj.__dict__[spec.name]
-                if not isinstance(held, Array):
-                    read = partial(obj.__dict__.__getitem__, spec.name)
-                    self._add((f"{cls.__name__}.{spec.name}", (at,)), read, sort)
-                    continue
-                key_sort = world.sort(spec.keys())
-                for code in key_sort.codes():
-                    index = code + key_sort.lowest
-                    read = partial(held.peek, world.decode(index, spec.keys()))
-                    self._add((f"{cls.__name__}.{spec.name}", (at, index)), read, sort)
-        self._last = [_NEVER] * len(self._places)
+                places = {}
+                for spec in specs:
+                    held = obj.__dict__[spec.name]
+                    if not isinstance(held, Array):
+                        places[spec.name] = self._place(cls, spec, (at,))
+                        continue
+                    codes = world.sort(spec.keys())
+                    indices = [code + codes.lowest for code in codes.codes()]
+                    elements = {
+                        world.decode(i, spec.keys()): self._place(cls, spec, (at, i))
+                        for i in indices
+                    }  # fmt: skip
+                    self._held.append((held._values, elements))
+                self._held.append((obj.__dict__, places))
+        self._last = [{} for _ in self._held]
 
-    def _add(self, place: Place, read: Callable[[], Any], sort: Sort) -> None:
-        self._places.append((self._cells[place], read, sort))
+    def _place(self, cls: type[Kobject], spec: Field, at: tuple[int, ...]) -> tuple[Cell, Sort]:
+        return self._cells[f"{cls.__name__}.{spec.name}", at], self._world.field_sort(spec)
 
     def state(self) -> dict[Cell, int]:
-        for n, (place, read, sort) in enumerate(self._places):
-            value = read()
-            if value is not self._last[n]:
-                self._last[n] = value
-                self._codes[place] = self._world.encode(value, sort)
+        for n, (held, places) in enumerate(self._held):
+            last = self._last[n]
+            if held == last:
+                continue
+            for name, (place, sort) in places.items():
+                if name not in last or held[name] is not last[name]:
+                    self._codes[place] = self._world.encode(held[name], sort)
+            self._last[n] = dict(held)
         return self._codes
-
-
-_NEVER = object()
 
 
 def named(cells: Iterable[Any]) -> dict[Place, Cell]:
@@ -197,8 +183,9 @@ class Lockstep:
         cells = named(initial)
         world.restore({place: initial[cell] for place, cell in cells.items()})
         self._watch = Watch(world, cells)
+        self._leaving = [thread.leaving() for thread in system.threads]
         self.script = Script()
-        self.sides = [Side(self.script, thread, body) for thread, body in bodies]
+        self.sides = [Side(thread, body) for thread, body in bodies]
         self.log: list[str] = []
         self.stopped = False
         self.fired: set[tuple[int, int]] = set()
@@ -334,9 +321,7 @@ class Lockstep:
 
     def _same_step(self, n: int, name: str) -> None:
         """What Python is about to do is what the edges at the IR's location say."""
-        thread = self.system.threads[n]
-        leaving = [e for e in thread.edges if e.source == self.pos.pcs[n]]
-        for edge in leaving:
+        for edge in self._leaving[n].get(self.pos.pcs[n], ()):
             assert edge.call is not None
             shown = edge.call.name
             if shown in ("read", "write"):
