@@ -7,11 +7,11 @@ reductions, generated text) serves all casts that are played on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from invariants.attach import Attacher
 from invariants.registry import Invariant
@@ -28,6 +28,7 @@ from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
+from model.lang.objects import Kobject
 from model.patches.patch import Variant
 
 from .ends import with_ends
@@ -39,6 +40,8 @@ from .reduce.liveness import live_locals
 from .reduce.ordering import Ordering
 from .reduce.reducer import Family, Passes, Reduced, Reducer
 from .reduce.unset import unset_fields, without
+
+T = TypeVar("T")
 
 ALWAYS = frozenset({"spare_page", "spare_table"})
 """Made in every world, so that casts share it."""
@@ -81,7 +84,30 @@ Presses = dict[tuple[Setting, frozenset[str], bool], Press]
 """Text by setting, arrays with computed first indices, and whether dead locals are reset."""
 
 _made = compose.Compiled()
-"""Threads that the front end has made; they stay, so that what is made of one is kept by its id."""
+"""Threads that the front end has made."""
+
+_kept: dict[Any, Any] = {}
+"""What stages of one world make alike, by all that it depends on."""
+
+
+class _Itself:
+    """A key that is one object, which stays: another that is equal is another key."""
+
+    def __init__(self, what: object) -> None:
+        self._what = what
+
+    def __hash__(self) -> int:
+        return id(self._what)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other._what is self._what
+
+
+def _once(key: Any, make: Callable[[], T]) -> T:
+    found: T | None = _kept.get(key)
+    if found is None:
+        found = _kept[key] = make()
+    return found
 
 
 class Stage:
@@ -106,11 +132,9 @@ class Stage:
         self._base = self.world.snapshot()
         self._ctx = Context(self.world, epilogue=return_to_caller)
         self._attacher = Attacher(self._ctx, chosen)
-        self._threads: dict[int, Thread] = {}
-        self._raw: dict[int, Thread] = {}
         with selected(arch) as table:
             self._ctx.family = table.family
-        self._by_itself: dict[Any, tuple[Rule, ...]] = {}
+        self._world = two_vmas, setting, arch  # what makes it, and of what
         self.variables = self.world.variables()
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
         self._checks = self._attacher.state_checks()
@@ -136,36 +160,37 @@ class Stage:
     def raw(self, call: Invocation, role: Role) -> Thread:
         """A thread as the front end makes it, with invariants attached."""
         bare = self._bare(call, role)
-        if id(bare) not in self._raw:
-            with selected(self.arch):
-                thread = self._attacher.thread(bare, call.thread)
-            self._raw[id(bare)] = with_ends(thread) if self._ends else thread
-        return self._raw[id(bare)]
+        edits = tuple(self._ctx.edits.items())
+        key = "asked", _Itself(bare), self._attacher.selected, edits, self._ends
+        return _once(key, partial(self._with_invariants, bare, call.thread))
+
+    def _with_invariants(self, bare: Thread, who: Kobject) -> Thread:
+        with selected(self.arch):
+            thread = self._attacher.thread(bare, who)
+        return with_ends(thread) if self._ends else thread
 
     def _bare(self, call: Invocation, role: Role) -> Thread:
         """A thread as the front end makes it, once for all stages of one world: what is asked
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
-        world = two_vmas, self.setting, self.arch  # what makes it, and of what
         ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
         with selected(self.arch):
-            return _made.thread((world, call.thread.name, call.fn, names), ctx, call)
+            return _made.thread((self._world, call.thread.name, call.fn, names), ctx, call)
 
     def _thread(self, call: Invocation, role: Role) -> Thread:
         raw = self.raw(call, role)
         if self.anytime:
             return raw
-        if id(raw) not in self._threads:
-            alone = replace(self._empty, threads=(raw,), checks=self._checks)
-            self._threads[id(raw)] = eager(order_accesses(alone)).threads[0]
-        return self._threads[id(raw)]
+        return _once(("eager", _Itself(raw), self._checks), partial(self._eager, raw))
+
+    def _eager(self, raw: Thread) -> Thread:
+        alone = replace(self._empty, threads=(raw,), checks=self._checks)
+        return eager(order_accesses(alone)).threads[0]
 
     def _compiled(self, rules: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:
         """What hardware does by itself, as rules of this world."""
-        if rules not in self._by_itself:
-            with selected(self.arch):
-                self._by_itself[rules] = compose.rules(self._ctx, rules)
-        return self._by_itself[rules]
+        with selected(self.arch):
+            return _once((self._world, rules), partial(compose.rules, self._ctx, rules))
 
     def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:
         """What the user CPU does besides walking: store, and stop being lazy."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from checks import scenario
 from checks.decide import Play, Theatre
 from checks.engine.reference import Limits
 from checks.mutate.edits import answer
@@ -24,6 +26,8 @@ from model.kernel.pgtable import pmdp_get_lockless
 from model.kernel.rmap import pmd_of
 from model.lang import kernel, static
 from model.lang.declare import ModelFunction
+from model.lang.expr import Expr
+from model.lang.frontend.source import Context
 from model.lang.ir import Thread
 from model.patches import PATCHES
 from model.patches.patch import Variant
@@ -101,6 +105,28 @@ def test_what_a_variant_does_not_touch_is_compiled_once() -> None:
     theatre = Theatre([])
     roles = [Role(PATCH.variant(v)) for v in ("v1", "v2", "v3", "per_page", "merged")]
     assert len({id(neighbour(role, theatre)) for role in roles}) == 1
+
+
+def test_what_is_asked_reaches_a_thread_that_another_stage_has_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where it was asked before, and the text of the invariant has been edited since."""
+
+    def asked(*invariants: str) -> Thread:
+        play = Play(cast(BESIDE_GUP), Role(merged({})), "x86_64")
+        stage = Theatre([REGISTRY[name] for name in invariants]).stage(play)
+        return stage.raw_threads(play.cast, play.role)[0]
+
+    def conditions(thread: Thread) -> list[Expr]:
+        return [c.cond for e in thread.edges for c in e.op.checks if c.invariant == BROKEN]
+
+    plain, once = asked(), asked(BROKEN)
+    assert not conditions(plain)
+    assert conditions(once)
+    assert once is asked(BROKEN)
+    edits = dict([answer("all", "False", in_=BROKEN)])
+    monkeypatch.setattr(scenario, "Context", partial(Context, edits=edits))
+    assert conditions(asked(BROKEN)) != conditions(once)
 
 
 def test_a_search_that_was_cut_short_is_not_taken_for_a_whole_one() -> None:
