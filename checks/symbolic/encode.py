@@ -254,4 +254,6 @@ def holding(code: int, sort: Sort) -> Term:
 
 def code_of(held: Term) -> int:
     """The code of a constant that a field holds."""
-    return int(z3.simplify(as_bits(held)).as_long())
+    if not z3.is_bv_value(held):
+        held = z3.simplify(as_bits(held))
+    return int(held.as_long())
