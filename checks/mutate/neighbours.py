@@ -222,7 +222,7 @@ NEIGHBOURS = (
     mutant(
         "frozen and not freed", "a reclaimed page is given back to nobody",
         drop("free_frozen_folio", in_="shrink_folio_list"),
-        breaks="references_balance",
+        breaks="references_balance no_page_is_left_off_the_lru",
         cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
