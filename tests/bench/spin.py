@@ -144,6 +144,7 @@ def main(arguments: Sequence[str]) -> int:
         whole = decided(drawn, NO_PASSES, asked.max_states)
         if whole is None:
             large += 1
+            print(f"{'too many':>10} {'-':>8} {'-':>7} {'-':>9}  {drawn.name}", flush=True)
             continue
         small = reduced(drawn, asked.max_states)
         assert small is not None
