@@ -86,7 +86,7 @@ class Interpreter:
         every, pcs = list(pos.locals), list(pos.pcs)
         every[thread] = {**every[thread], **own}
         pcs[thread] = edge.target
-        return Position({**pos.cells, **cells}, tuple(every), tuple(pcs))
+        return Position({**pos.cells, **cells} if cells else pos.cells, tuple(every), tuple(pcs))
 
     def fire(self, pos: Position, rule: Rule) -> Position:
         """The position after a rule; ValueError if its guard does not hold."""
@@ -124,7 +124,8 @@ def _outcome(pos: Position, op: Op, thread: int | None) -> tuple[dict[Cell, int]
         if isinstance(place, Local):
             own[place] = new
             continue
-        place = cell(place.var, tuple(const(value(i), i.sort) for i in place.index), place.sort)
+        if place not in pos.cells:  # an index is computed, or there is no such element
+            place = cell(place.var, tuple(const(value(i), i.sort) for i in place.index), place.sort)
         if cells.get(place, new) != new:
             raise ValueError(f"two updates of one operation give {show(place)} different values")
         if place in pos.cells:
