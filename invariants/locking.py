@@ -79,7 +79,7 @@ def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -
     "return",
     "every path releases what it took",
     relied_on="whoever takes the lock next",
-    mutants=("folio lock left held",),
+    mutants=("folio lock left held", "page table left mapped"),
 )
 def everything_is_released(s: View, thread: Thread) -> bool:
     return (
@@ -119,7 +119,7 @@ def unlocked_by_its_holder(
     "sleeps",
     "nothing sleeps under a spinlock, in an RCU section or with interrupts off",
     relied_on="the scheduler; include/linux/kernel.h:might_sleep",
-    mutants=("sleeping folio lock under the PTL",),
+    mutants=("sleeping folio lock under the PTL", "page table left mapped"),
 )
 def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
     return not holds_spinlock(s, thread) and thread.rcu == 0 and not thread.cpu.irqs_off

@@ -80,7 +80,7 @@ def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
     "pte",
     "a swap or migration entry names no page that is exclusive: it was shared as it was unmapped",
     relied_on="mm/memory.c:do_swap_page (BUG_ON): the entry alone says who gets it exclusive again",
-    mutants=("exclusive when it is unmapped",),
+    mutants=("exclusive when it is unmapped", "exclusive when it is migrated"),
 )
 def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) -> bool:
     return all(

@@ -115,7 +115,7 @@ def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: 
     "folio_unlock",
     "mapping and index agree with the page table whenever the folio is unlocked",
     relied_on="mm/rmap.c: the next walk looks where they point; mm/memory.c:do_swap_page",
-    mutants=("index not updated",),
+    mutants=("index not updated", "mapping not updated"),
 )
 def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bool:
     return all(

@@ -220,6 +220,12 @@ NEIGHBOURS = (
         cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
+        "exclusive when it is migrated", "the same edit, and a migration entry",
+        drop("ClearPageAnonExclusive", in_="folio_try_share_anon_rmap_pte"),
+        breaks="an_unmapped_page_is_not_exclusive",
+        cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "frozen and not freed", "a reclaimed page is given back to nobody",
         drop("free_frozen_folio", in_="shrink_folio_list"),
         breaks="references_balance no_page_is_left_off_the_lru",

@@ -88,6 +88,13 @@ LOCKS = (
         cast="move/1p/ptl=different/init=all_at_src",
     ),
     mutant(
+        "page table left mapped",
+        "a pte_unmap is missing where a page in the swap cache is waited for",
+        drop("pte_unmap", nth=9, in_="move_pages_ptes"),
+        breaks="everything_is_released nothing_sleeps_in_atomic_context",
+        cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
+    ),
+    mutant(
         "folio lock left held", "the last folio of a batch is not unlocked",
         drop("folio_unlock", nth=2, in_="move_present_ptes"),
         breaks="everything_is_released no_deadlock",
@@ -203,6 +210,12 @@ CHECKS = (
 )  # fmt: skip
 
 ACCOUNTS = (
+    mutant(
+        "mapping not updated", "folio->mapping stays that of the source",
+        drop("folio_move_anon_rmap", in_="move_present_ptes"),
+        breaks="unlocked_folio_is_where_it_says",
+        cast="move/1p/ptl=different/init=all_at_src",
+    ),
     mutant(
         "index not updated", "folio->index keeps the source's page number",
         drop("set_folio_index", in_="move_present_ptes"),

@@ -48,6 +48,7 @@ TOUCHED = {
         "rmap", WALK, {"folio_is_locked", "owner_unlocks", "walked_folio_is_locked"},
         {(what, "home_stays_while_walked") for what in ("move", "unlock", "walk")},
     ),
+    "mapping not updated": ("rmap", ALONE, {"at_home"}, HOME),
     "index not updated": ("rmap", ALONE, {"at_home"}, HOME),
     "index not updated in swap": ("rmap", SWAP, {"at_home"}, HOME),
     "swap cache not looked at": ("rmap", SWAP, {"at_home"}, HOME),
@@ -81,6 +82,7 @@ UNTOUCHED = {
     "PTL of the destination dropped twice": "the second time nobody has it, in these scenarios",
     "anon_vma not locked, but unlocked": "6.18; and who unlocks what nobody has changes nothing",
     "dst pmd not looked at again": "no core knows of tables",
+    "page table left mapped": "no core knows of read sections of RCU",
     "pages of a batch not reported": "no core knows what is returned",
 }
 """By mutant: why it touches no theorem."""
