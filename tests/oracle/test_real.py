@@ -88,6 +88,6 @@ def test_what_is_drawn_is_of_every_kind() -> None:
     assert {side.anytime for side in sides} == {False, True}
     assert {side.role.variant.name for side in sides} == {v.name for v in PATCH.variants}
     assert len({side.arch for side in sides}) == 4
-    mutants = some_mutants(160, 1)
+    mutants = some_mutants(240, 1)
     assert {side.role.mutant for side in mutants} >= MUTANTS.keys()
-    assert sum(len(side.casts) for side in mutants) == 160
+    assert sum(len(side.casts) for side in mutants) == 240
