@@ -87,7 +87,7 @@ _made = compose.Compiled()
 """Threads that the front end has made."""
 
 _kept: dict[Any, Any] = {}
-"""What stages of one world make alike, by all that it depends on."""
+"""Rules and threads that stages of one world make alike, by all that they depend on."""
 
 
 class _Itself:
