@@ -134,7 +134,7 @@ class Stage:
         self._attacher = Attacher(self._ctx, chosen)
         with selected(arch) as table:
             self._ctx.family = table.family
-        self._world = two_vmas, setting, arch  # what makes it, and of what
+        self._origin = two_vmas, setting, arch  # what makes it, and of what
         self.variables = self.world.variables()
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
         self._checks = self._attacher.state_checks()
@@ -175,7 +175,7 @@ class Stage:
         names = tuple(getattr(a, "name", a) for a in call.args)
         ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
         with selected(self.arch):
-            return _made.thread((self._world, call.thread.name, call.fn, names), ctx, call)
+            return _made.thread((self._origin, call.thread.name, call.fn, names), ctx, call)
 
     def _thread(self, call: Invocation, role: Role) -> Thread:
         raw = self.raw(call, role)
@@ -190,7 +190,7 @@ class Stage:
     def _compiled(self, rules: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:
         """What hardware does by itself, as rules of this world."""
         with selected(self.arch):
-            return _once((self._world, rules), partial(compose.rules, self._ctx, rules))
+            return _once((self._origin, rules), partial(compose.rules, self._ctx, rules))
 
     def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:
         """What the user CPU does besides walking: store, and stop being lazy."""

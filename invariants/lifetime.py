@@ -110,7 +110,7 @@ def references_balance(s: View) -> bool:
     "a page that is in use is on the LRU when everybody has returned",
     relied_on="mm/vmscan.c, mm/migrate.c: what is on no list is neither reclaimed nor migrated",
     witness=("rmap", "a map count changes"),
-    mutants=("migrated page left isolated",),
+    mutants=("migrated page left isolated", "frozen and not freed"),
 )
 def no_page_is_left_off_the_lru(s: View) -> bool:
     return all(folio.free or folio.lru for folio in s.folios)

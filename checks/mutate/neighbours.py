@@ -220,7 +220,7 @@ NEIGHBOURS = (
         cast="move+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
     ),
     mutant(
-        "exclusive when it is migrated", "the same edit, and a migration entry",
+        "exclusive when it is migrated", "a migration entry names a page that is not shared",
         drop("ClearPageAnonExclusive", in_="folio_try_share_anon_rmap_pte"),
         breaks="an_unmapped_page_is_not_exclusive",
         cast="move+migrate/1p/ptl=different/init=all_at_src", variant="per_page",
