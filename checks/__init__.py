@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-from . import sources as sources  # before all else: it notes what all else is read from
+from .play import sources as sources  # before all else: it notes what all else is read from

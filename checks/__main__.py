@@ -11,7 +11,7 @@ def main() -> NoReturn:
     """Run the command; what cannot be imported is one line and exit status 2, as any bad input, and
     an interrupt while it is imported is one like any other."""
     try:
-        from .cli import main as run
+        from .cli.main import main as run
     except KeyboardInterrupt:
         print("check-invariants: interrupted", file=sys.stderr)
         sys.exit(130)

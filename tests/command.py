@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.cli import main
+from checks.cli.main import main
 
 FLUSH = """\
         if src_addr > src_start:

@@ -9,7 +9,9 @@ import pytest
 
 from checks.engine import interrupts
 
-gc.set_threshold(2_000_000, 50)  # much is made and kept, all of it trees, as in `checks.workers`
+gc.set_threshold(
+    2_000_000, 50
+)  # much is made and kept, all of it trees, as in `checks.play.workers`
 
 SHARING = {
     "tests/checks/trace/test_mutants.py",

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..userdirs import cache_directory
+from .userdirs import cache_directory
 
 RUNTIME = Path(__file__).with_name("runtime")
 """The part of the C text that is the same for all systems."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from checks.scenario import Role
+from checks.stage.stage import Role
 from model.kernel.casts import Cast, invocations
 from model.kernel.setup import Setup, two_vmas
 from model.lang.declare import ModelFunction

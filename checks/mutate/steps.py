@@ -14,7 +14,7 @@ import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from checks.scenario import Role
+from checks.stage.stage import Role
 from model.kernel.casts import Cast
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context, Edit

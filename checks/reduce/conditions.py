@@ -164,12 +164,12 @@ CONDITIONS = (
         "merge (movers)",
         "where a field is used without its lock, a lock is let go of by another or what is free is "
         "used, the cast is decided without movers",
-        "checks.decide:weakened",
+        "checks.play.play:weakened",
         _MOVERS + "test_a_lock_that_somebody_else_lets_go_of_is_noticed",
     ),
     Condition(
         "merge", "where a check that halts fails, the cast is decided again with such steps apart",
-        "checks.decide:weakened",
+        "checks.play.play:weakened",
         _MOVERS + "test_what_comes_before_a_step_that_halts_is_seen_by_others",
     ),
     Condition(
@@ -208,7 +208,7 @@ CONDITIONS = (
         "tests/checks/reduce/test_conditions.py::test_a_fill_with_a_check_is_refused",
     ),
     Condition(
-        "eager TLBs", "a user CPU makes one store at most", "checks.scenario:require_one_store",
+        "eager TLBs", "a user CPU makes one store at most", "checks.stage.stage:require_one_store",
         "tests/checks/reduce/test_conditions.py::test_two_stores_of_user_code_are_refused",
     ),
     Condition(

@@ -13,7 +13,7 @@ from model.patches import PATCHES
 from model.patches.patch import Patch
 
 from ..mutate import mutants_of
-from ..subject import EXAMPLES
+from ..subject.subject import EXAMPLES
 from .columns import WIDTH
 
 KINDS = ("patches", "variants", "invariants", "archs", "mutants", "scenarios")

@@ -9,7 +9,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ..report import Report
+from ..answer.report import Report
 
 if TYPE_CHECKING:  # it takes a while to load, and most runs end before it is needed
     from rich.progress import Progress

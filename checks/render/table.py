@@ -12,13 +12,13 @@ from invariants.registry import GROUPS, NOT_BUILT
 from model.kernel.casts import Cast
 from model.patches.patch import Variant
 
-from ..cells import Cell, Reach, Verdict
-from ..decide import Branch
-from ..ordering import command
-from ..report import Column, Report
-from ..subject import Side
+from ..answer.report import Column, Report
+from ..memory_order.ordering import command
+from ..play.cells import Cell, Reach, Verdict
+from ..play.play import Branch
+from ..subject.subject import Side
 from .columns import WIDTH
-from .steps import ROOT
+from .show import ROOT
 
 NAME = 40
 _MOST = 20

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Proofs for any number of objects (Z3): quantified cores, their inductive invariants, and what
-they have to do with the models that are enumerated.  Nothing else imports Z3."""
+"""Finite systems as Z3 terms: every path of so many steps at once, and proofs by induction."""
 
 import z3.z3
 

@@ -19,8 +19,8 @@ from model.lang.ir import State
 
 from ..engine.generate import Moves
 from ..engine.reference import DEADLOCK, Explorer, Limits, Progress, Search, Violation
-from .asking import StoppedError, interruptible, model_of, solver_for
 from .encode import RULE, Encoding, Field, code_of
+from .solver import StoppedError, interruptible, model_of, solver_for
 from .unroll import Taken, Unrolling
 from .values import Term
 

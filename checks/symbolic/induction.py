@@ -17,8 +17,8 @@ import z3
 from model.lang.sorts import Enum, Int, Ref
 
 from ..engine.reference import Limits
-from .asking import StoppedError, interruptible, model_of, solver_for
 from .encode import Encoding, Field, Step
+from .solver import StoppedError, interruptible, model_of, solver_for
 from .unroll import Bundle
 from .values import Term, as_bits
 

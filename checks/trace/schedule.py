@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from model.lang.errors import ModelError
 
-from ..decide import Play
+from ..play.play import Play
 from .run import Tick
 
 _TICK = re.compile(r"(\d)(?:\{([^}]*)\})?(?:\*(\d+))?|\[([^\]]+)\]")

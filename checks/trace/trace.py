@@ -13,9 +13,9 @@ from model.lang.ir import Call, Site
 from model.lang.sorts import NOTHING, Set
 from model.lang.traits import FLUSHES
 
-from ..decide import Play, Theatre
 from ..engine.engines import Engine
 from ..engine.reference import DEADLOCK, Limits
+from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
 from .expand import UnfaithfulError, expand

@@ -22,14 +22,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.answer.report import chosen_casts
 from checks.engine.compiled import Program
 from checks.engine.promela import promela
 from checks.engine.reference import Explorer
-from checks.example import built, explorer_of, system_of
+from checks.examples.example import built, explorer_of, system_of
 from checks.reduce.symmetry import symmetric_classes
-from checks.report import chosen_casts
-from checks.scenario import Setting, Stage
-from checks.subject import by_name
+from checks.stage.stage import Setting, Stage
+from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.examples.mover import MOVER
 from model.lang.ir import State, System

@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 
 from checks.engine.reference import Limits
-from checks.ordering import default_casts
+from checks.memory_order.ordering import default_casts
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import NO_PASSES, Passes
-from checks.scenario import Setting, Stage
-from checks.subject import by_name
+from checks.stage.stage import Setting, Stage
+from checks.subject.subject import by_name
 from invariants import REGISTRY
 
 LEFT_OUT = {

@@ -25,8 +25,8 @@ from checks.mutate import mutants_of, require_edited
 from checks.mutate.steps import steps_of
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import NO_PASSES, Passes
-from checks.scenario import Role, Setting, Stage
-from checks.subject import as_mutant, by_name
+from checks.stage.stage import Role, Setting, Stage
+from checks.subject.subject import as_mutant, by_name
 from invariants import REGISTRY
 from model.hw.arch import ARCHS
 from model.kernel.casts import Cast

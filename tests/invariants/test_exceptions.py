@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from checks import scenario
-from checks.scenario import Role, Setting, Stage
+from checks.stage import stage
+from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.hw.machine import SpinLock
 from model.kernel.locks import spin_lock, spin_lock_nested
@@ -70,7 +70,7 @@ def test_what_mprotect_has_not_come_to_yet_stays_writable(
         made.src_vma.__dict__["writable"] = False
         return made
 
-    monkeypatch.setattr(scenario, "two_vmas", read_only)
+    monkeypatch.setattr(stage, "two_vmas", read_only)
     assert violated("move+migrate/1p/ptl=different/init=all_at_src", arch=arch) == set()
 
 

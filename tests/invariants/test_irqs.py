@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.kernel.casts import Neighbour
 from model.kernel.locks import spin_lock, spin_unlock

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from checks.decide import Play
+from checks.answer.replay import play_of
 from checks.mutate import cast_of, mutants_of, role
-from checks.replay import play_of
-from checks.scenario import Role, Setting, Stage
+from checks.play.play import Play
+from checks.stage.stage import Role, Setting, Stage
 from checks.trace.run import Runner, Tick
 from checks.trace.schedule import read_schedule
 from checks.trace.trace import Trace, find_trace

@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from checks import scenario
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from model.hw import tlb
 from model.hw.arch import ARCHS, selected
 from model.kernel.casts import Cast, Initial, Neighbour, invocations
@@ -228,9 +227,8 @@ def test_a_broken_front_end_is_noticed(
     monkeypatch: pytest.MonkeyPatch, cls: type, method: str, wrong: Callable[[Any], Any]
 ) -> None:
     monkeypatch.setattr(cls, method, wrong(getattr(cls, method)))
-    monkeypatch.setattr(
-        scenario, "_made", compose.Compiled()
-    )  # what the right one made, and will be used again
+    # What the right one made would be used again.
+    monkeypatch.setattr("checks.stage.stage._made", compose.Compiled())
     here = Stage(Setting(PAGES, False, frozenset(NEEDS), 3), "x86_64", [], anytime=True)
     variant = PATCH.variant("merged")
     with pytest.raises(Difference):  # noqa: PT012 - any of these runs may find it

@@ -152,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if not any(asked.fault in fault.name for fault in FAULTS):
         parser.error(f"no fault has '{asked.fault}' in its name")
-    gc.set_threshold(500_000, 20)  # much is made and kept, all of it trees, as in `checks.workers`
+    gc.set_threshold(
+        500_000, 20
+    )  # much is made and kept, all of it trees, as in `checks.play.workers`
     tallies = list(_campaigns(asked))
     missed = _find_faults(asked) if asked.faults else 0
     if not tallies and not asked.faults:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from checks.decide import weakened
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer, Search
+from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer

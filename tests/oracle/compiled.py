@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from checks.decide import weakened
 from checks.engine.compiled import Program as Compiled
 from checks.engine.reference import Explorer, Search
+from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import Passes, Reducer
 from model.lang.ir import State, System

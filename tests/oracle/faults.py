@@ -77,12 +77,12 @@ FAULTS: Sequence[Fault] = (
     Fault("writes to a ghost commute", "checks.reduce.conflicts:Others.conflict", ghosts_commute),
     Fault(
         "what was merged before a halting check is lost",
-        "checks.decide:weakened",
+        "checks.play.play:weakened",
         without("apart"),
     ),
     Fault(
         "movers are kept though a discipline is broken",
-        "checks.decide:weakened",
+        "checks.play.play:weakened",
         without("movers"),
     ),
     Fault(

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from checks.decide import weakened
 from checks.engine.reference import Explorer, Search
+from checks.play.play import weakened
 from checks.reduce import (
     liveness,
     lock_words,

@@ -11,13 +11,13 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checks.decide import weakened
 from checks.engine.engines import Engine
 from checks.engine.reference import Explorer, Search
 from checks.mutate import cast_of, mutants_of, role
 from checks.mutate.steps import StepMutant, steps_of
+from checks.play.play import weakened
 from checks.reduce.reducer import Passes
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.hw.arch import ARCHS
 from model.kernel.casts import Cast

@@ -51,7 +51,7 @@ NO_RANDOM_SYSTEM = {
     "checks.reduce.reducer:Reducer._merge": "with it a system is decided again without an end",
     "checks.reduce.reducer:_is_foreign": "all their steps are as good as those of `model`",
     "checks.reduce.symmetry:symmetric_classes": "they have no like objects that are exchanged",
-    "checks.scenario:require_one_store": "they have no user code",
+    "checks.stage.stage:require_one_store": "they have no user code",
     "model.hw.eager:require_eager": "they have no eager TLBs",
 }
 """Conditions without a fault, and why."""

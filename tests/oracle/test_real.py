@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from checks.mutate import cast_of, mutants_of, role
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from model.patches.uffd_move_batching import PATCH
 
 from . import real

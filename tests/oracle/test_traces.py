@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.decide import Play
-from checks.replay import play_of
-from checks.scenario import Setting, Stage
+from checks.answer.replay import play_of
+from checks.play.play import Play
+from checks.stage.stage import Setting, Stage
 from checks.trace.run import Done, Runner, Tick
 from checks.trace.schedule import read_schedule
 from invariants import REGISTRY

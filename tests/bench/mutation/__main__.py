@@ -23,9 +23,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from checks.decide import Play
-from checks.report import known_archs
-from checks.scenario import Role
+from checks.answer.report import known_archs
+from checks.play.play import Play
+from checks.stage.stage import Role
 from invariants import REGISTRY
 from model.patches import PATCHES
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from unittest import mock
 
-from checks import scenario
-from checks.decide import Play
 from checks.mutate import cast_of, mutants_of, role
-from checks.scenario import Role
+from checks.play.play import Play
+from checks.stage import stage
+from checks.stage.stage import Role
 from invariants import REGISTRY
 from invariants.registry import Invariant
 from model.kernel.setup import two_vmas
@@ -49,7 +49,7 @@ class Judged:
         """The fate of a mutation beside the planted bugs, and in plays without one."""
         assert self.invariant.fn is not None
         edits = {self.invariant.fn.name: self.edit}
-        with mock.patch.object(scenario, "Context", functools.partial(Context, edits=edits)):
+        with mock.patch.object(stage, "Context", functools.partial(Context, edits=edits)):
             try:
                 return self._missed() or self._alarm(plays)
             except ModelError as error:

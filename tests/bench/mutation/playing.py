@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from checks.decide import Finding, Play, Theatre, families, side_by_side
 from checks.engine.reference import Limits
 from checks.mutate.table import MUTANTS
+from checks.play.cache import Verdicts
+from checks.play.play import Finding, Play, Theatre, families, side_by_side
 from checks.reduce.reducer import NO_PASSES
-from checks.scenario import Role
-from checks.verdicts import Verdicts
+from checks.stage.stage import Role
 from invariants.registry import Invariant
 from model.kernel.casts import Cast, CastSet, different
 from model.lang.errors import ModelError

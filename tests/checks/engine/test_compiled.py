@@ -21,13 +21,13 @@ from checks.engine.engines import Engine
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer, Limits, Search
-from checks.example import explorer_of as shoot_explorer
-from checks.example import system_of as system_of_shoot
+from checks.examples.example import explorer_of as shoot_explorer
+from checks.examples.example import system_of as system_of_shoot
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Passes
 from checks.reduce.usage import Part, Regions
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from model.lang import expr as ex
 from model.lang.errors import ModelError
 from model.lang.ir import Check, Edge, Kind, Op, State, StateCheck, System, Thread, Update, Variable

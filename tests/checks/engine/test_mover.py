@@ -13,7 +13,7 @@ import pytest
 from checks.engine import compiler
 from checks.engine.engines import Engine, search
 from checks.engine.reference import Limits, Search
-from checks.example import built, explorer_of
+from checks.examples.example import built, explorer_of
 from model.examples.mover import MOVER
 
 from ...bench.mover import mover_pml

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from checks.answer.report import chosen_casts
 from checks.engine import compiler
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine
@@ -12,9 +13,8 @@ from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
-from checks.report import chosen_casts
-from checks.scenario import Setting, Stage
-from checks.subject import by_name
+from checks.stage.stage import Setting, Stage
+from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.lang import expr as ex
 from model.lang.ir import (

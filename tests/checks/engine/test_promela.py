@@ -14,10 +14,10 @@ from checks.engine.press import Press
 from checks.engine.promela import assertion, promela
 from checks.engine.reference import Explorer, Search
 from checks.engine.text import TooWideError
-from checks.example import explorer_of, system_of
+from checks.examples.example import explorer_of, system_of
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import NO_PASSES, Passes
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from model.lang import expr as ex
 from model.lang.ir import (
     NULL_POINTER,

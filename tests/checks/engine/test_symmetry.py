@@ -13,7 +13,7 @@ from checks.engine.compiled import Program
 from checks.engine.engines import Engine, search
 from checks.engine.orbits import Orbits
 from checks.engine.reference import Limits
-from checks.example import explorer_of, system_of
+from checks.examples.example import explorer_of, system_of
 from checks.reduce.symmetry import symmetric_classes
 from checks.trace.shortest import concrete, rule_between
 from model.lang.ir import StateCheck as Check

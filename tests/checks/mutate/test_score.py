@@ -10,7 +10,7 @@ import pytest
 
 from checks.mutate import mutants_of
 from checks.mutate import role as role_of
-from checks.scenario import Role
+from checks.stage.stage import Role
 from invariants import REGISTRY
 from model.patches.uffd_move_batching import PATCH
 from tests.bench.mutation.__main__ import KINDS, Earlier, Score, in_children, main, read_table

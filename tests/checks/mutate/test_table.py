@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from checks import scenario
 from checks.mutate import Mutant, cast_of, mutant, mutants_of, role
 from checks.mutate.edits import replace_keyword
 from checks.reduce.reducer import Passes
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.kernel.setup import Setup, two_vmas
 from model.patches.uffd_move_batching import PATCH
@@ -103,7 +102,7 @@ def test_permission_is_gained_where_a_vma_is_read_only(
         made.dst_vma.__dict__["writable"] = False
         return made
 
-    monkeypatch.setattr(scenario, "two_vmas", read_only)
+    monkeypatch.setattr("checks.stage.stage.two_vmas", read_only)
     wrong = mutant(
         "writable regardless of the VMA", "the entry for the destination is made writable",
         replace_keyword("PteVal", "write", "True", in_="moved_pte"),

@@ -7,9 +7,9 @@ import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
-from checks.decide import weakened
+from checks.play.play import weakened
 from checks.reduce.reducer import NO_PASSES, Passes
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.hw.machine import Addr
 from model.kernel.casts import Cast
@@ -84,7 +84,7 @@ def violated(
 ) -> dict[str, frozenset[str]]:
     """By cast, the invariants that fail; `anytime`: TLBs fill and forget whenever they like.
 
-    As `checks.decide.Theatre` does it: with fewer passes, where some rest on what does not hold.
+    As `checks.play.play.Theatre` does it: with fewer passes, where some rest on what does not hold.
     """
     found = {}
     groups: dict[Setting, list[Cast]] = {}

@@ -7,10 +7,10 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from checks.decide import weakened
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer, Search
+from checks.play.play import weakened
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer
 from model.lang import expr as ex

@@ -12,7 +12,7 @@ import pytest
 
 from checks.reduce.conditions import CONDITIONS, TESTED, Condition, page
 from checks.reduce.reducer import Passes
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from model.hw.eager import eager
 from model.hw.machine import Addr, Cpu
 from model.hw.tlb import broadcast_flush, dsb, tlbi

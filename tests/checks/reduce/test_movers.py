@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.decide import weakened
+from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import Passes
 from model.lang import expr as ex

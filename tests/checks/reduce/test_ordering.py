@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from checks.answer.report import chosen_casts
 from checks.reduce.ordering import Ordering, Pair
-from checks.report import chosen_casts
-from checks.scenario import Setting, Stage
-from checks.subject import by_name
+from checks.stage.stage import Setting, Stage
+from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.kernel.orders import (
     CMPXCHG,

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from checks.decide import Play
-from checks.ordering import Reader
+from checks.memory_order.ordering import Reader
+from checks.play.cache import Verdicts
+from checks.play.play import Play
 from checks.reduce.unset import unset_fields, without
-from checks.subject import by_name
-from checks.verdicts import Verdicts
+from checks.subject.subject import by_name
 from model.hw.machine import Pte
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local

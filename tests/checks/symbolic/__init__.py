@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of the proofs for any number of objects."""
+"""Tests of the search with Z3."""

@@ -10,17 +10,17 @@ from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from checks.answer.report import chosen_casts
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer
-from checks.example import explorer_of
-from checks.example import system_of as shoot
+from checks.examples.example import explorer_of
+from checks.examples.example import system_of as shoot
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer
 from checks.reduce.usage import Part, Regions
-from checks.report import chosen_casts
-from checks.scenario import Role, Setting, Stage
-from checks.subject import as_mutant, by_name
+from checks.stage.stage import Role, Setting, Stage
+from checks.subject.subject import as_mutant, by_name
 from invariants import REGISTRY
 from model.kernel.casts import Cast
 from model.lang import expr as ex

@@ -14,7 +14,7 @@ import fnmatch
 import sys
 from collections.abc import Iterable, Iterator
 
-from checks.scenario import Role, Setting, Stage
+from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.kernel.casts import Cast
 from model.patches.patch import Variant

@@ -12,14 +12,14 @@ import pytest
 import z3
 
 from checks.engine.reference import Explorer, Limits, Search
-from checks.example import built, explorer_of
-from checks.symbolic.agree import Comparison
-from checks.symbolic.cased import clauses_of
-from checks.symbolic.cores import shoot
-from checks.symbolic.decode import Decoder
+from checks.examples.example import built, explorer_of
+from checks.prove.clauses_on_instance import clauses_of
+from checks.prove.cores import shoot
+from checks.prove.decode import Decoder
+from checks.prove.instance import Instance
+from checks.prove.refinement import Comparison
 from checks.symbolic.encode import Encoding, Step
 from checks.symbolic.induction import Fact, Induction, by_induction
-from checks.symbolic.instance import Instance
 from checks.symbolic.unroll import Bundle
 from checks.symbolic.values import Term
 from model.examples.shoot import SHOOT

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
+from checks.answer.replay import replay
 from checks.engine import compiler, engines
 from checks.render.columns import WIDTH
-from checks.render.tracetext import LINES, trace_lines
-from checks.replay import replay
+from checks.render.trace import LINES, trace_lines
 from checks.trace.trace import find_trace
 from invariants import REGISTRY
 from tests.model.test_traces import MUTANTS, play_of_mutant, shortest

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A schedule carried out again: what it leads to, in the unmerged system, and what that breaks."""
+
+from __future__ import annotations
+
+from invariants import REGISTRY
+from model.lang.errors import ModelError
+
+from ..play.play import Play
+from ..stage.stage import Setting, Stage
+from ..subject.inputs import subjects_of
+from ..subject.subject import Subject, as_mutant
+from ..trace.run import Runner
+from ..trace.schedule import Schedule, read_schedule
+from ..trace.trace import Trace, describe
+from .report import chosen_casts, known_archs
+
+
+def play_of(schedule: Schedule) -> Play:
+    """The play that a schedule is of."""
+    own = schedule.patch.endswith(".py")
+    (subject,) = subjects_of(schedule.patch, "" if own else schedule.variant)
+    assert isinstance(subject, Subject)
+    if schedule.mutant:
+        subject = as_mutant(subject, schedule.mutant)
+    role = subject.selected.role
+    casts = chosen_casts(
+        subject.patch.casts, role.variant.neighbours_from, schedule.cast, full=False
+    )
+    return Play(casts[0], role, known_archs(schedule.arch)[0])
+
+
+def replay(line: str) -> list[Trace]:
+    """A trace for each invariant that the last step breaks; ModelError if it cannot be run."""
+    schedule = read_schedule(line)
+    play = play_of(schedule)
+    stage = Stage(Setting.of(play.cast), play.arch, REGISTRY.values())
+    runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
+    for tick in schedule.ticks:
+        if tick.thread >= len(runner.system.threads):
+            raise ModelError(f"the scenario has no CPU {tick.thread}")
+    done = runner.run(schedule.ticks)
+    if done is None:
+        raise ModelError(
+            "the schedule cannot be carried out", why="a step of it has to wait or is past the end",
+            instead="the model may have changed since; decide the patch again",
+        )  # fmt: skip
+    broken = runner.failures(done[-1]) if done else runner.interpreter.broken(runner.start)
+    return [
+        describe(play, REGISTRY[name], runner, done, 0, fewest=False)
+        for name in broken
+        if name in REGISTRY
+    ]

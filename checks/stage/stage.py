@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From a cast on an architecture to a system that an engine decides.
+
+A `Stage` is one world on one architecture.  Everything that is made for it (compiled threads,
+reductions, generated text) serves all casts that are played on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from checks.stage.attach import Attacher
+from invariants.registry import Invariant
+from model.hw import tlb
+from model.hw.arch import selected
+from model.hw.eager import eager, eager_initial
+from model.hw.memory import order_accesses
+from model.kernel.casts import Cast, Initial, invocations
+from model.kernel.setup import Setup, two_vmas
+from model.kernel.task import return_to_caller
+from model.lang import compose
+from model.lang.compose import Invocation
+from model.lang.declare import ModelFunction
+from model.lang.errors import ModelError
+from model.lang.frontend.source import Context, Edit
+from model.lang.ir import Rule, State, System, Thread
+from model.lang.objects import Kobject
+from model.patches.patch import Variant
+
+from ..engine.engines import Engine, search
+from ..engine.layout import Layout
+from ..engine.press import Press
+from ..engine.reference import Explorer, Limits, Progress, Search
+from ..reduce.liveness import live_locals
+from ..reduce.ordering import Ordering
+from ..reduce.reducer import Family, Passes, Reduced, Reducer
+from ..reduce.unset import unset_fields, without
+from .ends import with_ends
+
+T = TypeVar("T")
+
+ALWAYS = frozenset({"spare_page", "spare_table"})
+"""Made in every world, so that casts share it."""
+
+ALONE = frozenset({"child", "zero_page", "other_anon_vma"})
+"""Made besides for neighbours alone, which begin in many states; pairs would be slower for it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What world a cast is played in."""
+
+    pages: int
+    same_ptl: bool
+    needs: frozenset[str]
+    threads: int
+
+    @classmethod
+    def of(cls, cast: Cast) -> Setting:
+        shared = ALWAYS if len(cast.others) > 1 else ALWAYS | ALONE
+        return cls(cast.pages, cast.same_ptl, cast.needs | shared, cast.threads)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A variant as it is played: with the edits of a mutant, if it is one.
+
+    `source` is how a user names the patch that it is a variant of; `changed` are the functions
+    that the patch changes.
+    """
+
+    variant: Variant
+    edits: tuple[tuple[str, Edit], ...] = ()
+    mutant: str = ""
+    source: str = ""
+    changed: frozenset[ModelFunction[..., Any]] = frozenset()
+
+
+Presses = dict[tuple[Setting, frozenset[str], bool], Press]
+"""Text by setting, arrays with computed first indices, and whether dead locals are reset."""
+
+_made = compose.Compiled()
+"""Threads that the front end has made."""
+
+_kept: dict[Any, Any] = {}
+"""Rules and threads that stages of one world make alike, by all that they depend on."""
+
+
+class _Itself:
+    """A key that is one object, which stays: another that is equal is another key."""
+
+    def __init__(self, what: object) -> None:
+        self._what = what
+
+    def __hash__(self) -> int:
+        return id(self._what)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other._what is self._what
+
+
+def _once(key: Any, make: Callable[[], T]) -> T:
+    found: T | None = _kept.get(key)
+    if found is None:
+        found = _kept[key] = make()
+    return found
+
+
+class Stage:
+    """One world on one architecture, with the invariants that are asked about.
+
+    `anytime` keeps TLBs that fill and forget at any time; without it they are eager.  `presses` has
+    the text of other stages of the same setting, which is used again and added to.  `ends`: a
+    search also says which routines come to a successful end.
+    """
+
+    def __init__(
+        self, setting: Setting, arch: str, chosen: Iterable[Invariant], *,
+        anytime: bool = False, passes: Passes = Passes(), presses: Presses | None = None,
+        ends: bool = False,
+    ) -> None:  # fmt: skip
+        self.setting, self.arch, self.anytime = setting, arch, anytime
+        self._passes, self._presses, self._ends = passes, presses, ends
+        self.setup: Setup = two_vmas(
+            setting.pages, same_ptl=setting.same_ptl, threads=setting.threads, needs=setting.needs
+        )
+        self.world = self.setup.world
+        self._base = self.world.snapshot()
+        self._ctx = Context(self.world, epilogue=return_to_caller)
+        self._attacher = Attacher(self._ctx, chosen)
+        with selected(arch) as table:
+            self._ctx.family = table.family
+        self._origin = two_vmas, setting, arch  # what makes it, and of what
+        self.variables = self.world.variables()
+        self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
+        self._checks = self._attacher.state_checks()
+        self._finals = self._attacher.end_checks()
+        self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
+        self._reducer = Reducer(self.variables, passes)
+        self._families: dict[Any, tuple[Reduced, Press]] = {}
+        self._initial: dict[Any, State] = {}
+
+    def by(self, passes: Passes) -> Stage:
+        """The same stage with other passes: threads are made once for both, and so is what both
+        reduce them to."""
+        other = copy(self)
+        other._passes, other._reducer, other._families = passes, self._reducer.by(passes), {}
+        return other
+
+    # -- threads --------------------------------------------------------------------------------
+
+    def _calls(self, cast: Cast, role: Role) -> list[Invocation]:
+        subject = role.variant.call(self.setup)
+        return invocations(self.setup, subject, cast.others, role.variant.neighbours_from)
+
+    def raw(self, call: Invocation, role: Role) -> Thread:
+        """A thread as the front end makes it, with invariants attached."""
+        bare = self._bare(call, role)
+        edits = tuple(self._ctx.edits.items())
+        key = "asked", _Itself(bare), self._attacher.selected, edits, self._ends
+        return _once(key, partial(self._with_invariants, bare, call.thread))
+
+    def _with_invariants(self, bare: Thread, who: Kobject) -> Thread:
+        with selected(self.arch):
+            thread = self._attacher.thread(bare, who)
+        return with_ends(thread) if self._ends else thread
+
+    def _bare(self, call: Invocation, role: Role) -> Thread:
+        """A thread as the front end makes it, once for all stages of one world: what is asked
+        about it does not matter."""
+        names = tuple(getattr(a, "name", a) for a in call.args)
+        ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
+        with selected(self.arch):
+            return _made.thread((self._origin, call.thread.name, call.fn, names), ctx, call)
+
+    def _thread(self, call: Invocation, role: Role) -> Thread:
+        raw = self.raw(call, role)
+        if self.anytime:
+            return raw
+        return _once(("eager", _Itself(raw), self._checks), partial(self._eager, raw))
+
+    def _eager(self, raw: Thread) -> Thread:
+        alone = replace(self._empty, threads=(raw,), checks=self._checks)
+        return eager(order_accesses(alone)).threads[0]
+
+    def _compiled(self, rules: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:
+        """What hardware does by itself, as rules of this world."""
+        with selected(self.arch):
+            return _once((self._origin, rules), partial(compose.rules, self._ctx, rules))
+
+    def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:
+        """What the user CPU does besides walking: store, and stop being lazy."""
+        stores = self._compiled(tlb.STORES) if _stores(cast) else ()
+        return (*stores, *(self._compiled(tlb.RESUME) if _is_lazy(cast) else ()))
+
+    def _hardware(self, cast: Cast) -> tuple[Rule, ...]:
+        key = _by_user(cast)
+        if key not in self._rules:
+            found = (*self._compiled(tlb.FILL), *self._user_rules(cast))
+            if self.anytime:
+                found += self._compiled(tlb.EVICT)
+            else:
+                found = eager(System("", self.variables, (), found)).rules
+            self._rules[key] = found
+        return self._rules[key]
+
+    # -- systems --------------------------------------------------------------------------------
+
+    def raw_threads(self, cast: Cast, role: Role) -> tuple[Thread, ...]:
+        """The threads of a cast as the front end makes them."""
+        return tuple(self.raw(c, role) for c in self._calls(cast, role))
+
+    def tested(self, cast: Cast, role: Role) -> tuple[bool, ...]:
+        """Which threads of a cast are under test: the subject, wherever it runs, and every routine
+        that calls what the patch changes."""
+        calls = self._calls(cast, role)
+        called = (role.variant.called_by([c.fn]) for c in calls)
+        return tuple(
+            call.fn is calls[0].fn or any(role.changed.intersection(fns) for fns in those.values())
+            for call, those in zip(calls, called, strict=True)
+        )
+
+    def raw_system(self, cast: Cast, role: Role) -> System:
+        """Nothing reduced, TLBs at any time: what a schedule is an index into."""
+        threads = self.raw_threads(cast, role)
+        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._user_rules(cast))
+        return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
+
+    def system(self, cast: Cast, role: Role) -> System:
+        """The system of a cast, before reductions; ModelError if these could not decide it."""
+        if not self.anytime:
+            require_one_store(cast)
+        threads = tuple(self._thread(c, role) for c in self._calls(cast, role))
+        rules = self._hardware(cast)
+        return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
+
+    def ordering(self, cast: Cast, role: Role, initial: Iterable[Initial]) -> Ordering:
+        """The accesses to memory of a cast, and which of them may be taken in another order,
+        whichever of these states it begins in (of those that its world can be in)."""
+        roles = {v.name: v.role for v in self.variables}
+        locked = self._attacher.locked_variables()
+        system = self.raw_system(cast, role)
+        here = Setting.of(cast)
+        states = [
+            self.initial(replace(cast, initial=i), anytime=True) for i in initial
+            if i.needs <= here.needs and i.least_pages <= here.pages
+        ]  # fmt: skip
+        edges = (edge.op for thread in system.threads for edge in thread.edges)
+        unset = unset_fields([*edges, *(rule.op for rule in system.rules)], states)
+        threads = [without(thread, unset) for thread in system.threads]
+        return Ordering(threads, roles, locked, self._ctx.family)
+
+    def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
+        """The state that a cast begins in."""
+        as_is = self.anytime if anytime is None else anytime
+        key = (cast.initial.name, _stores(cast), _is_lazy(cast), as_is)
+        if key not in self._initial:
+            self.world.restore(self._base)
+            self.setup.user.stores = _stores(cast)
+            self.setup.user.lazy = _is_lazy(cast)
+            cast.initial.set_up(self.setup)
+            state = compose.initial_state(self._ctx)
+            self.world.restore(self._base)
+            self._initial[key] = state if as_is else eager_initial(self._empty, state)
+        return self._initial[key]
+
+    def prepare(self, plays: Sequence[tuple[Cast, Role]]) -> None:
+        """Compile and reduce what these casts need, before the first of them is decided."""
+        groups: dict[object, list[tuple[Cast, Role]]] = {}
+        for cast, role in plays:
+            groups.setdefault(features_of(cast), []).append((cast, role))
+        for members in groups.values():
+            reduced = self._reducer.reduce(self._family(members))
+            made = reduced, self._press(reduced.regions.whole)
+            self._families.update({_key(cast, role): made for cast, role in members})
+
+    def _press(self, whole: frozenset[str]) -> Press:
+        """What makes the text of a family, in which these arrays are indexed by computed values."""
+        presses = self._presses if self._presses is not None else {}
+        key = self.setting, whole, self._passes.merge
+        if key not in presses:
+            layout = Layout(self.variables, whole, len(self.setup.threads))
+            presses[key] = Press(layout, live_locals if self._passes.merge else None)
+        return presses[key]
+
+    def _family(self, plays: Sequence[tuple[Cast, Role]]) -> Family:
+        seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]
+        initial: dict[str, State] = {}
+        for cast, role in plays:
+            for n, thread in enumerate(self.system(cast, role).threads):
+                seats[n][id(thread)] = thread
+            initial.setdefault(cast.initial.name, self.initial(cast))
+        rules = self._hardware(plays[0][0])
+        return Family(
+            [list(s.values()) for s in seats], rules, self._checks, self._finals,
+            list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
+            self._attacher.freeable_variables(), self._attacher.in_use,
+        )  # fmt: skip
+
+    def forget(self, cast: Cast, role: Role) -> None:
+        """Let go of what was reduced and generated for a cast."""
+        self._families.pop(_key(cast, role), None)
+
+    def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, Press]:
+        if _key(cast, role) not in self._families:
+            self.prepare([(cast, role)])
+        return self._families[_key(cast, role)]
+
+    def reduced(self, cast: Cast, role: Role) -> System:
+        """The system that is searched."""
+        return self._prepared(cast, role)[0].of(self.system(cast, role))
+
+    def explorer(self, cast: Cast, role: Role) -> Explorer:
+        """The reference explorer on the reduced system."""
+        return Explorer(self.reduced(cast, role), self._prepared(cast, role)[1])
+
+    def search(
+        self, cast: Cast, role: Role, limits: Limits = Limits(), progress: Progress | None = None,
+        engine: Engine = Engine.AUTO,
+    ) -> tuple[Explorer, Search]:  # fmt: skip
+        """Decide one cast."""
+        make = partial(self.explorer, cast, role)
+        return search(make, self.initial(cast), limits, engine, progress)
+
+
+def require_one_store(cast: Cast) -> None:
+    """Check that user code stores once at most: with eager TLBs two stores could use translations
+    of which no CPU held one after the other."""
+    if _stores(cast) > 1:
+        raise ModelError(
+            f"{cast.name}: user code may make one store only",
+            why="two could use translations that no CPU holds one after the other",
+            instead="one neighbour whose user CPU stores",
+        )  # fmt: skip
+
+
+def _is_lazy(cast: Cast) -> bool:
+    return any(n.user_lazy for n in cast.others)
+
+
+def _stores(cast: Cast) -> int:
+    return sum(n.user_stores for n in cast.others)
+
+
+def _by_user(cast: Cast) -> tuple[bool, bool]:
+    """Whether the user CPU stores, and whether it stops being lazy: it has rules for either."""
+    return _stores(cast) > 0, _is_lazy(cast)
+
+
+SPECIAL = {
+    "gup_fast": "lockless", "gup_fast_dst": "lockless",
+    "pt_reclaim": "dst table", "pt_reclaim_src": "src table", "reclaim": "flush put off",
+}  # fmt: skip
+"""Neighbours that make steps conflict which otherwise would not, and in what way."""
+
+
+def features_of(cast: Cast) -> tuple[bool, frozenset[str], tuple[bool, bool]]:
+    """What decides with which other casts a cast is reduced: the larger a family, the less work
+    it is, but the more states each of its casts has.
+
+    Pairs begin in few states, so that more is known of them, and have most states.
+    """
+    pair, user = len(cast.others) > 1, _by_user(cast)
+    special = frozenset(SPECIAL[n.name] for n in cast.others if n.name in SPECIAL)
+    if not pair:
+        special = frozenset({"special"}) if special and not cast.same_ptl else frozenset()
+    elif len(special) + sum(user) > 1:
+        special = special & {"lockless", "flush put off"} | {"several"}
+    return pair, special, user
+
+
+def _key(cast: Cast, role: Role) -> Any:
+    return cast.name, role
+
+
+__all__ = ["Initial", "Role", "Setting", "Stage", "features_of"]

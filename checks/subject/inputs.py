@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From the PATCH of a command line to subjects, or to a submission that is not decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.patches import PATCHES
+
+from ..patch_input import Submission, read_submissions
+from .subject import Subject, as_posted, by_name, is_name, no_such_patch, own_model
+
+
+def subjects_of(patch: str, variant: str) -> list[Subject | Submission]:
+    """What is to be decided, in order; a Submission is one that no stored version is.
+
+    ModelError for a name that is not known, or a file that cannot be read.
+    """
+    if patch in PATCHES:
+        return [by_name(patch, variant)]
+    if is_name(patch):
+        raise no_such_patch(patch)
+    if patch.endswith(".py") and Path(patch).is_file():
+        return [own_model(patch, variant)]
+    found: list[Subject | Submission] = []
+    for submission in read_submissions(patch):
+        if submission.match is None:
+            found.append(submission)
+        else:
+            how = f"{submission.source} is {submission.match.patch} {submission.match.variant}"
+            found.append(as_posted(submission.match.patch, submission.match.variant, how))
+    return found

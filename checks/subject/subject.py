@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What PATCH names: a stored patch, a file with one in it, or a user's own model."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+from model import examples
+from model.lang.errors import ModelError, near, shown_path
+from model.patches import PATCHES, find_patch
+from model.patches.patch import Patch, Variant
+from model.patches.yours import require_used
+
+from ..mutate import mutants_of
+from ..mutate.mutant import world_of
+from ..mutate.steps import steps_of
+from ..stage.stage import Role
+
+OWN = "a model of your own"
+EXAMPLES = tuple(f"example:{name}" for name in examples.EXAMPLES)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A column of the answer: a role with the word that it is called by."""
+
+    label: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is decided: a patch, the sides that are compared, the last being the one selected.
+
+    `own`: a user's file was read for it.
+    """
+
+    patch: Patch
+    sides: tuple[Side, ...]
+    recognised: str
+    own: bool = False
+
+    @property
+    def selected(self) -> Side:
+        return self.sides[-1]
+
+    @property
+    def before(self) -> Role | None:
+        """The version that the selected one is compared with; None if it is that version."""
+        if len(self.sides) > 1:
+            return self.sides[0].role
+        role, name = self.selected.role, self.patch.before
+        if role.variant.name == name:
+            return None
+        return Role(self.patch.variant(name), source=role.source)
+
+
+def _role(patch: Patch, variant: Variant, source: str) -> Role:
+    return Role(variant, source=source, changed=patch.changed(variant))
+
+
+def by_name(name: str, variant: str = "") -> Subject:
+    """A stored patch: its before and after side, or one variant."""
+    patch = find_patch(name)
+    if variant:
+        role = _role(patch, patch.variant(variant), name)
+        return Subject(patch, (Side("variant", role),), "by name")
+    before, after = (_role(patch, patch.variant(v), name) for v in (patch.before, patch.after))
+    return Subject(patch, (Side("before", before), Side("after", after)), "by name")
+
+
+def as_posted(name: str, variant: str, how: str) -> Subject:
+    """A stored version that was recognised in what was handed in."""
+    patch = find_patch(name)
+    before = _role(patch, patch.variant(patch.before), name)
+    posted = _role(patch, patch.variant(variant), name)
+    return Subject(patch, (Side("before", before), Side("after", posted)), how)
+
+
+def as_mutant(subject: Subject, name: str) -> Subject:
+    """The selected side with a mutation, of the table or of one step, beside the side without it;
+    ModelError lists mutants."""
+    side = subject.selected
+    found = {m.name: m.edits for m in mutants_of(subject.patch)}
+    if name not in found:
+        cast = subject.patch.casts.default(side.role.variant.neighbours_from)[0]
+        found |= {s.name: s.edits for s in steps_of(side.role.variant, cast)}
+    if name not in found:
+        raise ModelError(f"no mutant '{name}'", instead=near(name, found))
+    edited = replace(side.role, edits=found[name], mutant=name)
+    return replace(subject, sides=(side, Side("mutant", edited)))
+
+
+def own_model(path: str, variant: str = "") -> Subject:
+    """A file in the modelling language: a `VARIANT` of a stored patch, or a `PATCH` of its own, of
+    which one variant may be asked for."""
+    module = _imported(path)
+    own, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
+    if isinstance(own, Variant):
+        if variant:
+            raise ModelError(
+                f"{path} is one variant, {own.name}, so that --variant {variant} means nothing",
+                instead="leave --variant out",
+            )
+        base = find_patch(own.base)
+        require_used(own, world_of(base.casts.default(own.neighbours_from)[0]), module)
+        changed = base.changed(own)
+        old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
+        mine = Role(own, source=path, changed=changed)
+        return Subject(
+            base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
+        )
+    if isinstance(patch, Patch):
+        if variant:
+            one = Side("variant", _role(patch, patch.variant(variant), path))
+            return Subject(patch, (one,), "a model of your own", own=True)
+        before, after = (_role(patch, patch.variant(v), path) for v in (patch.before, patch.after))
+        return Subject(
+            patch, (Side("before", before), Side("after", after)), "a model of your own", own=True
+        )
+    raise ModelError(
+        f"{path} has neither VARIANT nor PATCH", why="one of them says what is to be decided",
+        instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`',
+    )  # fmt: skip
+
+
+_ours: set[str] = set()
+"""Modules that were imported from a user's file."""
+
+
+def _imported(path: str) -> ModuleType:
+    file = Path(path)
+    name = file.stem.replace("-", "_")
+    if not name.isidentifier() or (name in sys.modules and name not in _ours):
+        raise ModelError(f"'{file.name}' cannot be imported by its name", instead="rename the file")
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"'{path}' is no Python file", instead="give it a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _ours.add(name)
+    try:
+        spec.loader.exec_module(module)
+    except ModelError:
+        raise
+    except SyntaxError as error:
+        place = "" if error.lineno is None else f":{error.lineno}:{error.offset}"
+        where = shown_path(path) + place
+        raise ModelError("not Python", where=where, why=str(error.msg)) from error
+    except (Exception, SystemExit) as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        where = f"{shown_path(path)}:{frames[-1].lineno}:0" if frames else shown_path(path)
+        raise ModelError(
+            "the file cannot be run", where=where, why=f"{type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def is_name(text: str) -> bool:
+    """Whether PATCH is a name rather than a file: it names a patch, or nothing like a file."""
+    return text in PATCHES or not (text == "-" or "/" in text or Path(text).exists() or "." in text)
+
+
+def no_such_patch(name: str) -> ModelError:
+    """The error for a name that is neither a patch nor a file."""
+    if name in EXAMPLES:
+        return ModelError(
+            f"'{name}' is an example", why="this is asked of patches",
+            instead=f"known: {', '.join(PATCHES)}",
+        )  # fmt: skip
+    return ModelError(f"no patch and no file '{name}'", instead=near(name, [*PATCHES, *EXAMPLES]))

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A variant is decided as it is: whatever was compiled for another one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.engine.reference import Limits
+from checks.mutate.edits import answer
+from checks.play.play import Play, Theatre
+from checks.stage import stage
+from checks.stage.stage import Role
+from invariants import REGISTRY
+from model.hw.machine import Addr
+from model.kernel import gup, neighbours
+from model.kernel.casts import Cast
+from model.kernel.folio import folio_ref_add_pin, folio_try_get, vm_normal_folio
+from model.kernel.objects import Vma
+from model.kernel.pgtable import pmdp_get_lockless
+from model.kernel.rmap import pmd_of
+from model.lang import kernel, static
+from model.lang.declare import ModelFunction
+from model.lang.expr import Expr
+from model.lang.frontend.source import Context
+from model.lang.ir import Thread
+from model.patches import PATCHES
+from model.patches.patch import Variant
+
+from ...command import run, write_late_flush
+
+PATCH = PATCHES["uffd_move_batching"]
+BESIDE_GUP = "move+gup_fast/1p/ptl=different/init=all_at_src"
+BROKEN = "a_pinned_page_is_not_moved"
+Function = ModelFunction[..., Any]
+
+
+@kernel("mm/gup.c:gup_fast_pte_range", "7.3.4")
+def gup_fast_that_never_looks_again(vma: Vma, addr: Addr, write: bool) -> None:
+    table = pmdp_get_lockless(pmd_of(vma))
+    if table is None:
+        return
+    pte = gup.gup_read_pte(table.slots[addr])
+    if not gup.pte_access_permitted(pte, write):
+        return
+    folio = vm_normal_folio(pte)
+    if folio is None or not folio_try_get(folio):
+        return
+    folio_ref_add_pin(folio)
+    gup.pinned(folio, addr)
+
+
+@static
+def first_page(vma: Vma) -> tuple[Addr, ...]:
+    return (vma.start,)
+
+
+def merged(swap: Mapping[Function, Function]) -> Variant:
+    """A variant that has the name of the stored one."""
+    return replace(PATCH.variant("merged"), swap=swap)
+
+
+def cast(name: str) -> Cast:
+    found = PATCH.casts.named(name, "6.18")
+    assert found is not None
+    return found
+
+
+def neighbour(role: Role, theatre: Theatre) -> Thread:
+    play = Play(cast(BESIDE_GUP.replace("1p", "2p")), role, "x86_64")
+    return theatre.stage(play).raw_threads(play.cast, play.role)[1]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_swap_reaches_neighbours(first: bool) -> None:
+    """Whichever of two variants of one name is compiled first."""
+    as_it_is = merged({})
+    careless = merged({gup.gup_fast_pte_range: gup_fast_that_never_looks_again})
+    theatre = Theatre([REGISTRY[BROKEN]])
+    found = {}
+    for variant in (as_it_is, careless) if first else (careless, as_it_is):
+        play = Play(cast(BESIDE_GUP), Role(variant), "x86_64")
+        found[variant] = theatre.play(play, Limits())
+    assert not found[as_it_is].violated
+    assert found[careless].violated.keys() == {BROKEN}
+    assert found[as_it_is].states != found[careless].states
+
+
+def test_an_edit_reaches_neighbours_and_what_they_compute() -> None:
+    """Also that of a function that is run while the model is compiled."""
+    theatre = Theatre([])
+    plain = neighbour(Role(merged({})), theatre)
+    edits = (("pages_of", answer("range", "(vma.start,)", in_="pages_of")[1]),)
+    ours = merged({neighbours.pages_of: first_page})
+    for other in (Role(merged({}), edits, "one page"), Role(ours)):
+        assert [e.op for e in neighbour(other, theatre).edges] != [e.op for e in plain.edges]
+
+
+def test_what_a_variant_does_not_touch_is_compiled_once() -> None:
+    theatre = Theatre([])
+    roles = [Role(PATCH.variant(v)) for v in ("v1", "v2", "v3", "per_page", "merged")]
+    assert len({id(neighbour(role, theatre)) for role in roles}) == 1
+
+
+def test_what_is_asked_reaches_a_thread_that_another_stage_has_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where it was asked before, and the text of the invariant has been edited since."""
+
+    def asked(*invariants: str) -> Thread:
+        play = Play(cast(BESIDE_GUP), Role(merged({})), "x86_64")
+        stage = Theatre([REGISTRY[name] for name in invariants]).stage(play)
+        return stage.raw_threads(play.cast, play.role)[0]
+
+    def conditions(thread: Thread) -> list[Expr]:
+        return [c.cond for e in thread.edges for c in e.op.checks if c.invariant == BROKEN]
+
+    plain, once = asked(), asked(BROKEN)
+    assert not conditions(plain)
+    assert conditions(once)
+    assert once is asked(BROKEN)
+    edits = dict([answer("all", "False", in_=BROKEN)])
+    monkeypatch.setattr(stage, "Context", partial(Context, edits=edits))
+    assert conditions(asked(BROKEN)) != conditions(once)
+
+
+def test_a_search_that_was_cut_short_is_not_taken_for_a_whole_one() -> None:
+    theatre = Theatre([REGISTRY[BROKEN]])
+    play = Play(cast(BESIDE_GUP), Role(merged({})), "x86_64")
+    assert theatre.play(play, Limits(3)).why
+    assert not theatre.play(play, Limits()).why
+
+
+def test_a_file_that_is_called_like_a_stored_variant(tmp_path: Path) -> None:
+    path = write_late_flush(tmp_path).rename(tmp_path / "v3.py")
+    scene = "move/1p/ptl=different/init=all_at_src"
+    ran = run(str(path), "--arch", "x86_64", "--scenario", scene, "--no-cache", "--jobs", "1",
+              "--invariant", "flushed_before_ptl_is_released")  # fmt: skip
+    assert ran.exit_code == 1
+    assert ran.stdout.count("VIOLATED") >= 1
