@@ -9,11 +9,11 @@ from model.lang.errors import ModelError
 from ..play.play import Play
 from ..stage.stage import Setting, Stage
 from ..subject.inputs import subjects_of
+from ..subject.selection import chosen_casts, known_archs
 from ..subject.subject import Subject, as_mutant
 from ..trace.run import Runner
 from ..trace.schedule import Schedule, read_schedule
 from ..trace.trace import Trace, describe
-from .report import chosen_casts, known_archs
 
 
 def play_of(schedule: Schedule) -> Play:

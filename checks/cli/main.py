@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command line: verdicts on a patch.
+"""The command line: all commands, and how each of them ends.
 
 Answers go to standard output, progress and notices to standard error.
 
@@ -10,41 +10,32 @@ side, else 3 something unknown or vacuous, else 0; 130 interrupted, 141 closed p
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
-import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
-from invariants import every, find
-from model.examples.example import Example
 from model.lang.errors import ModelError
 
-from ..answer.report import Question, Report, Sample, answer, known_archs
 from ..engine import interrupts
-from ..engine.engines import Engine
-from ..engine.memory import memory_limit
-from ..engine.reference import DEPTH, Limits
-from ..examples.example import check_example, example_named
-from ..patch_input import Submission
 from ..play.play import contradiction
-from ..render.commit import commit_lines, order_lines
-from ..render.example import example_lines
-from ..render.machine_form import json_text, undecided_json
-from ..render.progress import Watcher, stats_lines
-from ..render.table import table_lines
-from ..render.trace import replay_line, trace_lines
-from ..render.undecided import undecided_lines
-from ..subject.inputs import subjects_of
-from ..subject.subject import EXAMPLES, Subject, as_mutant
-from .subcommands import SUBCOMMANDS, UNKNOWN, params_of, say
-
-BAD, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
+from .check import check
+from .common import BAD, CLOSED_PIPE, INTERRUPTED
+from .conform import conform
+from .drift import drift
+from .explain import explain
+from .export import export
+from .list import list_
+from .locks import locks
+from .necessity import necessity
+from .ordering import ordering
+from .prove import prove
+from .replay import replay
+from .show import show
+from .step import step
 
 TRACEBACK = "--traceback"
 
@@ -92,213 +83,16 @@ def commands() -> None:
     """
 
 
-class _Seconds(click.FloatRange):
-    """A time that is more than 0; what is not a number is neither more nor less."""
+COMMANDS = (
+    check, list_, show, explain, replay, necessity, ordering, locks, prove, export, drift, step,
+    conform,
+)  # fmt: skip
 
-    name = "seconds"
-
-    def __init__(self) -> None:
-        super().__init__(0, min_open=True)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        found: float = super().convert(value, param, ctx)
-        if math.isnan(found):
-            self.fail(f"{value} is no number of seconds", param, ctx)
-        return found
-
-
-@dataclass(frozen=True)
-class _Options:
-    """What `check` was given besides PATCH."""
-
-    variant: str
-    mutant: str
-    archs: tuple[str, ...]
-    scenario: str
-    invariant: tuple[str, ...]
-    full: bool
-    sample: Sample | None
-    form: str
-    limits: Limits
-    jobs: int
-    engine: Engine
-    cache: bool
-    stats: bool
-
-
-@commands.command()
-@click.argument("patch")
-@click.option("--variant", default="", help="Decide this version alone.")
-@click.option("--mutant", default="", help="Decide the version with this mutation.")
-@click.option("--arch", default="", help="Architectures, with commas; all by default.")
-@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
-@click.option("--invariant", multiple=True, help="An invariant or a group; may be given again.")
-@click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "commit"]), default="text")
-@click.option("--full", is_flag=True, help="1 to 3 pages, every initial state for every cast.")
-@click.option(
-    "--sample",
-    type=click.IntRange(1, 100_000),
-    metavar="N",
-    help="N casts of 3 neighbours at 1 and 2 pages and of 4 at 1, drawn by chance.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**31), help="What --sample draws; 1 by default.")
-@click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True,
-              help="Give up a cast at so many states.")  # fmt: skip
-@click.option("--max-memory", default="", metavar="SIZE",
-              help="Give up a cast at so much memory, as 500M or 4G; by default half of what is "
-                   "free, shared by all processes.")  # fmt: skip
-@click.option(
-    "--engine",
-    type=click.Choice([e.value for e in Engine]),
-    default="auto",
-    show_default=True,
-    help="What explores: auto compiles for what is large; symbolic asks Z3 for paths to a depth.",
-)
-@click.option("--max-depth", type=click.IntRange(1), metavar="STEPS",
-              help=f"How deep --engine symbolic goes; {DEPTH} by default.")  # fmt: skip
-@click.option("--timeout", type=_Seconds(), help="Stop after SECONDS.")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
-@click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
-@click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
-@click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
-def check(
-    patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
-    param: tuple[str, ...], form: str, full: bool, sample: int | None, seed: int | None,
-    max_states: int, max_memory: str, engine: str, max_depth: int | None, timeout: float | None,
-    jobs: int, symmetry: bool, no_cache: bool, stats: bool,
-) -> None:  # fmt: skip
-    """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
-    until = time.monotonic() + timeout if timeout else float("inf")
-    if max_depth is not None and engine != Engine.SYMBOLIC:
-        raise ModelError("--max-depth is for --engine symbolic")
-    if sample and (scenario or full):
-        raise ModelError(
-            f"--sample with {'--scenario' if scenario else '--full'}",
-            why="each of them says which casts are decided",
-            instead="give one of them",
-        )
-    if seed is not None and not sample:
-        raise ModelError("--seed is for --sample", instead="--sample 30 --seed 1")
-    limits = Limits(max_states, until, memory_limit(max_memory, jobs), max_depth or DEPTH)
-    example = example_named(patch)
-    if example is not None:
-        for_patches = {
-            "--sample": sample, "--arch": arch, "--scenario": scenario, "--mutant": mutant,
-            "--invariant": invariant, "--full": full, "--format": form != "text",
-        }  # fmt: skip
-        for option in (name for name, given in for_patches.items() if given):
-            raise ModelError(
-                f"{option} is for patches", why=f"{patch} is an example", instead="give it --param"
-            )
-        _example(example, param, variant, limits, Engine(engine), symmetry=symmetry)
-    if symmetry:
-        raise ModelError(
-            "--symmetry is for examples", why="threads of a patch are not exchanged yet",
-            instead=f"known: {', '.join(EXAMPLES)}",
-        )  # fmt: skip
-    if param:
-        raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
-    options = _Options(
-        variant,
-        mutant,
-        known_archs(arch),
-        scenario,
-        invariant,
-        full,
-        Sample(sample, 1 if seed is None else seed) if sample else None,
-        form,
-        limits,
-        jobs,
-        Engine(engine),
-        not no_cache,
-        stats,
-    )
-    found = subjects_of(patch, variant)
-    if mutant:
-        found = [as_mutant(s, mutant) if isinstance(s, Subject) else s for s in found]
-    codes = []
-    reports = []
-    for number, item in enumerate(found):
-        if isinstance(item, Submission):
-            codes.append(UNKNOWN)
-            if form != "json":
-                say(undecided_lines(item))
-            continue
-        report = _answered(item, options)
-        reports.append(report)
-        codes.append(report.exit_code)
-        say([f"check-invariants: {text}" for text in report.contradictions], err=True)
-        if form != "json":
-            if number:
-                click.echo()
-            say(_shown(report, form))
-    code = _worst(codes)
-    if form == "json":
-        others = [undecided_json(i) for i in found if isinstance(i, Submission)]
-        click.echo(json_text(reports, others, code))
-    sys.exit(code)
-
-
-def _worst(codes: Sequence[int]) -> int:
-    return next((c for c in (BAD, 1, UNKNOWN) if c in codes), 0)
-
-
-def _answered(subject: Subject, options: _Options) -> Report:
-    chosen = [i for name in options.invariant for i in find(name)] or every()
-    cache = options.cache and not subject.own and options.engine is not Engine.SYMBOLIC
-    question = Question(
-        subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
-        options.limits, options.jobs, options.engine, cache, options.sample,
-        frozenset(options.invariant),
-    )  # fmt: skip
-    began = time.monotonic()
-    with Watcher() as watch:
-        report = answer(question, watch)
-    if options.stats:
-        say(stats_lines(report, time.monotonic() - began), err=True)
-    return report
-
-
-def _shown(report: Report, form: str) -> list[str]:
-    lines: list[str] = []
-    if form == "commit":
-        for trace in report.traces:
-            lines += [*commit_lines(trace), ""]
-        return [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
-    lines += table_lines(report)
-    for trace in report.traces:
-        lines += ["", *trace_lines(trace), replay_line(trace)]
-    for missing in report.missing:
-        where = missing.cell.worst[0].play.name
-        lines += ["", f"VIOLATED  {missing.cell.invariant.sentence}"]
-        lines += [f"          in {where}; no trace: {missing.why}"]
-    return lines
-
-
-def _example(
-    example: Example, param: tuple[str, ...], variant: str, limits: Limits, engine: Engine, *,
-    symmetry: bool,
-) -> None:  # fmt: skip
-    params = params_of(param)
-    with Watcher() as watch:
-        result = check_example(
-            example, params, variant, limits, engine, lambda states: watch(0, 1, states),
-            symmetry=symmetry,
-        )  # fmt: skip
-    say(example_lines(result))
-    sys.exit(1 if result.steps else UNKNOWN if result.search.why else 0)
-
-
-for subcommand in SUBCOMMANDS:
-    commands.add_command(subcommand)
-
-for each in commands.commands.values():
+for each in COMMANDS:
     each.params.append(
         click.Option([TRACEBACK], is_flag=True, expose_value=False, help="Where an error was met.")
     )
+    commands.add_command(each)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

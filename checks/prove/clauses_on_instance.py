@@ -10,11 +10,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import z3
-
 from model.lang.expr import Cell
 
 from ..symbolic.encode import Encoding, Field
+from ..symbolic.solver import z3
 from .core import Clause, View
 from .decode import Seen, named_cell, value_of
 from .instance import Value

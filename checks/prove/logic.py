@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import z3
+from ..symbolic.solver import z3
 
 Term = Any
 """A Z3 expression, or a Python value."""

@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import z3
-
+from ..symbolic.solver import z3
 from .core import Action, Clause, Core, View
 from .instance import Frozen, Instance, Value
 from .logic import Symbolic, Term

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from ..prove.core import Core
 from ..prove.instance import Frozen
 from ..prove.obligations import Proved, Result, Snapshot, snapshot_lines
+from ..prove.proof import Compared, Proof, found_again
 from ..prove.reach import reachable
-from ..prove.theorems import Compared, Proof, found_again
 from .columns import WIDTH
 
 

@@ -12,17 +12,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-import z3
-
 from model.lang.errors import ModelError
 from model.lang.ir import State
 
 from ..engine.generate import Moves
 from ..engine.reference import DEADLOCK, Explorer, Limits, Progress, Search, Violation
 from .encode import RULE, Encoding, Field, code_of
-from .solver import StoppedError, interruptible, model_of, solver_for
+from .solver import StoppedError, Term, interruptible, model_of, solver_for, z3
 from .unroll import Taken, Unrolling
-from .values import Term
 
 ROUNDS = 200
 """How often a path of one length is asked for that comes to no state again."""

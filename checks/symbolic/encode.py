@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import z3
-
 from model.lang.expr import Cell, Const, Expr, Local
 from model.lang.ir import Check, Op, State, Update
 from model.lang.sorts import Bool, Int, Sort
 
 from ..engine.layout import Slot, first
 from ..engine.reference import DEADLOCK, Explorer
-from .values import Term, Values, as_bits
+from .solver import Term, z3
+from .values import Values, as_bits
 
 RULE = -1
 """The thread of a rule."""

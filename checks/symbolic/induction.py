@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import z3
-
 from model.lang.sorts import Enum, Int, Ref
 
 from ..engine.reference import Limits
 from .encode import Encoding, Field, Step
-from .solver import StoppedError, interruptible, model_of, solver_for
+from .solver import StoppedError, Term, interruptible, model_of, solver_for, z3
 from .unroll import Bundle
-from .values import Term, as_bits
+from .values import as_bits
 
 
 @dataclass(frozen=True)

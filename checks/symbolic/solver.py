@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Z3 asked within limits."""
+"""Z3, which is imported here alone, and asked within limits."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import z3
+import z3 as z3
+import z3.z3
 
 from ..engine import interrupts
 from ..engine.reference import Limits
-from .values import Term
+
+# Its Python half asks for the sorts of each argument of each call, which takes as long as all else
+# does.  What does not fit its other half refuses, too.
+z3.z3.Z3_DEBUG = False
+
+Term = Any
+"""A Z3 expression."""
 
 
 class StoppedError(Exception):

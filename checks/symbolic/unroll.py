@@ -11,10 +11,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import z3
-
 from .encode import RULE, Encoding, Field, Step, named
-from .values import Term
+from .solver import Term, z3
 
 
 @dataclass(frozen=True, eq=False)

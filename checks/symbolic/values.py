@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import z3
 
 from model.lang.expr import Cell, Const, Expr, Local, Op, cell, const
 from model.lang.ir import Variable
 from model.lang.sorts import Bool, Int, Rec, Sort
 
 from ..engine.layout import extent, first
-
-Term = Any
-"""A Z3 expression."""
+from .solver import Term, z3
 
 
 class Values:

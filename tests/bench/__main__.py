@@ -22,13 +22,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.answer.report import chosen_casts
 from checks.engine.compiled import Program
 from checks.engine.promela import promela
 from checks.engine.reference import Explorer
 from checks.examples.example import built, explorer_of, system_of
 from checks.reduce.symmetry import symmetric_classes
 from checks.stage.stage import Setting, Stage
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.examples.mover import MOVER

@@ -23,9 +23,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from checks.answer.report import known_archs
 from checks.play.play import Play
 from checks.stage.stage import Role
+from checks.subject.selection import known_archs
 from invariants import REGISTRY
 from model.patches import PATCHES
 

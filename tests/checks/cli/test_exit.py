@@ -52,7 +52,7 @@ def test_what_is_not_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> Any:
         raise RuntimeError("it should not be")
 
-    monkeypatch.setattr("checks.cli.main.answer", fail)
+    monkeypatch.setattr("checks.cli.check.answer", fail)
     ran = run(*SMALL)
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
     assert "RuntimeError: it should not be (test_exit.py:" in ran.stderr
@@ -78,7 +78,7 @@ def test_an_interrupt_while_it_starts(tmp_path: Path) -> None:
 
 def test_a_proof_that_fails_is_no_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the explorer has one to show."""
-    monkeypatch.setattr("checks.prove.theorems._ask_shoot", lambda *_: (None, 0))
+    monkeypatch.setattr("checks.examples.theorem._ask_shoot", lambda *_: (None, 0))
     asked = ("prove", "example:shoot", "--variant", "no_local_flush")
     assert run(*asked).exit_code == 3
     monkeypatch.undo()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from checks.answer.report import chosen_casts
 from checks.engine import compiler
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine
@@ -14,6 +13,7 @@ from checks.engine.press import Press
 from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
 from checks.stage.stage import Setting, Stage
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.lang import expr as ex

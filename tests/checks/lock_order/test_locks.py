@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from checks.answer.report import chosen_casts
 from checks.engine.reference import Limits
 from checks.lock_order.graph import by_kind, waiting
 from checks.lock_order.orders import Asked, lock_orders
 from checks.stage.stage import Role
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import as_mutant, by_name
 
 from ...command import run

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from checks.answer.report import chosen_casts
 from checks.memory_order.ordering import Answer, Place, Reader, Undecided, Version
 from checks.play.cache import Verdicts
 from checks.play.cells import Verdict
 from checks.play.play import Play
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import by_name
 from invariants import find
 

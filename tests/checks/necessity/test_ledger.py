@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from checks.answer.report import chosen_casts
 from checks.engine.reference import Limits
 from checks.mutate.steps import KINDS, steps_of
 from checks.necessity.ledger import Asked, Need, chosen_steps, ledger
 from checks.play.cache import Verdicts
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.lang.errors import ModelError

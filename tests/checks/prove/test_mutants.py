@@ -12,7 +12,8 @@ import pytest
 from checks.engine.reference import Limits
 from checks.mutate.uffd_move import MOVERS
 from checks.prove import theorems
-from checks.prove.theorems import THEORIES, Proof, prove_patch
+from checks.prove.proof import Proof
+from checks.prove.theorems import THEORIES, prove_patch
 from checks.subject.subject import as_mutant, by_name
 
 from ...command import run

@@ -9,9 +9,11 @@ import pytest
 
 from checks.engine.reference import Limits
 from checks.examples.example import explorer_of, system_of
+from checks.examples.theorem import prove_shoot
 from checks.prove.cores import shoot
+from checks.prove.proof import Proof
 from checks.prove.refinement import Comparison
-from checks.prove.theorems import THEORIES, Proof, prove_patch, prove_shoot
+from checks.prove.theorems import THEORIES, prove_patch
 from checks.subject.subject import by_name
 
 from ...command import run

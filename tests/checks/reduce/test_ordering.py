@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from checks.answer.report import chosen_casts
 from checks.reduce.ordering import Ordering, Pair
 from checks.stage.stage import Setting, Stage
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import by_name
 from invariants import REGISTRY
 from model.kernel.orders import (

@@ -16,9 +16,8 @@ from checks.engine.reference import Explorer, Limits
 from checks.reduce.liveness import live_locals
 from checks.symbolic.bounded import failing, moves_of, search_paths
 from checks.symbolic.encode import RULE, Encoding, Field, Step, code_of
-from checks.symbolic.solver import solver_for
+from checks.symbolic.solver import Term, solver_for
 from checks.symbolic.unroll import Bundle, Unrolling
-from checks.symbolic.values import Term
 from model.lang.ir import State
 
 MOST = 2_000

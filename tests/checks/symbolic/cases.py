@@ -10,7 +10,6 @@ from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from checks.answer.report import chosen_casts
 from checks.engine.layout import Layout
 from checks.engine.press import Press
 from checks.engine.reference import Explorer
@@ -20,6 +19,7 @@ from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Family, Passes, Reducer
 from checks.reduce.usage import Part, Regions
 from checks.stage.stage import Role, Setting, Stage
+from checks.subject.selection import chosen_casts
 from checks.subject.subject import as_mutant, by_name
 from invariants import REGISTRY
 from model.kernel.casts import Cast

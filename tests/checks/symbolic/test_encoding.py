@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from checks.engine.reference import DEADLOCK
 from checks.symbolic.bounded import ReplayError
 from checks.symbolic.encode import RULE, Encoding, Step, code_of, holding
+from checks.symbolic.solver import Term
 from checks.symbolic.unroll import Unrolling
-from checks.symbolic.values import Term, Values
+from checks.symbolic.values import Values
 from model.lang.expr import Cell, Expr, Op, evaluate
 from model.lang.ir import Kind
 

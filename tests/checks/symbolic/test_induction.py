@@ -20,8 +20,8 @@ from checks.prove.instance import Instance
 from checks.prove.refinement import Comparison
 from checks.symbolic.encode import Encoding, Step
 from checks.symbolic.induction import Fact, Induction, by_induction
+from checks.symbolic.solver import Term
 from checks.symbolic.unroll import Bundle
-from checks.symbolic.values import Term
 from model.examples.shoot import SHOOT
 from model.lang.sorts import Set
 

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`explain`: an invariant, a group or a patch, told."""
+
+from __future__ import annotations
+
+import click
+
+from invariants import find
+from model.patches import PATCHES
+
+from ..render import catalogue
+from .common import say
+
+
+@click.command()
+@click.argument("name")
+def explain(name: str) -> None:
+    """An invariant, a group or a patch: the sentence, who relies on it, witness and mutants."""
+    if name in PATCHES:
+        say(catalogue.explained_patch(PATCHES[name]))
+        return
+    for n, invariant in enumerate(find(name)):
+        if n:
+            click.echo()
+        say(catalogue.explained_invariant(invariant))

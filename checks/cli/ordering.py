@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`ordering`: pairs of accesses for which memory order is not decided."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..memory_order.ordering import Reader, Version, default_casts, in_each_world
+from ..play.cache import Verdicts
+from ..play.play import Play
+from ..render.ordering import ordering_lines
+from ..subject.selection import chosen_casts, known_archs
+from .common import UNKNOWN, say, stored
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--arch", default="", help="Architectures, with commas; all by default.")
+@click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
+def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
+    """Where memory ordering is not decided: accesses that may be taken in another order."""
+    subject = stored(patch, variant)
+    role = subject.selected.role
+    kernel = role.variant.neighbours_from
+    casts = default_casts(subject.patch, kernel)
+    if scenario:
+        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
+    plays = [
+        play
+        for name in known_archs(arch)
+        for play in in_each_world([Play(cast, role, name) for cast in casts])
+    ]
+    reader = Reader(Verdicts(), subject.patch.casts)
+    answers = reader.compared(list(reader.answers(plays)), Version.before(subject))
+    say(ordering_lines(role, answers, subject.before))
+    sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`prove`: theorems for any number of objects."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from model.examples.shoot import SHOOT
+
+from ..engine.reference import Limits
+from ..examples.example import example_named
+from ..subject.selection import one_arch
+from ..subject.subject import as_mutant
+from .common import UNKNOWN, say, stored
+
+
+@click.command()
+@click.argument("patch")
+@click.option("--variant", default="", help="The version; by default the after side.")
+@click.option("--mutant", default="", help="A mutant of it, by name, to be compared with the core.")
+@click.option("--arch", default="x86_64", show_default=True)
+@click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
+@click.option("--stats", is_flag=True, help="The time of each obligation.")
+@click.option("--infer", is_flag=True, help="Each clause left out in turn: what takes its place.")
+def prove(
+    patch: str, variant: str, mutant: str, arch: str, max_states: int, stats: bool, infer: bool
+) -> None:
+    """Theorems for any number of CPUs, threads and pages; and that the models agree with them."""
+    from ..examples.theorem import prove_shoot
+    from ..prove.theorems import no_core, prove_patch  # so does Z3
+    from ..render.prove import inferred_lines, proof_lines
+
+    limits = Limits(max_states)
+    example = example_named(patch)
+    if example is not None:
+        if example is not SHOOT:
+            raise no_core(patch)
+        proofs = prove_shoot(variant, limits)
+    else:
+        subject = stored(patch, variant)
+        if mutant:
+            subject = as_mutant(subject, mutant)
+        role = subject.selected.role
+        proofs = prove_patch(subject.patch, role, one_arch(arch), limits)
+        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}"])
+        say([f"MUTANT     {mutant}"] if mutant else [])
+    verdicts = set()
+    shown = False
+    for proof in proofs:
+        verdicts.add(proof.verdict)
+        shown = shown or proof.shown is not None
+        say(["", *proof_lines(proof, times=stats)])
+        if infer:
+            say(list(inferred_lines(proof.core)))
+    sys.exit(1 if shown else UNKNOWN if verdicts - {"PROVED"} else 0)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`replay`: a trace carried out again."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..answer.replay import replay as replay_schedule
+from ..render.trace import replay_line, trace_lines
+from .common import say
+
+
+@click.command()
+@click.argument("schedule")
+def replay(schedule: str) -> None:
+    """Carry a trace out again, step by step, as its last line says."""
+    traces = replay_schedule(schedule)
+    for n, trace in enumerate(traces):
+        if n:
+            click.echo()
+        say([*trace_lines(trace), replay_line(trace)])
+    if not traces:
+        click.echo("the schedule can be carried out and breaks no invariant at its last step")
+    sys.exit(1 if traces else 0)
