@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Pte, PteKind, SpinLock, Table, Thread
+from model.cast.view import View
+from model.hw.objects import Pte, PteKind, SpinLock, Table, Thread
 from model.kernel.objects import GUP_PIN, Folio
-from model.kernel.view import View
 from model.lang.ir import NULL_POINTER
 
 from .registry import at_end, at_step, by_engine

@@ -17,9 +17,9 @@ where something else keeps them apart, as mmap_lock held for writing does in mm/
 
 from __future__ import annotations
 
-from model.hw.machine import SpinLock, Thread
+from model.cast.view import View
+from model.hw.objects import SpinLock, Thread
 from model.kernel.objects import Folio, RwSem
-from model.kernel.view import View
 from model.lang import pure
 
 from .registry import at_step, by_engine

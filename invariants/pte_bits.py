@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pte, PteKind, PteVal, Thread
+from model.cast.view import View, before, throws_away
+from model.hw.objects import Addr, Pte, PteKind, PteVal, Thread
 from model.kernel.objects import Folio
-from model.kernel.view import View, before, throws_away
 
 from .registry import at_step
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from model.kernel.view import View
+from model.cast.view import View
 from model.lang.declare import ModelFunction, pure
 from model.lang.errors import ModelError, near, shown_path
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Thread
-from model.kernel.view import View
+from model.cast.view import View
+from model.hw.objects import Thread
 
 from .registry import at_step
 

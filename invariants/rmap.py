@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, PteKind, PteVal, SpinLock, Thread
+from model.cast.view import View
+from model.hw.objects import Addr, PteKind, PteVal, SpinLock, Thread
 from model.kernel.objects import Folio, Vma
-from model.kernel.view import View
 
 from .registry import at_end, at_step
 

@@ -7,10 +7,10 @@ flushes that it was spared (hw.tlb.run_mm_again).  Its walk cache may not: it wa
 
 from __future__ import annotations
 
-from model.hw.machine import Pte, PteKind, PteVal, SpinLock, Thread, permitted
+from model.cast.view import View, before
+from model.hw.objects import Pte, PteKind, PteVal, SpinLock, Thread, permitted
 from model.hw.tlb import pmd_at, translated
 from model.kernel.objects import Folio
-from model.kernel.view import View, before
 
 from .registry import at_step, invariant
 

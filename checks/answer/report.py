@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from invariants.registry import Invariant
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.lang.errors import ModelError
 
 from ..engine import interrupts

@@ -21,7 +21,7 @@ def step(file: str, steps: bool, variant: str, no_swap: bool, form: str) -> None
 
     FILE has one operation a line, like `p0 mmap 0+8 rw anon`; `-` is standard input.
     """
-    from model.reference.kernel import Behaviour  # the reference MM takes a while to load
+    from model.reference.state.behaviour import Behaviour  # the reference MM takes a while to load
 
     from ..render.step import step_lines, steps_json
     from ..step.step import read_program, stepped

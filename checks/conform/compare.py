@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.reference.observation import Comparison
-from model.reference.program import (
+from model.reference.programs.observation import Comparison
+from model.reference.programs.program import (
     FREES_NOTHING_FIRST,
     BadProgramError,
     Machine,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from model.reference.generate import WEIGHTS, Generator
-from model.reference.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
-from model.reference.generate_hugetlb import WEIGHTS as HUGETLB_WEIGHTS
-from model.reference.generate_hugetlb import HugetlbGenerator
-from model.reference.observation import Capability
-from model.reference.program import Arena, Program
+from model.reference.programs.generate import WEIGHTS, Generator
+from model.reference.programs.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
+from model.reference.programs.generate_hugetlb import WEIGHTS as HUGETLB_WEIGHTS
+from model.reference.programs.generate_hugetlb import HugetlbGenerator
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import Arena, Program
 
 PAGES = 16
 HUGE = Arena(24, huge=8)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from model.lang.errors import ModelError
-from model.reference.check import broken
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.observation import Capability
-from model.reference.program import SHAPES, Arena, Program
+from model.reference.machine.check import broken
+from model.reference.machine.machine import Reference
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import SHAPES, Arena, Program
+from model.reference.state.behaviour import Behaviour
 
 from .generate import PAGES, random_hugetlb_program, random_program
 from .kernel.actor import AWAY

@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.reference.observation import Capability
-from model.reference.program import Arena, Machine, Program
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import Arena, Machine, Program
 
 from .compare import Compared, Difference, compare, shrink
 from .kernel.bounded import Bounded, Ended, run_bounded

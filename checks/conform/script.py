@@ -20,8 +20,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from model.reference.observation import PRESENT, Observation, Page
-from model.reference.program import Machine, Op, Program, Result, parse
+from model.reference.programs.observation import PRESENT, Observation, Page
+from model.reference.programs.program import Machine, Op, Program, Result, parse
 
 _EXPECTED = re.compile(r"(OK|E[A-Z0-9]+)(?: \((-?\d+)\))?")
 _SEE = re.compile(r"see p(\d+) (\d+): (\S+)((?: \S+)*)")

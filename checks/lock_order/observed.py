@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from model.hw.machine import Pmd, Table
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
+from model.hw.objects import Pmd, Table
 from model.kernel.objects import AnonVma, Folio, Mm, Vma
 from model.lang import Kobject, World
 from model.lang import expr as ex

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from invariants import REGISTRY
-from model.kernel.casts import Cast, CastSet
+from model.cast.casts import Cast, CastSet
 
 from ..engine.reference import DEADLOCK, Limits
 from ..play.play import Finding, Play, Theatre

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from invariants.registry import Invariant
-from model.kernel.casts import Cast, CastSet
+from model.cast.casts import Cast, CastSet
 from model.lang.ir import Edge
 from model.patches import PATCHES
 from model.patches.patch import Patch

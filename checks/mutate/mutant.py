@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checks.stage.stage import Role
-from model.kernel.casts import Cast, invocations
-from model.kernel.setup import Setup, two_vmas
+from model.cast.casts import Cast, invocations
+from model.cast.worlds import Setup, two_vmas
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 from model.lang.frontend.source import Context, Edit

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from checks.stage.stage import Role
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context, Edit
 from model.lang.traits import FLUSHES, TAKES, Trait

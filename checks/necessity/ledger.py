@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from invariants.registry import Invariant
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.lang.errors import ModelError, near
 
 from ..engine.engines import Engine

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from invariants.registry import Invariant
 from invariants.words import words_of
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.lang.errors import ModelError
 from model.lang.ir import Edge, Kind, System, Thread, halts
 from model.lang.traits import Trait

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from invariants import REGISTRY
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.lang.errors import ModelError
 from model.lang.ir import State
 from model.patches.patch import Patch

@@ -194,17 +194,17 @@ CONDITIONS = (
     ),
     Condition(
         "eager TLBs", "nothing that software does depends on a cache; an invariant only fails by a "
-        "cache holding more; fills only add", "model.hw.eager:require_eager",
+        "cache holding more; fills only add", "model.hw.eager_tlb:require_eager",
         "tests/checks/reduce/test_conditions.py::test_what_eager_sets_would_not_decide_is_refused",
     ),
     Condition(
         "eager TLBs", "no cache comes to hold less because another holds more",
-        "model.hw.eager:require_eager",
+        "model.hw.eager_tlb:require_eager",
         "tests/checks/reduce/test_conditions.py"
         "::test_a_cache_that_has_less_by_another_having_more_is_refused",
     ),
     Condition(
-        "eager TLBs", "a fill has no check", "model.hw.eager:require_eager",
+        "eager TLBs", "a fill has no check", "model.hw.eager_tlb:require_eager",
         "tests/checks/reduce/test_conditions.py::test_a_fill_with_a_check_is_refused",
     ),
     Condition(

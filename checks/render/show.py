@@ -58,5 +58,5 @@ def python_source(patch: Patch, variant: Variant) -> str:
             lines[node.lineno - 1] = lines[node.lineno - 1].replace(old, f"from {whole} import")
     body = "\n".join(lines)
     marker = "from model.lang import"
-    body = body.replace(marker, f"from model.patches.yours import variant_of\n{marker}", 1)
+    body = body.replace(marker, f"from model.patches.own_variant import variant_of\n{marker}", 1)
     return f'{body}\n\nVARIANT = variant_of("{patch.name}", "{variant.name}", __name__)'

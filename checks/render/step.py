@@ -17,7 +17,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from model.reference.program import Arena
+from model.reference.programs.program import Arena
 
 from ..step.step import Step
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from invariants.registry import GROUPS, NOT_BUILT
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.patches.patch import Variant
 
 from ..answer.report import Column, Report

@@ -11,7 +11,7 @@ from typing import Any
 
 from invariants.registry import REGISTRY, Invariant
 from invariants.words import WRITTEN, words_of
-from model.kernel.view import View, view
+from model.cast.view import View, view
 from model.lang import expr as ex
 from model.lang.declare import pure
 from model.lang.errors import ModelError, near

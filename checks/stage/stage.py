@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from checks.stage.attach import Attacher
 from invariants.registry import Invariant
+from model.cast.casts import Cast, Initial, invocations
+from model.cast.worlds import Setup, two_vmas
 from model.hw import tlb
 from model.hw.arch import selected
-from model.hw.eager import eager, eager_initial
+from model.hw.eager_tlb import eager, eager_initial
 from model.hw.memory import order_accesses
-from model.kernel.casts import Cast, Initial, invocations
-from model.kernel.setup import Setup, two_vmas
 from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang.compose import Invocation

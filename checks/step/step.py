@@ -9,25 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.hw.machine import PteKind, PteVal, Translation
+from model.hw.objects import PteKind, PteVal, Translation
 from model.kernel.objects import GUP_PIN, Swap
 from model.kernel.pgtable import UFFD_WP_MARKER
 from model.lang.errors import ModelError
-from model.reference import faults
-from model.reference.check import broken, head_of
-from model.reference.compound import PageOf
-from model.reference.huge import leaf_at
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.program import (
-    BadProgramError,
-    Op,
-    Program,
-    Refused,
-    Result,
-    parse,
-)
-from model.reference.space import Area, Space
+from model.reference.calls import faults
+from model.reference.machine.check import broken, head_of
+from model.reference.machine.machine import Reference
+from model.reference.programs.program import BadProgramError, Op, Program, Refused, Result, parse
+from model.reference.state.behaviour import Behaviour
+from model.reference.state.compound import PageOf
+from model.reference.state.space import Area, Space
 
 LARGEST = 2**20
 """Bytes of a program, at most."""
@@ -166,7 +158,7 @@ def _pages(spaces: list[Space]) -> Iterator[PageRow]:
             if val.kind != PteKind.NONE or cached:
                 holds = val.frame.value if val.frame is not None else None
                 tlb = ", ".join(sorted(map(_translation, cached)))
-                what = _entry(val) + (" leaf" if leaf_at(space, page) is not None else "")
+                what = _entry(val) + (" leaf" if space.leaf_at(page) is not None else "")
                 yield PageRow(space.number, page, what, tlb, holds)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import fnmatch
 
+from model.cast.casts import Cast, CastSet
 from model.hw.arch import ARCHS
-from model.kernel.casts import Cast, CastSet
 from model.lang.errors import ModelError, near
 
 

@@ -13,8 +13,8 @@ from types import ModuleType
 from model import examples
 from model.lang.errors import ModelError, near, shown_path
 from model.patches import PATCHES, find_patch
+from model.patches.own_variant import require_used
 from model.patches.patch import Patch, Variant
-from model.patches.yours import require_used
 
 from ..mutate import mutants_of
 from ..mutate.mutant import world_of

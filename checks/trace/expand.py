@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.hw.eager import is_fill
+from model.hw.eager_tlb import is_fill
 from model.lang.errors import ModelError
 from model.lang.ir import Edge, Kind
 

@@ -7,7 +7,7 @@ may read an entry through a remembered pointer and cache the translation, and ma
 that began before an invalidation is a remembered pointer.
 
 `FILL` are the rules by which caches grow, `EVICT` those by which they shrink: with both, that is
-the any-time system.  `eager` removes them and keeps every set at its largest instead.
+the any-time system.  `eager_tlb` removes them and keeps every set at its largest instead.
 
 An invalidation by instruction (TLBI, INVLPGB) is complete at a barrier of the CPU that issued it.
 Until then nothing need be gone; what is cached after it was issued need not go at all.
@@ -19,17 +19,7 @@ from dataclasses import replace
 
 from model.lang import current, effect, hardware_rule, static, step, wait_until
 
-from .machine import (
-    Addr,
-    Cpu,
-    Pmd,
-    Pte,
-    Table,
-    Thread,
-    Translation,
-    permitted,
-    translates,
-)
+from .objects import Addr, Cpu, Pmd, Pte, Table, Thread, Translation, permitted, translates
 
 
 @static

@@ -8,13 +8,13 @@ reference that isolation holds, memory cgroups.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, PteKind, PteVal
 from model.hw.memory import smp_mb, smp_mb__after_atomic
+from model.hw.objects import Addr, PteKind, PteVal
 from model.lang import check, current, effect, primitive, pure, static, step
 
+from ..hw.orders import ATOMIC, CMPXCHG, ISOLATE_LRU, TRY_GET
 from .errno import EAGAIN
 from .objects import GUP_PIN, AnonVma, Folio, Vma
-from .orders import ATOMIC, CMPXCHG, ISOLATE_LRU, TRY_GET
 
 
 @pure

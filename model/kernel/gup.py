@@ -11,8 +11,8 @@ huge leaves; the slow path that a failure falls back to.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pte, PteVal, translates
 from model.hw.memory import smp_mb__after_atomic
+from model.hw.objects import Addr, Pte, PteVal, translates
 from model.lang import choose, kernel, pure, step
 
 from .folio import (

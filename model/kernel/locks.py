@@ -7,11 +7,10 @@ do not all say.
 
 from __future__ import annotations
 
-from model.hw.machine import PteVal, SpinLock, Thread
+from model.hw.objects import PteVal, SpinLock, Thread
 from model.lang import current, effect, kernel, step, wait_until
 
-from .objects import AnonVma, Folio, Gather, RwSem
-from .orders import (
+from ..hw.orders import (
     DOWN_READ,
     DOWN_READ_TRYLOCK,
     DOWN_WRITE,
@@ -24,6 +23,7 @@ from .orders import (
     SPIN_UNLOCK,
     UP,
 )
+from .objects import AnonVma, Folio, Gather, RwSem
 from .task import entries, mine
 
 # -- spinlocks ------------------------------------------------------------------------------------

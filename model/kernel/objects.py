@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from model.hw.machine import Addr, Entry, Frame, Root, Thread
+from model.hw.objects import Addr, Entry, Frame, Root, Thread
 from model.lang import Array, Bounded, Kobject, ghost, kfield, lockword, record
 
 GUP_PIN = 8

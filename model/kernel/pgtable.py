@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.hw.arch import Remote, arch
-from model.hw.machine import (
+from model.hw.objects import (
     Addr,
     Pmd,
     Pte,
@@ -39,9 +39,9 @@ from model.lang import (
     wait_until,
 )
 
+from ..hw.orders import PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
 from .locks import spin_lock, spin_unlock
 from .objects import Gather, Mm, Vma
-from .orders import PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
 from .task import mine, rcu_read_lock, rcu_read_unlock, threads
 from .tlbflush import flush_tlb_page, mm_tlb_flush_pending
 

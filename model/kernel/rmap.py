@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.hw.machine import Addr, Pmd, Pte, PteKind, PteVal, Thread
+from model.hw.objects import Addr, Pmd, Pte, PteKind, PteVal, Thread
 from model.lang import check, current, effect, kernel, primitive, pure, static, step
 
+from ..hw.orders import DOWN_READ_TRYLOCK, PTE_CLEAR_YOUNG
 from .folio import (
     folio_isolate_lru,
     folio_mapped,
@@ -32,7 +33,6 @@ from .locks import (
     spin_unlock,
 )
 from .objects import AnonVma, Folio, RmapWalk, Vma
-from .orders import DOWN_READ_TRYLOCK, PTE_CLEAR_YOUNG
 from .pgtable import pmdp_get_lockless, pte_offset_map, pte_offset_map_lock, pte_unmap, ptep_get
 from .task import addresses, mine, rcu_read_lock, rcu_read_unlock
 

@@ -8,11 +8,11 @@ allocation, read errors.
 
 from __future__ import annotations
 
-from model.hw.machine import Entry, PteKind, PteVal
+from model.hw.objects import Entry, PteKind, PteVal
 from model.lang import current, pure, static, step, wait_until
 
+from ..hw.orders import CLUSTER, SWAP_CACHE_GET
 from .objects import Folio, Swap
-from .orders import CLUSTER, SWAP_CACHE_GET
 
 
 @static

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from model.hw.machine import Addr, Cpu, Pte, Root, Thread
+from model.hw.objects import Addr, Cpu, Pte, Root, Thread
 from model.lang import Kobject, current, static, step, wait_until
 
 K = TypeVar("K", bound=Kobject)

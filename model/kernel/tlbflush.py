@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.hw.arch import Remote, arch
-from model.hw.machine import Addr, Cpu, Thread
+from model.hw.objects import Addr, Cpu, Thread
 from model.hw.tlb import broadcast_flush, dsb, ipi, tlbi
 from model.lang import current, primitive, static, step
 
+from ..hw.orders import ATOMIC, CMPXCHG
 from .objects import Batched, Gather, Mm, Vma
-from .orders import ATOMIC, CMPXCHG
 from .task import addresses, cpus, mine
 
 

@@ -7,7 +7,7 @@ callbacks, or a whole system of guarded commands).  An operation is a guard, a s
 assignment and checks, all over finite sorts, and says besides what memory it touches and how
 that access is ordered, so that memory ordering can become a pass over the same text.
 
-Nothing here is callable or knows Python's objects: `text` writes it out and reads it back.
+Nothing here is callable or knows Python's objects: `textform` writes it out and reads it back.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.kernel.casts import CastSet, Routine
-from model.kernel.setup import Setup
+from model.cast.casts import CastSet, Routine
+from model.cast.worlds import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 

@@ -23,10 +23,10 @@ from checks.conform.kernel.bounded import run_bounded
 from checks.conform.kernel.grants import huge_pages, some_swap, swap_areas
 from checks.conform.kernel.machine import Kernel
 from checks.conform.kernel.probes import behaviour_of, probe_kernel
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.observation import Capability
-from model.reference.program import Machine, Program
+from model.reference.machine.machine import Reference
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import Machine, Program
+from model.reference.state.behaviour import Behaviour
 from tests.checks.conform.mutants import KERNEL_MUTANTS, KernelMutant
 
 STEPS = 30

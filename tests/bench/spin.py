@@ -28,8 +28,8 @@ from checks.reduce.reducer import NO_PASSES, Passes
 from checks.stage.stage import Role, Setting, Stage
 from checks.subject.subject import as_mutant, by_name
 from invariants import REGISTRY
+from model.cast.casts import Cast
 from model.hw.arch import ARCHS
-from model.kernel.casts import Cast
 from model.lang.errors import ModelError
 from model.patches import PATCHES
 from model.patches.patch import Patch

@@ -14,9 +14,9 @@ import pytest
 from checks.stage import stage
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.hw.machine import SpinLock
+from model.cast.worlds import Setup, two_vmas
+from model.hw.objects import SpinLock
 from model.kernel.locks import spin_lock, spin_lock_nested
-from model.kernel.setup import Setup, two_vmas
 from model.lang import kernel
 from model.patches.patch import Variant
 from model.patches.uffd_move_batching import PATCH

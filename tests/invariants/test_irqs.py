@@ -9,7 +9,7 @@ import pytest
 
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.kernel.casts import Neighbour
+from model.cast.casts import Neighbour
 from model.kernel.locks import spin_lock, spin_unlock
 from model.kernel.objects import Vma
 from model.kernel.rmap import pmd_of

@@ -26,8 +26,8 @@ from checks.trace.run import Runner, Tick
 from checks.trace.schedule import read_schedule
 from checks.trace.trace import Trace, find_trace
 from invariants import REGISTRY
+from model.cast.casts import invocations
 from model.hw.arch import selected
-from model.kernel.casts import invocations
 from model.lang.declare import ModelFunction, swapped
 from model.lang.frontend.source import Context
 from model.lang.ir import Edge

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from checks.stage.stage import Role, Setting, Stage
+from model.cast.casts import Cast, Initial, Neighbour, invocations
+from model.cast.neighbours import USER
+from model.cast.worlds import NEEDS
 from model.hw import tlb
 from model.hw.arch import ARCHS, selected
-from model.kernel.casts import Cast, Initial, Neighbour, invocations
-from model.kernel.neighbours import USER
-from model.kernel.setup import NEEDS
 from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang import expr as ex

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A system with its initial state as text, which a test can hold: that of `model.lang.text`, with a
-line ``initial CELL VALUE`` for each cell that does not hold the least value of its sort."""
+"""A system with its initial state as text, which a test can hold.
+
+The text is that of `model.lang.textform.text`, with a line ``initial CELL VALUE`` for each cell
+that does not hold the least value of its sort.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from textwrap import dedent, indent
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
 from model.lang.ir import Op, State, System, Thread
-from model.lang.text import read, write
+from model.lang.textform.text import read, write
 
 from .world import FREEABLE, LOCKED, elements, holder, in_use, least
 

@@ -19,8 +19,8 @@ from checks.play.play import weakened
 from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
+from model.cast.casts import Cast
 from model.hw.arch import ARCHS
-from model.kernel.casts import Cast
 from model.patches.patch import Patch, Variant
 from model.patches.uffd_move_batching import PATCH
 

@@ -52,7 +52,7 @@ NO_RANDOM_SYSTEM = {
     "checks.reduce.reducer:_is_foreign": "all their steps are as good as those of `model`",
     "checks.reduce.symmetry:symmetric_classes": "they have no like objects that are exchanged",
     "checks.stage.stage:require_one_store": "they have no user code",
-    "model.hw.eager:require_eager": "they have no eager TLBs",
+    "model.hw.eager_tlb:require_eager": "they have no eager TLBs",
 }
 """Conditions without a fault, and why."""
 

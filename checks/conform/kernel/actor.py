@@ -9,7 +9,7 @@ import mmap
 import os
 from collections.abc import Sequence
 
-from model.reference.program import PARTS_OF_A_PUD, Arena, Op, Refused, Result
+from model.reference.programs.program import PARTS_OF_A_PUD, Arena, Op, Refused, Result
 
 from . import abi, calls
 from .calls import PAGE

@@ -14,7 +14,7 @@ import signal
 import socket
 from dataclasses import dataclass
 
-from model.reference.program import Op, Result
+from model.reference.programs.program import Op, Result
 
 from . import abi, calls
 from .actor import Actor, carry_out

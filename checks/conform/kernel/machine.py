@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 
-from model.reference.generate import NEEDS
-from model.reference.observation import Capability, Kind, Observation, Page, VmaView
-from model.reference.program import Arena, Op, Refused, Result
+from model.reference.programs.generate import NEEDS
+from model.reference.programs.observation import Capability, Kind, Observation, Page, VmaView
+from model.reference.programs.program import Arena, Op, Refused, Result
 
 from . import abi, calls
 from .actor import Actor, base_of, unit_of

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.reference.kernel import Behaviour
-from model.reference.observation import Capability
+from model.reference.programs.observation import Capability
+from model.reference.state.behaviour import Behaviour
 
 from ..script import script
 from .bounded import run_bounded

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from model.hw.machine import Cpu, Pte, PteKind, Root, Table
+from model.hw.objects import Cpu, Pte, PteKind, Root, Table
 from model.lang.ir import State
 from model.lang.sorts import Rec, Set, Sort
 
@@ -209,7 +209,7 @@ def abstraction(
 
 
 def _rights(value: Sort, translation: Sort, code: int) -> frozenset[str]:
-    """What an entry permits, as model.hw.machine.permitted: its rights, or fewer."""
+    """What an entry permits, as model.hw.objects.permitted: its rights, or fewer."""
     assert isinstance(value, Rec)
     assert isinstance(translation, Rec)
     parts = value.parts(code)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from model.hw.machine import SpinLock
+from model.hw.objects import SpinLock
 from model.kernel.objects import AnonVma, Folio
 from model.lang.ir import State
 from model.lang.traits import Trait

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from model.hw.machine import Pte, PteKind, Root
+from model.hw.objects import Pte, PteKind, Root
 from model.kernel.objects import AnonVma, Folio, RmapWalk, Vma
 from model.lang.ir import State
 

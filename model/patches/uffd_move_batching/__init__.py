@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from model.hw.machine import PteKind, PteVal
-from model.kernel.casts import CastSet, Initial, Neighbour, Routine
-from model.kernel.neighbours import READERS
+from model.cast.casts import CastSet, Initial, Neighbour, Routine
+from model.cast.neighbours import READERS
+from model.cast.worlds import Setup, share_with_child
+from model.hw.objects import PteKind, PteVal
 from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
-from model.kernel.setup import Setup, share_with_child
 from model.lang.declare import ModelFunction
 
 from ..patch import Observation, Patch, Variant

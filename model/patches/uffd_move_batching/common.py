@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.hw.machine import Addr, Entry, Frame, Pmd, Pte, PteKind, PteVal, SpinLock, Table
+from model.hw.objects import Addr, Entry, Frame, Pmd, Pte, PteKind, PteVal, SpinLock, Table
 from model.kernel.errno import EAGAIN, PAGE_SIZE
 from model.kernel.folio import folio_move_anon_rmap, linear_page_index, set_folio_index
 from model.kernel.locks import (

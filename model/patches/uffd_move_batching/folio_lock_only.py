@@ -7,7 +7,8 @@ only under the folio lock, and since 95b34d66480b every rmap walk holds that too
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
+from model.hw.objects import Addr, Pmd, Pte, PteVal, Table
+from model.kernel.anon.migrate import migration_entry_wait
 from model.kernel.errno import EAGAIN, EBUSY, EEXIST, EFAULT, EINVAL, ENOENT, PAGE_SIZE
 from model.kernel.folio import (
     PageAnonExclusive,
@@ -28,7 +29,6 @@ from model.kernel.locks import (
     spin_lock,
     spin_unlock,
 )
-from model.kernel.migrate import migration_entry_wait
 from model.kernel.objects import Folio, Mm, Vma
 from model.kernel.pgtable import (
     is_zero_page,

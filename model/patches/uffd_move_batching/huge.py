@@ -5,7 +5,8 @@ otherwise.  The batching patch leaves this alone.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, PteKind, PteVal
+from model.hw.objects import Addr, Pmd, PteKind, PteVal
+from model.kernel.anon.mremap import moved_pte
 from model.kernel.errno import EAGAIN, EBUSY, EEXIST
 from model.kernel.folio import (
     PageAnonExclusive,
@@ -16,8 +17,8 @@ from model.kernel.folio import (
     linear_page_index,
     set_folio_index,
 )
-from model.kernel.huge_memory import split_huge_pmd
-from model.kernel.huge_pmd import (
+from model.kernel.huge.memory import split_huge_pmd
+from model.kernel.huge.pmd import (
     addrs_of_pmd,
     is_huge_zero_pmd,
     pmd_folio,
@@ -29,7 +30,6 @@ from model.kernel.huge_pmd import (
     set_pmd_at,
 )
 from model.kernel.locks import folio_lock, folio_unlock, spin_lock, spin_unlock
-from model.kernel.mremap import moved_pte
 from model.kernel.objects import Folio, Vma
 from model.kernel.pgtable import pte_same
 from model.lang import kernel, pure

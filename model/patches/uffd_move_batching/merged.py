@@ -8,7 +8,8 @@ and take no reference: the entry holds one while the lock is held.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
+from model.hw.objects import Addr, Pmd, Pte, PteVal, Table
+from model.kernel.anon.migrate import migration_entry_wait
 from model.kernel.errno import EAGAIN, EBUSY, EEXIST, EFAULT, EINVAL, ENOENT, PAGE_SIZE
 from model.kernel.folio import (
     PageAnonExclusive,
@@ -32,7 +33,6 @@ from model.kernel.locks import (
     spin_lock,
     spin_unlock,
 )
-from model.kernel.migrate import migration_entry_wait
 from model.kernel.objects import AnonVma, Folio, Mm, Vma
 from model.kernel.pgtable import (
     is_zero_page,

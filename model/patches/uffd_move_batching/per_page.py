@@ -8,7 +8,7 @@ an -EAGAIN when the next try succeeds, which that of `merged` does not.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
+from model.hw.objects import Addr, Pmd, Pte, PteVal, Table
 from model.kernel.errno import EAGAIN, EBUSY, ENOENT, PAGE_SIZE
 from model.kernel.folio import (
     PageAnonExclusive,

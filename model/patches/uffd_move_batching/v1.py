@@ -12,7 +12,7 @@ Left out: lazy MMU mode, which puts nothing off that a modelled architecture doe
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
+from model.hw.objects import Addr, Pmd, Pte, PteVal, Table
 from model.kernel.errno import EAGAIN, EBUSY, PAGE_SIZE
 from model.kernel.folio import (
     PageAnonExclusive,

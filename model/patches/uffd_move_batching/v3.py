@@ -8,7 +8,7 @@ dropped.  Version 2 has no check that all folios of a batch share an anon_vma.
 
 from __future__ import annotations
 
-from model.hw.machine import Addr, Pmd, Pte, PteVal, Table
+from model.hw.objects import Addr, Pmd, Pte, PteVal, Table
 from model.kernel.errno import EAGAIN, EBUSY, PAGE_SIZE
 from model.kernel.folio import (
     PageAnonExclusive,

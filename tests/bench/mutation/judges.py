@@ -20,7 +20,7 @@ from checks.stage import stage
 from checks.stage.stage import Role
 from invariants import REGISTRY
 from invariants.registry import Invariant
-from model.kernel.setup import two_vmas
+from model.cast.worlds import two_vmas
 from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
 from model.patches import PATCHES

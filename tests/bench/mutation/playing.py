@@ -22,7 +22,7 @@ from checks.play.play import Finding, Play, Theatre, families, side_by_side
 from checks.reduce.reducer import NO_PASSES
 from checks.stage.stage import Role
 from invariants.registry import Invariant
-from model.kernel.casts import Cast, CastSet, different
+from model.cast.casts import Cast, CastSet, different
 from model.lang.errors import ModelError
 
 from .steps import Line, Mutation

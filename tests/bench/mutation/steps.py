@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from checks.mutate.edits import expressions, places
 from checks.mutate.mutant import world_of
 from checks.mutate.steps import StepMutant, steps_in
-from model.kernel.casts import Cast, CastSet
+from model.cast.casts import Cast, CastSet
 from model.lang.declare import ModelFunction
 from model.lang.errors import shown_path
 from model.lang.frontend.source import Context
@@ -30,7 +30,7 @@ from model.patches.patch import Variant
 Function = ModelFunction[..., object]
 Line = tuple[str, int]
 
-DRAWS = "model.kernel.neighbours"
+DRAWS = "model.cast.neighbours"
 """Routines that choose a page and call the neighbour proper."""
 
 WEAKER = {

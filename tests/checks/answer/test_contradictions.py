@@ -16,7 +16,7 @@ from checks.trace.expand import UnfaithfulError
 from checks.trace.schedule import read_schedule
 from checks.trace.trace import carried_out, find_trace
 from invariants import REGISTRY
-from model.hw.machine import Addr, Table
+from model.hw.objects import Addr, Table
 from model.kernel import gup
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless

@@ -19,8 +19,8 @@ from checks.stage.ends import End
 from checks.stage.stage import Role, Setting, Stage
 from checks.subject.subject import by_name
 from invariants import REGISTRY
-from model.kernel.casts import Cast
-from model.kernel.zap import zap_pte
+from model.cast.casts import Cast
+from model.kernel.anon.zap import zap_pte
 from model.lang.traits import Trait
 from model.patches.uffd_move_batching import PATCH
 

@@ -128,7 +128,7 @@ def test_a_mutant_beside_any_number_of_neighbours() -> None:
         ("x = 1\0\n", "mine.py: not Python"),
         ("x = 1\n", "neither VARIANT nor PATCH"),
         (
-            "from model.patches.yours import variant_of\n"
+            "from model.patches.own_variant import variant_of\n"
             'VARIANT = variant_of("uffd_move_batching", "v3", __name__)\n',
             "replaces no function",
         ),

@@ -47,7 +47,7 @@ def test_a_set_without_casts(tmp_path: Path) -> None:
     """Nothing was decided, which is not that all holds."""
     path = tmp_path / "nothing.py"
     path.write_text("""
-from model.kernel.casts import CastSet
+from model.cast.casts import CastSet
 from model.kernel.locks import down_write, up_write
 from model.kernel.objects import Mm
 from model.lang import kernel

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from model.reference.observation import Capability
+from model.reference.programs.observation import Capability
 
 from .facts_files import FILES_SETTING, UFFD_FILES
 from .facts_huge import COLLAPSE, HUGE_PAGES, HUGE_SETTING, MOVE_HUGE, MOVE_HUGE_PINNED

@@ -2,7 +2,7 @@
 """What hugetlb was seen to do: rows of facts.py.  A PMD table maps pages 0 to 3, 4 to 7, 8 to 11.
 
 Not among them: HugetlbPages of /proc/PID/status, which is no part of what a program sees, and two
-moves that harm a kernel (model/reference/hugetlb.py says which).
+moves that harm a kernel (model/reference/calls/hugetlb.py says which).
 """
 
 from __future__ import annotations

@@ -15,11 +15,13 @@ from unittest import mock
 
 from model.kernel.errno import EAGAIN
 from model.lang.declare import ModelFunction
-from model.reference import advice, huge, machine, maps, space, uffd
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.observation import Capability, Kind, Page
-from model.reference.program import Arena
+from model.reference.calls import advice, huge, maps, uffd
+from model.reference.machine import machine
+from model.reference.machine.machine import Reference
+from model.reference.programs.observation import Capability, Kind, Page
+from model.reference.programs.program import Arena
+from model.reference.state import space
+from model.reference.state.behaviour import Behaviour
 from tests.model.reference.mutants import MUTANTS
 from tests.model.reference.mutants_huge import HUGE_MUTANTS
 from tests.model.reference.mutants_hugetlb import HUGETLB_MUTANTS
@@ -152,7 +154,7 @@ KERNEL_MUTANTS = (
     *(KernelMutant(m.name, m.swaps, needs=_OF_HUGE[m.name])
       for m in HUGE_MUTANTS if m.name in _OF_HUGE),
     KernelMutant("half an mprotect changes the whole leaf", needs=_SEEN_HUGE, patches=(
-        (space, "split_leaf_inside", _nothing), (maps, "change_leaves", _whole_leaf))),
+        (space.Space, "split_leaf_inside", _nothing), (maps, "change_leaves", _whole_leaf))),
     *(KernelMutant(m.name, m.swaps, needs=_OF_MODELS[m.name])
       for m in MUTANTS if m.name in _OF_MODELS),
     *(KernelMutant(m.name, m.swaps, needs=_HUGETLB, hugetlb=True)

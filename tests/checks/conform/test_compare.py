@@ -9,8 +9,8 @@ import pytest
 
 from checks.conform.compare import Pair, compare, renumbered, shrink
 from checks.conform.generate import random_program
-from model.reference.observation import Capability
-from model.reference.program import Op, Program, check_program, parse
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import Op, Program, check_program, parse
 
 from .toy import Toy
 

@@ -20,8 +20,8 @@ from checks.conform.kernel.probes import PROBES, Probed
 from checks.conform.question import Answer, Question, ask, touched
 from checks.conform.run import Asked, Outcome, Report
 from checks.render.conform import conform_json, conform_lines
-from model.reference.machine import Reference
-from model.reference.program import parse
+from model.reference.machine.machine import Reference
+from model.reference.programs.program import parse
 from tests.command import run
 
 from .conftest import BORROWS, WANTED

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from checks.conform.script import script
-from model.reference.machine import Reference
+from model.reference.machine.machine import Reference
 
 from .facts import FACTS, Fact
 

@@ -15,8 +15,8 @@ from checks.conform.kernel.hugetlb import pmd_sharing
 from checks.conform.kernel.machine import Kernel
 from checks.conform.kernel.probes import Probed, behaviour_of
 from checks.conform.script import script
-from model.reference.observation import Capability, Kind
-from model.reference.program import parse_op
+from model.reference.programs.observation import Capability, Kind
+from model.reference.programs.program import parse_op
 from tests.bench.conform_mutants import hunt
 
 from .conftest import BORROWS, WANTED

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from checks.conform.script import script
-from model.reference.program import Arena, BadProgramError
+from model.reference.programs.program import Arena, BadProgramError
 
 from .toy import Toy
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from model.reference.observation import Capability, Kind, Observation, Page
-from model.reference.program import Arena, Op, Refused, Result
+from model.reference.programs.observation import Capability, Kind, Observation, Page
+from model.reference.programs.program import Arena, Op, Refused, Result
 
 CAN = frozenset({Capability.SEES_VALUES})
 

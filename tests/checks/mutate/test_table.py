@@ -19,7 +19,7 @@ from checks.mutate.edits import replace_keyword
 from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.kernel.setup import Setup, two_vmas
+from model.cast.worlds import Setup, two_vmas
 from model.patches.uffd_move_batching import PATCH
 
 MUTANTS = {m.name: m for m in mutants_of(PATCH)}

@@ -15,7 +15,7 @@ from checks.engine.reference import Limits
 from checks.play.play import Branch, Finding, Play, Theatre, families
 from checks.render.table import line_text
 from checks.stage.stage import Role
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.patches.uffd_move_batching import PATCH
 
 ROUTINES = ("merged", "folio_lock_only", "v1", "v3", "per_page")

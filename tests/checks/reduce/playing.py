@@ -11,8 +11,8 @@ from checks.play.play import weakened
 from checks.reduce.reducer import NO_PASSES, Passes
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.hw.machine import Addr
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
+from model.hw.objects import Addr
 from model.kernel.objects import Mm
 from model.kernel.tlbflush import flush_everywhere
 from model.lang import primitive

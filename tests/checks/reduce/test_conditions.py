@@ -13,8 +13,8 @@ import pytest
 from checks.reduce.conditions import CONDITIONS, TESTED, Condition, page
 from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
-from model.hw.eager import eager
-from model.hw.machine import Addr, Cpu
+from model.hw.eager_tlb import eager
+from model.hw.objects import Addr, Cpu
 from model.hw.tlb import broadcast_flush, dsb, tlbi
 from model.lang import expr as ex
 from model.lang import primitive

@@ -13,7 +13,7 @@ from checks.stage.stage import Setting, Stage
 from checks.subject.selection import chosen_casts
 from checks.subject.subject import by_name
 from invariants import REGISTRY
-from model.kernel.orders import (
+from model.hw.orders import (
     CMPXCHG,
     DOWN_READ_TRYLOCK,
     DOWN_WRITE_TRYLOCK,

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checks.reduce.reducer import Passes
-from model.hw.machine import Table
+from model.hw.objects import Table
+from model.kernel.anon.zap import free_table, pmdp_get, zap_table
 from model.kernel.locks import spin_trylock, spin_unlock
 from model.kernel.objects import Vma
 from model.kernel.pgtable import (
@@ -20,7 +21,6 @@ from model.kernel.pgtable import (
 from model.kernel.rmap import pmd_of
 from model.kernel.task import synchronize_rcu
 from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
-from model.kernel.zap import free_table, pmdp_get, zap_table
 from model.lang import kernel
 from tests.command import run
 

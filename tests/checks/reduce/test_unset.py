@@ -12,7 +12,7 @@ from checks.play.cache import Verdicts
 from checks.play.play import Play
 from checks.reduce.unset import unset_fields, without
 from checks.subject.subject import by_name
-from model.hw.machine import Pte
+from model.hw.objects import Pte
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Edge, Kind, Op, Thread, Update

@@ -17,9 +17,10 @@ from checks.play.play import Play, Theatre
 from checks.stage import stage
 from checks.stage.stage import Role
 from invariants import REGISTRY
-from model.hw.machine import Addr
-from model.kernel import gup, neighbours
-from model.kernel.casts import Cast
+from model.cast import neighbours
+from model.cast.casts import Cast
+from model.hw.objects import Addr
+from model.kernel import gup
 from model.kernel.folio import folio_ref_add_pin, folio_try_get, vm_normal_folio
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless

@@ -22,7 +22,7 @@ from checks.stage.stage import Role, Setting, Stage
 from checks.subject.selection import chosen_casts
 from checks.subject.subject import as_mutant, by_name
 from invariants import REGISTRY
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.lang import expr as ex
 from model.lang.ir import Check, Edge, Kind, Op, Rule, StateCheck, System, Update
 

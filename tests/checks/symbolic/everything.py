@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.kernel.casts import Cast
+from model.cast.casts import Cast
 from model.patches.patch import Variant
 from model.patches.uffd_move_batching import PATCH
 

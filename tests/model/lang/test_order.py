@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from model.hw import orders as kernel_orders
 from model.hw.arch import ARCHS
-from model.kernel import orders as kernel_orders
 from model.lang import expr as ex
 from model.lang import orders, step
 from model.lang.errors import ModelError

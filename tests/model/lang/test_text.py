@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from checks.stage.stage import Role, Setting, Stage
+from model.cast.casts import Cast
 from model.examples import shoot
-from model.kernel.casts import Cast
 from model.lang import compose
 from model.lang.errors import ModelError
 from model.lang.frontend.source import Context
 from model.lang.ir import Edge, System
-from model.lang.text import read, write
+from model.lang.textform.text import read, write
 from model.patches.uffd_move_batching import PATCH
 
 from .strategies import systems

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.hw.machine import Addr, Frame, Pte, PteKind, PteVal
-from model.kernel import fork, mprotect, mremap, shmem_reclaim, zap
-from model.kernel.fault import wp_can_reuse_anon_folio
+from model.hw.objects import Addr, Frame, Pte, PteKind, PteVal
+from model.kernel.anon import fork, mprotect, mremap, zap
+from model.kernel.anon.fault import wp_can_reuse_anon_folio
+from model.kernel.anon.uffd import mfill_atomic_pte
+from model.kernel.file import reclaim
 from model.kernel.folio import (
     ClearPageAnonExclusive,
     PageAnonExclusive,
@@ -29,7 +31,6 @@ from model.kernel.objects import Mapping as PageCache
 from model.kernel.pgtable import ptep_set_wrprotect
 from model.kernel.swap import swap_dup_entry_direct, swap_free
 from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, flush_tlb_range, tlb_flush_mmu
-from model.kernel.uffd import mfill_atomic_pte
 from model.lang import kernel, primitive, pure, step
 from model.lang.declare import ModelFunction
 from model.patches.uffd_move_batching import common
@@ -162,8 +163,8 @@ MUTANTS = (
     mutant("mprotect upgrades any page", mprotect.can_change_private_pte_writable, always),
     mutant("PROT_NONE leaves entries accessible", mprotect.pte_modify, all_accessible),
     mutant("mremap keeps uffd-wp", mremap.moved_pte, keeps_uffd_wp, seen=False),
-    mutant("a zap leaves a file's page clean", shmem_reclaim.zap_file_pte, zap.zap_pte),
-    mutant("a page of a file is thrown away", shmem_reclaim.shmem_writeout, thrown_away),
+    mutant("a zap leaves a file's page clean", reclaim.zap_file_pte, zap.zap_pte),
+    mutant("a page of a file is thrown away", reclaim.shmem_writeout, thrown_away),
     mutant("UFFDIO_ZEROPAGE replaces what is there", mfill_atomic_pte, over_what_is_there),
 )  # fmt: skip
 """By name; what each is told by is tested."""

@@ -6,35 +6,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from model.hw.machine import Addr, Pmd, PteKind, PteVal
+from model.hw.objects import Addr, Pmd, PteKind, PteVal
+from model.kernel.anon.mremap import moved_pte
+from model.kernel.anon.zap import zap_pte_table_if_empty
 from model.kernel.folio import PageAnonExclusive, folio_add_anon_rmap_pte, folio_get
-from model.kernel.huge_free import split_for_free
-from model.kernel.huge_memory import (
+from model.kernel.huge.free import split_for_free
+from model.kernel.huge.memory import (
     can_change_private_pmd_writable,
     folio_add_anon_rmap_ptes,
     move_huge_pmd,
 )
-from model.kernel.huge_pmd import (
+from model.kernel.huge.move_tables import entries_map_at, move_normal_pmd
+from model.kernel.huge.pmd import (
     flush_pmd_tlb_range,
     folio_add_rmap_pmd,
     folio_try_dup_anon_rmap_pmd,
     pmdp_set_wrprotect,
     set_pmd_at,
 )
-from model.kernel.huge_split import (
-    folio_mapped_shared,
-    remap_pte,
-    wp_can_reuse_large_anon_folio,
-)
-from model.kernel.move_tables import entries_map_at, move_normal_pmd
-from model.kernel.mremap import moved_pte
+from model.kernel.huge.split import folio_mapped_shared, remap_pte, wp_can_reuse_large_anon_folio
 from model.kernel.objects import Folio, Vma
 from model.kernel.pgtable import pmd_clear, pmd_populate
-from model.kernel.zap import zap_pte_table_if_empty
 from model.lang import kernel, primitive, pure, step
 from model.lang.declare import ModelFunction
 from model.patches.uffd_move_batching.huge import move_splits_huge_pmd
-from model.reference.compound import PageOf, head_of_entry
+from model.reference.state.compound import PageOf, head_of_entry
 
 from .mutants import Mutant, always, never, nothing
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.hw.machine import Addr
-from model.kernel import hugetlb, hugetlb_range
+from model.hw.objects import Addr
 from model.kernel.folio import folio_mapcount
+from model.kernel.hugetlb import ranges, tables
 from model.kernel.objects import Vma
 from model.lang import kernel, static, step
 from model.lang.declare import ModelFunction, swapped
@@ -20,7 +20,7 @@ def without_unsharing(routine: ModelFunction[..., Any]) -> ModelFunction[..., An
 
     @kernel(routine.cite, routine.version)
     def apart(*arguments: Any) -> None:
-        with swapped({hugetlb.huge_pmd_unshare: never}):
+        with swapped({tables.huge_pmd_unshare: never}):
             whole(*arguments)
 
     return apart
@@ -28,7 +28,7 @@ def without_unsharing(routine: ModelFunction[..., Any]) -> ModelFunction[..., An
 
 @static
 def whatever_rights(svma: Vma, vma: Vma, addr: Addr, saddr: Addr) -> bool:
-    return svma.shared and hugetlb.range_in_vma(svma, saddr) and (saddr - addr) % 4 == 0
+    return svma.shared and tables.range_in_vma(svma, saddr) and (saddr - addr) % 4 == 0
 
 
 @step()
@@ -41,14 +41,14 @@ def _unsharing(name: str, routine: ModelFunction[..., Any]) -> Mutant:
 
 
 HUGETLB_MUTANTS = (
-    _unsharing("no unshare on mprotect", hugetlb_range.hugetlb_change_protection),
-    _unsharing("no unshare on zap", hugetlb_range.unmap_hugepage_range),
-    _unsharing("no unshare on mremap", hugetlb_range.move_hugetlb_page_tables),
-    mutant("no flush of a table that is left", hugetlb.huge_pmd_unshare_flush, nothing),
-    mutant("who leaves a table is not counted", hugetlb.ptdesc_pmd_pts_dec, nothing),
-    mutant("tables are shared whatever the rights", hugetlb.page_table_shareable,
+    _unsharing("no unshare on mprotect", ranges.hugetlb_change_protection),
+    _unsharing("no unshare on zap", ranges.unmap_hugepage_range),
+    _unsharing("no unshare on mremap", ranges.move_hugetlb_page_tables),
+    mutant("no flush of a table that is left", tables.huge_pmd_unshare_flush, nothing),
+    mutant("who leaves a table is not counted", tables.ptdesc_pmd_pts_dec, nothing),
+    mutant("tables are shared whatever the rights", tables.page_table_shareable,
             whatever_rights),
-    mutant("no PMD table is shared", hugetlb.want_pmd_share, never, seen=False),
+    mutant("no PMD table is shared", tables.want_pmd_share, never, seen=False),
     mutant("any huge page is reused", folio_mapcount, one),
 )  # fmt: skip
 """Of huge pages.  That a split unshares one thread alone cannot tell: what it does next would."""

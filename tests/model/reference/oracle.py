@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from model.reference.observation import PRESENT, Kind, Observation
-from model.reference.program import PAGE_SIZE, Arena, Op, Result
+from model.reference.programs.observation import PRESENT, Kind, Observation
+from model.reference.programs.program import PAGE_SIZE, Arena, Op, Result
 
 PROGRESS = ("copy", "zeropage", "poison", "move")
 """Operations whose field says how far they came."""

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from model.hw.arch import ARCHS
-from model.reference.check import broken
-from model.reference.compound import MmIds, PageOf
-from model.reference.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.observation import Capability
-from model.reference.program import Arena, BadProgramError, Program, Refused, parse
-from model.reference.universe import Universe
+from model.reference.machine.check import broken
+from model.reference.machine.machine import Reference
+from model.reference.programs.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import Arena, BadProgramError, Program, Refused, parse
+from model.reference.state.behaviour import Behaviour
+from model.reference.state.compound import MmIds, PageOf
+from model.reference.state.universe import Universe
 from tests.model.reference.mutants import Mutant
 from tests.model.reference.mutants_huge import HUGE_MUTANTS
 

@@ -8,11 +8,11 @@ from collections import Counter
 
 import pytest
 
-from model.reference.generate_hugetlb import ARENA, HugetlbGenerator
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.observation import Capability, Kind
-from model.reference.program import BadProgramError, Program, Refused, Result, parse
+from model.reference.machine.machine import Reference
+from model.reference.programs.generate_hugetlb import ARENA, HugetlbGenerator
+from model.reference.programs.observation import Capability, Kind
+from model.reference.programs.program import BadProgramError, Program, Refused, Result, parse
+from model.reference.state.behaviour import Behaviour
 from tests.model.reference.mutants import Mutant
 from tests.model.reference.mutants_hugetlb import HUGETLB_MUTANTS
 from tests.model.reference.test_programs import run, with_mutant

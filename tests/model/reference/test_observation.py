@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from model.reference.observation import Capability, Comparison, Kind, Observation, Page, VmaView
+from model.reference.programs.observation import (
+    Capability,
+    Comparison,
+    Kind,
+    Observation,
+    Page,
+    VmaView,
+)
 
 
 def seen(*pages: Page | None, prot: str = "rw") -> Observation:

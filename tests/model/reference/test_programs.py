@@ -12,13 +12,12 @@ import pytest
 
 from model.hw.arch import ARCHS
 from model.patches.uffd_move_batching import PATCH
-from model.reference.check import broken
-from model.reference.generate import WEIGHTS, Generator
-from model.reference.kernel import Behaviour
-from model.reference.machine import Reference
-from model.reference.observation import Capability, Comparison
-from model.reference.processes import MOST_LIVING
-from model.reference.program import (
+from model.reference.calls.processes import MOST_LIVING
+from model.reference.machine.check import broken
+from model.reference.machine.machine import Reference
+from model.reference.programs.generate import WEIGHTS, Generator
+from model.reference.programs.observation import Capability, Comparison
+from model.reference.programs.program import (
     FREES_NOTHING_FIRST,
     Arena,
     Program,
@@ -26,6 +25,7 @@ from model.reference.program import (
     parse,
     parse_op,
 )
+from model.reference.state.behaviour import Behaviour
 from tests.model.reference.mutants import MUTANTS, Mutant
 from tests.model.reference.oracle import NotToldError, Oracle
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from model.reference.check import broken
-from model.reference.machine import Reference
-from model.reference.program import (
+from model.reference.machine.check import broken
+from model.reference.machine.machine import Reference
+from model.reference.programs.program import (
     KINDS,
     PROTECTIONS,
     SHAPES,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.reference.generate import Generator
-from model.reference.observation import Capability
-from model.reference.program import SHAPES, Arena, BadProgramError, parse
+from model.reference.programs.generate import Generator
+from model.reference.programs.observation import Capability
+from model.reference.programs.program import SHAPES, Arena, BadProgramError, parse
 
 WORDS = st.sampled_from([
     *SHAPES, "p0", "p1", "arena", "boundary", "16", "4+2", "0+0", "-> 3", "->", "p2", "= 7", "=",

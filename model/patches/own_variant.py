@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A variant of one's own, made from a stored one.
+
+    from model.patches.own_variant import variant_of
+    VARIANT = variant_of("uffd_move_batching", "v3", __name__)
+
+Every function of the file that has the name of one that the stored variant runs takes its place.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from model.cast.casts import Routine
+from model.cast.worlds import Setup
+from model.lang.declare import ModelFunction
+from model.lang.errors import ModelError, near, shown_path
+
+from . import find_patch
+from .patch import Patch, Variant
+
+Function = ModelFunction[..., Any]
+
+
+def variant_of(patch: str, variant: str, module: str, name: str = "") -> Variant:
+    """The variant of `patch` in which the functions of a module replace those of their names.
+
+    `module` is the module's ``__name__``, by which the variant is called if it has no `name`.
+    ModelError if nothing is replaced.
+    """
+    whole = find_patch(patch)
+    base = whole.variant(variant)
+    file = sys.modules[module]
+    mine = {n: f for n, f in vars(file).items() if _is_defined_in(f, module)}
+    theirs = _functions_of(whole, base)
+    swap: dict[Function, Function] = {
+        old: mine.get(new.name, new) for old, new in base.swap.items()
+    }
+    swap.update({f: mine[f.name] for f in theirs if f.name in mine and f not in base.swap})
+    if not any(new in mine.values() for new in swap.values()):
+        names = sorted({f.name for f in theirs})
+        wanted = next(iter(mine), "")
+        raise ModelError(
+            f"{file.__file__} replaces no function of {patch} {variant}",
+            why=f"it defines {', '.join(mine) or 'no model function'}", instead=near(wanted, names),
+        )  # fmt: skip
+
+    def call(setup: Setup) -> Routine:
+        fn, args = base.call(setup)
+        return swap.get(fn, fn), args
+
+    shown = name or module.rpartition(".")[2]
+    return replace(
+        base, name=shown, doc=f"{base.name} with {', '.join(sorted(mine))} of {shown}", call=call,
+        file=shown_path(file.__file__ or module), swap=swap, base=patch, base_variant=variant,
+    )  # fmt: skip
+
+
+def _is_defined_in(value: Any, module: str) -> bool:
+    return isinstance(value, ModelFunction) and value.fn.__module__ == module
+
+
+def _functions_of(patch: Patch, base: Variant) -> list[Function]:
+    """The model functions of the patch's own modules."""
+    package = f"model.patches.{patch.name}"
+    modules = [
+        m for n, m in sorted(sys.modules.items()) if n == package or n.startswith(package + ".")
+    ]
+    return [f for m in modules if isinstance(m, ModuleType) for f in vars(m).values()
+            if isinstance(f, ModelFunction) and f.fn.__module__ == m.__name__]  # fmt: skip
+
+
+def require_used(variant: Variant, setup: Setup, module: ModuleType) -> None:
+    """ModelError if something of a user's file would never run though it looks as if it did: a
+    function that nothing calls, but for one that is as it is stored; a stored function's name for
+    what is no function of the file, or is not decorated."""
+    whole = find_patch(variant.base)
+    stored: dict[str, list[Function]] = {}
+    for f in _functions_of(whole, variant):
+        stored.setdefault(f.name, []).append(f)
+    groups = variant.called_by([variant.call(setup)[0]]).values()
+    used = {f for group in groups for f in group}
+    mine = [f for f in vars(module).values() if _is_defined_in(f, module.__name__)]
+    dead = [f for f in mine if f not in used]
+    changed = [f for f in dead if _text(f) not in map(_text, stored.get(f.name, ()))]
+    if changed or len(dead) == len(mine):
+        raise ModelError(
+            f"{(changed or dead)[0].name} of {module.__file__} would never run",
+            why=f"{variant.base} {variant.base_variant} calls no function of that name",
+            instead="call it, or give it the name of one that is called, or delete it",
+        )  # fmt: skip
+    for name, value in vars(module).items():
+        if name in stored and value not in [*mine, *stored[name]]:
+            raise ModelError(
+                f"'{name}' of {module.__file__} takes no function's place",
+                why="it is none that the file defines with a decorator of model.lang",
+                instead=f"write `@kernel(...)` and `def {name}(...)` there",
+            )  # fmt: skip
+
+
+def _text(fn: Function) -> str:
+    """The text of a function without what does not matter to Python."""
+    return ast.dump(ast.parse(textwrap.dedent(inspect.getsource(fn.fn))))

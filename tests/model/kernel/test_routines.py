@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Routines that no cast calls do as plain Python what their IR does, from every initial state.
+
+They are what the reference MM needs besides: fork, mremap, mprotect, first faults, memfd pages.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from model.cast.casts import Initial
+from model.cast.worlds import NEEDS, Setup, two_vmas
+from model.hw.objects import PteKind, PteVal
+from model.kernel.anon import anonymous, fork, mprotect, mremap, uffd
+from model.kernel.file import reclaim, shmem
+from model.kernel.folio import folio_alloc, folio_put
+from model.kernel.objects import Mapping, RwSem, Swap
+from model.kernel.pgtable import UFFD_WP_MARKER
+from model.kernel.task import return_to_caller
+from model.lang import kernel
+from model.lang.compose import Invocation
+from model.lang.declare import ModelFunction
+from model.lang.frontend.source import Context
+from model.patches.uffd_move_batching import PATCH
+from tests.model.kernel.routine import part_taken
+
+STATES = PATCH.casts.initial
+POISON = PteVal(kind=PteKind.MARKER, entry=1)
+
+
+@kernel("mm/userfaultfd.c:mfill_atomic", "7.3.4")
+def copy_protected(vma: Any, addr: Any) -> int:
+    folio = folio_alloc()
+    if folio is None:
+        return 0
+    return uffd.mfill_atomic_install_pte(vma, addr, folio, True, True)
+
+
+@kernel("mm/userfaultfd.c:mfill_atomic", "7.3.4")
+def copy_shared(vma: Any, cache: Any, addr: Any) -> int:
+    folio = folio_alloc()
+    if folio is None:
+        return 0
+    err = uffd.shmem_mfill_atomic_pte(vma, cache, addr, folio, True, False)
+    if err != 0:
+        folio_put(folio)
+    return err
+
+
+@kernel("mm/memory.c:zap_pte_range", "7.3.4")
+def zap_one(vma: Any, addr: Any) -> None:
+    _, folio = reclaim.zap_file_pte(vma, addr, False)
+    if folio is not None:
+        folio_put(folio)
+
+
+Args = Callable[[Setup, Mapping], tuple[Any, ...]]
+ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
+    "read an anonymous page": (
+        anonymous.do_anonymous_page, lambda s, _: (s.src_vma, s.src_vma.start + 1, False)),
+    "write an anonymous page": (
+        anonymous.do_anonymous_page, lambda s, _: (s.src_vma, s.src_vma.start + 1, True)),
+    "write the zero page": (anonymous.wp_zero_page, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+    "read a page of a file": (
+        shmem.do_file_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1, False)),
+    "write a page of a file": (
+        shmem.do_file_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1, True)),
+    "write a private page of a file": (
+        shmem.do_cow_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1)),
+    "write a shared page": (shmem.wp_page_shared, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+    "fault around": (
+        shmem.filemap_map_pages, lambda s, c: (s.src_vma, c, s.src_vma.start, s.src_vma.end)),
+    "fork a page": (
+        fork.copy_pte, lambda s, _: (s.child_vma, s.src_vma, 6, s.src_vma.start + 1)),
+    "mremap": (
+        mremap.move_ptes, lambda s, _: (s.src_vma, s.mm.root.pmds[0], s.mm.root.pmds[3], 0, 3, 2,
+                                        True)),
+    "mprotect": (
+        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, False)),
+    "write-protect": (
+        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, True, False)),
+    "resolve": (
+        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, True)),
+    "page a file's page out": (
+        reclaim.shrink_file_folio, lambda s, c: (s.spares[0], c, s.src_vma.start + 1, s.mm)),
+    "unmap a file's page": (
+        reclaim.try_to_unmap_file_one,
+        lambda s, _: (s.folio(1), s.src_vma, s.src_vma.start + 1)),
+    "zap an entry of a file": (
+        zap_one, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+    "fill a page": (copy_protected, lambda s, _: (s.dst_vma, s.dst_vma.start + 1)),
+    "fill a page of a file": (copy_shared, lambda s, c: (s.dst_vma, c, s.dst_vma.start + 1)),
+    "a marker that is left over": (
+        shmem.clear_marker, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+    "poison": (uffd.mfill_atomic_pte, lambda s, _: (s.dst_vma, s.dst_vma.start + 1, POISON)),
+}  # fmt: skip
+
+
+@functools.cache
+def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
+    setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
+    cache = setup.world.new(Mapping, "memfd", i_mmap_rwsem=setup.world.new(RwSem, "i_mmap_rwsem"))
+    base = setup.world.snapshot()
+    return setup, cache, Context(setup.world, epilogue=return_to_caller), base
+
+
+def _mark(setup: Setup) -> None:
+    """Where nothing is mapped of the second page of either VMA, a marker for write protection."""
+    for vma in (setup.src_vma, setup.dst_vma):
+        table = setup.mm.root.pmds[vma.start].table
+        if table is not None and table.slots[vma.start + 1].val.kind == PteKind.NONE:
+            table.slots[vma.start + 1].val = UFFD_WP_MARKER
+
+
+def _set_up(setup: Setup, cache: Mapping, initial: Initial, seed: int) -> None:
+    initial.set_up(setup)
+    if seed % 3 == 1:
+        _mark(setup)
+    if seed % 2:
+        cache.pages[setup.src_vma.start + 1] = setup.spares[0]
+        setup.spares[0].free, setup.spares[0].refcount = False, 1
+        setup.spares[0].lru, setup.spares[0].dirty = True, bool(seed % 4 - 1)
+    elif seed % 4 == 2:  # it is in swap
+        slot = setup.world.all(Swap)[0]
+        if slot.count == 0 and slot.folio is None:
+            slot.count, cache.swapped[setup.src_vma.start + 1] = 1, slot.number
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+def test_routine_as_python_and_as_ir(name: str) -> None:
+    setup, cache, ctx, base = world()
+    fn, args = ROUTINES[name]
+    call = Invocation(setup.threads[0], fn, args(setup, cache))
+    states = [
+        (n, functools.partial(_set_up, setup, cache, state, n)) for n, state in enumerate(STATES)
+    ]
+    assert part_taken(ctx, base, call, states) > 0.4
