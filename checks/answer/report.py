@@ -13,7 +13,7 @@ from model.lang.errors import ModelError
 from ..engine import interrupts
 from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from ..memory_order.ordering import Answer, Reader, Version
 from ..mutate import require_edited
 from ..play.cache import Verdicts

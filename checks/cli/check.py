@@ -19,7 +19,7 @@ from model.lang.errors import ModelError
 from ..answer.report import Question, Report, Sample, answer
 from ..engine.engines import Engine
 from ..engine.memory import memory_limit
-from ..engine.reference import DEPTH, Limits
+from ..engine.search import DEPTH, Limits
 from ..examples.example import check_example, example_named
 from ..patch_input import Submission
 from ..render.commit import commit_lines, order_lines

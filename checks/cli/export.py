@@ -8,8 +8,8 @@ import click
 from invariants import REGISTRY
 from model.lang.errors import ModelError
 
-from ..engine.promela import promela
-from ..engine.text import TooWideError
+from ..engine.codegen.promela import promela
+from ..engine.codegen.text import TooWideError
 from ..examples.example import as_promela, example_named
 from ..mutate import require_edited
 from ..reduce.reducer import NO_PASSES, Passes

@@ -11,7 +11,7 @@ import click
 from model.lang.errors import ModelError
 from model.patches import PATCHES
 
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from ..render.progress import Watcher
 from ..subject.selection import chosen_casts, one_arch
 from ..subject.subject import as_mutant

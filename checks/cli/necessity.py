@@ -11,7 +11,7 @@ from invariants import REGISTRY
 
 from ..answer.report import trace_of
 from ..engine.memory import memory_limit
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from ..necessity.ledger import Asked, Need, chosen_steps, ledger
 from ..play.cache import Verdicts
 from ..render.necessity import ledger_lines

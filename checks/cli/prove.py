@@ -9,7 +9,7 @@ import click
 
 from model.examples.shoot import SHOOT
 
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from ..examples.example import example_named
 from ..subject.selection import one_arch
 from ..subject.subject import as_mutant

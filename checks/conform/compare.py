@@ -12,7 +12,7 @@ from model.reference.programs.program import (
     FREES_NOTHING_FIRST,
     BadProgramError,
     Machine,
-    Op,
+    Operation,
     Program,
     Refused,
     check_program,
@@ -31,7 +31,7 @@ class Difference:
     what: str
 
     @property
-    def op(self) -> Op:
+    def op(self) -> Operation:
         return self.program.ops[self.step]
 
 
@@ -87,7 +87,7 @@ def shrink(found: Difference, pair: Pair, tries: int = 400) -> Difference:
     """
     best, left = found, tries
 
-    def still(ops: Sequence[Op]) -> bool:
+    def still(ops: Sequence[Operation]) -> bool:
         nonlocal best, left
         program = Program(tuple(renumbered(ops)), found.program.arena)
         if left <= 0 or program.ops == best.program.ops or not _is_program(program):
@@ -118,7 +118,7 @@ def _ending_there(found: Difference) -> Difference:
 
 
 def _fewer(
-    ops: Callable[[], Sequence[Op]], still: Callable[[Sequence[Op]], bool], size: int
+    ops: Callable[[], Sequence[Operation]], still: Callable[[Sequence[Operation]], bool], size: int
 ) -> bool:
     """Leave out pieces of so many operations, from the end on; whether any could be."""
     any_left_out = False
@@ -131,14 +131,14 @@ def _fewer(
     return any_left_out
 
 
-def _simpler(ops: Sequence[Op]) -> Iterator[Sequence[Op]]:
+def _simpler(ops: Sequence[Operation]) -> Iterator[Sequence[Operation]]:
     """Programs with one operation made a little simpler."""
     for number, op in enumerate(ops):
         for other in _simpler_ops(op):
             yield [*ops[:number], other, *ops[number + 1 :]]
 
 
-def _simpler_ops(op: Op) -> Iterator[Op]:
+def _simpler_ops(op: Operation) -> Iterator[Operation]:
     for flag in sorted(op.flags):
         yield replace(op, flags=op.flags - {flag})
     if op.length > 1:
@@ -160,7 +160,7 @@ def _is_program(program: Program) -> bool:
     return True
 
 
-def renumbered(ops: Iterable[Op]) -> Iterator[Op]:
+def renumbered(ops: Iterable[Operation]) -> Iterator[Operation]:
     """Children numbered as they come, without operations of processes that are not forked or
     have ended."""
     numbers, used = {0: 0}, 1

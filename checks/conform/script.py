@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from model.reference.programs.observation import PRESENT, Observation, Page
-from model.reference.programs.program import Machine, Op, Program, Result, parse
+from model.reference.programs.program import Machine, Operation, Program, Result, parse
 
 _EXPECTED = re.compile(r"(OK|E[A-Z0-9]+)(?: \((-?\d+)\))?")
 _SEE = re.compile(r"see p(\d+) (\d+): (\S+)((?: \S+)*)")
@@ -32,7 +32,7 @@ _VMAS = re.compile(r"vmas p(\d+):((?: \d+-\d+:\w+)*)")
 class Done:
     """An operation and what it has to return; a field of None is not compared."""
 
-    op: Op
+    op: Operation
     errno: str
     field: int | None
 

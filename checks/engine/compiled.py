@@ -16,11 +16,12 @@ from model.lang.errors import ModelError
 from model.lang.ir import State
 
 from . import interrupts
-from .ccode import Source
+from .c_program import Source
+from .codegen.text import TooWideError
 from .compiler import load
 from .orbits import Orbits
-from .reference import Explorer, Limits, Progress, Search, Violation
-from .text import TooWideError
+from .prepared import Prepared
+from .search import Limits, Progress, Search, Violation
 
 _BUDGET = 50_000
 """States that are expanded between two looks at the clock."""
@@ -40,7 +41,7 @@ class _Status(IntEnum):
 class Program:
     """Systems compiled together."""
 
-    def __init__(self, explorers: Sequence[Explorer], initial: Sequence[State]) -> None:
+    def __init__(self, explorers: Sequence[Prepared], initial: Sequence[State]) -> None:
         self._explorers = explorers
         self._starts = [e.start(s) for e, s in zip(explorers, initial, strict=True)]
         self._orbits = [_orbits(e.orbits(s)) for e, s in zip(explorers, initial, strict=True)]

@@ -16,10 +16,11 @@ from math import factorial, prod
 from model.lang.errors import ModelError
 from model.lang.ir import State
 
+from .codegen.text import TooWideError
 from .compiled import Program
 from .compiler import NoCompilerError
-from .reference import Explorer, Limits, Progress, Search
-from .text import TooWideError
+from .reference import Explorer
+from .search import Limits, Progress, Search
 
 LARGE = 200_000
 """States after which `AUTO` compiles: about a second of the reference explorer.  With orbits it is

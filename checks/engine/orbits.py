@@ -18,7 +18,7 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Const
 from model.lang.sorts import Ref
 
-from .layout import Slot
+from .codegen.layout import Slot
 
 _ALL = (1 << 64) - 1
 

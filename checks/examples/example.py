@@ -19,12 +19,14 @@ from model.lang.frontend.body import run_pure
 from model.lang.frontend.source import Context
 from model.lang.ir import State, StateCheck, System
 
+from ..engine.codegen.code_cache import CodeCache
+from ..engine.codegen.layout import Layout
+from ..engine.codegen.promela import promela
 from ..engine.engines import Engine, search
 from ..engine.interpret import Interpreter
-from ..engine.layout import Layout
-from ..engine.press import Press
-from ..engine.promela import promela
-from ..engine.reference import NONE, Explorer, Limits, Progress, Search
+from ..engine.prepared import NONE
+from ..engine.reference import Explorer
+from ..engine.search import Limits, Progress, Search
 from ..reduce.symmetry import symmetric_classes
 from ..reduce.usage import Part, Regions, constant_index, judged_cells
 from ..trace.changes import changes
@@ -177,7 +179,7 @@ def explorer_of(system: System, classes: Mapping[str, int] = NONE) -> Explorer:
     """The reference explorer of a system of rules; `classes` of objects are exchanged."""
     computed = {c.var for c in judged_cells(system.checks) if constant_index(c) is None}
     whole = Regions.of_parts([Part(None, rules=system.rules)]).whole | computed
-    return Explorer(system, Press(Layout(system.variables, whole)), classes)
+    return Explorer(system, CodeCache(Layout(system.variables, whole)), classes)
 
 
 def _steps(explorer: Explorer, initial: State, path: list[int]) -> list[Step]:

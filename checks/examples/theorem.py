@@ -8,7 +8,8 @@ from functools import partial
 
 from model.examples.shoot import SHOOT
 
-from ..engine.reference import Explorer, Limits
+from ..engine.prepared import Prepared
+from ..engine.search import Limits
 from ..prove.cores import shoot
 from ..prove.proof import Proof, Shown, compared_with, proof_of
 from ..prove.refinement import Abstraction
@@ -42,5 +43,5 @@ def _ask_shoot(variant: str, limits: Limits) -> tuple[Shown | None, int]:
     return None, len(SIZES)
 
 
-def _as_it_is(to: Abstraction, _: Explorer, __: list[int]) -> Abstraction:
+def _as_it_is(to: Abstraction, _: Prepared, __: list[int]) -> Abstraction:
     return to

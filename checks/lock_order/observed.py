@@ -19,16 +19,16 @@ from model.hw.objects import Pmd, Table
 from model.kernel.objects import AnonVma, Folio, Mm, Vma
 from model.lang import Kobject, World
 from model.lang import expr as ex
-from model.lang.ir import Role, State, Thread, Variable
+from model.lang.ir import State, Storage, Thread, Variable
 from model.lang.sorts import Ref, Set
 from model.lang.traits import TAKES, Trait
 
+from ..engine.codegen.layout import Slot
 from ..engine.engines import Engine
-from ..engine.layout import Slot
-from ..engine.reference import Explorer, Limits
+from ..engine.prepared import Prepared
+from ..engine.search import Limits
 from ..reduce.reducer import Passes
-from ..stage.stage import Role as Side
-from ..stage.stage import Setting, Stage
+from ..stage.stage import Role, Setting, Stage
 
 UNMERGED = Passes(erase=False, merge=False, movers=False)
 """Lock words that nobody waits for stay as well."""
@@ -87,7 +87,7 @@ class Observed:
         return set().union(*self.beside.values())
 
 
-def observe(side: Side, casts: Iterable[Cast], arch: str, limits: Limits) -> Iterator[Observed]:
+def observe(side: Role, casts: Iterable[Cast], arch: str, limits: Limits) -> Iterator[Observed]:
     """What is seen in casts, after each of them: always the same object, which grows.
 
     Where all that its neighbours take was seen, a cast is left out.
@@ -115,7 +115,7 @@ def observe(side: Side, casts: Iterable[Cast], arch: str, limits: Limits) -> Ite
 
 
 def _add(
-    found: Observed, stage: Stage, cast: Cast, side: Side, limits: Limits
+    found: Observed, stage: Stage, cast: Cast, side: Role, limits: Limits
 ) -> tuple[Thread, ...]:
     """What is seen in one cast; gives its threads, without what folding has ruled out."""
     explorer, search = stage.search(cast, side, limits, engine=Engine.REFERENCE)
@@ -181,11 +181,11 @@ class _Word:
 class _Words:
     """The lock words of a world as an explorer packs them."""
 
-    def __init__(self, world: World, variables: tuple[Variable, ...], explorer: Explorer) -> None:
+    def __init__(self, world: World, variables: tuple[Variable, ...], explorer: Prepared) -> None:
         kinds = _kinds(world)
         self.words: list[_Word] = []
         for variable in variables:
-            if variable.role is not Role.LOCK or len(variable.dims) != 1:
+            if variable.role is not Storage.LOCK or len(variable.dims) != 1:
                 continue
             objects = variable.dims[0]
             assert isinstance(objects, Ref)
@@ -226,7 +226,7 @@ class _Walk:
     """One thread of an explored system, by its place and locals."""
 
     def __init__(
-        self, explorer: Explorer, number: int, words: _Words, states: Iterable[int]
+        self, explorer: Prepared, number: int, words: _Words, states: Iterable[int]
     ) -> None:
         self._explorer, self._number, self._words = explorer, number, words
         self._code = explorer.codes[number]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from invariants import REGISTRY
 from model.cast.casts import Cast, CastSet
 
-from ..engine.reference import DEADLOCK, Limits
+from ..engine.search import DEADLOCK, Limits
 from ..play.play import Finding, Play, Theatre
 from ..stage.stage import Role
 from .graph import Cycle, cycles

@@ -19,7 +19,7 @@ from model.cast.casts import Cast
 from model.lang.errors import ModelError, near
 
 from ..engine.engines import Engine
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from ..mutate.steps import StepMutant, steps_of
 from ..play.cache import Verdicts
 from ..play.play import Finding, Play, Theatre, contradiction, families, side_by_side, what_broke

@@ -29,7 +29,7 @@ from model.patches import PATCHES
 
 from ..engine.compiler import identity
 from ..engine.engines import Engine
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from ..engine.userdirs import cache_directory
 from ..stage.ends import End
 from . import sources

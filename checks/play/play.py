@@ -21,7 +21,7 @@ from model.lang.traits import Trait
 
 from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
-from ..engine.reference import Limits, Progress, Search
+from ..engine.search import Limits, Progress, Search
 from ..reduce.conflicts import DISCIPLINE
 from ..reduce.reducer import Passes
 from ..stage.ends import End, best_end, is_goal

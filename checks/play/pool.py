@@ -22,7 +22,7 @@ from model.lang.errors import ModelError
 from ..engine import interrupts
 from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from .cache import Verdicts
 from .play import Finding, Outcome, Play, Theatre, contradicted, families, side_by_side, unfinished
 from .workers import Died, can_fork, spread

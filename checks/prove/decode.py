@@ -11,7 +11,7 @@ from model.lang.expr import Cell, Const
 from model.lang.ir import Edge, State
 from model.lang.sorts import BOOL, Ref, Set, Sort
 
-from ..engine.reference import Explorer
+from ..engine.prepared import Prepared
 from .instance import Value
 
 
@@ -34,7 +34,7 @@ class Seen:
 class Decoder:
     """Cells of packed states, by name; those that are not packed never change."""
 
-    def __init__(self, explorer: Explorer, initial: State) -> None:
+    def __init__(self, explorer: Prepared, initial: State) -> None:
         self._explorer = explorer
         self._ended: dict[int, frozenset[str]] = {}
         dims = {v.name: v.dims for v in explorer.system.variables}
@@ -104,7 +104,7 @@ class Step:
     where: Callable[[], str]
 
 
-def steps_from(explorer: Explorer, state: int, mask: int) -> Iterator[Step]:
+def steps_from(explorer: Prepared, state: int, mask: int) -> Iterator[Step]:
     """The steps of a system from a state, but for those that neither change these bits nor
     return."""
     nothing: frozenset[str] = frozenset()

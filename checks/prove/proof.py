@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from model.lang.ir import State
 
-from ..engine.reference import Explorer, Limits
+from ..engine.reference import Explorer
+from ..engine.search import Limits
 from .core import Clause, Core, Theorem
 from .infer import Inferred, infer
 from .instance import Frozen, Value

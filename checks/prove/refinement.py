@@ -16,7 +16,7 @@ from typing import Any
 
 from model.lang.ir import State
 
-from ..engine.reference import Explorer
+from ..engine.prepared import Prepared
 from .core import Action, Clause, Core, Theorem
 from .decode import Decoder, Seen, Step, steps_from
 from .instance import Frozen, Instance, Taken, Value
@@ -95,7 +95,7 @@ class Comparison:
         )
 
     def compare(
-        self, explorer: Explorer, initial: State, states: Iterable[int]
+        self, explorer: Prepared, initial: State, states: Iterable[int]
     ) -> Disagreement | None:
         """Look at states of a system, nearest first, and at the steps from them; the first that
         does not agree.  What comes after a step that lacks something is not looked at, once it is

@@ -18,7 +18,8 @@ from model.lang.errors import ModelError
 from model.lang.ir import State
 from model.patches.patch import Patch
 
-from ..engine.reference import DEADLOCK, Explorer, Limits
+from ..engine.prepared import Prepared
+from ..engine.search import DEADLOCK, Limits
 from ..mutate import mutants_of
 from ..mutate.mutant import cast_of
 from ..play.play import Play, Theatre
@@ -138,6 +139,6 @@ def _played(
 
 
 def _of_world(
-    theory: Theory, stage: Stage, initial: State, explorer: Explorer, states: list[int]
+    theory: Theory, stage: Stage, initial: State, explorer: Prepared, states: list[int]
 ) -> Abstraction:
     return theory.abstraction(stage, explorer, initial, states)

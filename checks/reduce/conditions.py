@@ -55,7 +55,7 @@ CONDITIONS = (
     ),
     Condition(
         "erase", "what goes is read by no guard, check or invariant, and by nothing that merging "
-        "rests on", "checks.reduce.reducer:Family.relied_on",
+        "rests on", "checks.reduce.reducer:Group.relied_on",
         _MOVERS + "test_a_field_that_is_used_after_the_free_is_noticed",
     ),
     Condition(

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from model.lang.ir import Role
+from model.lang.ir import Storage
 
 from .usage import Region
 from .uses import Uses
@@ -64,13 +64,13 @@ class Others:
             for word, waited in self.uses.wins
         )
 
-    def conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
+    def conflict(self, mine: Uses, roles: Mapping[str, Storage]) -> bool:
         """True if something of theirs conflicts with a step that uses `mine`."""
         if mine not in self._known:
             self._known[mine] = self._conflict(mine, roles)
         return self._known[mine]
 
-    def _conflict(self, mine: Uses, roles: Mapping[str, Role]) -> bool:
+    def _conflict(self, mine: Uses, roles: Mapping[str, Storage]) -> bool:
         theirs = self.uses
         locked_reads = mine.reads - mine.free_reads
         if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:
@@ -88,7 +88,7 @@ class Others:
         for region in mine.writes:
             if region in self.judged:
                 return True
-            if roles[region[0]] is Role.LOCK:
+            if roles[region[0]] is Storage.LOCK:
                 if region in theirs.looks:
                     return True
             elif region in mine.free_writes:

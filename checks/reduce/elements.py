@@ -76,7 +76,7 @@ class Elements:
             return self._locals.get(e.name)
         if isinstance(e, Cell):
             return self._held.get(e)
-        assert isinstance(e, ex.Op)
+        assert isinstance(e, ex.Apply)
         if e.name == "ite":
             yes, no = self.values(e.args[1]), self.values(e.args[2])
             return None if yes is None or no is None else yes | no

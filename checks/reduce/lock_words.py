@@ -24,13 +24,13 @@ Holder = Callable[[Cell], Expr]
 def is_made_from(place: Expr, value: Expr) -> bool:
     """True if a value is what the place holds, with a holder more or less."""
     return value is place or (
-        isinstance(value, ex.Op) and value.name in GAINS and value.args[0] is place
+        isinstance(value, ex.Apply) and value.name in GAINS and value.args[0] is place
     )
 
 
 def awaited(e: Expr) -> Cell | None:
     """The lock word that a guard waits for to be free, which is none, or the empty set."""
-    if isinstance(e, ex.Op) and e.name == "eq" and isinstance(e.args[0], Cell):
+    if isinstance(e, ex.Apply) and e.name == "eq" and isinstance(e.args[0], Cell):
         free = isinstance(e.args[1], Const) and e.args[1].value == 0
         return e.args[0] if free else None
     return None
@@ -45,7 +45,7 @@ def own_part(word: Cell, value: Expr, who: int) -> Expr:
         mine = ex.const(1 << who, word.sort)
         if value in (word, ex.union(word, mine), ex.diff(word, mine)):
             return ex.TRUE
-        if isinstance(value, ex.Op) and value.name == "ite":
+        if isinstance(value, ex.Apply) and value.name == "ite":
             test, yes, no = value.args
             return ex.ite(test, own_part(word, yes, who), own_part(word, no, who))
         return ex.eq(ex.diff(value, mine), ex.diff(word, mine))
@@ -61,7 +61,7 @@ def own_part(word: Cell, value: Expr, who: int) -> Expr:
 
 def _tries(word: Cell, value: Expr, who: int) -> bool:
     """True if a value is a trylock's: mine where the word is free, and else what it was."""
-    if not isinstance(value, ex.Op) or value.name != "ite":
+    if not isinstance(value, ex.Apply) or value.name != "ite":
         return False
     test, yes, no = value.args
     takes_it = isinstance(yes, Const) and yes.value == who
@@ -74,7 +74,7 @@ def frees(word: Cell, value: Expr) -> bool:
     if isinstance(value, Const):
         return value.value == 0
     value = _wide(value)
-    if value is word or not isinstance(value, ex.Op):
+    if value is word or not isinstance(value, ex.Apply):
         return value is word
     if value.name == "ite":
         return all(frees(word, arm) for arm in value.args[1:])
@@ -86,18 +86,18 @@ def frees(word: Cell, value: Expr) -> bool:
 
 def _wide(value: Expr) -> Expr:
     """A number before it is made to fit."""
-    return value.args[0] if isinstance(value, ex.Op) and value.name == "narrow" else value
+    return value.args[0] if isinstance(value, ex.Apply) and value.name == "narrow" else value
 
 
 def takes(word: Cell, value: Expr, who: int) -> bool:
     """True if a value makes a thread the holder of a lock, or one of its holders."""
     if isinstance(word.sort, Int):  # a depth: whoever waits for it waits for 0
         value = _wide(value)
-        if isinstance(value, ex.Op) and value.name == "add" and value.args[0] is word:
+        if isinstance(value, ex.Apply) and value.name == "add" and value.args[0] is word:
             value = value.args[1]
         return isinstance(value, Const) and value.value > 0
     if not isinstance(word.sort, Set):
         return isinstance(value, Const) and value.value == who
-    if isinstance(value, ex.Op) and value.name == "union" and value.args[0] is word:
+    if isinstance(value, ex.Apply) and value.name == "union" and value.args[0] is word:
         value = value.args[1]
     return isinstance(value, Const) and value.value == 1 << who

@@ -33,7 +33,7 @@ from functools import cached_property
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Edge, Kind, Role, Thread
+from model.lang.ir import Edge, Kind, Storage, Thread
 from model.lang.order import BARRIERS
 from model.lang.traits import Trait
 
@@ -68,7 +68,7 @@ class Ordering:
     """The accesses of threads that run together on an architecture of a family."""
 
     def __init__(
-        self, threads: Sequence[Thread], roles: Mapping[str, Role], locked: frozenset[str],
+        self, threads: Sequence[Thread], roles: Mapping[str, Storage], locked: frozenset[str],
         family: str,
     ) -> None:  # fmt: skip
         self._threads, self._roles, self._locked = threads, roles, locked
@@ -81,7 +81,7 @@ class Ordering:
             {id(e): tuple(self._accesses_of(n, e)) for e in t.edges if e.op.access is not None}
             for n, t in enumerate(threads)
         ]
-        words = {v for v, role in roles.items() if role in (Role.MEMORY, Role.LOCK)}
+        words = {v for v, role in roles.items() if role in (Storage.MEMORY, Storage.LOCK)}
         self._walks = [
             Overtaking(thread, accesses, words, family)
             for thread, accesses in zip(threads, self._accesses, strict=True)
@@ -131,7 +131,7 @@ class Ordering:
                 return
             for part in (edge.op.guard, *(u.value for u in edge.op.updates)):
                 for cell in _cells(part):
-                    if self._roles[cell.var] is Role.LOCK:
+                    if self._roles[cell.var] is Storage.LOCK:
                         yield self._regions.of(cell)
 
     def _accesses_of(self, thread: int, edge: Edge) -> Iterator[Access]:
@@ -158,8 +158,8 @@ class Ordering:
 
     def _is_memory(self, place: Cell) -> bool:
         role = self._roles[place.var]
-        return role is Role.MEMORY or (
-            role is Role.LOCK and self._regions.of(place) in self._looked_at
+        return role is Storage.MEMORY or (
+            role is Storage.LOCK and self._regions.of(place) in self._looked_at
         )
 
     @cached_property

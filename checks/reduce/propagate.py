@@ -283,9 +283,9 @@ def _from_guard(part: Expr, place: Expr) -> frozenset[int] | None:
     """What a guard alone says of a place: `x == c`, or a flag or its negation."""
     if part is place:
         return frozenset({1})
-    if isinstance(part, ex.Op) and part.name == "not" and part.args[0] is place:
+    if isinstance(part, ex.Apply) and part.name == "not" and part.args[0] is place:
         return frozenset({0})
-    if isinstance(part, ex.Op) and part.name == "eq" and part.args[0] is place:
+    if isinstance(part, ex.Apply) and part.name == "eq" and part.args[0] is place:
         right = part.args[1]
         if isinstance(right, ex.Const):
             return frozenset({right.value})

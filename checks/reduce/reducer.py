@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
-from model.lang.ir import Role, Rule, State, StateCheck, System, Thread, Variable
+from model.lang.ir import Rule, State, StateCheck, Storage, System, Thread, Variable
 from model.lang.traits import Trait
 
 from .conflicts import Others
@@ -65,7 +65,7 @@ NO_PASSES = Passes(fold=False, erase=False, merge=False, movers=False)
 
 
 @dataclass
-class Family:
+class Group:
     """Systems that are reduced together.
 
     `locked` are variables whose declaration names a lock, `holder` gives the lock word of a cell of
@@ -122,7 +122,7 @@ class Reducer:
 
     def __init__(self, variables: Iterable[Variable], passes: Passes = Passes()) -> None:
         self._passes = passes
-        self._roles: dict[str, Role] = {v.name: v.role for v in variables}
+        self._roles: dict[str, Storage] = {v.name: v.role for v in variables}
         self._kept: dict[Any, Any] = {}
 
     def by(self, passes: Passes) -> Reducer:
@@ -131,7 +131,7 @@ class Reducer:
         other._passes = passes
         return other
 
-    def reduce(self, family: Family) -> Reduced:
+    def reduce(self, family: Group) -> Reduced:
         """The family with the passes made."""
         passes = self._passes
         sources = [(t, n) for n, seat in enumerate(family.seats) for t in seat]
@@ -244,7 +244,7 @@ class Reducer:
             done.append(self._once(("erase", part, key, kept), made))
         return done
 
-    def _merge(self, parts: list[Part], judges: Iterable[StateCheck], family: Family) -> list[Part]:
+    def _merge(self, parts: list[Part], judges: Iterable[StateCheck], family: Group) -> list[Part]:
         taken_for_granted = self._passes.movers
         locked = family.locked if taken_for_granted else frozenset()
         freeable = family.freeable if taken_for_granted else frozenset()
@@ -273,7 +273,7 @@ class Reducer:
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
         return [self._merged(p, uses[p], kinds[p], others[p.number]) for p in parts]
 
-    def _roles_of_words(self, by_rules: frozenset[str]) -> Mapping[str, Role]:
+    def _roles_of_words(self, by_rules: frozenset[str]) -> Mapping[str, Storage]:
         """Roles where a lock word that no holder minds, or that a rule writes, is as any word."""
         if not self._passes.movers:
             return _as_memory(self._roles, self._roles)
@@ -309,10 +309,10 @@ def _is_foreign(part: Part) -> bool:
     return any(e.call is not None and Trait.FOREIGN in e.call.traits for e in edges)
 
 
-def _as_memory(roles: Mapping[str, Role], words: Iterable[str]) -> dict[str, Role]:
+def _as_memory(roles: Mapping[str, Storage], words: Iterable[str]) -> dict[str, Storage]:
     """Roles in which these lock words are words like any other."""
-    locks = frozenset(var for var in words if roles[var] is Role.LOCK)
-    return {var: Role.MEMORY if var in locks else role for var, role in roles.items()}
+    locks = frozenset(var for var in words if roles[var] is Storage.LOCK)
+    return {var: Storage.MEMORY if var in locks else role for var, role in roles.items()}
 
 
 def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:

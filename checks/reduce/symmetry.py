@@ -15,9 +15,8 @@ from collections.abc import Mapping, Sequence
 from math import factorial
 
 from model.lang import expr as ex
-from model.lang.expr import Cell, Const, Expr, Op
-from model.lang.ir import Op as IrOp
-from model.lang.ir import State, System
+from model.lang.expr import Apply, Cell, Const, Expr
+from model.lang.ir import Op, State, System
 from model.lang.sorts import Rec, Ref, Set, Sort
 
 MOST = 5040
@@ -122,7 +121,7 @@ class _NotSymmetricError(Exception):
     """An expression that is not looked into far enough."""
 
 
-def _operation(op: IrOp, exchange: Exchange) -> str:
+def _operation(op: Op, exchange: Exchange) -> str:
     """An operation about the exchanged objects, written so that order does not matter."""
     updates = sorted(
         f"{_text(u.place, exchange)} := {_text(u.value, exchange)}" for u in op.updates
@@ -139,7 +138,7 @@ def _text(e: Expr, exchange: Exchange) -> str:
         return f"{type(e.sort).__name__} {_code(e.sort, e.value, exchange)}"
     if isinstance(e, Cell):
         return f"{e.var}[{', '.join(_text(i, exchange) for i in e.index)}]"
-    if not isinstance(e, Op):
+    if not isinstance(e, Apply):
         return ex.show(e)
     parts = [_text(a, exchange) for a in e.args]
     if e.name in _ANY_ORDER:

@@ -41,7 +41,7 @@ def without(thread: Thread, unset: frozenset[Field]) -> Thread:
             old = ex.children(e)
             new = tuple(told(part) for part in old)
             done = e if new == old else ex.rebuild(e, new)
-            if isinstance(e, ex.Op) and e.name == "get" and (e.args[0].sort, e.data) in unset:
+            if isinstance(e, ex.Apply) and e.name == "get" and (e.args[0].sort, e.data) in unset:
                 done = ex.FALSE
             memo[e] = done
         return done
@@ -82,11 +82,11 @@ def _sets(e: Expr) -> Iterator[Field]:
         return
     if isinstance(e, Const):
         yield from _in_constant(sort, e.value)
-    elif isinstance(e, ex.Op) and e.name == "record":
+    elif isinstance(e, ex.Apply) and e.name == "record":
         for (name, inner), part in zip(sort.fields, e.args, strict=True):
             if isinstance(inner, Bool) and part is not ex.FALSE and not _copies(part, sort, name):
                 yield sort, name
-    elif isinstance(e, ex.Op) and e.name not in ("ite", "get"):
+    elif isinstance(e, ex.Apply) and e.name not in ("ite", "get"):
         yield from _booleans(sort)  # a table, say: nothing is known of what it holds
 
 
@@ -101,6 +101,6 @@ def _in_constant(sort: Rec, code: int) -> Iterator[Field]:
 
 def _copies(part: Expr, sort: Rec, name: str) -> bool:
     return (
-        isinstance(part, ex.Op) and part.name == "get"
+        isinstance(part, ex.Apply) and part.name == "get"
         and (part.args[0].sort, part.data) == (sort, name)
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
-from model.lang.ir import Edge, Op, Role, Rule, Update
+from model.lang.ir import Edge, Op, Rule, Storage, Update
 from model.lang.sorts import Int, Ref, Set
 from model.lang.traits import Trait
 
@@ -113,7 +113,7 @@ class Classifier:
     """
 
     def __init__(
-        self, elements: Elements, roles: Mapping[str, Role], locked: frozenset[str],
+        self, elements: Elements, roles: Mapping[str, Storage], locked: frozenset[str],
         freeable: frozenset[str], holder: Holder, in_use: InUse, *, steady: bool,
     ) -> None:  # fmt: skip
         self._steady = steady
@@ -189,7 +189,7 @@ class Classifier:
         """True if an operation may write anything but its own name into a lock word."""
         return any(
             isinstance(u.place, Cell)
-            and self.roles[u.place.var] is Role.LOCK
+            and self.roles[u.place.var] is Storage.LOCK
             and not takes(u.place, u.value, who)
             for u in op.updates
         )
@@ -201,7 +201,7 @@ class Classifier:
             place = update.place
             if isinstance(place, Cell):
                 parts.extend(place.index)
-            if not isinstance(place, Cell) or self.roles[place.var] is not Role.HARDWARE:
+            if not isinstance(place, Cell) or self.roles[place.var] is not Storage.HARDWARE:
                 parts.append(update.value)
         cells = dict.fromkeys(c for p in parts for c in cells_of(p))
         return [c for c in cells if c.var in self.locked]
@@ -266,7 +266,7 @@ class Classifier:
                         found.looks.update(self.elements.of(update.place))
                 for index in update.place.index:
                     self._read(found, index, who, free, waiting=False)
-                hardware = self.roles[update.place.var] is Role.HARDWARE
+                hardware = self.roles[update.place.var] is Storage.HARDWARE
             else:
                 hardware = False
             for value in self._decisive(update.place, update.value):
@@ -296,7 +296,7 @@ class Classifier:
             return
         if value is place and self._is_lock(place):
             return
-        if isinstance(value, ex.Op) and self._is_lock(place):
+        if isinstance(value, ex.Apply) and self._is_lock(place):
             if value.name in GAINS and value.args[0] is place:
                 yield from value.args[1:]
                 return
@@ -312,7 +312,7 @@ class Classifier:
     def _shrunk(self, place: Expr, value: Expr) -> list[Expr] | None:
         """The expressions that decide which elements a set of ghosts loses by a write; None if the
         place is no such set, or may have others afterwards."""
-        if not isinstance(place, Cell) or self.roles[place.var] is not Role.GHOST:
+        if not isinstance(place, Cell) or self.roles[place.var] is not Storage.GHOST:
             return None
         return _taken_out(place, value) if isinstance(place.sort, Set) else None
 
@@ -322,7 +322,7 @@ class Classifier:
         return ((region, beside) for region in self.elements.of(cell))
 
     def _is_lock(self, place: Expr) -> bool:
-        return isinstance(place, Cell) and self.roles[place.var] is Role.LOCK
+        return isinstance(place, Cell) and self.roles[place.var] is Storage.LOCK
 
     def _note(self, every: set[Region], free_ones: set[Region], cell: Cell, free: bool) -> None:
         regions = self.elements.of(cell)
@@ -334,7 +334,7 @@ class Classifier:
         for word in filter(self._is_lock, cells_of(e)):
             found.asks.update(self.elements.of(word))
         for cell in self._sensitive(e, who):
-            if self.roles[cell.var] is not Role.LOCK:
+            if self.roles[cell.var] is not Storage.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
             elif waiting and awaited(e) is cell:
                 found.waits.update(self.elements.of(cell))
@@ -344,7 +344,7 @@ class Classifier:
     def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
         """The cells whose value matters, apart from asking whether a lock word is mine."""
         cells = list(cells_of(e))
-        if not any(self.roles[c.var] is Role.LOCK for c in cells):
+        if not any(self.roles[c.var] is Storage.LOCK for c in cells):
             yield from cells
             return
         if isinstance(e, Cell):
@@ -352,7 +352,7 @@ class Classifier:
             for index in e.index:
                 yield from self._sensitive(index, who)
             return
-        if isinstance(e, ex.Op) and self._asks_if_mine(e, who):
+        if isinstance(e, ex.Apply) and self._asks_if_mine(e, who):
             cell = e.args[0] if isinstance(e.args[0], Cell) else ex.children(e.args[0])[0]
             assert isinstance(cell, Cell)
             for index in cell.index:
@@ -361,16 +361,16 @@ class Classifier:
         for child in ex.children(e):
             yield from self._sensitive(child, who)
 
-    def _asks_if_mine(self, e: ex.Op, who: int) -> bool:
+    def _asks_if_mine(self, e: ex.Apply, who: int) -> bool:
         if e.name != "eq" or not isinstance(e.args[1], Const) or who == 0:
             return False
         word, value = e.args[0], e.args[1].value
-        if isinstance(word, ex.Op) and word.name == "inter":
+        if isinstance(word, ex.Apply) and word.name == "inter":
             word, mask = word.args
             mine = value == 0 and isinstance(mask, Const) and mask.value == 1 << who
         else:  # a set or a depth that is `who` is something else
             mine = value == who and isinstance(word.sort, Ref)
-        return mine and isinstance(word, Cell) and self.roles[word.var] is Role.LOCK
+        return mine and isinstance(word, Cell) and self.roles[word.var] is Storage.LOCK
 
 
 def _taken_out(place: Cell, value: Expr) -> list[Expr] | None:
@@ -378,7 +378,7 @@ def _taken_out(place: Cell, value: Expr) -> list[Expr] | None:
     others besides."""
     if value is place or (isinstance(value, Const) and value.value == 0):
         return []
-    if not isinstance(value, ex.Op):
+    if not isinstance(value, ex.Apply):
         return None
     if value.name == "ite":
         yes, no = (_taken_out(place, arm) for arm in value.args[1:])

@@ -105,7 +105,7 @@ def simplified(e: Expr, known: Facts) -> Expr:
 
 def _value(fact: Expr) -> tuple[Expr, Expr] | None:
     """The local that a fact gives a value, and the value."""
-    if isinstance(fact, ex.Op) and fact.name == "eq" and isinstance(fact.args[1], Const):
+    if isinstance(fact, ex.Apply) and fact.name == "eq" and isinstance(fact.args[1], Const):
         return (fact.args[0], fact.args[1]) if isinstance(fact.args[0], Local) else None
     return None
 

@@ -31,13 +31,14 @@ from model.lang.ir import Rule, State, System, Thread
 from model.lang.objects import Kobject
 from model.patches.patch import Variant
 
+from ..engine.codegen.code_cache import CodeCache
+from ..engine.codegen.layout import Layout
 from ..engine.engines import Engine, search
-from ..engine.layout import Layout
-from ..engine.press import Press
-from ..engine.reference import Explorer, Limits, Progress, Search
+from ..engine.reference import Explorer
+from ..engine.search import Limits, Progress, Search
 from ..reduce.liveness import live_locals
 from ..reduce.ordering import Ordering
-from ..reduce.reducer import Family, Passes, Reduced, Reducer
+from ..reduce.reducer import Group, Passes, Reduced, Reducer
 from ..reduce.unset import unset_fields, without
 from .ends import with_ends
 
@@ -80,7 +81,7 @@ class Role:
     changed: frozenset[ModelFunction[..., Any]] = frozenset()
 
 
-Presses = dict[tuple[Setting, frozenset[str], bool], Press]
+Presses = dict[tuple[Setting, frozenset[str], bool], CodeCache]
 """Text by setting, arrays with computed first indices, and whether dead locals are reset."""
 
 _made = compose.Compiled()
@@ -133,7 +134,7 @@ class Stage:
         self._ctx = Context(self.world, epilogue=return_to_caller)
         self._attacher = Attacher(self._ctx, chosen)
         with selected(arch) as table:
-            self._ctx.family = table.family
+            self._ctx.memory_model = table.memory_model
         self._origin = two_vmas, setting, arch  # what makes it, and of what
         self.variables = self.world.variables()
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
@@ -141,7 +142,7 @@ class Stage:
         self._finals = self._attacher.end_checks()
         self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
         self._reducer = Reducer(self.variables, passes)
-        self._families: dict[Any, tuple[Reduced, Press]] = {}
+        self._families: dict[Any, tuple[Reduced, CodeCache]] = {}
         self._initial: dict[Any, State] = {}
 
     def by(self, passes: Passes) -> Stage:
@@ -252,7 +253,7 @@ class Stage:
         edges = (edge.op for thread in system.threads for edge in thread.edges)
         unset = unset_fields([*edges, *(rule.op for rule in system.rules)], states)
         threads = [without(thread, unset) for thread in system.threads]
-        return Ordering(threads, roles, locked, self._ctx.family)
+        return Ordering(threads, roles, locked, self._ctx.memory_model)
 
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""
@@ -274,20 +275,20 @@ class Stage:
         for cast, role in plays:
             groups.setdefault(features_of(cast), []).append((cast, role))
         for members in groups.values():
-            reduced = self._reducer.reduce(self._family(members))
+            reduced = self._reducer.reduce(self._group(members))
             made = reduced, self._press(reduced.regions.whole)
             self._families.update({_key(cast, role): made for cast, role in members})
 
-    def _press(self, whole: frozenset[str]) -> Press:
-        """What makes the text of a family, in which these arrays are indexed by computed values."""
+    def _press(self, whole: frozenset[str]) -> CodeCache:
+        """What makes the text of a group, in which these arrays are indexed by computed values."""
         presses = self._presses if self._presses is not None else {}
         key = self.setting, whole, self._passes.merge
         if key not in presses:
             layout = Layout(self.variables, whole, len(self.setup.threads))
-            presses[key] = Press(layout, live_locals if self._passes.merge else None)
+            presses[key] = CodeCache(layout, live_locals if self._passes.merge else None)
         return presses[key]
 
-    def _family(self, plays: Sequence[tuple[Cast, Role]]) -> Family:
+    def _group(self, plays: Sequence[tuple[Cast, Role]]) -> Group:
         seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]
         initial: dict[str, State] = {}
         for cast, role in plays:
@@ -295,7 +296,7 @@ class Stage:
                 seats[n][id(thread)] = thread
             initial.setdefault(cast.initial.name, self.initial(cast))
         rules = self._hardware(plays[0][0])
-        return Family(
+        return Group(
             [list(s.values()) for s in seats], rules, self._checks, self._finals,
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
             self._attacher.freeable_variables(), self._attacher.in_use,
@@ -305,7 +306,7 @@ class Stage:
         """Let go of what was reduced and generated for a cast."""
         self._families.pop(_key(cast, role), None)
 
-    def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, Press]:
+    def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, CodeCache]:
         if _key(cast, role) not in self._families:
             self.prepare([(cast, role)])
         return self._families[_key(cast, role)]
@@ -359,7 +360,7 @@ SPECIAL = {
 
 
 def features_of(cast: Cast) -> tuple[bool, frozenset[str], tuple[bool, bool]]:
-    """What decides with which other casts a cast is reduced: the larger a family, the less work
+    """What decides with which other casts a cast is reduced: the larger a group, the less work
     it is, but the more states each of its casts has.
 
     Pairs begin in few states, so that more is known of them, and have most states.

@@ -16,7 +16,14 @@ from model.lang.errors import ModelError
 from model.reference.calls import faults
 from model.reference.machine.check import broken, head_of
 from model.reference.machine.machine import Reference
-from model.reference.programs.program import BadProgramError, Op, Program, Refused, Result, parse
+from model.reference.programs.program import (
+    BadProgramError,
+    Operation,
+    Program,
+    Refused,
+    Result,
+    parse,
+)
 from model.reference.state.behaviour import Behaviour
 from model.reference.state.compound import PageOf
 from model.reference.state.space import Area, Space
@@ -84,7 +91,7 @@ class Step:
     """
 
     number: int
-    op: Op
+    op: Operation
     result: Result | None
     why: str
     steps: tuple[str, ...]

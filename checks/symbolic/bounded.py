@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from model.lang.errors import ModelError
 from model.lang.ir import State
 
-from ..engine.generate import Moves
-from ..engine.reference import DEADLOCK, Explorer, Limits, Progress, Search, Violation
+from ..engine.codegen.python_code import Moves
+from ..engine.prepared import Prepared
+from ..engine.search import DEADLOCK, Limits, Progress, Search, Violation
 from .encode import RULE, Encoding, Field, code_of
 from .solver import StoppedError, Term, interruptible, model_of, solver_for, z3
 from .unroll import Taken, Unrolling
@@ -33,7 +34,7 @@ class ReplayError(ModelError):
 
 
 def bounded_search(
-    explorer: Explorer, initial: State, limits: Limits, progress: Progress | None = None, *,
+    explorer: Prepared, initial: State, limits: Limits, progress: Progress | None = None, *,
     goal: str = "",
 ) -> Search:  # fmt: skip
     """What fails within `limits.depth` steps; it stops where `goal` fails.
@@ -198,7 +199,7 @@ def _same_states(states: Sequence[int]) -> list[tuple[int, int]]:
 # -- the reference explorer ------------------------------------------------------------------------
 
 
-def carry_out(explorer: Explorer, states: Sequence[int], steps: Sequence[Place]) -> None:
+def carry_out(explorer: Prepared, states: Sequence[int], steps: Sequence[Place]) -> None:
     """Take the steps one after the other; ReplayError if they do not lead to these states."""
     for (before, after), (thread, number) in zip(itertools.pairwise(states), steps, strict=True):
         moves = moves_of(explorer, before, thread)
@@ -206,7 +207,7 @@ def carry_out(explorer: Explorer, states: Sequence[int], steps: Sequence[Place])
             raise ReplayError(f"step {number} of {thread} is not taken in the reference explorer")
 
 
-def failing(explorer: Explorer, state: int, step: Place | None) -> frozenset[str]:
+def failing(explorer: Prepared, state: int, step: Place | None) -> frozenset[str]:
     """What fails in a state by itself, or as a step is taken in it."""
     if step is not None:
         thread, number = step
@@ -219,7 +220,7 @@ def failing(explorer: Explorer, state: int, step: Place | None) -> frozenset[str
     return frozenset(found)
 
 
-def moves_of(explorer: Explorer, state: int, thread: int) -> Moves:
+def moves_of(explorer: Prepared, state: int, thread: int) -> Moves:
     """What a thread, or the rules, can do in a state."""
     if thread == RULE:
         assert explorer.rules is not None
@@ -228,7 +229,7 @@ def moves_of(explorer: Explorer, state: int, thread: int) -> Moves:
     return code.moves(state, explorer.layout.value(state, code.seat.pc))
 
 
-def _moves_on(explorer: Explorer, state: int) -> bool:
+def _moves_on(explorer: Prepared, state: int) -> bool:
     """True if a thread, or a rule of software that changes something, can take a step,
     or a check fails as one does."""
     threads = [moves_of(explorer, state, n) for n in range(len(explorer.codes))]

@@ -14,8 +14,9 @@ from model.lang.expr import Cell, Const, Expr, Local
 from model.lang.ir import Check, Op, State, Update
 from model.lang.sorts import Bool, Int, Sort
 
-from ..engine.layout import Slot, first
-from ..engine.reference import DEADLOCK, Explorer
+from ..engine.codegen.layout import Slot, first
+from ..engine.prepared import Prepared
+from ..engine.search import DEADLOCK
 from .solver import Term, z3
 from .values import Values, as_bits
 
@@ -65,7 +66,7 @@ class Encoding:
     returned.
     """
 
-    def __init__(self, explorer: Explorer, initial: State) -> None:
+    def __init__(self, explorer: Prepared, initial: State) -> None:
         self.explorer, self._system = explorer, explorer.system
         self.initial = initial
         self._variables = {v.name: v for v in self._system.variables}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from model.lang.sorts import Enum, Int, Ref
 
-from ..engine.reference import Limits
+from ..engine.search import Limits
 from .encode import Encoding, Field, Step
 from .solver import StoppedError, Term, interruptible, model_of, solver_for, z3
 from .unroll import Bundle

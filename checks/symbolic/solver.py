@@ -12,7 +12,7 @@ import z3 as z3
 import z3.z3
 
 from ..engine import interrupts
-from ..engine.reference import Limits
+from ..engine.search import Limits
 
 # Its Python half asks for the sorts of each argument of each call, which takes as long as all else
 # does.  What does not fit its other half refuses, too.

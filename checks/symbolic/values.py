@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 
-from model.lang.expr import Cell, Const, Expr, Local, Op, cell, const
+from model.lang.expr import Apply, Cell, Const, Expr, Local, cell, const
 from model.lang.ir import Variable
 from model.lang.sorts import Bool, Int, Rec, Sort
 
-from ..engine.layout import extent, first
+from ..engine.codegen.layout import extent, first
 from .solver import Term, z3
 
 
@@ -63,7 +63,7 @@ class Values:
             return constant(e.value, e.sort)
         if isinstance(e, Local | Cell):
             return self._loaded(e)
-        assert isinstance(e, Op)
+        assert isinstance(e, Apply)
         return self.operation(e)
 
     def _loaded(self, place: Local | Cell) -> Term:
@@ -74,7 +74,7 @@ class Values:
             return found
         return _value(self._read(place), place.sort)
 
-    def operation(self, e: Op) -> Term:
+    def operation(self, e: Apply) -> Term:
         """The value of an operator applied to its arguments."""
         a = e.args
         if e.name == "not":
@@ -109,33 +109,33 @@ class Values:
             left, right = _resized(left, width), _resized(right, width)
         return left == right
 
-    def _sum(self, e: Op) -> Term:
+    def _sum(self, e: Apply) -> Term:
         assert isinstance(e.sort, Int)
         width = max(_width(e.sort), *(self.term(x).size() for x in e.args))
         one, two = (_signed(self.term(x), width) for x in e.args)
         return _signed(one + two if e.name == "add" else one - two, _width(e.sort))
 
-    def _narrowed(self, e: Op) -> Term:
+    def _narrowed(self, e: Apply) -> Term:
         assert isinstance(e.sort, Int)
         width = max(_width(e.sort), self.term(e.args[0]).size())
         value = _signed(self.term(e.args[0]), width)
         low, high = z3.BitVecVal(e.sort.lo, width), z3.BitVecVal(e.sort.hi, width)
         return _signed(z3.If(z3.And(low <= value, value <= high), value, low), _width(e.sort))
 
-    def _part(self, e: Op) -> Term:
+    def _part(self, e: Apply) -> Term:
         sort = e.args[0].sort
         assert isinstance(sort, Rec)
         shift, inner = sort.field(e.data)
         bits = z3.Extract(shift + inner.bits - 1, shift, self.term(e.args[0]))
         return _value(bits == 1 if isinstance(inner, Bool) else bits, inner)
 
-    def _record(self, e: Op) -> Term:
+    def _record(self, e: Apply) -> Term:
         assert isinstance(e.sort, Rec)
         fields = zip(e.args, e.sort.fields, strict=True)
         parts = [as_bits(self.stored(x, sort)) for x, (_, sort) in fields]
         return z3.Concat(*reversed(parts)) if len(parts) > 1 else parts[0]
 
-    def _looked_up(self, e: Op) -> Term:
+    def _looked_up(self, e: Apply) -> Term:
         values, ranges = e.data
         rows = itertools.product(*(range(low, low + size) for low, size in ranges))
         found = constant(values[0], e.sort)
@@ -154,7 +154,7 @@ class Values:
         low = -(1 << width - 1) if isinstance(e.sort, Int) else 0
         return value == number if low <= number < low + (1 << width) else z3.BoolVal(False)
 
-    def _set(self, e: Op) -> Term:
+    def _set(self, e: Apply) -> Term:
         if e.name in ("union", "inter", "diff"):
             one, two = (self.term(x) for x in e.args)
             return one | two if e.name == "union" else one & (two if e.name == "inter" else ~two)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from model.lang.expr import Cell, Const
-from model.lang.ir import Role, Variable
+from model.lang.ir import Storage, Variable
 from model.lang.sorts import Rec, Ref, Set, Sort
 
 from ..engine.interpret import Position
@@ -40,7 +40,7 @@ def changes(before: Position, after: Position, known: Variables) -> tuple[Change
     found: list[Change] = []
     for cell, new in after.cells.items():
         old = before.cells[cell]
-        if old == new or known[cell.var].role is Role.GHOST:
+        if old == new or known[cell.var].role is Storage.GHOST:
             continue
         if cell.var in LOCKS:
             found += _lock(cell, old, new)

@@ -16,7 +16,7 @@ from model.lang.errors import ModelError
 from model.lang.ir import Edge, Kind, Rule, State, System
 
 from ..engine.interpret import Interpreter, Position
-from ..engine.reference import DEADLOCK
+from ..engine.search import DEADLOCK
 from .visible import shared
 
 

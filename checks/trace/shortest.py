@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from model.lang.ir import Edge, State
 
-from ..engine.reference import DEADLOCK, Explorer, Search
+from ..engine.prepared import Prepared
+from ..engine.search import DEADLOCK, Search
 from .visible import count
 
 
@@ -47,7 +48,7 @@ Node = tuple[int, int]
 class Shortest:
     """Looks for the cheapest violation of one invariant."""
 
-    def __init__(self, explorer: Explorer, invariant: str) -> None:
+    def __init__(self, explorer: Prepared, invariant: str) -> None:
         self._explorer, self._invariant = explorer, invariant
         self._weights = [
             [count(edge.origin()) for edge in thread.edges] for thread in explorer.system.threads
@@ -143,13 +144,13 @@ class Shortest:
         return Path(moves[::-1], states)
 
 
-def rule_between(explorer: Explorer, before: int, after: int) -> int:
+def rule_between(explorer: Prepared, before: int, after: int) -> int:
     """The number of a rule that leads from one packed state to the next."""
     assert explorer.rules is not None
     return next(n for n, new in explorer.rules.moves(before).taken if new == after)
 
 
-def concrete(explorer: Explorer, initial: State, path: list[int]) -> list[int]:
+def concrete(explorer: Prepared, initial: State, path: list[int]) -> list[int]:
     """A path of states that are really reached, from one of states that stand for their orbits."""
     orbits = explorer.orbits(initial)
     if orbits is None:

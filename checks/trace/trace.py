@@ -14,7 +14,7 @@ from model.lang.sorts import NOTHING, Set
 from model.lang.traits import FLUSHES
 
 from ..engine.engines import Engine
-from ..engine.reference import DEADLOCK, Limits
+from ..engine.search import DEADLOCK, Limits
 from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
 from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown

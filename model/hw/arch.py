@@ -29,7 +29,7 @@ class Remote(enum.Enum):
 class Arch:
     """What the models ask of an architecture.
 
-    `family` names the memory model, for which every order has a line (`model.lang.order`).
+    `memory_model` names the memory model, for which every order has a line (`model.lang.order`).
     `page_last_level`: flush_tlb_page drops no walk-cache entries.  `page_skips_lazy`,
     `range_skips_lazy`: that flush leaves lazy CPUs alone, which flush when they next run the mm.
     `table_sync_ipi`: tlb_remove_table_sync_one() interrupts every CPU.  `gather_last_level`: the
@@ -38,7 +38,7 @@ class Arch:
     """
 
     name: str
-    family: str
+    memory_model: str
     remote: Remote
     page_last_level: bool
     range_last_level: bool
@@ -50,8 +50,10 @@ class Arch:
     cites: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.family not in MODELS:
-            raise ModelError(f"no memory model '{self.family}'", instead=near(self.family, MODELS))
+        if self.memory_model not in MODELS:
+            raise ModelError(
+                f"no memory model '{self.memory_model}'", instead=near(self.memory_model, MODELS)
+            )
 
 
 ARCHS = {

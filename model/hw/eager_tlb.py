@@ -24,9 +24,8 @@ from dataclasses import replace
 
 from model.lang import expr as ex
 from model.lang.errors import ModelError
-from model.lang.expr import Cell, Expr, Op
-from model.lang.ir import Op as Operation
-from model.lang.ir import Role, Rule, State, System, Update
+from model.lang.expr import Apply, Cell, Expr
+from model.lang.ir import Op, Rule, State, Storage, System, Update
 from model.lang.sorts import Set
 
 CACHES = frozenset({"Cpu.tlb", "Cpu.walk", "Cpu.issued", "Cpu.issued_walk"})
@@ -82,11 +81,11 @@ def eager_initial(system: System, initial: State) -> State:
 class Closure:
     """Follows an operation by the fills that it makes possible."""
 
-    def __init__(self, fills: tuple[Operation, ...]) -> None:
+    def __init__(self, fills: tuple[Op, ...]) -> None:
         self._fills = [(op, _cells(op)) for op in fills]
         self._watched = frozenset(c.var for _, cells in self._fills for c in cells)
 
-    def after(self, op: Operation) -> Operation:
+    def after(self, op: Op) -> Op:
         """The operation and, in the same instant, every fill that its writes allow."""
         written = {u.place.var for u in op.updates if isinstance(u.place, Cell)}
         if not written & self._watched:
@@ -98,7 +97,7 @@ class Closure:
         updates = (*(Update(p, v) for p, v in post.items()), *others)
         return replace(op, updates=updates)
 
-    def _follow(self, post: dict[Cell, Expr], fill: Operation, cells: frozenset[Cell]) -> None:
+    def _follow(self, post: dict[Cell, Expr], fill: Op, cells: frozenset[Cell]) -> None:
         """One fill after the writes so far, where it reads something that was written."""
         same = {c: [p for p in post if p.var == c.var] for c in cells}
         hits = [(c, p, _same(c, p)) for c, ps in same.items() for p in ps]
@@ -154,14 +153,14 @@ def _same(one: Cell, two: Cell) -> Expr:
     return ex.and_(*(ex.eq(a, b) for a, b in zip(one.index, two.index, strict=True)))
 
 
-def _cells(op: Operation) -> frozenset[Cell]:
+def _cells(op: Op) -> frozenset[Cell]:
     return frozenset(c for c in op.reads if isinstance(c, Cell))
 
 
 # -- conditions -----------------------------------------------------------------------------------
 
 
-def require_eager(system: System, fills: Iterable[Operation]) -> None:
+def require_eager(system: System, fills: Iterable[Op]) -> None:
     """Check the conditions under which eager sets decide what the any-time system does."""
     for op in fills:
         if op.checks:
@@ -181,7 +180,7 @@ def require_eager(system: System, fills: Iterable[Operation]) -> None:
             raise _broken("an invariant can become true by a TLB holding more", name)
 
 
-def _growing_ghosts(system: System, roles: dict[str, Role]) -> frozenset[str]:
+def _growing_ghosts(system: System, roles: dict[str, Storage]) -> frozenset[str]:
     """The ghosts that grow with the caches, also by way of others; ModelError if anything else
     depends on a cache or on such a ghost."""
     found = frozenset[str]()
@@ -196,7 +195,7 @@ def _growing_ghosts(system: System, roles: dict[str, Role]) -> frozenset[str]:
 
 
 def _require_blind(
-    op: Operation, roles: dict[str, Role], caches: frozenset[str], where: str
+    op: Op, roles: dict[str, Storage], caches: frozenset[str], where: str
 ) -> frozenset[str]:
     """The ghosts that an operation makes grow with `caches`; ModelError if it makes anything else
     depend on them."""
@@ -214,7 +213,7 @@ def _require_blind(
             continue
         if not _depends(update.value, caches):
             continue
-        if roles[place.var] is not Role.GHOST or not _only_adds(update.value, caches):
+        if roles[place.var] is not Storage.GHOST or not _only_adds(update.value, caches):
             raise _broken(f"{place.var} depends on a cache", where, _BY_HARDWARE)
         ghosts.add(place.var)
     if any(_depends(part, caches) for part in seen):
@@ -244,7 +243,7 @@ def _moves(e: Expr, growing: frozenset[str], *, grows: bool) -> bool:
     """True if the truth of `e` only falls (or, if `grows`, only rises) as caches grow."""
     if not _depends(e, growing):
         return True
-    if not isinstance(e, Op):
+    if not isinstance(e, Apply):
         return False
     if e.name == "not":
         return _moves(e.args[0], growing, grows=not grows)
@@ -266,11 +265,11 @@ def _only_adds(group: Expr, growing: frozenset[str]) -> bool:
         return True
     if isinstance(group, Cell):
         return not any(_depends(index, growing) for index in group.index)
-    if isinstance(group, Op) and group.name in ("inter", "union"):
+    if isinstance(group, Apply) and group.name in ("inter", "union"):
         return all(_only_adds(a, growing) for a in group.args)
-    if isinstance(group, Op) and group.name == "diff":
+    if isinstance(group, Apply) and group.name == "diff":
         return not _depends(group.args[1], growing) and _only_adds(group.args[0], growing)
-    if isinstance(group, Op) and group.name == "ite":
+    if isinstance(group, Apply) and group.name == "ite":
         test, *arms = group.args
         return not _depends(test, growing) and all(_only_adds(a, growing) for a in arms)
     return False

@@ -136,7 +136,7 @@ def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr) -> None:
     """arm64 and INVLPGB machines issue the invalidation now and wait for it later; x86 notes
     which CPUs to interrupt."""
     me: Thread = current()
-    if arch().remote == Remote.BROADCAST and arch().family == "arm64":
+    if arch().remote == Remote.BROADCAST and arch().memory_model == "arm64":
         tlbi(me.cpu, addr, addr + 1, True)
     inc_tlb_flush_batched(mm, addr)
 
@@ -146,7 +146,7 @@ def try_to_unmap_flush(mm: Mm, flush_required: bool) -> None:
     """arch_tlbbatch_flush: what set_tlb_ubc_flush_pending put off."""
     me: Thread = current()
     if flush_required:
-        if arch().family == "arm64":
+        if arch().memory_model == "arm64":
             dsb(me.cpu)
         else:
             flush_tlb_mm(mm)

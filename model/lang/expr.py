@@ -16,11 +16,11 @@ from .sorts import Int, Rec, Set
 from .terms import (
     FALSE,
     TRUE,
+    Apply,
     Cell,
     Const,
     Expr,
     Local,
-    Op,
     Ranges,
     add,
     and_,
@@ -53,27 +53,64 @@ from .terms import (
 )  # fmt: skip
 
 __all__ = [
-    "FALSE", "TRUE", "Cell", "Const", "Expr", "Local", "Op", "Ranges", "add", "and_", "boolean",
-    "cell", "children", "conjuncts", "const", "diff", "eq", "evaluate", "exactly", "get", "has",
-    "implies", "inter", "is_empty", "ite", "leaves", "local", "lt", "narrow", "not_", "number",
-    "or_", "put", "rebuild", "record", "show", "single", "span", "sub", "substitute", "table",
+    "FALSE",
+    "TRUE",
+    "Apply",
+    "Cell",
+    "Const",
+    "Expr",
+    "Local",
+    "Ranges",
+    "add",
+    "and_",
+    "boolean",
+    "cell",
+    "children",
+    "conjuncts",
+    "const",
+    "diff",
+    "eq",
+    "evaluate",
+    "exactly",
+    "get",
+    "has",
+    "implies",
+    "inter",
+    "is_empty",
+    "ite",
+    "leaves",
+    "local",
+    "lt",
+    "narrow",
+    "not_",
+    "number",
+    "or_",
+    "put",
+    "rebuild",
+    "record",
+    "show",
+    "single",
+    "span",
+    "sub",
+    "substitute",
+    "table",
     "union",
 ]  # fmt: skip
 
 
 def children(e: Expr) -> tuple[Expr, ...]:
-    if isinstance(e, Op):
+    if isinstance(e, Apply):
         return e.args
     return e.index if isinstance(e, Cell) else ()
 
 
 def conjuncts(e: Expr) -> tuple[Expr, ...]:
     """The conditions that all hold where `e` does, and only there."""
-    if isinstance(e, Op) and e.name == "and":
+    if isinstance(e, Apply) and e.name == "and":
         return e.args
-    if isinstance(e, Op) and e.name == "not":
+    if isinstance(e, Apply) and e.name == "not":
         inner = e.args[0]
-        if isinstance(inner, Op) and inner.name == "or":
+        if isinstance(inner, Apply) and inner.name == "or":
             return tuple(map(not_, inner.args))
     return () if e is TRUE else (e,)
 
@@ -82,7 +119,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     """The same node over other arguments, simplified again."""
     if isinstance(e, Cell):
         return cell(e.var, args, e.sort)
-    assert isinstance(e, Op)
+    assert isinstance(e, Apply)
     simple: dict[str, Callable[..., Expr]] = {
         "not": not_, "and": and_, "or": or_, "ite": ite, "eq": eq, "lt": lt, "add": add,
         "sub": sub, "union": union, "inter": inter, "diff": diff, "has": has,
@@ -153,7 +190,7 @@ def evaluate(e: Expr, read: Callable[[Expr], int], memo: dict[Expr, int] | None 
         index = tuple(const(evaluate(i, read, memo), i.sort) for i in e.index)
         value = read(cell(e.var, index, e.sort))
     else:
-        assert isinstance(e, Op)
+        assert isinstance(e, Apply)
         if e.name in ("and", "or", "ite"):
             value = _lazily(e, read, memo)
         else:
@@ -163,7 +200,7 @@ def evaluate(e: Expr, read: Callable[[Expr], int], memo: dict[Expr, int] | None 
     return value
 
 
-def _lazily(e: Op, read: Callable[[Expr], int], memo: dict[Expr, int]) -> int:
+def _lazily(e: Apply, read: Callable[[Expr], int], memo: dict[Expr, int]) -> int:
     if e.name == "ite":
         chosen = e.args[1] if evaluate(e.args[0], read, memo) else e.args[2]
         return evaluate(chosen, read, memo)
@@ -171,7 +208,7 @@ def _lazily(e: Op, read: Callable[[Expr], int], memo: dict[Expr, int]) -> int:
     return stop if any(evaluate(a, read, memo) == stop for a in e.args) else 1 - stop
 
 
-def _apply(e: Op, args: tuple[Const, ...]) -> int:
+def _apply(e: Apply, args: tuple[Const, ...]) -> int:
     result = rebuild(e, args)
     assert isinstance(result, Const), show(result)
     return result.value

@@ -22,7 +22,7 @@ from .sorts import Sort
 from .traits import Trait
 
 
-class Role(StrEnum):
+class Storage(StrEnum):
     """What a shared variable stands for."""
 
     MEMORY = "memory"  # words that the kernel reads and writes
@@ -38,7 +38,7 @@ class Variable:
     name: str
     dims: tuple[Sort, ...]
     sort: Sort
-    role: Role = Role.MEMORY
+    role: Storage = Storage.MEMORY
     doc: str = ""
 
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 from . import runtime
 from .errors import ModelError, near
-from .ir import Role, Variable
+from .ir import Storage, Variable
 from .sorts import BOOL, Bool, Enum, Int, Rec, Ref, Set, Sort
 
 K = TypeVar("K")
@@ -79,7 +79,15 @@ class Field:
     """One declared field; also the descriptor that plain execution goes through."""
 
     def __init__(
-        self, default: Any, doc: str, *, const: bool, role: Role, lock: str, lo: int, hi: int | None
+        self,
+        default: Any,
+        doc: str,
+        *,
+        const: bool,
+        role: Storage,
+        lock: str,
+        lo: int,
+        hi: int | None,
     ) -> None:
         self.default, self.doc, self.const, self.role = default, doc, const, role
         self.lock, self.lo, self.hi = lock, lo, hi
@@ -157,22 +165,22 @@ def kfield(
     a path from the object to the lock that its writers hold ("table.ptl"), "" for none.  `lo`
     and `hi` bound an int.
     """
-    return Field(default, doc, const=const, role=Role.MEMORY, lock=lock, lo=lo, hi=hi)
+    return Field(default, doc, const=const, role=Storage.MEMORY, lock=lock, lo=lo, hi=hi)
 
 
 def lockword(default: Any = None, doc: str = "", *, hi: int | None = None) -> Any:
     """A field that is (part of) a lock."""
-    return Field(default, doc, const=False, role=Role.LOCK, lock="", lo=0, hi=hi)
+    return Field(default, doc, const=False, role=Storage.LOCK, lock="", lo=0, hi=hi)
 
 
 def hardware(default: Any = None, doc: str = "", *, lo: int = 0, hi: int | None = None) -> Any:
     """A field of a CPU: no guard of software may read it."""
-    return Field(default, doc, const=False, role=Role.HARDWARE, lock="", lo=lo, hi=hi)
+    return Field(default, doc, const=False, role=Storage.HARDWARE, lock="", lo=lo, hi=hi)
 
 
 def ghost(default: Any = None, doc: str = "", *, lo: int = 0, hi: int | None = None) -> Any:
     """A field that only invariants read."""
-    return Field(default, doc, const=False, role=Role.GHOST, lock="", lo=lo, hi=hi)
+    return Field(default, doc, const=False, role=Storage.GHOST, lock="", lo=lo, hi=hi)
 
 
 class Kobject:

@@ -87,7 +87,7 @@ def success_conditions(op: Op, words: Collection[str]) -> frozenset[Expr]:
 
 def _written_if(place: Cell, value: Expr) -> Expr | None:
     """The condition without which a place is left as it was; None where it is always written."""
-    if not isinstance(value, ex.Op) or place not in value.args:
+    if not isinstance(value, ex.Apply) or place not in value.args:
         return None
     if value.name == "ite" and place is not value.args[0]:
         return value.args[0] if place is value.args[2] else ex.not_(value.args[0])

@@ -48,7 +48,7 @@ class Cell(Expr):
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Op(Expr):
+class Apply(Expr):
     """`name` applied to `args`; `data` is a field name or a table's values, else None."""
 
     name: str
@@ -91,8 +91,8 @@ def _plain_index(i: Const) -> Const:
 
 
 def _op(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr:
-    key = (Op, name, tuple(map(id, args)), sort, data)
-    return _intern(key, lambda: Op(sort, name, args, data))  # type: ignore[no-any-return]
+    key = (Apply, name, tuple(map(id, args)), sort, data)
+    return _intern(key, lambda: Apply(sort, name, args, data))  # type: ignore[no-any-return]
 
 
 def exactly(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr:
@@ -118,7 +118,7 @@ def boolean(value: bool) -> Const:
 def not_(a: Expr) -> Expr:
     if isinstance(a, Const):
         return boolean(not a.value)
-    if isinstance(a, Op) and a.name == "not":
+    if isinstance(a, Apply) and a.name == "not":
         return a.args[0]
     return _op("not", (a,), BOOL)
 
@@ -127,13 +127,13 @@ def _junction(name: str, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
     flat: dict[Expr, None] = {}
     denied: list[Expr] = []
     for part in parts:
-        inner = part.args if isinstance(part, Op) and part.name == name else (part,)
+        inner = part.args if isinstance(part, Apply) and part.name == name else (part,)
         for item in inner:
             if item is zero:
                 return zero
             if item is not unit:
                 flat[item] = None
-                if isinstance(item, Op) and item.name == "not":
+                if isinstance(item, Apply) and item.name == "not":
                     denied.append(item.args[0])
     if any(item in flat for item in denied):
         return zero
@@ -160,7 +160,7 @@ def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
         return then if cond.value else other
     if then is other:
         return then
-    if isinstance(cond, Op) and cond.name == "not":
+    if isinstance(cond, Apply) and cond.name == "not":
         return ite(cond.args[0], other, then)
     if isinstance(then.sort, Bool):
         if then is TRUE or then is cond:
@@ -171,9 +171,9 @@ def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
             return or_(not_(cond), then)
         if other is FALSE or other is cond:
             return and_(cond, then)
-    if isinstance(then, Op) and then.name == "ite" and then.args[0] is cond:
+    if isinstance(then, Apply) and then.name == "ite" and then.args[0] is cond:
         then = then.args[1]
-    if isinstance(other, Op) and other.name == "ite" and other.args[0] is cond:
+    if isinstance(other, Apply) and other.name == "ite" and other.args[0] is cond:
         other = other.args[2]
     sort = join(then.sort, other.sort)
     if isinstance(then, Const) and isinstance(other, Const) and then.value == other.value:
@@ -184,7 +184,7 @@ def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
 def _between_constants(e: Expr) -> bool:
     """Whether `e` is a choice between constants, into which operations may be pushed."""
     return (
-        isinstance(e, Op)
+        isinstance(e, Apply)
         and e.name == "ite"
         and all(isinstance(x, Const) or _between_constants(x) for x in e.args[1:])
     )
@@ -205,7 +205,7 @@ def eq(a: Expr, b: Expr) -> Expr:
         if isinstance(a.sort, Ref) and not b.value and not a.sort.nullable:
             return FALSE
         if _between_constants(a):
-            assert isinstance(a, Op)
+            assert isinstance(a, Apply)
             return ite(a.args[0], eq(a.args[1], b), eq(a.args[2], b))
         if b.sort != a.sort:
             b = const(b.value, a.sort)
@@ -273,7 +273,7 @@ def record(sort: Rec, parts: tuple[Expr, ...]) -> Expr:
             assert isinstance(part, Const)
             code |= part.value - inner.lowest << shift
         return const(code, sort)
-    sources = {p.args[0] for p in parts if isinstance(p, Op) and p.name == "get"}
+    sources = {p.args[0] for p in parts if isinstance(p, Apply) and p.name == "get"}
     for source in sources:
         if source.sort == sort and all(
             part is get(source, name) for (name, _), part in zip(sort.fields, parts, strict=True)
@@ -289,11 +289,11 @@ def get(rec: Expr, name: str) -> Expr:
     shift, inner = sort.field(name)
     if isinstance(rec, Const):
         return const((rec.value >> shift & (1 << inner.bits) - 1) + inner.lowest, inner)
-    if isinstance(rec, Op) and rec.name == "record":
+    if isinstance(rec, Apply) and rec.name == "record":
         return rec.args[[n for n, _ in sort.fields].index(name)]
-    if isinstance(rec, Op) and rec.name == "ite":
+    if isinstance(rec, Apply) and rec.name == "ite":
         cond, then, other = rec.args
-        if any(isinstance(x, Const | Op) for x in (then, other)):
+        if any(isinstance(x, Const | Apply) for x in (then, other)):
             return ite(cond, get(then, name), get(other, name))
     return _op("get", (rec,), inner, name)
 
@@ -357,7 +357,7 @@ def _each(e: Expr, change: Callable[[Const], Const]) -> Expr:
     """The choice with each of its constants changed."""
     if isinstance(e, Const):
         return change(e)
-    assert isinstance(e, Op)
+    assert isinstance(e, Apply)
     return ite(e.args[0], _each(e.args[1], change), _each(e.args[2], change))
 
 
@@ -429,6 +429,6 @@ def show(e: Expr) -> str:
         return e.name
     if isinstance(e, Cell):
         return e.var + (f"[{','.join(map(show, e.index))}]" if e.index else "")
-    assert isinstance(e, Op)
+    assert isinstance(e, Apply)
     extra = "" if e.data is None else f".{e.data}" if isinstance(e.data, str) else str(e.data)
     return f"({e.name}{extra} {' '.join(map(show, e.args))})".replace(", ", ",")

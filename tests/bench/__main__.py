@@ -22,8 +22,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.engine.codegen.promela import promela
 from checks.engine.compiled import Program
-from checks.engine.promela import promela
 from checks.engine.reference import Explorer
 from checks.examples.example import built, explorer_of, system_of
 from checks.reduce.symmetry import symmetric_classes

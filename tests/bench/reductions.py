@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.memory_order.ordering import default_casts
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import NO_PASSES, Passes

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.engine.codegen.promela import assertion, promela
 from checks.engine.engines import Engine
-from checks.engine.promela import assertion, promela
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.mutate import mutants_of, require_edited
 from checks.mutate.steps import steps_of
 from checks.reduce.conflicts import DISCIPLINE

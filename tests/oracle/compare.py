@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.reference import Explorer, Search
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
+from checks.engine.reference import Explorer
+from checks.engine.search import Search
 from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
-from checks.reduce.reducer import Family, Passes, Reducer
+from checks.reduce.reducer import Group, Passes, Reducer
 from model.lang.ir import State, System
 
 from .evaluator import MeaninglessError
@@ -139,14 +140,14 @@ def decided(
 def explorer_of(system: System, initial: State, passes: Passes, reducer: Reducer) -> Explorer:
     """The reference explorer on a system over the variables of `world`, with these passes made by
     a reducer of the system, which other passes were made by or not."""
-    family = Family(
+    family = Group(
         [[t] for t in system.threads], system.rules, system.checks, system.finals, [initial],
         LOCKED, holder, FREEABLE, in_use,
     )  # fmt: skip
     done = reducer.by(passes).reduce(family)
     layout = Layout(system.variables, done.regions.whole, len(system.threads))
     live = live_locals if passes.merge else None
-    return Explorer(replace(done.of(system), name="reduced"), Press(layout, live))
+    return Explorer(replace(done.of(system), name="reduced"), CodeCache(layout, live))
 
 
 # -- what two searches have to agree in ------------------------------------------------------------

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from checks.engine.compiled import Program as Compiled
-from checks.engine.reference import Explorer, Search
+from checks.engine.reference import Explorer
+from checks.engine.search import Search
 from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import Passes, Reducer

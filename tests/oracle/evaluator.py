@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from model.lang.expr import Cell, Const, Expr, Local, Op
+from model.lang.expr import Apply, Cell, Const, Expr, Local
 from model.lang.sorts import Int, Rec, Sort
 
 Index = tuple[int, ...]
@@ -38,69 +38,69 @@ class Elements(dict[Index, int]):
         raise MeaninglessError(f"{self.name} has no element {index}")
 
 
-def _not(_: Op, a: str) -> str:
+def _not(_: Apply, a: str) -> str:
     return f"(1 - {a})"
 
 
-def _and(_: Op, *parts: str) -> str:
+def _and(_: Apply, *parts: str) -> str:
     return f"(1 if {' and '.join(parts)} else 0)"
 
 
-def _or(_: Op, *parts: str) -> str:
+def _or(_: Apply, *parts: str) -> str:
     return f"(1 if {' or '.join(parts)} else 0)"
 
 
-def _ite(_: Op, cond: str, then: str, other: str) -> str:
+def _ite(_: Apply, cond: str, then: str, other: str) -> str:
     return f"({then} if {cond} else {other})"
 
 
-def _eq(_: Op, a: str, b: str) -> str:
+def _eq(_: Apply, a: str, b: str) -> str:
     return f"(1 if {a} == {b} else 0)"
 
 
-def _lt(_: Op, a: str, b: str) -> str:
+def _lt(_: Apply, a: str, b: str) -> str:
     return f"(1 if {a} < {b} else 0)"
 
 
-def _add(_: Op, a: str, b: str) -> str:
+def _add(_: Apply, a: str, b: str) -> str:
     return f"({a} + {b})"
 
 
-def _sub(_: Op, a: str, b: str) -> str:
+def _sub(_: Apply, a: str, b: str) -> str:
     return f"({a} - {b})"
 
 
-def _narrow(e: Op, a: str) -> str:
+def _narrow(e: Apply, a: str) -> str:
     assert isinstance(e.sort, Int)
     return f"narrow({a}, {e.sort.lo}, {e.sort.hi})"
 
 
-def _union(_: Op, a: str, b: str) -> str:
+def _union(_: Apply, a: str, b: str) -> str:
     return f"({a} | {b})"
 
 
-def _inter(_: Op, a: str, b: str) -> str:
+def _inter(_: Apply, a: str, b: str) -> str:
     return f"({a} & {b})"
 
 
-def _diff(_: Op, a: str, b: str) -> str:
+def _diff(_: Apply, a: str, b: str) -> str:
     return f"({a} & ~{b})"
 
 
-def _has(e: Op, group: str, member: str) -> str:
+def _has(e: Apply, group: str, member: str) -> str:
     return f"({group} >> {_code(e.args[1].sort, member)} & 1)"
 
 
-def _single(e: Op, member: str) -> str:
+def _single(e: Apply, member: str) -> str:
     return f"(1 << {_code(e.args[0].sort, member)})"
 
 
-def _get(e: Op, rec: str) -> str:
+def _get(e: Apply, rec: str) -> str:
     shift, sort = _field(e.args[0].sort, e.data)
     return f"(({rec} >> {shift} & {2**sort.bits - 1}) + {sort.lowest})"
 
 
-def _record(e: Op, *parts: str) -> str:
+def _record(e: Apply, *parts: str) -> str:
     assert isinstance(e.sort, Rec)
     shifted = []
     for (name, sort), part in zip(e.sort.fields, parts, strict=True):
@@ -108,7 +108,7 @@ def _record(e: Op, *parts: str) -> str:
     return f"({' | '.join(shifted)})"
 
 
-def _table(e: Op, *index: str) -> str:
+def _table(e: Apply, *index: str) -> str:
     values, ranges = e.data
     return f"look_up({values!r}, {ranges!r}, ({''.join(i + ', ' for i in index)}))"
 
@@ -177,7 +177,7 @@ class Evaluator:
             return f"s[{self.position(e)}]"
         if isinstance(e, Cell):
             return f"{self._elements[e.var].within}[{self.position(e)}]"
-        assert isinstance(e, Op)
+        assert isinstance(e, Apply)
         return OPERATORS[e.name](e, *map(self.value, e.args))
 
     def position(self, place: Cell | Local) -> str:

@@ -19,7 +19,7 @@ from checks.reduce import (
     uses,
 )
 from checks.reduce.conflicts import Others
-from checks.reduce.reducer import Family
+from checks.reduce.reducer import Group
 from checks.reduce.uses import Classifier, Uses
 
 from . import compare
@@ -150,8 +150,8 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault(
         "what movers rest on is erased",
-        "checks.reduce.reducer:Family.relied_on",
-        instead(Family, "relied_on", always(frozenset())),
+        "checks.reduce.reducer:Group.relied_on",
+        instead(Group, "relied_on", always(frozenset())),
     ),
     Fault(
         "hardware is guessed from what a rule writes",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
-from model.lang.ir import Check, Kind, Op, Role, Rule, StateCheck, Update
+from model.lang.ir import Check, Kind, Op, Rule, StateCheck, Storage, Update
 from model.lang.sorts import Set, Sort
 
 from .objects import Objects
@@ -325,7 +325,7 @@ class _Generator(Objects):
 
     def initial(self) -> tuple[tuple[Cell, int], ...]:
         places = [
-            place for variable in VARIABLES if variable.role in (Role.MEMORY, Role.GHOST)
+            place for variable in VARIABLES if variable.role in (Storage.MEMORY, Storage.GHOST)
             for place in elements(variable)
         ]  # fmt: skip
         drawn = [(place, self.value_of(place.sort)) for place in places]

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from checks.engine.reference import Explorer, Search
+from checks.engine.reference import Explorer
+from checks.engine.search import Search
 from checks.play.play import weakened
 from checks.reduce import (
     liveness,
@@ -24,7 +25,7 @@ from checks.reduce.usage import Part, Regions
 from checks.reduce.uses import Classifier, Uses
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const
-from model.lang.ir import Op, Role, State, System
+from model.lang.ir import Op, State, Storage, System
 
 from . import compare
 
@@ -63,9 +64,9 @@ def ghosts_without_time() -> Iterator[None]:
     """Ghosts are written whenever it suits."""
     kept = Others._conflict
 
-    def conflict(self: Others, mine: Uses, roles: Mapping[str, Role]) -> bool:
+    def conflict(self: Others, mine: Uses, roles: Mapping[str, Storage]) -> bool:
         def real(regions: frozenset[Any]) -> frozenset[Any]:
-            return frozenset(r for r in regions if roles[r[0]] is not Role.GHOST)
+            return frozenset(r for r in regions if roles[r[0]] is not Storage.GHOST)
 
         return kept(
             self,
@@ -82,10 +83,10 @@ def ghosts_commute() -> Iterator[None]:
     """Two writes to a ghost commute; only a look at it has a time."""
     kept = Others._conflict
 
-    def conflict(self: Others, mine: Uses, roles: Mapping[str, Role]) -> bool:
+    def conflict(self: Others, mine: Uses, roles: Mapping[str, Storage]) -> bool:
         looked_at = self.uses.reads
         writes = frozenset(
-            r for r in mine.writes if roles[r[0]] is not Role.GHOST or r in looked_at
+            r for r in mine.writes if roles[r[0]] is not Storage.GHOST or r in looked_at
         )
         return kept(self, replace(mine, writes=writes), roles)
 
@@ -114,7 +115,7 @@ def hardware_by_place() -> Iterator[None]:
         roles = {v.name: v.role for v in system.variables}
         rules = tuple(
             replace(rule, hardware=all(
-                isinstance(u.place, Cell) and roles[u.place.var] is Role.HARDWARE
+                isinstance(u.place, Cell) and roles[u.place.var] is Storage.HARDWARE
                 for u in rule.op.updates
             ))
             for rule in system.rules
@@ -158,14 +159,14 @@ def believed(*_: object) -> bool:
 
 def any_number(self: Classifier, e: Any, who: int) -> bool:
     word, value = e.args[0], e.args[1]
-    lock = isinstance(word, Cell) and self.roles[word.var] is Role.LOCK
+    lock = isinstance(word, Cell) and self.roles[word.var] is Storage.LOCK
     return (lock and isinstance(value, Const) and value.value == who) or _asks(self, e, who)
 
 
 _asks = Classifier._asks_if_mine
 
 
-def only_movers(self: Any, _: object) -> Mapping[str, Role]:
+def only_movers(self: Any, _: object) -> Mapping[str, Storage]:
     return reducer._as_memory(self._roles, () if self._passes.movers else self._roles)
 
 
@@ -213,7 +214,7 @@ def careful_writes() -> Iterator[None]:
 
 
 def takes_any(word: Cell, value: Any, who: int) -> bool:
-    if isinstance(value, ex.Op) and value.name == "union":
+    if isinstance(value, ex.Apply) and value.name == "union":
         value = value.args[1]
     return _takes(word, value, who)
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.engine.engines import Engine
-from checks.engine.reference import Explorer, Search
+from checks.engine.reference import Explorer
+from checks.engine.search import Search
 from checks.mutate import cast_of, mutants_of, role
 from checks.mutate.steps import StepMutant, steps_of
 from checks.play.play import weakened

@@ -112,7 +112,7 @@ def test_values(e: Expr, expected: int) -> None:
 
 def test_every_operation_is_among_them() -> None:
     def names(e: Expr) -> set[str]:
-        own = {e.name} if isinstance(e, ex.Op) else set()
+        own = {e.name} if isinstance(e, ex.Apply) else set()
         return own.union(*map(names, ex.children(e)))
 
     assert set().union(*(names(e) for e, _ in KNOWN)) == OPERATORS.keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
-from model.lang.ir import Role, Variable
+from model.lang.ir import Storage, Variable
 from model.lang.sorts import BOOL, Int, Rec, Ref, Set, Sort
 
 NAMES = ("t0", "t1", "t2")
@@ -22,13 +22,13 @@ THREADS = Set(THREAD)
 SLOTS = Set(SLOT)
 
 VARIABLES = (
-    Variable("Mutex.owner", (), HOLDER, Role.LOCK),
-    Variable("Spin.owner", (SLOT,), HOLDER, Role.LOCK),
-    Variable("Sem.readers", (), THREADS, Role.LOCK),
-    Variable("Sem.writer", (), HOLDER, Role.LOCK),
-    Variable("Cpu.rcu", (THREAD,), DEPTH, Role.LOCK),
-    Variable("Cpu.irqs_off", (THREAD,), BOOL, Role.HARDWARE),
-    Variable("Cpu.tlb", (THREAD, SLOT), BOOL, Role.HARDWARE),
+    Variable("Mutex.owner", (), HOLDER, Storage.LOCK),
+    Variable("Spin.owner", (SLOT,), HOLDER, Storage.LOCK),
+    Variable("Sem.readers", (), THREADS, Storage.LOCK),
+    Variable("Sem.writer", (), HOLDER, Storage.LOCK),
+    Variable("Cpu.rcu", (THREAD,), DEPTH, Storage.LOCK),
+    Variable("Cpu.irqs_off", (THREAD,), BOOL, Storage.HARDWARE),
+    Variable("Cpu.tlb", (THREAD, SLOT), BOOL, Storage.HARDWARE),
     Variable("Box.n", (), NUMBER),
     Variable("Row.n", (SLOT,), NUMBER),
     Variable("Bit.n", (BIT,), AROUND),
@@ -45,10 +45,10 @@ VARIABLES = (
     Variable("Row.far_n", (SLOT,), NUMBER),
     Variable("Folio.free", (SLOT,), BOOL),
     Variable("Folio.n", (SLOT,), NUMBER),
-    Variable("Folio.owner", (SLOT,), HOLDER, Role.LOCK),
-    Variable("Ghost.n", (), NUMBER, Role.GHOST),
-    Variable("Ghost.row", (SLOT,), NUMBER, Role.GHOST),
-    Variable("Ghost.slots", (), SLOTS, Role.GHOST),
+    Variable("Folio.owner", (SLOT,), HOLDER, Storage.LOCK),
+    Variable("Ghost.n", (), NUMBER, Storage.GHOST),
+    Variable("Ghost.row", (SLOT,), NUMBER, Storage.GHOST),
+    Variable("Ghost.slots", (), SLOTS, Storage.GHOST),
 )
 """`Row.done` only becomes true."""
 

@@ -9,7 +9,7 @@ import mmap
 import os
 from collections.abc import Sequence
 
-from model.reference.programs.program import PARTS_OF_A_PUD, Arena, Op, Refused, Result
+from model.reference.programs.program import PARTS_OF_A_PUD, Arena, Operation, Refused, Result
 
 from . import abi, calls
 from .calls import PAGE
@@ -120,7 +120,7 @@ class Actor:
             self._uffd.close()
             self._uffd = None
 
-    def run(self, op: Op) -> Result:
+    def run(self, op: Operation) -> Result:
         """Carry out what is neither fork nor exit.
 
         Before, this CPU's folio batches are drained, by an madvise on memory that nobody looks
@@ -182,7 +182,7 @@ class Actor:
             self._places[page] = calls.Vector(range(start, start + self.unit, PAGE))
         return self._places[page]
 
-    def _map(self, op: Op, at: int, length: int) -> int:
+    def _map(self, op: Operation, at: int, length: int) -> int:
         """mmap; huge pages are asked for where there may be any, but disabled but for the moment
         in which one is wanted, or khugepaged would come and make some."""
         fd = -1 if op.kind == "anon" else self._memfds[self.arena.hugetlb]
@@ -194,7 +194,7 @@ class Actor:
             calls.madvise(at, length, abi.MADV_HUGEPAGE)
         return error
 
-    def _uffd_ioctl(self, op: Op, at: int, length: int) -> Result:
+    def _uffd_ioctl(self, op: Operation, at: int, length: int) -> Result:
         uffd = self._own_uffd()
         match op.name:
             case "register":
@@ -225,7 +225,7 @@ class Actor:
             self._uffd = Userfaultfd()
         return self._uffd
 
-    def _mremap(self, op: Op, at: int, length: int) -> Result:
+    def _mremap(self, op: Operation, at: int, length: int) -> Result:
         flags = sum(bit for name, bit in _MREMAP.items() if name in op.flags)
         new = self._target(op)
         error, where = calls.mremap(at, length, op.new_length * self.unit, flags, new)
@@ -242,7 +242,7 @@ class Actor:
             return _result(errno.ENOENT)
         return _result(pin.unpin())
 
-    def _target(self, op: Op) -> int:
+    def _target(self, op: Operation) -> int:
         return self._address(op.target, op, "odd_target")
 
     @property
@@ -250,7 +250,7 @@ class Actor:
         """What the flags that make something odd add."""
         return PAGE if self.arena.hugetlb else 1
 
-    def _address(self, page: int, op: Op, odd: str) -> int:
+    def _address(self, page: int, op: Operation, odd: str) -> int:
         return self.base + page * self.unit + (odd in op.flags) * self._odd
 
     def _ioctl(self, answer: tuple[int, int | None]) -> Result:
@@ -274,7 +274,7 @@ def _result(number: int, value: int = 0) -> Result:
     return Result(error_name(number), value)
 
 
-def carry_out(actor: Actor, op: Op) -> Result:
+def carry_out(actor: Actor, op: Operation) -> Result:
     """The operation's result, or what keeps this process from carrying it out, as an error."""
     try:
         return actor.run(op)

@@ -14,7 +14,7 @@ import signal
 import socket
 from dataclasses import dataclass
 
-from model.reference.programs.program import Op, Result
+from model.reference.programs.program import Operation, Result
 
 from . import abi, calls
 from .actor import Actor, carry_out
@@ -53,7 +53,7 @@ class Family:
     def pages(self, process: int) -> Pages:
         return self._children[process].pages if process else self._own
 
-    def run(self, op: Op) -> Result:
+    def run(self, op: Operation) -> Result:
         """What the operation returned in its process."""
         if op.name == "fork":
             return self._fork(op.proc, op.target)
@@ -73,7 +73,7 @@ class Family:
         assert isinstance(answer, list)
         return answer
 
-    def _ask(self, child: _Child, op: Op, *fds: int) -> Result:
+    def _ask(self, child: _Child, op: Operation, *fds: int) -> Result:
         socket.send_fds(child.socket, [pickle.dumps(op)], fds)
         answer = self._answer(child.socket)
         assert isinstance(answer, Result)
@@ -94,7 +94,9 @@ class Family:
                     self._become(theirs, ours)
                 result = Result()
             else:
-                result = self._ask(self._children[parent], Op("fork", parent), theirs.fileno())
+                result = self._ask(
+                    self._children[parent], Operation("fork", parent), theirs.fileno()
+                )
         if result.errno:
             ours.close()
             return result
@@ -115,7 +117,7 @@ class Family:
 
     def _exit(self, process: int) -> Result:
         child = self._children.pop(process)
-        result = self._ask(child, Op("exit", process))
+        result = self._ask(child, Operation("exit", process))
         self._bury(child)
         return result
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from model.reference.programs.generate import NEEDS
 from model.reference.programs.observation import Capability, Kind, Observation, Page, VmaView
-from model.reference.programs.program import Arena, Op, Refused, Result
+from model.reference.programs.program import Arena, Operation, Refused, Result
 
 from . import abi, calls
 from .actor import Actor, base_of, unit_of
@@ -45,7 +45,7 @@ class Kernel:
         self._actor.begin(arena)
         self._arena, self._base, self._unit = arena, base_of(arena), unit_of(arena)
 
-    def run(self, op: Op) -> Result:
+    def run(self, op: Operation) -> Result:
         for need in NEEDS.get(op.name, ()):
             if need not in self.can:
                 raise Refused(f"{op.name} needs {need.value}")

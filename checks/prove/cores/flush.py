@@ -15,7 +15,7 @@ from model.hw.objects import Cpu, Pte, PteKind, Root, Table
 from model.lang.ir import State
 from model.lang.sorts import Rec, Set, Sort
 
-from ...engine.reference import Explorer
+from ...engine.prepared import Prepared
 from ...stage.stage import Stage
 from ..core import Action, Clause, Core, Function, Need, Theorem, View
 from ..decode import Decoder, Seen
@@ -140,7 +140,7 @@ CLAUSES = (
 
 
 def entries_of(
-    stage: Stage, explorer: Explorer, initial: State, roots: Iterable[Root]
+    stage: Stage, explorer: Prepared, initial: State, roots: Iterable[Root]
 ) -> dict[str, tuple[str, str, Pte]]:
     """By address, of these page tables: its pmd, the table that this has at first, and the
     entry."""
@@ -161,7 +161,7 @@ MOVED = "gone"
 
 
 def abstraction(
-    stage: Stage, explorer: Explorer, initial: State, states: Collection[int]
+    stage: Stage, explorer: Prepared, initial: State, states: Collection[int]
 ) -> Abstraction:
     """The entries, page-table locks, TLBs and debts of a world, whose tables must stay."""
     decoder = Decoder(explorer, initial)

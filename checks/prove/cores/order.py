@@ -17,7 +17,7 @@ from model.kernel.objects import AnonVma, Folio
 from model.lang.ir import State
 from model.lang.traits import Trait
 
-from ...engine.reference import Explorer
+from ...engine.prepared import Prepared
 from ...stage.stage import Stage
 from ..core import Action, Clause, Core, Function, Need, Theorem, View
 from ..decode import Seen
@@ -112,7 +112,7 @@ def _initial(g: Logic, s: View) -> Term:
 
 def abstraction(
     stage: Stage,
-    explorer: Explorer,
+    explorer: Prepared,
     initial: State,  # noqa: ARG001
     states: Collection[int],  # noqa: ARG001
 ) -> Abstraction:

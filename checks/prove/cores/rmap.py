@@ -16,7 +16,7 @@ from model.hw.objects import Pte, PteKind, Root
 from model.kernel.objects import AnonVma, Folio, RmapWalk, Vma
 from model.lang.ir import State
 
-from ...engine.reference import Explorer
+from ...engine.prepared import Prepared
 from ...stage.stage import Stage
 from ..core import Action, Clause, Core, Function, Need, Theorem, View
 from ..decode import Seen
@@ -117,7 +117,7 @@ CLAUSES = (
 
 def abstraction(
     stage: Stage,
-    explorer: Explorer,
+    explorer: Prepared,
     initial: State,
     states: Collection[int],  # noqa: ARG001
 ) -> Abstraction:

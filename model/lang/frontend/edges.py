@@ -15,7 +15,7 @@ from .. import expr as ex
 from .. import runtime
 from ..declare import ModelFunction, foreign
 from ..expr import Cell, Expr, Local
-from ..ir import Access, Call, Check, Edge, Kind, Op, Role, Site, Update
+from ..ir import Access, Call, Check, Edge, Kind, Op, Site, Storage, Update
 from ..sorts import Sort, join, same_kind
 from . import values as va
 from .body import NULL, RANGE, UNMODELLED, run_pure
@@ -141,7 +141,7 @@ class Edges(Evaluator):
             )  # fmt: skip
 
     def read(self, place: Cell, node: ast.AST) -> Expr:
-        if self.ctx.roles()[place.var] is Role.GHOST:
+        if self.ctx.roles()[place.var] is Storage.GHOST:
             self.refuse(
                 node, f"'{ast.unparse(node)}' reads the ghost {place.var}",
                 why="it is kept for invariants only", instead="use a field of memory",

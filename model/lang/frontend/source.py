@@ -16,7 +16,7 @@ from typing import Any
 
 from ..declare import ModelFunction
 from ..errors import ModelError, shown_path
-from ..ir import Role
+from ..ir import Storage
 from ..objects import World
 
 
@@ -54,21 +54,22 @@ Changes = tuple[
 class Context:
     """What a compilation depends on besides the text.
 
-    `family` picks the memory orders; `epilogue` is a step that ends every thread; `swap` replaces
-    functions by others wherever they are called (how a variant changes one function of a patch);
-    `edits` are a mutant's changes.  `asked` are the functions whose swap or text was asked for:
-    no other swap and no other edit has a part in what was compiled.  `active` are the functions
-    that are being compiled, each called by the one before it.
+    `memory_model` picks the memory orders; a step that has one is refused where nobody chose.
+    `epilogue` is a step that ends every thread; `swap` replaces functions by others wherever they
+    are called (how a variant changes one function of a patch); `edits` are a mutant's changes.
+    `asked` are the functions whose swap or text was asked for: no other swap and no other edit has
+    a part in what was compiled.  `active` are the functions that are being compiled, each called by
+    the one before it.
     """
 
     world: World
-    family: str = "x86"
+    memory_model: str = ""
     epilogue: ModelFunction[..., Any] | None = None
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
     asked: set[ModelFunction[..., Any]] = field(default_factory=set)
     active: list[ModelFunction[..., Any]] = field(default_factory=list)
-    _roles: dict[str, Role] = field(default_factory=dict)
+    _roles: dict[str, Storage] = field(default_factory=dict)
 
     def resolve(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
         self.asked.add(fn)
@@ -91,7 +92,7 @@ class Context:
         finally:
             self.active.pop()
 
-    def roles(self) -> Mapping[str, Role]:
+    def roles(self) -> Mapping[str, Storage]:
         """What each state variable stands for."""
         if not self._roles:
             self._roles.update({v.name: v.role for v in self.world.variables()})

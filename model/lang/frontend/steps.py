@@ -9,9 +9,9 @@ from typing import Any
 
 from .. import expr as ex
 from ..declare import ModelFunction
-from ..errors import ModelError
+from ..errors import ModelError, near
 from ..expr import Cell
-from ..ir import Access, Call, Kind, Op, Role
+from ..ir import Access, Call, Kind, Op, Storage
 from ..order import BARRIERS, Ordered, success_conditions
 from ..traits import Trait
 from . import values as va
@@ -31,10 +31,10 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
     """The operation that a call of a step is."""
     body = Body(ctx, fn, args).run()
     roles = ctx.roles()
-    memory = [c for c in body.seen if roles[c.var] in (Role.MEMORY, Role.LOCK)]
-    written = [c for c in body.writes if roles[c.var] in (Role.MEMORY, Role.LOCK)]
+    memory = [c for c in body.seen if roles[c.var] in (Storage.MEMORY, Storage.LOCK)]
+    written = [c for c in body.writes if roles[c.var] in (Storage.MEMORY, Storage.LOCK)]
     places = list(dict.fromkeys([*memory, *written]))
-    words = {(c.index if roles[c.var] is Role.LOCK else c) for c in places}
+    words = {(c.index if roles[c.var] is Storage.LOCK else c) for c in places}
     where = body.where(body.tree)
     if len(words) > 1 and not fn.several:
         names = ", ".join(ex.show(p) for p in places)
@@ -67,13 +67,13 @@ def _kind(fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: 
 
 
 def _refuse_ghost_reads(
-    fn: ModelFunction[..., Any], body: Body, roles: Mapping[str, Role], where: str
+    fn: ModelFunction[..., Any], body: Body, roles: Mapping[str, Storage], where: str
 ) -> None:
     """What runs must not depend on what only invariants know, nor software on a TLB."""
-    effects = [u.value for u in body.updates() if roles[u.place.var] is not Role.GHOST]  # type: ignore[union-attr]
+    effects = [u.value for u in body.updates() if roles[u.place.var] is not Storage.GHOST]  # type: ignore[union-attr]
     for part in (body.guard, *effects, *va.expressions(body.result)):
         for leaf in ex.leaves(part):
-            if isinstance(leaf, Cell) and roles[leaf.var] is Role.GHOST:
+            if isinstance(leaf, Cell) and roles[leaf.var] is Storage.GHOST:
                 raise ModelError(
                     f"{fn.name} depends on {leaf.var}", where=where,
                     why="it is a ghost, kept for invariants only",
@@ -82,7 +82,7 @@ def _refuse_ghost_reads(
 
 
 def _order(
-    ctx: Context, fn: ModelFunction[..., Any], op: Op, roles: Mapping[str, Role], where: str
+    ctx: Context, fn: ModelFunction[..., Any], op: Op, roles: Mapping[str, Storage], where: str
 ) -> Ordered:
     """How a step that touches memory is ordered; refused where it does not say."""
     if not fn.orders:
@@ -90,8 +90,13 @@ def _order(
             f"{fn.name} says no memory order", where=where, why="it touches memory",
             instead="look it up in the kernel's source and say @step(order=...)",
         )  # fmt: skip
-    order = fn.orders[ctx.family]
-    words = {v for v, role in roles.items() if role in (Role.MEMORY, Role.LOCK)}
+    if ctx.memory_model not in fn.orders:
+        raise ModelError(
+            f"no memory model '{ctx.memory_model}'", where=where,
+            why=f"it says how {fn.name} is ordered", instead=near(ctx.memory_model, fn.orders),
+        )  # fmt: skip
+    order = fn.orders[ctx.memory_model]
+    words = {v for v, role in roles.items() if role in (Storage.MEMORY, Storage.LOCK)}
     if order.success in BARRIERS and not order.failure and success_conditions(op, words):
         raise ModelError(
             f"{fn.name} does not say how it is ordered when it fails", where=where,

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from .. import expr as ex
 from ..errors import near
-from ..expr import Cell, Const, Expr, Local, Op
+from ..expr import Apply, Cell, Const, Expr, Local
 from ..sorts import BOOL, Bool, Enum, Int, Rec, Ref, Set, Sort, join
 from .words import NUMBER, Form, Line, Word, quoted
 
@@ -167,7 +167,7 @@ class Writer:
             return f"%{quoted(e.name)}" + ("" if known else f":{self._names.name(e.sort)}")
         if isinstance(e, Cell):
             return self._cell(e)
-        assert isinstance(e, Op)
+        assert isinstance(e, Apply)
         parts = [self.expr(a, s) for a, s in zip(e.args, _likely_args(e, likely), strict=True)]
         return "(" + " ".join([self._head(e), *parts]) + ")"
 
@@ -187,7 +187,7 @@ class Writer:
         mark = "" if sort == e.sort else f":{self._names.name(e.sort)}"
         return f"{quoted(e.var)}{mark}[{index}]"
 
-    def _head(self, e: Op) -> str:
+    def _head(self, e: Apply) -> str:
         own = self._names.name(e.sort)
         if e.name in ("record", "single", "narrow"):
             return f"{e.name} {own}"
@@ -233,7 +233,7 @@ def _derived(name: str, args: tuple[Expr, ...], data: object) -> Sort | None:
     return None
 
 
-def _likely_args(e: Op, likely: Sort | None) -> Iterator[Sort | None]:
+def _likely_args(e: Apply, likely: Sort | None) -> Iterator[Sort | None]:
     """What sorts of constants the arguments may be expected to be."""
     for n in range(len(e.args)):
         first = None if n == 0 else e.args[0].sort

@@ -35,10 +35,10 @@ from ..ir import (
     Edge,
     Kind,
     Op,
-    Role,
     Rule,
     Site,
     StateCheck,
+    Storage,
     System,
     Thread,
     Update,
@@ -235,7 +235,7 @@ class _SystemReader:
         dims = tuple(self._sorts.sort(line, line.word(f)) for f in line.group(forms[1]))
         sort = self._sorts.sort(line, line.word(forms[2]))
         doc = line.word(forms[4]) if len(forms) > 4 else ""
-        name, role = line.word(forms[0]), _member(line, Role, forms[3])
+        name, role = line.word(forms[0]), _member(line, Storage, forms[3])
         self._variables.append(Variable(name, dims, sort, role, doc))
         self._shared[name] = dims, sort
 

@@ -27,7 +27,7 @@ from ..calls import advice, faults, hugetlb, maps, processes, uffd
 from ..calls.huge import collapse
 from ..programs.observation import Capability, Kind, Observation, VmaView
 from ..programs.observation import Page as PageView
-from ..programs.program import ODD, PAGE_SIZE, Arena, Op, Refused, Result, check_op
+from ..programs.program import ODD, PAGE_SIZE, Arena, Operation, Refused, Result, check_op
 from ..state.behaviour import Behaviour
 from ..state.compound import LARGE, PageOf
 from ..state.space import Area, Space
@@ -101,7 +101,7 @@ class Reference:
     def close(self) -> None:
         """Nothing is held."""
 
-    def run(self, op: Op, watch: Callable[[str], None] | None = None) -> Result:
+    def run(self, op: Operation, watch: Callable[[str], None] | None = None) -> Result:
         """Carry out one operation; Refused, BadProgramError (`check_op`).
 
         `watch` is told the name of each step of the models that is taken.
@@ -120,21 +120,21 @@ class Reference:
 
     # -- operations --------------------------------------------------------------------------------
 
-    def read(self, op: Op) -> Result:
+    def read(self, op: Operation) -> Result:
         token = faults.load(self.spaces[op.proc], op.page)
         return Result("EFAULT") if token is None else Result(value=token)
 
-    def write(self, op: Op) -> Result:
+    def write(self, op: Operation) -> Result:
         return Result("" if faults.store(self.spaces[op.proc], op.page, op.token) else "EFAULT")
 
-    def fork(self, op: Op) -> Result:
+    def fork(self, op: Operation) -> Result:
         if len(self.spaces) >= processes.MOST_LIVING:
             raise Refused(f"no more than {processes.MOST_LIVING} processes live at once")
         self.spaces[op.target] = processes.fork(self.spaces[op.proc], op.target)
         self._used += 1
         return Result()
 
-    def exit(self, op: Op) -> Result:
+    def exit(self, op: Operation) -> Result:
         processes.exit_mm(self.spaces.pop(op.proc))
         return Result()
 
@@ -148,7 +148,7 @@ class Reference:
             left *= PAGE_SIZE
         return Result(ERRNO[-err] if err else "", 0, left)
 
-    def mremap(self, op: Op) -> Result:
+    def mremap(self, op: Operation) -> Result:
         moves = op.flags & {"fixed", "dontunmap"}
         if "odd_address" in op.flags or (moves and "odd_target" in op.flags):
             return self.call(-EINVAL)
@@ -158,12 +158,12 @@ class Reference:
             many=self.kernel.mremap_many,
         ))  # fmt: skip
 
-    def advise(self, op: Op, behaviour: Callable[..., int]) -> Result:
+    def advise(self, op: Operation, behaviour: Callable[..., int]) -> Result:
         if "odd_address" in op.flags:
             return self.call(-EINVAL)
         return self.call(advice.walk_vmas(self.spaces[op.proc], op.page, op.length, behaviour))
 
-    def move(self, op: Op) -> Result:
+    def move(self, op: Operation) -> Result:
         if op.flags & {"odd_address", "odd_length", "odd_target"}:
             return Result("EINVAL")
         space = self.spaces[op.proc]
@@ -214,19 +214,21 @@ def _view(val: Any, leaf: bool) -> PageView:
     )  # fmt: skip
 
 
-def _unless_odd(fn: Callable[[Space, Op], int]) -> Callable[[Reference, Op], Result]:
-    def do(machine: Reference, op: Op) -> Result:
+def _unless_odd(fn: Callable[[Space, Operation], int]) -> Callable[[Reference, Operation], Result]:
+    def do(machine: Reference, op: Operation) -> Result:
         odd = "odd_address" in op.flags
         return machine.call(-EINVAL if odd else fn(machine.spaces[op.proc], op))
 
     return do
 
 
-def _ioctl(fn: Callable[[Space, Op], uffd.Answer]) -> Callable[[Reference, Op], Result]:
+def _ioctl(
+    fn: Callable[[Space, Operation], uffd.Answer],
+) -> Callable[[Reference, Operation], Result]:
     return lambda machine, op: machine.ioctl(fn(machine.spaces[op.proc], op))
 
 
-_DO: Mapping[str, Callable[[Reference, Op], Result]] = {
+_DO: Mapping[str, Callable[[Reference, Operation], Result]] = {
     "mmap": _unless_odd(lambda s, o: maps.mmap(s, o.page, o.length, o.prot, o.kind, o.at)),
     "munmap": _unless_odd(lambda s, o: maps.munmap(s, o.page, o.length)),
     "mprotect": _unless_odd(lambda s, o: maps.mprotect(s, o.page, o.length, o.prot)),
@@ -258,11 +260,13 @@ _DO: Mapping[str, Callable[[Reference, Op], Result]] = {
 """What carries out each operation."""
 
 
-def _unless_split(fn: Callable[[Space, Op], int]) -> Callable[[Reference, Op], Result]:
+def _unless_split(
+    fn: Callable[[Space, Operation], int],
+) -> Callable[[Reference, Operation], Result]:
     """Of huge pages: an address inside of one is no place to split a VMA (hugetlb_vm_op_split), or
     to move it to (align_hugetlb)."""
 
-    def do(machine: Reference, op: Op) -> Result:
+    def do(machine: Reference, op: Operation) -> Result:
         space = machine.spaces[op.proc]
         if op.flags.isdisjoint(ODD):
             return machine.call(fn(space, op))
@@ -274,15 +278,17 @@ def _unless_split(fn: Callable[[Space, Op], int]) -> Callable[[Reference, Op], R
     return do
 
 
-def _huge_advice(behaviour: Callable[[Space, Area, int, int], int]) -> Callable[[Space, Op], int]:
+def _huge_advice(
+    behaviour: Callable[[Space, Area, int, int], int],
+) -> Callable[[Space, Operation], int]:
     return lambda space, op: advice.walk_vmas(space, op.page, op.length, behaviour)
 
 
-def _not_of_huge_pages(_: Reference, op: Op) -> Result:
+def _not_of_huge_pages(_: Reference, op: Operation) -> Result:
     raise Refused(f"the reference MM has no {op.name} of huge pages")
 
 
-_DO_HUGETLB: Mapping[str, Callable[[Reference, Op], Result]] = {
+_DO_HUGETLB: Mapping[str, Callable[[Reference, Operation], Result]] = {
     **dict.fromkeys(_DO, _not_of_huge_pages),
     "mmap": _unless_split(lambda s, o: hugetlb.mmap(s, o.page, o.length, o.prot, o.kind, o.at)),
     "munmap": _unless_split(lambda s, o: hugetlb.munmap(s, o.page, o.length)),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from .observation import Capability
-from .program import PROTECTIONS, SLOTS, TOKENS, Arena, Op, Program, check_op
+from .program import PROTECTIONS, SLOTS, TOKENS, Arena, Operation, Program, check_op
 
 WEIGHTS: Mapping[str, int] = {
     "mmap": 4, "munmap": 2, "mprotect": 5, "mremap": 4, "mlock": 1, "munlock": 1,
@@ -86,12 +86,12 @@ class Generator:
     def program(self, steps: int) -> Program:
         """A program of so many operations, after a few that map the arena."""
         half = self._arena.pages // 2
-        ops = [Op("mmap", 0, 0, half), Op("mmap", 0, half, half)]
+        ops = [Operation("mmap", 0, 0, half), Operation("mmap", 0, half, half)]
         if "register" in self._names and self._random.random() < 0.6:
-            ops.append(Op("register", 0, half, half, flags=frozenset({"missing"})))
+            ops.append(Operation("register", 0, half, half, flags=frozenset({"missing"})))
         return self._begun(ops, steps)
 
-    def _begun(self, ops: list[Op], steps: int) -> Program:
+    def _begun(self, ops: list[Operation], steps: int) -> Program:
         """So many operations more."""
         begun = steps + len(ops)
         for op in ops:
@@ -141,15 +141,17 @@ class Generator:
         some = any(map(wanted, self._belief.places[proc]))
         return wanted if some and self._random.random() < 0.5 else otherwise
 
-    def _mapped(self, name: str, longest: int = 6, flags: frozenset[str] = frozenset()) -> Op:
+    def _mapped(
+        self, name: str, longest: int = 6, flags: frozenset[str] = frozenset()
+    ) -> Operation:
         proc = self._one()
         page, length = self._where(proc, lambda p: p is not None, longest)
-        return Op(name, proc, page, length, flags=flags)
+        return Operation(name, proc, page, length, flags=flags)
 
-    def _anon(self, name: str, longest: int = 6) -> Op:
+    def _anon(self, name: str, longest: int = 6) -> Operation:
         proc = self._one()
         page, length = self._where(proc, _is_anon, longest)
-        return Op(name, proc, page, length)
+        return Operation(name, proc, page, length)
 
     def _run(self, proc: int, page: int) -> int:
         """How many pages from this one on are mapped alike, as in one VMA."""
@@ -169,13 +171,13 @@ class Generator:
         have = [n for n, places in self._belief.places.items() if any(map(wanted, places))]
         return self._random.choice(have) if have else None
 
-    def _registered(self, name: str, *, touched: bool, mode: str = "") -> Op | None:
+    def _registered(self, name: str, *, touched: bool, mode: str = "") -> Operation | None:
         def wanted(place: Place | None) -> bool:
             modes = place.registered if place is not None else frozenset()
             return bool(modes) and (mode in modes or not mode) and _touched(place) is touched
 
         proc = self._some(wanted)
-        return None if proc is None else Op(name, proc, *self._where(proc, wanted, 4))
+        return None if proc is None else Operation(name, proc, *self._where(proc, wanted, 4))
 
     def _token(self) -> int:
         return self._random.choice(TOKENS)
@@ -183,7 +185,7 @@ class Generator:
     def _flags(self, **chances: float) -> frozenset[str]:
         return frozenset(n for n, chance in chances.items() if self._random.random() < chance)
 
-    def mmap(self) -> Op:
+    def mmap(self) -> Operation:
         page, length = self._span(8)
         kind = "anon"
         if self._files and self._random.random() < 0.35:
@@ -191,13 +193,13 @@ class Generator:
         at = page if self._random.random() < 0.5 else 0
         at = at if kind != "anon" and at + length <= self._arena.pages else 0
         prot = self._random.choices(PROTECTIONS, (1, 2, 12))[0]
-        return Op("mmap", self._one(), page, length, prot=prot, kind=kind, at=at)
+        return Operation("mmap", self._one(), page, length, prot=prot, kind=kind, at=at)
 
-    def mprotect(self) -> Op:
+    def mprotect(self) -> Operation:
         op = self._mapped("mprotect", flags=self._flags(odd_address=0.01))
         return replace(op, prot=self._random.choices(PROTECTIONS, (1, 3, 4))[0])
 
-    def mremap(self) -> Op:
+    def mremap(self) -> Operation:
         op = self._mapped("mremap")
         draw = self._random.random()
         if draw < 0.25:  # in place
@@ -213,39 +215,39 @@ class Generator:
         flags = {"fixed", *self._flags(maymove=0.98, dontunmap=0.15, odd_target=0.01)}
         return replace(op, target=target, new_length=new, flags=frozenset(flags))
 
-    def fork(self) -> Op | None:
+    def fork(self) -> Operation | None:
         if len(self._belief.places) >= MAX_LIVING:
             return None
-        return Op("fork", self._one(), target=self._used)
+        return Operation("fork", self._one(), target=self._used)
 
-    def exit(self) -> Op | None:
+    def exit(self) -> Operation | None:
         others = [p for p in self._belief.places if p != 0]
-        return Op("exit", self._random.choice(others)) if others else None
+        return Operation("exit", self._random.choice(others)) if others else None
 
-    def filled(self, name: str) -> Op:
+    def filled(self, name: str) -> Operation:
         """huge_read and huge_write."""
         return self._anon(name)
 
-    def read(self) -> Op:
+    def read(self) -> Operation:
         op = self._mapped("read")
-        return Op("read", op.proc, op.page)
+        return Operation("read", op.proc, op.page)
 
-    def write(self) -> Op:
+    def write(self) -> Operation:
         proc = self._one()
         wanted = self._next(proc, "freed", lambda p: p is not None and p.prot == "rw")
         page, _ = self._where(proc, wanted)
-        return Op("write", proc, page, token=self._token())
+        return Operation("write", proc, page, token=self._token())
 
-    def register(self) -> Op:
+    def register(self) -> Operation:
         op = self._mapped("register", 8)
         modes = self._random.choices((("missing",), ("missing", "wp"), ("wp",)), (5, 4, 2))[0]
         return replace(op, flags=frozenset(modes))
 
-    def copy(self) -> Op | None:
+    def copy(self) -> Operation | None:
         op = self._registered("copy", touched=False)
         return op and replace(op, token=self._token(), flags=self._flags(wp=0.2))
 
-    def move(self) -> Op | None:
+    def move(self) -> Operation | None:
         proc = self._some(lambda p: p is not None and bool(p.registered))
         if proc is None:
             return None
@@ -266,39 +268,39 @@ class Generator:
         length = min(length, self._arena.pages - target)
         flags = self._flags(holes=0.35, odd_address=0.005, odd_length=0.005, odd_target=0.005)
         length = 0 if self._random.random() < 0.005 else length
-        return Op("move", proc, source, length, target, flags=flags)
+        return Operation("move", proc, source, length, target, flags=flags)
 
-    def free(self) -> Op:
+    def free(self) -> Operation:
         proc = self._one()
-        return Op("free", proc, *self._where(proc, lambda p: _is_anon(p) and _touched(p)))
+        return Operation("free", proc, *self._where(proc, lambda p: _is_anon(p) and _touched(p)))
 
-    def pageout(self) -> Op:
+    def pageout(self) -> Operation:
         proc = self._one()
-        return Op("pageout", proc, *self._where(proc, self._next(proc, "moved", _touched)))
+        return Operation("pageout", proc, *self._where(proc, self._next(proc, "moved", _touched)))
 
-    def wp(self) -> Op | None:
+    def wp(self) -> Operation | None:
         op = self._registered("wp", touched=True, mode="wp")
         return op and replace(op, flags=self._flags(off=0.4))
 
-    def pin(self) -> Op | None:
+    def pin(self) -> Operation | None:
         proc = self._one()
         held = self._belief.pins.get(proc, {})
         free = [s for s in SLOTS if s not in held]
         if not free:
             return None
         page, length = self._where(proc, lambda p: _is_anon(p) and _touched(p), 3)
-        return Op("pin", proc, page, length, slot=free[0])
+        return Operation("pin", proc, page, length, slot=free[0])
 
-    def unpin(self) -> Op | None:
+    def unpin(self) -> Operation | None:
         held = [(p, s) for p, slots in self._belief.pins.items() for s in slots]
         if not held:
             return None
         proc, slot = self._random.choice(held)
-        return Op("unpin", proc, slot=slot)
+        return Operation("unpin", proc, slot=slot)
 
     # -- what an operation, if it works, does to the picture ---------------------------------------
 
-    def _note(self, op: Op) -> Op:
+    def _note(self, op: Operation) -> Operation:
         places = self._belief.places[op.proc]
         span = range(op.page, op.page + op.length)
         if op.name == "mmap":
@@ -327,7 +329,7 @@ class Generator:
                     _touch(op, place)
         return op
 
-    def _note_move(self, op: Op, places: list[Place | None]) -> None:
+    def _note_move(self, op: Operation, places: list[Place | None]) -> None:
         if op.name == "mremap" and op.new_length < 1:
             return
         for n in range(op.length):
@@ -354,7 +356,7 @@ def _touched(place: Place | None) -> bool:
     return place is not None and place.touched
 
 
-def _touch(op: Op, place: Place) -> None:
+def _touch(op: Operation, place: Place) -> None:
     if op.name == "mprotect":
         place.prot = op.prot
     elif op.name in TOUCHES:
@@ -373,7 +375,7 @@ def _touch(op: Op, place: Place) -> None:
         place.locked = op.name == "mlock"
 
 
-_MAKE: Mapping[str, Callable[[Generator], Op | None]] = {
+_MAKE: Mapping[str, Callable[[Generator], Operation | None]] = {
     "munmap": lambda g: g._mapped("munmap"), "mlock": lambda g: g._mapped("mlock"),
     "munlock": lambda g: g._mapped("munlock"), "guard": lambda g: g._mapped("guard"),
     "unguard": lambda g: g._mapped("unguard"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .generate import WEIGHTS, Generator, Place
-from .program import Op, Program
+from .program import Operation, Program
 
 HUGE_WEIGHTS: Mapping[str, int] = {
     **WEIGHTS, "huge_write": 16, "huge_read": 6, "move": 24, "mremap": 12, "mprotect": 6,
@@ -35,62 +35,71 @@ class HugeGenerator(Generator):
     def program(self, steps: int) -> Program:
         """A program of so many operations, after a few that map the arena."""
         last = self._arena.pages - self._whole
-        ops = [Op("mmap", 0, 0, last), Op("mmap", 0, last, self._whole)]
+        ops = [Operation("mmap", 0, 0, last), Operation("mmap", 0, last, self._whole)]
         if "register" in self._names and self._random.random() < 0.6:
-            ops.append(Op("register", 0, last, self._whole, flags=frozenset({"missing"})))
+            ops.append(Operation("register", 0, last, self._whole, flags=frozenset({"missing"})))
         draw = self._random.random()
         if draw < 0.6 and "huge_write" in self._names:
-            ops.append(Op("huge_write", 0, 0, last))
+            ops.append(Operation("huge_write", 0, 0, last))
         if draw < 0.4 and self._arena.huge >= 4:
             ops += self._random.choice((self._shared_pages, self._third_process, self._table))(last)
         return self._begun(ops, steps)
 
     # -- beginnings: what takes several operations, one after the other ----------------------------
 
-    def _shared_pages(self, last: int) -> list[Op]:
+    def _shared_pages(self, last: int) -> list[Operation]:
         """A huge page is mapped page by page; after a fork some of them are exclusive again."""
         start, huge = self._random.randrange(0, last, self._arena.huge), self._arena.huge
         gone, written, *other = self._random.sample(range(start, start + huge), 4)
-        ops = [Op("write", 0, written, token=self._token()), Op("dontneed", 0, gone, 1),
-               Op("fork", 0, target=1)]  # fmt: skip
+        ops = [
+            Operation("write", 0, written, token=self._token()),
+            Operation("dontneed", 0, gone, 1),
+            Operation("fork", 0, target=1),
+        ]
         if "fork" not in self._names:
             return ops[:2]
-        ops += [Op("exit", 1)] if self._random.random() < 0.7 else []
-        ops += [Op("write", 0, page, token=self._token()) for page in (written, *other[:1])]
+        ops += [Operation("exit", 1)] if self._random.random() < 0.7 else []
+        ops += [Operation("write", 0, page, token=self._token()) for page in (written, *other[:1])]
         if "move" in self._names:
             moved = self._random.choice((written, *other))
-            ops.append(Op("move", 0, moved, 1, last + self._random.randrange(huge)))
+            ops.append(Operation("move", 0, moved, 1, last + self._random.randrange(huge)))
         return ops
 
-    def _third_process(self, last: int) -> list[Op]:
+    def _third_process(self, last: int) -> list[Operation]:
         """The one that maps a folio last is one that came third."""
         start = self._random.randrange(0, last, self._arena.huge)
         page = start + self._random.randrange(self._arena.huge)
-        ops = [Op("write", 0, page, token=self._token()),
-               Op("mprotect", 0, start, 1, prot="r")]  # fmt: skip
+        ops = [Operation("write", 0, page, token=self._token()),
+               Operation("mprotect", 0, start, 1, prot="r")]  # fmt: skip
         if "fork" not in self._names:
             return ops
-        ops += [Op("fork", 0, target=1), Op("fork", self._random.randrange(2), target=2),
-                Op("dontneed", 0, start, self._arena.huge), Op("exit", 1),
-                Op("write", 2, page, token=self._token())]  # fmt: skip
+        ops += [
+            Operation("fork", 0, target=1),
+            Operation("fork", self._random.randrange(2), target=2),
+            Operation("dontneed", 0, start, self._arena.huge),
+            Operation("exit", 1),
+            Operation("write", 2, page, token=self._token()),
+        ]
         return ops
 
-    def _table(self, last: int) -> list[Op]:
+    def _table(self, last: int) -> list[Operation]:
         """A page table moves, its VMA stays, and there may be a leaf where it was; or what was
         there is read."""
         start, huge = self._random.randrange(0, last, self._arena.huge), self._arena.huge
         page = start + self._random.randrange(huge)
         skipped = self._random.choice((0, 0, 1, huge - 1))
         flags = frozenset({"maymove", "fixed", "dontunmap"})
-        ops = [Op("mprotect", 0, start, 1, prot="r"), Op("mprotect", 0, start, 1),
-               Op("write", 0, page, token=self._token())]  # fmt: skip
+        ops = [Operation("mprotect", 0, start, 1, prot="r"), Operation("mprotect", 0, start, 1),
+               Operation("write", 0, page, token=self._token())]  # fmt: skip
         if skipped:
-            ops.append(Op("munmap", 0, start, skipped))
+            ops.append(Operation("munmap", 0, start, skipped))
         length = huge - skipped
-        ops.append(Op("mremap", 0, start + skipped, length, last + skipped, length, flags=flags))
+        ops.append(
+            Operation("mremap", 0, start + skipped, length, last + skipped, length, flags=flags)
+        )
         if skipped:
-            ops.append(Op("mmap", 0, start, skipped))
-        return [*ops, Op(self._random.choice(("huge_write", "read")), 0, page)]
+            ops.append(Operation("mmap", 0, start, skipped))
+        return [*ops, Operation(self._random.choice(("huge_write", "read")), 0, page)]
 
     def _pmds(self, proc: int, wanted: Callable[[Place], bool]) -> list[int]:
         """Where PMDs begin of which every page is mapped and as wanted."""
@@ -121,18 +130,18 @@ class HugeGenerator(Generator):
             return page - page % self._whole, self._whole
         return page, length
 
-    def filled(self, name: str) -> Op:
+    def filled(self, name: str) -> Operation:
         """huge_read and huge_write: a PMD where there may be a leaf."""
         proc = self._one()
         empty = self._pmds(proc, lambda p: p.kind == "anon" and p.prot == "rw" and not p.touched)
         if not empty or self._random.random() < 0.2:
-            return Op(name, proc, *self._span())
+            return Operation(name, proc, *self._span())
         start, part = self._random.choice(empty), self._random.randrange(self._whole)
         if self._random.random() < 0.5:
-            return Op(name, proc, start, self._whole)
-        return Op(name, proc, start + part, 1)
+            return Operation(name, proc, start, self._whole)
+        return Operation(name, proc, start + part, 1)
 
-    def mremap(self) -> Op:
+    def mremap(self) -> Operation:
         """Mostly to a place at the same offset in its PMD."""
         op = super().mremap()
         if "fixed" not in op.flags or self._random.random() < 0.2:
@@ -140,7 +149,7 @@ class HugeGenerator(Generator):
         huge = self._whole
         return self._to(op, op.target - op.target % huge + op.page % huge)
 
-    def move(self) -> Op | None:
+    def move(self) -> Operation | None:
         """Half of the time from all of a PMD, or from its beginning, to that of another."""
         proc = self._one()
         anon = self._pmds(proc, lambda p: p.kind == "anon" and p.prot == "rw" and p.touched)
@@ -149,13 +158,19 @@ class HugeGenerator(Generator):
             length = self._whole
             if self._random.random() < 0.3:
                 length = self._random.randint(1, length)
-            op = Op("move", proc, self._random.choice(anon), length, self._random.choice(free),
-                    flags=self._flags(holes=0.3))  # fmt: skip
+            op = Operation(
+                "move",
+                proc,
+                self._random.choice(anon),
+                length,
+                self._random.choice(free),
+                flags=self._flags(holes=0.3),
+            )
             offset = self._random.choice((0, 0, 0, 1, 3))
             return replace(op, page=op.page + offset, length=min(length, self._whole - offset))
         return super().move()
 
-    def _to(self, op: Op, target: int) -> Op:
+    def _to(self, op: Operation, target: int) -> Operation:
         """The same with another target, where it fits."""
         fits = target + op.new_length <= self._arena.pages
         return replace(op, target=target) if fits else op

@@ -12,7 +12,7 @@ from random import Random
 
 from .generate import NEEDS
 from .observation import Capability
-from .program import PARTS_OF_A_PUD, SHAPES, TOKENS, Arena, Op, Program, check_op
+from .program import PARTS_OF_A_PUD, SHAPES, TOKENS, Arena, Operation, Program, check_op
 
 ARENA = Arena(3 * PARTS_OF_A_PUD, hugetlb=True)
 
@@ -41,9 +41,13 @@ class HugetlbGenerator:
     def program(self, steps: int) -> Program:
         """So many operations: p0 maps a PUD range or two, most often it writes there and forks."""
         whole = self._random.choice((1, 2)) * PARTS_OF_A_PUD
-        ops = [Op("mmap", 0, 0, whole, kind="shared")]
+        ops = [Operation("mmap", 0, 0, whole, kind="shared")]
         if "fork" in self._names and self._likely(0.7):
-            ops += [Op("write", 0, 0, token=1), Op("fork", 0, target=1), Op("read", 1, 0)]
+            ops += [
+                Operation("write", 0, 0, token=1),
+                Operation("fork", 0, target=1),
+                Operation("read", 1, 0),
+            ]
         for op in ops:
             self._note(op)
         while len(ops) < steps:
@@ -55,7 +59,7 @@ class HugetlbGenerator:
                 ops.append(made)
         return Program(tuple(ops[:steps]), ARENA)
 
-    def _note(self, op: Op) -> None:
+    def _note(self, op: Operation) -> None:
         mapped = self._mapped[op.proc]
         span = range(op.page, op.page + op.length)
         if op.name == "mmap":
@@ -101,14 +105,14 @@ class HugetlbGenerator:
     def _odd(self, name: str, chance: float = 0.02) -> frozenset[str]:
         return frozenset({name} if self._likely(chance) else ())
 
-    def _plain(self, name: str) -> Op:
+    def _plain(self, name: str) -> Operation:
         proc = self._proc()
         odd = self._odd("odd_address") if "odd_address" in SHAPES[name].flags else frozenset[str]()
         prot = self._random.choices(("none", "r", "rw"), (1, 4, 6))[0]
         prot = prot if name == "mprotect" else "rw"
-        return Op(name, proc, *self._where(proc), prot=prot, flags=odd)
+        return Operation(name, proc, *self._where(proc), prot=prot, flags=odd)
 
-    def _access(self, name: str) -> Op:
+    def _access(self, name: str) -> Operation:
         """The first pages of a PUD range more often: that is where others look as well."""
         proc = self._proc()
         page = self._random.randrange(ARENA.pages)
@@ -116,43 +120,45 @@ class HugetlbGenerator:
         if self._mapped[proc] and page not in self._mapped[proc] and self._likely(0.95):
             page = self._random.choice(sorted(self._mapped[proc]))
         token = self._random.choice(TOKENS) if name == "write" else 0
-        return Op(name, proc, page, token=token)
+        return Operation(name, proc, page, token=token)
 
-    def _mmap(self, name: str) -> Op:
+    def _mmap(self, name: str) -> Operation:
         page, length = self._range()
         at = page if self._likely(0.2) else self._random.choice((0, 0, 0, 1))
         at = min(at + page % PARTS_OF_A_PUD, ARENA.pages - length)
         kind = "shared" if self._likely(0.75) else "file"
         prot = self._random.choices(("none", "r", "rw"), (1, 3, 12))[0]
-        return Op(name, self._proc(), page, length, prot=prot, kind=kind, at=at)
+        return Operation(name, self._proc(), page, length, prot=prot, kind=kind, at=at)
 
-    def _mremap(self, name: str) -> Op:
+    def _mremap(self, name: str) -> Operation:
         proc = self._proc()
         page, length = self._where(proc)
         if self._likely(0.15):
-            return Op(name, proc, page, length, page, self._random.randint(0, length))
+            return Operation(name, proc, page, length, page, self._random.randint(0, length))
         target = self._random.randrange(ARENA.pages)
         new = length if self._likely(0.8) else self._random.randint(0, length + 1)
         flags = frozenset({"maymove", "fixed"}) | self._odd("dontunmap", 0.05)
         flags |= self._odd("odd_target")
-        return Op(name, proc, page, length, target, min(new, ARENA.pages - target), flags=flags)
+        return Operation(
+            name, proc, page, length, target, min(new, ARENA.pages - target), flags=flags
+        )
 
-    def _fork(self, name: str) -> Op | None:
+    def _fork(self, name: str) -> Operation | None:
         full = len(self._mapped) >= MAX_LIVING
-        return None if full else Op(name, self._proc(), target=self._used)
+        return None if full else Operation(name, self._proc(), target=self._used)
 
-    def _exit(self, name: str) -> Op | None:
+    def _exit(self, name: str) -> Operation | None:
         children = [n for n in self._mapped if n]
-        return Op(name, self._random.choice(children)) if children else None
+        return Operation(name, self._random.choice(children)) if children else None
 
-    def _move(self, name: str) -> Op:
+    def _move(self, name: str) -> Operation:
         page, length = self._range()
-        return Op(
+        return Operation(
             name, self._proc(), page, length, self._random.randrange(ARENA.pages - length + 1)
         )
 
 
-_MAKE: Mapping[str, Callable[[HugetlbGenerator, str], Op | None]] = {
+_MAKE: Mapping[str, Callable[[HugetlbGenerator, str], Operation | None]] = {
     "read": HugetlbGenerator._access, "write": HugetlbGenerator._access,
     "mmap": HugetlbGenerator._mmap, "mremap": HugetlbGenerator._mremap,
     "fork": HugetlbGenerator._fork, "exit": HugetlbGenerator._exit,

@@ -78,7 +78,7 @@ class Machine(Protocol):
     name: str
     can: frozenset[Capability]
 
-    def run(self, op: Op) -> Result:
+    def run(self, op: Operation) -> Result:
         """Carry out one operation; Refused if it is not among what this machine does."""
 
     def observe(self) -> Observation:
@@ -156,7 +156,7 @@ SLOTS = range(4)
 
 
 @dataclass(frozen=True)
-class Op:
+class Operation:
     """One operation.  Which fields mean something is in SHAPES; the others keep their defaults.
 
     Pages and lengths are in base pages of the arena.
@@ -185,7 +185,7 @@ class Op:
         return " ".join(w for w in words if w)
 
 
-_SHOW: Mapping[str, Callable[[Op], str]] = {
+_SHOW: Mapping[str, Callable[[Operation], str]] = {
     "range": lambda op: f"{op.page}+{op.length}",
     "page": lambda op: f"{op.page}",
     "prot": lambda op: op.prot,
@@ -261,7 +261,7 @@ class Arena:
 class Program:
     """An arena and what is done in it, in order."""
 
-    ops: tuple[Op, ...]
+    ops: tuple[Operation, ...]
     arena: Arena = field(default_factory=Arena)
 
     def __str__(self) -> str:
@@ -271,7 +271,7 @@ class Program:
 # -- checks ------------------------------------------------------------------------------------
 
 
-def check_op(op: Op, arena: Arena, living: Iterable[int], used: int) -> None:
+def check_op(op: Operation, arena: Arena, living: Iterable[int], used: int) -> None:
     """BadProgramError unless a machine may be asked for `op`, where the processes `living` live
     and `used` numbers of processes have been used."""
     shape = SHAPES[op.name]
@@ -337,7 +337,7 @@ _ARENA = re.compile(
 _LONGEST_NUMBER = 6
 
 
-def parse_op(text: str) -> Op:
+def parse_op(text: str) -> Operation:
     """An operation from its line; BadProgramError says what is wrong with it."""
     text = " ".join(text.split())
     head = _HEAD.fullmatch(text)
@@ -363,7 +363,7 @@ def parse_op(text: str) -> Op:
         if value.isdigit() and len(value) > _LONGEST_NUMBER:
             raise BadProgramError(f"{value} is too large")
         values[key] = int(value) if value.isdigit() else value
-    op = Op(name, flags=frozenset(flags), **values)  # type: ignore[arg-type]  # by the patterns
+    op = Operation(name, flags=frozenset(flags), **values)  # type: ignore[arg-type]  # by the patterns
     if "token" in shape.takes and op.token not in TOKENS:
         raise BadProgramError(f"a token is {TOKENS[0]} to {TOKENS[-1]}, not {op.token}")
     if op.slot not in SLOTS:
@@ -373,7 +373,7 @@ def parse_op(text: str) -> Op:
 
 def _example(name: str) -> str:
     shape = SHAPES[name]
-    sample = Op(name, 0, 4, 2, 1 if name == "fork" else 8, 2, "rw", "anon", 0, 7, 0)
+    sample = Operation(name, 0, 4, 2, 1 if name == "fork" else 8, 2, "rw", "anon", 0, 7, 0)
     return " ".join([str(sample), *(f"[{f}]" for f in shape.flags)])
 
 
@@ -399,7 +399,7 @@ def _check_arena(arena: Arena) -> None:
 def parse(text: str) -> Program:
     """A program from its text; BadProgramError with the line."""
     arena = Arena()
-    ops: list[Op] = []
+    ops: list[Operation] = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()
         if not line:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.mutate.table import MUTANTS
 from checks.play.cache import Verdicts
 from checks.play.play import Finding, Play, Theatre, families, side_by_side

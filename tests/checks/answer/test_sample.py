@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from checks.answer.report import Question, Sample, answer
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.play.play import Outcome, Play, Theatre
 from checks.stage.stage import Role
 from checks.subject.subject import Subject, as_mutant, by_name

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from checks.answer.report import Column, Question, Report
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.play.cells import Reach, Verdict, falling_short, verdict
 from checks.play.play import Finding, Outcome, Play, Theatre, UnderTest, unfinished
 from checks.render.table import table_lines

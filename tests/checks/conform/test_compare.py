@@ -10,7 +10,7 @@ import pytest
 from checks.conform.compare import Pair, compare, renumbered, shrink
 from checks.conform.generate import random_program
 from model.reference.programs.observation import Capability
-from model.reference.programs.program import Op, Program, check_program, parse
+from model.reference.programs.program import Operation, Program, check_program, parse
 
 from .toy import Toy
 
@@ -27,13 +27,15 @@ def _random_toy_program(seed: int) -> Program:
         name = chance.choice(("read", "write", "write", "fork", "exit", "mmap"))
         proc = chance.choice(living)
         if name == "fork":
-            ops.append(Op("fork", proc, target=used))
+            ops.append(Operation("fork", proc, target=used))
             living.append(used)
             used += 1
         elif name != "exit":
-            ops.append(Op(name, proc, chance.randrange(2, 6), token=chance.randrange(1, 256)))
+            ops.append(
+                Operation(name, proc, chance.randrange(2, 6), token=chance.randrange(1, 256))
+            )
         elif proc:
-            ops.append(Op("exit", proc))
+            ops.append(Operation("exit", proc))
             living.remove(proc)
     return Program(tuple(ops))
 

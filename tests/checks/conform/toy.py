@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from model.reference.programs.observation import Capability, Kind, Observation, Page
-from model.reference.programs.program import Arena, Op, Refused, Result
+from model.reference.programs.program import Arena, Operation, Refused, Result
 
 CAN = frozenset({Capability.SEES_VALUES})
 
@@ -20,7 +20,7 @@ class Toy:
         self._bytes = {0: [0] * arena.pages}
         self._forgets, self._last = forgets, -1
 
-    def run(self, op: Op) -> Result:
+    def run(self, op: Operation) -> Result:
         if op.name == "read":
             return Result(value=self._bytes[op.proc][op.page])
         if op.name == "write":

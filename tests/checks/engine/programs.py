@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from checks.reduce.reducer import Family, Passes, Reduced, Reducer
+from checks.reduce.reducer import Group, Passes, Reduced, Reducer
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import (
@@ -21,9 +21,9 @@ from model.lang.ir import (
     Edge,
     Kind,
     Op,
-    Role,
     State,
     StateCheck,
+    Storage,
     System,
     Thread,
     Update,
@@ -38,7 +38,7 @@ NUMBER = Int(-1, 2)
 PAIR = Rec("Pair", (("on", BOOL), ("n", NUMBER)))
 GROUP = Set(SLOT)
 
-LOCK = Variable("Lock.owner", (), THREADS, Role.LOCK)
+LOCK = Variable("Lock.owner", (), THREADS, Storage.LOCK)
 GUARDED = Variable("Box.n", (), NUMBER)
 FREE = Variable("Box.free", (), NUMBER)
 PAIRED = Variable("Box.pair", (), PAIR)
@@ -266,7 +266,7 @@ _A, _TWO = ex.const(1, SLOT), ex.number(2)
 
 def reduced(system: System, passes: Passes) -> tuple[Reduced, System]:
     """A system with these passes made."""
-    family = Family(
+    family = Group(
         [[t] for t in system.threads], (), system.checks, system.finals, [INITIAL], LOCKED,
         lambda _: OWNER,
     )  # fmt: skip

@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from checks.engine import compiler, engines
-from checks.engine.ccode import Source
+from checks.engine.c_program import Source
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.reference import Explorer, Limits, Search
+from checks.engine.reference import Explorer
+from checks.engine.search import Limits, Search
 from checks.examples.example import explorer_of as shoot_explorer
 from checks.examples.example import system_of as system_of_shoot
 from checks.reduce.conflicts import DISCIPLINE
@@ -60,10 +61,10 @@ def explorer(system: System, passes: Passes) -> Explorer:
     if not (passes.fold or passes.erase or passes.merge):
         parts = [Part(t, n) for n, t in enumerate(system.threads)]
         layout = Layout(system.variables, Regions.of_parts(parts).whole, len(system.threads))
-        return Explorer(system, Press(layout))
+        return Explorer(system, CodeCache(layout))
     done, small = reduced(system, passes)
     layout = Layout(small.variables, done.regions.whole, len(small.threads))
-    return Explorer(small, Press(layout, live_locals if passes.merge else None))
+    return Explorer(small, CodeCache(layout, live_locals if passes.merge else None))
 
 
 def shoot_files() -> list[str]:
@@ -176,7 +177,7 @@ def test_threads_that_are_the_same_judge_the_checks_of_their_system() -> None:
     edges = tuple(Edge(n, n + 1, op) for n, op in enumerate(ops))
     thread = Thread("cpu0", "f", (), edges, 0, 2, 3)
     variables = (Variable("n", (), number),)
-    press = Press(Layout(variables, frozenset(), 1))
+    press = CodeCache(Layout(variables, frozenset(), 1))
     checks = [StateCheck(f"not_{k}", ex.not_(ex.eq(place, ex.number(k)))) for k in (1, 2, 3)]
     several = [checks[2:], checks[1:], checks[:2]]
     explorers = [Explorer(System("s", variables, (thread,), (), tuple(c)), press) for c in several]
@@ -200,7 +201,7 @@ def test_text_that_is_the_same_may_be_about_other_invariants() -> None:
         thread = Thread("cpu0", "f", (), (Edge(0, 1, op),), 0, 1, 2)
         check = StateCheck(f"{name}_state", ex.not_(ex.eq(place, ex.number(2))))
         system = System("s", variables, (thread,), (), (check,))
-        explorers.append(Explorer(system, Press(layout)))
+        explorers.append(Explorer(system, CodeCache(layout)))
     program = Program(explorers, [{place: 0}] * 2)
     violated = [set(program.run(n).violations) for n in range(2)]
     assert violated == [{"one_step", "one_state"}, {"other_step", "other_state"}]
@@ -215,7 +216,7 @@ def test_a_value_too_large_for_its_field_is_an_error() -> None:
     thread = Thread("cpu0", "f", (), (Edge(0, 0, op),), 0, 1, 2)
     system = System("counts", (Variable("n", (), number),), (thread,))
     layout = Layout(system.variables, frozenset(), 1)
-    program = Program([Explorer(system, Press(layout))], [{place: 0}])
+    program = Program([Explorer(system, CodeCache(layout))], [{place: 0}])
     with pytest.raises(ModelError, match="does not fit"):
         program.run()
 
@@ -236,7 +237,7 @@ def test_an_index_that_no_object_has_is_past_the_end() -> None:
     thread = Thread("cpu0", "f", (which,), (*pick, mark), 0, 2, 3)
     system = System("marks", (Variable("marks", (things,), marks),), (thread,))
     layout = Layout(system.variables, frozenset({"marks"}), 1)
-    explorer = Explorer(system, Press(layout))
+    explorer = Explorer(system, CodeCache(layout))
     initial: State = {ex.cell("marks", (ex.const(n, things),), marks): 0 for n in things.codes()}
     found = Program([explorer], [initial]).run()
     reached = layout.bits(place, explorer.seats[0]).bit_length()

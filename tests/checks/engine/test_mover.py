@@ -12,7 +12,7 @@ import pytest
 
 from checks.engine import compiler
 from checks.engine.engines import Engine, search
-from checks.engine.reference import Limits, Search
+from checks.engine.search import Limits, Search
 from checks.examples.example import built, explorer_of
 from model.examples.mover import MOVER
 

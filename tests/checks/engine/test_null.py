@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from checks.engine import compiler
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine
-from checks.engine.layout import Layout
-from checks.engine.press import Press
 from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
 from checks.stage.stage import Setting, Stage
@@ -60,7 +60,7 @@ def test_what_else_could_have_happened_is_still_judged() -> None:
     thread = Thread("cpu0", "f", (), (Edge(0, 1, dies), Edge(0, 2, goes)), 0, 2, 3)
     zero = StateCheck("n_is_0", ex.eq(place, ex.number(0)))
     system = System("s", (Variable("n", (), Int(0, 3)),), (thread,), (), (zero,))
-    explorer = Explorer(system, Press(Layout(system.variables, frozenset(), 1)))
+    explorer = Explorer(system, CodeCache(Layout(system.variables, frozenset(), 1)))
     compiled = Program([explorer], [{place: 0}]).run()
     assert set(compiled.violations) == {NULL_POINTER, "n_is_0"}
     assert explorer.run({place: 0}).violations == compiled.violations

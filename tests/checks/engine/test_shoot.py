@@ -11,7 +11,7 @@ import pytest
 
 from checks.engine import compiler
 from checks.engine.engines import Engine, search
-from checks.engine.reference import Limits, Search
+from checks.engine.search import Limits, Search
 from checks.examples.example import explorer_of, system_of
 
 INVARIANT = "no_free_frame_is_named"

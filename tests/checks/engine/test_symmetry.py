@@ -12,7 +12,7 @@ from checks.engine import compiler
 from checks.engine.compiled import Program
 from checks.engine.engines import Engine, search
 from checks.engine.orbits import Orbits
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.examples.example import explorer_of, system_of
 from checks.reduce.symmetry import symmetric_classes
 from checks.trace.shortest import concrete, rule_between

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.lock_order.graph import by_kind, waiting
 from checks.lock_order.orders import Asked, lock_orders
 from checks.stage.stage import Role

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.mutate.steps import KINDS, steps_of
 from checks.necessity.ledger import Asked, Need, chosen_steps, ledger
 from checks.play.cache import Verdicts

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.play.play import Branch, Finding, Play, Theatre, families
 from checks.render.table import line_text
 from checks.stage.stage import Role

@@ -12,7 +12,7 @@ import pytest
 
 from checks.answer.report import Question, answer
 from checks.engine.engines import Engine
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.play import cache as verdicts
 from checks.play import sources
 from checks.play.cache import Verdicts

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from checks.answer.report import plays_of
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.play import pool
 from checks.play.play import Finding, Play
 from checks.play.pool import play_all

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.mutate.uffd_move import MOVERS
 from checks.prove import theorems
 from checks.prove.proof import Proof

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.examples.example import explorer_of, system_of
 from checks.examples.theorem import prove_shoot
 from checks.prove.cores import shoot

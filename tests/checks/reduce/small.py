@@ -7,12 +7,13 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.reference import Explorer, Search
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
+from checks.engine.reference import Explorer
+from checks.engine.search import Search
 from checks.play.play import weakened
 from checks.reduce.liveness import live_locals
-from checks.reduce.reducer import Family, Passes, Reducer
+from checks.reduce.reducer import Group, Passes, Reducer
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import (
@@ -91,14 +92,14 @@ class Small:
 
     def search(self, passes: Passes = Passes()) -> Search:
         """The search of the reduced system."""
-        family = Family(
+        family = Group(
             [[t] for t in self.threads], self.rules, self.checks, self.finals, [self.initial],
             self.locked, lambda _: self.word, self.freeable, lambda _: ex.not_(self.free),
         )  # fmt: skip
         reduced = self._reducer.by(passes).reduce(family)
         layout = Layout(self.variables, reduced.regions.whole, len(self.threads))
         live = live_locals if passes.merge else None
-        return Explorer(reduced.of(self.system), Press(layout, live)).run(self.initial)
+        return Explorer(reduced.of(self.system), CodeCache(layout, live)).run(self.initial)
 
     def decided(self, passes: Passes = Passes()) -> frozenset[str]:
         """The invariants that fail, by as many of these passes as what they find allows."""

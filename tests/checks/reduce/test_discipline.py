@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.reference import Explorer, Limits, Search
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
+from checks.engine.reference import Explorer
+from checks.engine.search import Limits, Search
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
-from checks.reduce.reducer import Family, Reducer
+from checks.reduce.reducer import Group, Reducer
 from model.lang import expr as ex
 from model.lang.expr import Expr
-from model.lang.ir import Call, Check, Edge, Kind, Op, Role, System, Thread, Update, Variable
+from model.lang.ir import Call, Check, Edge, Kind, Op, Storage, System, Thread, Update, Variable
 from model.lang.sorts import BOOL, Ref
 
 OWNER = ex.cell("Lock.owner", (), Ref("Thread", ("T0", "T1", "T2"), nullable=True))
 FIELD = ex.cell("Box.field", (), BOOL)
 VARIABLES = (
-    Variable("Lock.owner", (), OWNER.sort, Role.LOCK),
-    Variable("Box.field", (), FIELD.sort, Role.MEMORY),
+    Variable("Lock.owner", (), OWNER.sort, Storage.LOCK),
+    Variable("Box.field", (), FIELD.sort, Storage.MEMORY),
 )
 FREE, T0, T1, T2 = (ex.const(n, OWNER.sort) for n in range(4))
 NEVER = Check("never set", ex.not_(FIELD))
@@ -48,14 +49,14 @@ def searched(*two: Thread) -> Search:
     """The reduced system, in which `Lock.owner` protects `Box.field`."""
     threads = (*two, TAKER)
     initial: dict[Expr, int] = {OWNER: 0, FIELD: 0}
-    family = Family(
+    family = Group(
         [[t] for t in threads], (), (), (), [initial],
         frozenset({"Box.field"}), lambda _: OWNER,
     )  # fmt: skip
     reduced = Reducer(VARIABLES).reduce(family)
     layout = Layout(VARIABLES, reduced.regions.whole, len(threads))
     system = reduced.of(System("three", VARIABLES, threads))
-    return Explorer(system, Press(layout, live_locals)).run(initial, Limits())
+    return Explorer(system, CodeCache(layout, live_locals)).run(initial, Limits())
 
 
 WRITES = thread("writes", LOCK, SET, RESET, UNLOCK)

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import pytest
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.reference import Explorer, Limits, Search
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
+from checks.engine.reference import Explorer
+from checks.engine.search import Limits, Search
 from checks.reduce.elements import Elements, held, written_by
 from checks.reduce.liveness import live_locals
-from checks.reduce.reducer import Family, Reducer
+from checks.reduce.reducer import Group, Reducer
 from checks.reduce.usage import Part
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
-from model.lang.ir import Call, Check, Edge, Kind, Op, Role, System, Thread, Update, Variable
+from model.lang.ir import Call, Check, Edge, Kind, Op, Storage, System, Thread, Update, Variable
 from model.lang.sorts import BOOL, Int, Ref
 
 BOX = Ref("Box", ("B1", "B2", "B3"), nullable=True)
@@ -22,8 +23,8 @@ NONE, B1, B2, B3 = (ex.const(n, BOX) for n in range(4))
 PICKED = ex.local("picked", BOX)
 WHICH = ex.local("which", Int(0, 2))
 HEAD = ex.cell("Head.box", (), BOX)
-FULL = Variable("Box.full", (Ref("Box", BOX.objects),), BOOL, Role.MEMORY)
-VARIABLES = (FULL, Variable("Head.box", (), BOX, Role.MEMORY))
+FULL = Variable("Box.full", (Ref("Box", BOX.objects),), BOOL, Storage.MEMORY)
+VARIABLES = (FULL, Variable("Head.box", (), BOX, Storage.MEMORY))
 
 
 def full(index: Expr) -> Cell:
@@ -81,11 +82,11 @@ def searched(index: Expr) -> tuple[Search, int]:
     looks = thread("looks", Op(Kind.ASSERT, checks=(SEEN,)))
     threads = (fills, looks)
     initial: dict[Expr, int] = {HEAD: 1, **{full(b): 0 for b in (B1, B2, B3)}}
-    family = Family([[t] for t in threads], (), (), (), [initial])
+    family = Group([[t] for t in threads], (), (), (), [initial])
     reduced = Reducer(VARIABLES).reduce(family)
     layout = Layout(VARIABLES, reduced.regions.whole, 2)
     system = reduced.of(System("two", VARIABLES, threads))
-    search = Explorer(system, Press(layout, live_locals)).run(initial, Limits())
+    search = Explorer(system, CodeCache(layout, live_locals)).run(initial, Limits())
     return search, system.threads[0].locations
 
 

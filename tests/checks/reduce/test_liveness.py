@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
 from checks.engine.reference import Explorer
 from checks.reduce.liveness import live_locals, reset_dead
 from model.lang import expr as ex
@@ -52,7 +52,7 @@ def test_resetting_does_not_change_what_is_alive() -> None:
 
 def test_locals_that_share_bits_do_not_disturb_each_other() -> None:
     thread = reset_dead(SHARING)
-    press = Press(Layout((), frozenset(), 1), live_locals)
+    press = CodeCache(Layout((), frozenset(), 1), live_locals)
     explorer = Explorer(System("line", (), (thread,)), press)
     search = explorer.run({})
     assert search.violations == {}

@@ -11,7 +11,7 @@ from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import Passes
 from model.lang import expr as ex
-from model.lang.ir import NULL_POINTER, Check, Kind, Op, Role, Rule, Thread, Update, Variable
+from model.lang.ir import NULL_POINTER, Check, Kind, Op, Rule, Storage, Thread, Update, Variable
 from model.lang.sorts import BOOL, Int, Ref, Set
 from model.lang.traits import Trait
 
@@ -30,15 +30,15 @@ N, M = ex.cell("Box.n", (), NUMBER), ex.cell("Box.m", (), NUMBER)
 GHOST = ex.cell("Ghost.n", (), NUMBER)
 FREE, MAPPING = ex.cell("Folio.free", (), BOOL), ex.cell("Folio.mapping", (), NUMBER)
 VARIABLES = (
-    Variable("Lock.owner", (), HOLDER, Role.LOCK),
-    Variable("Spin.owner", (SLOT,), HOLDER, Role.LOCK),
+    Variable("Lock.owner", (), HOLDER, Storage.LOCK),
+    Variable("Spin.owner", (SLOT,), HOLDER, Storage.LOCK),
     Variable("Box.lock", (), SLOT),
-    Variable("Sem.writer", (), HOLDER, Role.LOCK),
-    Variable("Sem.readers", (), Set(THREAD), Role.LOCK),
-    Variable("Cpu.rcu", (THREAD,), DEPTH, Role.LOCK),
+    Variable("Sem.writer", (), HOLDER, Storage.LOCK),
+    Variable("Sem.readers", (), Set(THREAD), Storage.LOCK),
+    Variable("Cpu.rcu", (THREAD,), DEPTH, Storage.LOCK),
     Variable("Box.n", (), NUMBER),
     Variable("Box.m", (), NUMBER),
-    Variable("Ghost.n", (), NUMBER, Role.GHOST),
+    Variable("Ghost.n", (), NUMBER, Storage.GHOST),
     Variable("Folio.free", (), BOOL),
     Variable("Folio.mapping", (), NUMBER),
 )

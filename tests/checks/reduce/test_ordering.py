@@ -26,7 +26,7 @@ from model.hw.orders import (
 )
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Access, Call, Check, Edge, Kind, Op, Role, Thread, Update
+from model.lang.ir import Access, Call, Check, Edge, Kind, Op, Storage, Thread, Update
 from model.lang.order import MODELS, Ordered
 from model.lang.sorts import BOOL, Int
 from model.lang.traits import Trait
@@ -40,7 +40,7 @@ Z, W = (ex.cell(n, (), NUMBER) for n in "zw")
 DONE = ex.local("f.done", BOOL)
 BACK = ex.local("f.return", NUMBER)
 ZERO, ONE = ex.number(0), ex.number(1)
-ROLES = dict.fromkeys("wxyz", Role.MEMORY)
+ROLES = dict.fromkeys("wxyz", Storage.MEMORY)
 
 
 def store(place: Cell, value: Expr = ONE, order: str = "once") -> Op:

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.reference import Explorer, Limits, Search
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
+from checks.engine.reference import Explorer
+from checks.engine.search import Limits, Search
 from checks.reduce.liveness import live_locals
-from checks.reduce.reducer import Family, Passes, Reducer
+from checks.reduce.reducer import Group, Passes, Reducer
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Call, Check, Edge, Kind, Op, Role, System, Thread, Update, Variable
+from model.lang.ir import Call, Check, Edge, Kind, Op, Storage, System, Thread, Update, Variable
 from model.lang.sorts import BOOL, Int
 
 SORT = Int(0, 4)
@@ -20,9 +21,9 @@ DEPTH = ex.cell("Thread.rcu", (), SORT)
 LINKED = ex.cell("Box.linked", (), BOOL)
 FREED = ex.cell("Box.freed", (), BOOL)
 VARIABLES = (
-    Variable("Thread.rcu", (), DEPTH.sort, Role.LOCK),
-    Variable("Box.linked", (), BOOL, Role.MEMORY),
-    Variable("Box.freed", (), BOOL, Role.MEMORY),
+    Variable("Thread.rcu", (), DEPTH.sort, Storage.LOCK),
+    Variable("Box.linked", (), BOOL, Storage.MEMORY),
+    Variable("Box.freed", (), BOOL, Storage.MEMORY),
 )
 FOUND = ex.local("found", BOOL)
 UNUSED = Check("not used after the free", ex.not_(ex.and_(FOUND, FREED)))
@@ -53,11 +54,11 @@ FREES = thread(
 def searched(reader: Thread, passes: Passes) -> Search:
     threads = (reader, FREES)
     initial: dict[Expr, int] = {DEPTH: 0, LINKED: 1, FREED: 0}
-    family = Family([[t] for t in threads], (), (), (), [initial])
+    family = Group([[t] for t in threads], (), (), (), [initial])
     reduced = Reducer(VARIABLES, passes).reduce(family)
     layout = Layout(VARIABLES, reduced.regions.whole, len(threads))
     system = reduced.of(System("two", VARIABLES, threads))
-    return Explorer(system, Press(layout, live_locals)).run(initial, Limits())
+    return Explorer(system, CodeCache(layout, live_locals)).run(initial, Limits())
 
 
 @pytest.mark.parametrize("merge", [True, False])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from checks.engine.reference import Limits
+from checks.engine.search import Limits
 from checks.mutate.edits import answer
 from checks.play.play import Play, Theatre
 from checks.stage import stage

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import z3
 
-from checks.engine.reference import Explorer, Limits
+from checks.engine.reference import Explorer
+from checks.engine.search import Limits
 from checks.reduce.liveness import live_locals
 from checks.symbolic.bounded import failing, moves_of, search_paths
 from checks.symbolic.encode import RULE, Encoding, Field, Step, code_of

@@ -10,13 +10,13 @@ from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
 from checks.engine.reference import Explorer
 from checks.examples.example import explorer_of
 from checks.examples.example import system_of as shoot
 from checks.reduce.liveness import live_locals
-from checks.reduce.reducer import Family, Passes, Reducer
+from checks.reduce.reducer import Group, Passes, Reducer
 from checks.reduce.usage import Part, Regions
 from checks.stage.stage import Role, Setting, Stage
 from checks.subject.selection import chosen_casts
@@ -82,15 +82,15 @@ def random_case(program: Sequence[Sequence[Statement]], number: int) -> Case:
         parts = [Part(t, n) for n, t in enumerate(system.threads)]
         whole = Regions.of_parts([*parts, Part(None, rules=rules)]).whole
         layout = Layout(system.variables, whole, len(system.threads))
-        return Case(partial(Explorer, system, Press(layout)), INITIAL, resets=False)
-    family = Family(
+        return Case(partial(Explorer, system, CodeCache(layout)), INITIAL, resets=False)
+    family = Group(
         [[t] for t in system.threads], rules, system.checks, system.finals, [INITIAL], LOCKED,
         lambda _: OWNER,
     )  # fmt: skip
     done = Reducer(VARIABLES, Passes(movers=False)).reduce(family)
     small = done.of(system)
     layout = Layout(small.variables, done.regions.whole, len(small.threads))
-    return Case(partial(Explorer, small, Press(layout, live_locals)), INITIAL, resets=True)
+    return Case(partial(Explorer, small, CodeCache(layout, live_locals)), INITIAL, resets=True)
 
 
 def _every_kind(system: System) -> System:

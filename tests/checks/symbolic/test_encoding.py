@@ -18,13 +18,13 @@ import z3
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from checks.engine.reference import DEADLOCK
+from checks.engine.search import DEADLOCK
 from checks.symbolic.bounded import ReplayError
 from checks.symbolic.encode import RULE, Encoding, Step, code_of, holding
 from checks.symbolic.solver import Term
 from checks.symbolic.unroll import Unrolling
 from checks.symbolic.values import Values
-from model.lang.expr import Cell, Expr, Op, evaluate
+from model.lang.expr import Apply, Cell, Expr, evaluate
 from model.lang.ir import Kind
 
 from ...model.lang.strategies import SORTS, VARIABLES, Env, Sample, environment, samples, seeds
@@ -164,7 +164,7 @@ def test_an_error_in_a_rule_is_told(error: str, monkeypatch: pytest.MonkeyPatch)
 _operation = Values.operation
 
 
-OPERATORS: dict[str, Callable[[Values, Op], Term]] = {
+OPERATORS: dict[str, Callable[[Values, Apply], Term]] = {
     "not": lambda v, e: v.term(e.args[0]),
     "and": lambda v, e: z3.Or(*map(v.term, e.args)),
     "or": lambda v, e: z3.And(*map(v.term, e.args)),
@@ -191,7 +191,7 @@ def _flipped(value: Term) -> Term:
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_an_error_in_an_operator_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(self: Values, e: Op) -> Term:
+    def wrong(self: Values, e: Apply) -> Term:
         return OPERATORS[name](self, e) if e.name == name else _operation(self, e)
 
     monkeypatch.setattr(Values, "operation", wrong)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import z3
 
-from checks.engine.reference import Explorer, Limits, Search
+from checks.engine.reference import Explorer
+from checks.engine.search import Limits, Search
 from checks.examples.example import built, explorer_of
 from checks.prove.clauses_on_instance import clauses_of
 from checks.prove.cores import shoot

@@ -151,7 +151,7 @@ def world() -> tuple[Setup, Context, dict[Any, int]]:
     for folio in setup.world.all(Folio):
         folio.__dict__["pages"] = (setup.folio(0), setup.folio(1))
     setup.src_vma.__dict__["uffd_wp"] = False
-    return setup, Context(setup.world, epilogue=return_to_caller), setup.world.snapshot()
+    return setup, Context(setup.world, "x86", epilogue=return_to_caller), setup.world.snapshot()
 
 
 @pytest.mark.parametrize("name", ROUTINES)

@@ -103,7 +103,7 @@ def world(shared: bool) -> tuple[Huge, Context, dict[Any, int]]:
         slots[: setup.pages], slots[child.start : child.end] = part, part
         table.__dict__["slots"] = tuple(slots)
     base = w.snapshot()
-    return Huge(setup, cache, child, own), Context(w, epilogue=return_to_caller), base
+    return Huge(setup, cache, child, own), Context(w, "x86", epilogue=return_to_caller), base
 
 
 Args = Callable[[Huge], tuple[Any, ...]]

@@ -105,7 +105,7 @@ def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
     setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
     cache = setup.world.new(Mapping, "memfd", i_mmap_rwsem=setup.world.new(RwSem, "i_mmap_rwsem"))
     base = setup.world.snapshot()
-    return setup, cache, Context(setup.world, epilogue=return_to_caller), base
+    return setup, cache, Context(setup.world, "x86", epilogue=return_to_caller), base
 
 
 def _mark(setup: Setup) -> None:

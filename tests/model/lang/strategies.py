@@ -24,10 +24,10 @@ from model.lang.ir import (
     Edge,
     Kind,
     Op,
-    Role,
     Rule,
     Site,
     StateCheck,
+    Storage,
     System,
     Thread,
     Update,
@@ -53,8 +53,8 @@ ROWS = {s: f"Row.{n}" for n, s in enumerate(SORTS)}
 """For each sort a variable indexed by things and numbers."""
 
 VARIABLES = (
-    *(Variable(f"one{n}", (), s, Role.MEMORY) for n, s in enumerate(SORTS)),
-    *(Variable(name, (THING, INDEX), s, Role.HARDWARE, "a row") for s, name in ROWS.items()),
+    *(Variable(f"one{n}", (), s, Storage.MEMORY) for n, s in enumerate(SORTS)),
+    *(Variable(name, (THING, INDEX), s, Storage.HARDWARE, "a row") for s, name in ROWS.items()),
 )
 
 

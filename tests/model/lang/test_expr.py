@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks.engine.generate import Judge, RulesCode, ThreadCode
+from checks.engine.codegen.layout import Layout, Seat
+from checks.engine.codegen.python_code import Judge, RulesCode, ThreadCode
+from checks.engine.codegen.python_text import PyText
 from checks.engine.interpret import Interpreter, Position
-from checks.engine.layout import Layout, Seat
-from checks.engine.pytext import PyText
 from model.lang import expr as ex
 from model.lang.expr import Expr, Local, evaluate
 from model.lang.ir import Check, Edge, Kind, Op, Rule, StateCheck, System, Thread, Update

@@ -294,7 +294,7 @@ def as_python(fn: Routine, state: tuple[int, bool, int]) -> object:
 
 def as_ir(fn: Routine, state: tuple[int, bool, int]) -> object:
     w, task, one = world(state)
-    ctx = Context(w)
+    ctx = Context(w, "x86")
     system = compose.system(ctx, "alike", [Invocation(task, fn, (one,))])
     it = Interpreter(system)
     pos = it.start(compose.initial_state(ctx))

@@ -46,7 +46,7 @@ def test_a_memory_model_that_is_not_known_is_refused() -> None:
     with pytest.raises(ModelError, match="no memory model 'x68'; did you mean x86"):
         orders(x68=LINE, **dict.fromkeys(MODELS, LINE))
     with pytest.raises(ModelError, match="no memory model 'arm46'; did you mean arm64"):
-        replace(ARCHS["arm64"], family="arm46")
+        replace(ARCHS["arm64"], memory_model="arm46")
 
 
 def test_a_word_for_every_memory_model_is_checked_too() -> None:
@@ -58,7 +58,7 @@ def test_a_word_for_every_memory_model_is_checked_too() -> None:
 
 def test_every_order_of_the_kernel_has_its_source() -> None:
     """For each memory model that an architecture has, with a file and a function in it."""
-    assert {a.family for a in ARCHS.values()} == set(MODELS)
+    assert {a.memory_model for a in ARCHS.values()} == set(MODELS)
     named = {n: o for n, o in vars(kernel_orders).items() if n.isupper() and isinstance(o, dict)}
     assert len(named) > 15
     for name, order in named.items():

@@ -26,7 +26,7 @@ assert refused_calls.CASES is refused_steps.CASES is CASES  # importing them add
 
 def compiled(world: World, fn: ModelFunction[..., Any]) -> None:
     """Compile a routine, a step or a rule of one box."""
-    ctx, box = Context(world), world.all(Box)[0]
+    ctx, box = Context(world, "x86"), world.all(Box)[0]
     if fn.kind == "routine":
         compose.threads(ctx, [Invocation(box, fn, (box,))])
     elif Trait.RULE in fn.traits:
@@ -151,7 +151,7 @@ def wraps(b: Box) -> None:
 
 def test_a_function_that_calls_another_of_its_name() -> None:
     """Recursion is of functions, not of names: a version may call the one that it replaces."""
-    ctx = Context(refused.world())
+    ctx = Context(refused.world(), "x86")
     box = ctx.world.all(Box)[0]
     (thread,) = compose.threads(ctx, [Invocation(box, wraps, (box,))])
     assert [e.op.kind for e in thread.edges].count(Kind.RMW) == 2
@@ -183,7 +183,7 @@ def recurses_purely(b: Box) -> None:
 def test_recursion(fn: ModelFunction[..., Any]) -> None:
     assert " calls itself: recursion has no finite graph; write a loop; called by " in message(fn)
     good = another("good")  # what was refused leaves nothing behind
-    ctx = Context(refused.world())
+    ctx = Context(refused.world(), "x86")
     box = ctx.world.all(Box)[0]
     for one in (fn, good):
         if one is fn:
@@ -252,7 +252,7 @@ def asks_it(b: Box) -> None:
 @pytest.mark.parametrize("use", [assigns_it, returns_it, asks_it], ids=lambda f: f.name)
 def test_a_value_that_is_never_returned_is_no_crash(use: ModelFunction[..., Any]) -> None:
     """A call that never comes back ends what follows it, wherever its value goes."""
-    ctx = Context(refused.world())
+    ctx = Context(refused.world(), "x86")
     box = ctx.world.all(Box)[0]
     (thread,) = compose.threads(ctx, [Invocation(box, use, (box,))])
     kinds = [e.op.kind for e in thread.edges]
@@ -270,7 +270,7 @@ def stores_by_itself(b: Box) -> None:
 
 def test_a_bare_store_is_a_step() -> None:
     """Of a field, an element and a reference, with the access that the ordering pass asks for."""
-    ctx = Context(refused.world())
+    ctx = Context(refused.world(), "x86")
     box = ctx.world.all(Box)[0]
     (thread,) = compose.threads(ctx, [Invocation(box, stores_by_itself, (box,))])
     stores = [e.op for e in thread.edges if e.op.kind is Kind.STORE]

@@ -55,7 +55,7 @@ def test_what_it_calls_is_swapped_and_edited(
     swap: Mapping[Function, Function], edits: Mapping[str, Edit], stored: int
 ) -> None:
     """And asked for: what was compiled with another swap of it is not taken for this."""
-    ctx = Context(World(), swap=swap, edits=edits)
+    ctx = Context(World(), "x86", swap=swap, edits=edits)
     (update,) = compile_step(ctx, store, [ctx.world.new(Box, "b")]).op.updates
     assert ex.show(update.value) == str(stored)
     assert one in ctx.asked

@@ -53,7 +53,7 @@ def test_what_functions_outside_of_the_models_do_is_foreign(
     w = World()
     thread = w.new(Task, "t")
     system = compose.system(
-        Context(w), "foreign", [compose.Invocation(thread, stores, (w.new(Node, "a"),))]
+        Context(w, "x86"), "foreign", [compose.Invocation(thread, stores, (w.new(Node, "a"),))]
     )
     calls = [e.call for e in system.threads[0].edges if e.call is not None]
     assert [c.name for c in calls] == ["write", "count_by_an_effect"]
@@ -64,7 +64,7 @@ def test_what_a_field_cannot_hold_is_refused() -> None:
     w = World()
     w.new(Node, "a").n = 12
     with pytest.raises(ModelError, match=r"a\.n holds what it cannot: 12 is not in 0\.\.9"):
-        compose.initial_state(Context(w))
+        compose.initial_state(Context(w, "x86"))
 
 
 SEVERAL = "two names of what may be one object"
@@ -145,7 +145,7 @@ def run(call: Callable[[Node], int], links: tuple[int, int]) -> tuple[int, list[
 
 def world(links: tuple[int, int]) -> tuple[Context, list[Node]]:
     """Two nodes, each with the other or itself behind it."""
-    ctx = Context(World())
+    ctx = Context(World(), "x86")
     nodes = [ctx.world.new(Node, name) for name in ("first", "second")]
     for node, to in zip(nodes, links, strict=True):
         node.next = nodes[to]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from model.reference.programs.observation import PRESENT, Kind, Observation
-from model.reference.programs.program import PAGE_SIZE, Arena, Op, Result
+from model.reference.programs.program import PAGE_SIZE, Arena, Operation, Result
 
 PROGRESS = ("copy", "zeropage", "poison", "move")
 """Operations whose field says how far they came."""
@@ -58,7 +58,7 @@ class Oracle:
             return (begins,)
         return (cell.own, begins) if cell.maybe else (cell.own,)
 
-    def wrong(self, op: Op, result: Result, seen: Observation) -> str:
+    def wrong(self, op: Operation, result: Result, seen: Observation) -> str:
         """Take an operation in and say what does not hold after it; "" if all does.
 
         NotToldError: it cannot know any more.
@@ -87,7 +87,7 @@ class Oracle:
 
     # -- taking in ---------------------------------------------------------------------------------
 
-    def _take(self, op: Op, result: Result) -> None:
+    def _take(self, op: Operation, result: Result) -> None:
         cells = self.cells.get(op.proc, [])
         span = range(op.page, op.page + op.length)
         if op.name in PROGRESS:
@@ -145,7 +145,7 @@ class Oracle:
             elif name == "free" and cell.own is not None:
                 cell.maybe = True
 
-    def _fill(self, op: Op, cells: list[Cell | None], done: int) -> None:
+    def _fill(self, op: Operation, cells: list[Cell | None], done: int) -> None:
         for n in range(done):
             cell = cells[op.page + n]
             assert cell is not None
@@ -159,7 +159,7 @@ class Oracle:
             else:
                 self._write(cell, op.token if op.name == "copy" else 0)
 
-    def _mremap(self, op: Op, cells: list[Cell | None]) -> None:
+    def _mremap(self, op: Operation, cells: list[Cell | None]) -> None:
         moved = [cells[op.page + n] for n in range(op.length)]
         size = min(op.length, op.new_length)
         if "fixed" not in op.flags:
@@ -180,7 +180,7 @@ class Oracle:
             cells[op.page + n] = left if "dontunmap" in op.flags else None
         self._grow(cells, op.target + size, op.new_length - size)
 
-    def _moved_partly(self, op: Op, seen: Observation) -> None:
+    def _moved_partly(self, op: Operation, seen: Observation) -> None:
         """A move of several VMAs failed at one: those before it are where they were to go."""
         if "dontunmap" in op.flags:
             raise NotToldError(op)
@@ -200,7 +200,7 @@ class Oracle:
             index = None if before.index is None else before.index + 1 + n
             cells[page + n] = Cell(before.shared, index)
 
-    def _again(self, cells: list[Cell | None], op: Op) -> None:
+    def _again(self, cells: list[Cell | None], op: Operation) -> None:
         """A second window on a shared mapping."""
         first = cells[op.page]
         assert first is not None

@@ -23,7 +23,7 @@ from model.reference.programs.program import (
     SLOTS,
     Arena,
     BadProgramError,
-    Op,
+    Operation,
     Program,
     Refused,
     parse,
@@ -61,14 +61,14 @@ class Memory(RuleBasedStateMachine):
         super().__init__()
         self.machine = self.make()
         self.oracle = Oracle(self.machine.arena)
-        self.done: list[Op] = []
+        self.done: list[Operation] = []
         self.used, self.told = 1, True
-        self.step(Op("mmap", 0, 0, ARENA.pages))
+        self.step(Operation("mmap", 0, 0, ARENA.pages))
 
     def make(self) -> Reference:
         return Reference(ARENA)
 
-    def step(self, op: Op) -> None:
+    def step(self, op: Operation) -> None:
         if not self.told:
             return
         living = list(self.machine.spaces)
@@ -93,59 +93,59 @@ class Memory(RuleBasedStateMachine):
           kind=st.sampled_from(KINDS), at=PAGES)  # fmt: skip
     def mmap(self, span: Span, proc: int, prot: str, kind: str, at: int) -> None:
         at = 0 if kind == "anon" else at
-        self.step(Op("mmap", proc, *span, prot=prot, kind=kind, at=at))
+        self.step(Operation("mmap", proc, *span, prot=prot, kind=kind, at=at))
 
     @rule(name=st.sampled_from([n for n in PLAIN if n != "register"]), span=ranges(),
           proc=PROCESSES)  # fmt: skip
     def plain(self, name: str, span: Span, proc: int) -> None:
-        self.step(Op(name, proc, *span))
+        self.step(Operation(name, proc, *span))
 
     @rule(span=ranges(), proc=PROCESSES, prot=st.sampled_from(PROTECTIONS))
     def mprotect(self, span: Span, proc: int, prot: str) -> None:
-        self.step(Op("mprotect", proc, *span, prot=prot))
+        self.step(Operation("mprotect", proc, *span, prot=prot))
 
     @rule(span=ranges(), proc=PROCESSES, to=PAGES, longer=st.integers(-2, 2),
           flags=some_flags("mremap"))  # fmt: skip
     def mremap(self, span: Span, proc: int, to: int, longer: int, flags: frozenset[str]) -> None:
         new = max(span[1] + longer, 0)
         target = to if "fixed" in flags else span[0]
-        self.step(Op("mremap", proc, *span, target=target, new_length=new, flags=flags))
+        self.step(Operation("mremap", proc, *span, target=target, new_length=new, flags=flags))
 
     @rule(proc=PROCESSES, page=PAGES, token=st.integers(1, 9))
     def write(self, proc: int, page: int, token: int) -> None:
-        self.step(Op("write", proc, page, token=token))
+        self.step(Operation("write", proc, page, token=token))
 
     @rule(proc=PROCESSES, page=PAGES)
     def read(self, proc: int, page: int) -> None:
-        self.step(Op("read", proc, page))
+        self.step(Operation("read", proc, page))
 
     @rule(proc=PROCESSES)
     def fork(self, proc: int) -> None:
-        self.step(Op("fork", proc))
+        self.step(Operation("fork", proc))
 
     @rule(proc=PROCESSES)
     def exit(self, proc: int) -> None:
-        self.step(Op("exit", proc))
+        self.step(Operation("exit", proc))
 
     @rule(span=ranges(), proc=PROCESSES, modes=some_flags("register"))
     def register(self, span: Span, proc: int, modes: frozenset[str]) -> None:
-        self.step(Op("register", proc, *span, flags=modes))
+        self.step(Operation("register", proc, *span, flags=modes))
 
     @rule(span=ranges(), proc=PROCESSES, token=st.integers(1, 9), flags=some_flags("copy"))
     def copy(self, span: Span, proc: int, token: int, flags: frozenset[str]) -> None:
-        self.step(Op("copy", proc, *span, token=token, flags=flags))
+        self.step(Operation("copy", proc, *span, token=token, flags=flags))
 
     @rule(span=ranges(), proc=PROCESSES, to=PAGES, flags=some_flags("move"))
     def move(self, span: Span, proc: int, to: int, flags: frozenset[str]) -> None:
-        self.step(Op("move", proc, *span, target=to, flags=flags))
+        self.step(Operation("move", proc, *span, target=to, flags=flags))
 
     @rule(span=ranges(), proc=PROCESSES, slot=st.sampled_from(SLOTS))
     def pin(self, span: Span, proc: int, slot: int) -> None:
-        self.step(Op("pin", proc, *span, slot=slot))
+        self.step(Operation("pin", proc, *span, slot=slot))
 
     @rule(proc=PROCESSES, slot=st.sampled_from(SLOTS))
     def unpin(self, proc: int, slot: int) -> None:
-        self.step(Op("unpin", proc, slot=slot))
+        self.step(Operation("unpin", proc, slot=slot))
 
 
 TestMemory: Any = Memory.TestCase

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from model.lang.expr import conjuncts
 from model.lang.ir import Op, StateCheck
 
-from .ctext import MARK, CText, Definitions
-from .generate import Code, ThreadCode
-from .layout import Layout, Slot
-from .reference import DEADLOCK, Explorer
-from .text import decided, laid_out
+from .codegen.c_text import MARK, CText, Definitions
+from .codegen.layout import Layout, Slot
+from .codegen.python_code import Code, ThreadCode
+from .codegen.text import decided, laid_out
+from .prepared import Prepared
+from .search import DEADLOCK
 
 LARGE = 20_000
 """Characters from which a unit is a C file of its own."""
@@ -145,7 +146,7 @@ class Source:
         self._systems: list[str] = []
         self._layouts: list[Layout] = []
 
-    def add(self, explorer: Explorer) -> int:
+    def add(self, explorer: Prepared) -> int:
         """Add the system of an explorer; gives its number."""
         system, layout, number = explorer.system, explorer.layout, len(self._systems)
         self._layouts.append(layout)

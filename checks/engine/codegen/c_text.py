@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from model.lang.expr import Cell, Const, Expr, Op
+from model.lang.expr import Apply, Cell, Const, Expr
 from model.lang.ir import Update
 
 from .layout import Layout, Seat, Slot
@@ -130,7 +130,7 @@ class CText(Text):
             return [f"if ({self.test(first)}) {{", *inner, "}"]
         lines = [f"switch ({self.value(subject(first))}) {{"]
         for cond, inner in cases:
-            assert isinstance(cond, Op)
+            assert isinstance(cond, Apply)
             lines += [f"case {self.value(cond.args[1])}: {{", *inner, "}", "break;"]
         return [*lines, "}"]
 

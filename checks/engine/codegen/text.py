@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from model.lang.expr import Cell, Const, Expr, Local, Op, Ranges
+from model.lang.expr import Apply, Cell, Const, Expr, Local, Ranges
 from model.lang.sorts import Bool, Int, Rec
 
 from .layout import Layout, Seat, Slot
@@ -100,12 +100,12 @@ class Text(ABC):
             return str(e.value)
         if isinstance(e, Local | Cell):
             return self.load(e)
-        assert isinstance(e, Op)
+        assert isinstance(e, Apply)
         if isinstance(e.sort, Bool) and e.name != "ite" and e.name != "get":
             return self.number(self.test(e))
         return self._operation(e)
 
-    def _operation(self, e: Op) -> str:
+    def _operation(self, e: Apply) -> str:
         a = e.args
         if e.name == "ite":
             return self.choose(self.test(a[0]), self.value(a[1]), self.value(a[2]))
@@ -149,7 +149,7 @@ class Text(ABC):
             terms.append(f"{self.value(index)} * {stride}" if stride > 1 else self.value(index))
         return "(" + " + ".join([*terms, str(fixed)]) + ")", shape
 
-    def _field(self, e: Op) -> str:
+    def _field(self, e: Apply) -> str:
         rec = e.args[0]
         assert isinstance(rec.sort, Rec)
         shift, inner = rec.sort.field(e.data)
@@ -159,7 +159,7 @@ class Text(ABC):
             return _lowered(self.fixed(place[0], part), part.lowest)
         return _lowered(f"({self.value(rec)} >> {shift} & {part.mask})", part.lowest)
 
-    def _record(self, e: Op) -> str:
+    def _record(self, e: Apply) -> str:
         assert isinstance(e.sort, Rec)
         fixed, parts = 0, []
         for (name, _), arg in zip(e.sort.fields, e.args, strict=True):
@@ -200,7 +200,7 @@ class Text(ABC):
         if isinstance(e, Local | Cell):
             place = self.fixed_place(e)
             return self.holds(*place, 1) if place else self.load(e)
-        assert isinstance(e, Op)
+        assert isinstance(e, Apply)
         if e.name == "not":
             return self._negation(e.args[0])
         if e.name in ("and", "or"):
@@ -214,11 +214,11 @@ class Text(ABC):
         return self._operation(e)
 
     def _negation(self, e: Expr) -> str:
-        if isinstance(e, Op) and e.name == "eq":
+        if isinstance(e, Apply) and e.name == "eq":
             return self._equality(e, "!=")
         return self.inverse(self.test(e))
 
-    def _equality(self, e: Op, sign: str) -> str:
+    def _equality(self, e: Apply, sign: str) -> str:
         left, right = e.args
         if isinstance(right, Const):
             place = self.fixed_place(left)
@@ -238,7 +238,7 @@ class Text(ABC):
         if isinstance(e, Local | Cell):
             slot = self.layout.slot(e, self.seat)
             return (slot.offset, slot) if slot else None
-        if isinstance(e, Op) and e.name == "get" and isinstance(e.args[0], Local | Cell):
+        if isinstance(e, Apply) and e.name == "get" and isinstance(e.args[0], Local | Cell):
             slot = self.layout.slot(e.args[0], self.seat)
             if slot is not None:
                 sort = e.args[0].sort
@@ -250,7 +250,7 @@ class Text(ABC):
     def masked(self, e: Expr) -> tuple[int, Slot, int] | None:
         """The field at a fixed place, and the bits of it, that decide whether a set has elements
         of a constant one."""
-        if isinstance(e, Op) and e.name == "inter" and isinstance(e.args[1], Const):
+        if isinstance(e, Apply) and e.name == "inter" and isinstance(e.args[1], Const):
             place = self.fixed_place(e.args[0])
             if place is not None:
                 return *place, e.args[1].value
@@ -304,7 +304,7 @@ def _decided(rest: list[tuple[tuple[Expr, ...], int]]) -> tuple[If | int, ...]:
 
 def subject(cond: Expr) -> Expr:
     """The place that a condition compares with a constant; another condition is its own."""
-    if isinstance(cond, Op) and cond.name == "eq" and isinstance(cond.args[1], Const):
+    if isinstance(cond, Apply) and cond.name == "eq" and isinstance(cond.args[1], Const):
         return cond.args[0]
     return cond
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from checks.engine.layout import Layout
-from checks.engine.press import Press
-from checks.engine.promela import assertion, promela
-from checks.engine.reference import Explorer, Search
-from checks.engine.text import TooWideError
+from checks.engine.codegen.code_cache import CodeCache
+from checks.engine.codegen.layout import Layout
+from checks.engine.codegen.promela import assertion, promela
+from checks.engine.codegen.text import TooWideError
+from checks.engine.reference import Explorer
+from checks.engine.search import Search
 from checks.examples.example import explorer_of, system_of
 from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import NO_PASSES, Passes
@@ -35,10 +36,10 @@ from model.lang.ir import (
 )
 from model.lang.sorts import Int, Set
 
-from ...command import run
-from ..reduce.playing import EVERY, cast, variant
-from . import programs as random
-from .spinning import needs_spin, spun
+from ....command import run
+from ...reduce.playing import EVERY, cast, variant
+from .. import programs as random
+from ..spinning import needs_spin, spun
 
 
 def agree(system: System, initial: State, found: Search, folder: Path) -> None:
@@ -87,7 +88,7 @@ def test_random_programs(
 ) -> None:
     done, small = random.reduced(random.system_of(program), Passes(movers=False))
     layout = Layout(small.variables, done.regions.whole, len(small.threads))
-    found = Explorer(small, Press(layout, live_locals)).run(random.INITIAL)
+    found = Explorer(small, CodeCache(layout, live_locals)).run(random.INITIAL)
     agree(small, random.INITIAL, found, tmp_path_factory.mktemp("spin"))
 
 
@@ -142,7 +143,7 @@ SMALL = {
 def test_small(name: str, tmp_path: Path) -> None:
     system = replace(SMALL[name], variables=(Variable("n", (), PLACE.sort),))
     layout = Layout(system.variables, frozenset(), len(system.threads))
-    found = Explorer(system, Press(layout)).run({PLACE: 0})
+    found = Explorer(system, CodeCache(layout)).run({PLACE: 0})
     agree(system, {PLACE: 0}, found, tmp_path)
 
 

@@ -22,7 +22,7 @@ from model.lang.expr import Cell, Expr, conjuncts
 from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
-from .pytext import PyText
+from .python_text import PyText
 from .text import decided, laid_out
 
 Run = Callable[[int, Callable[[tuple[int, int]], None], Callable[[int, int], bool]], None]

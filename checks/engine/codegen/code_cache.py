@@ -10,8 +10,8 @@ from model.lang import expr as ex
 from model.lang.expr import Cell, Local
 from model.lang.ir import Kind, Op, Rule, StateCheck, Thread
 
-from .generate import Judge, RulesCode, ThreadCode
 from .layout import Layout
+from .python_code import Judge, RulesCode, ThreadCode
 
 Live = Callable[[Thread], list[frozenset[Local]]]
 
@@ -28,7 +28,7 @@ def _bare(op: Op) -> object:
     return op.kind is Kind.CHOICE, op.guard, op.updates, op.checks
 
 
-class Press:
+class CodeCache:
     """Keeps the generated text of one world's threads, so that casts share it, and architectures
     on which a thread is the same.
 

@@ -25,8 +25,8 @@ from model.lang.expr import Cell, Const, Expr, Local
 from model.lang.ir import Op, State, System, Update, Variable
 from model.lang.sorts import Sort
 
+from ..search import DEADLOCK
 from .layout import Layout, Slot, extent, first
-from .reference import DEADLOCK
 from .text import Place, Text, TooWideError
 
 _SHORT = 60

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A system made ready to be searched: its text, its states packed, its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from model.lang import expr as ex
+from model.lang.expr import Cell
+from model.lang.ir import State, System
+
+from .codegen.code_cache import CodeCache
+from .codegen.layout import Slot
+from .codegen.python_code import Code
+from .orbits import Orbits
+
+NONE: Mapping[str, int] = MappingProxyType({})
+
+
+class Prepared:
+    """A system with the text of its threads and rules, and the packing of its states.
+
+    `watch` has for each thread and location the checks of states that its edges may change.
+    `classes` are of objects that may be exchanged, with their sizes: then orbits are visited.
+    """
+
+    def __init__(self, system: System, press: CodeCache, classes: Mapping[str, int] = NONE) -> None:
+        self.system, self.layout, self.classes = system, press.layout, classes
+        self.codes = [press.thread(n, t) for n, t in enumerate(system.threads)]
+        self.seats = [code.seat for code in self.codes]
+        self.rules = press.rules(system.rules) if system.rules else None
+        self.judges = press.judges(system.checks)
+        self._finals = press.judges(system.finals)
+        self.watch = [press.watch(code, system.checks) for code in self.codes]
+
+    def all_codes(self) -> list[Code]:
+        """The generated text of every thread and of the rules."""
+        return [*self.codes, *([self.rules] if self.rules else [])]
+
+    def pack(self, initial: State) -> int:
+        """A state given by cell, with all threads at their entry."""
+        seats = list(zip(self.seats, self.system.threads, strict=True))
+        return self.layout.pack(initial, seats, self.cells(initial))
+
+    def cells(self, initial: State) -> set[Cell]:
+        """The cells that matter, with constant indices."""
+        cells: set[Cell] = set().union(*(code.cells for code in self.all_codes()))
+        for judge in (*self.system.checks, *self.system.finals):
+            cells |= {c for c in ex.leaves(judge.cond) if isinstance(c, Cell)}
+        arrays = {c.var for c in cells if not _is_fixed(c)}
+        used = {c for c in cells if _is_fixed(c)}
+        return used | {c for c in initial if isinstance(c, Cell) and c.var in arrays}
+
+    def start(self, initial: State) -> int:
+        """The packed state that a search begins with."""
+        packed, orbits = self.pack(initial), self.orbits(initial)
+        return packed if orbits is None else orbits.stands_for(packed)
+
+    def orbits(self, initial: State) -> Orbits | None:
+        """What takes states to the one that stands for their orbit, if any are exchanged."""
+        if not self.classes:
+            return None
+        return Orbits(self.classes, self.cells(initial), self._slot)
+
+    def _slot(self, cell: Cell) -> Slot:
+        slot = self.layout.slot(cell)
+        assert slot is not None
+        return slot
+
+    def ended(self, state: int) -> bool:
+        """Whether every thread has returned."""
+        return all(
+            self.layout.value(state, seat.pc) == thread.end
+            for seat, thread in zip(self.seats, self.system.threads, strict=True)
+        )
+
+    def failing_finals(self, state: int) -> list[str]:
+        """What does not hold at the end, in a state in which every thread has returned."""
+        finals = zip(self.system.finals, self._finals, strict=True)
+        return [final.invariant for final, judge in finals if not judge.holds(state)]
+
+    def fails(self, state: int, invariant: str) -> bool:
+        """Whether a state breaks an invariant about states."""
+        checks = zip(self.system.checks, self.judges, strict=True)
+        return any(c.invariant == invariant and not judge.holds(state) for c, judge in checks)
+
+
+def _is_fixed(cell: Cell) -> bool:
+    return all(isinstance(i, ex.Const) for i in cell.index)
