@@ -185,7 +185,7 @@ class _Words:
         kinds = _kinds(world)
         self.words: list[_Word] = []
         for variable in variables:
-            if variable.role is not Storage.LOCK or len(variable.dims) != 1:
+            if variable.storage is not Storage.LOCK or len(variable.dims) != 1:
                 continue
             objects = variable.dims[0]
             assert isinstance(objects, Ref)

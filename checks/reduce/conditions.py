@@ -152,7 +152,7 @@ CONDITIONS = (
     ),
     Condition(
         "merge (movers)", "a lock word that a rule writes is a word like any other",
-        "checks.reduce.reducer:Reducer._roles_of_words",
+        "checks.reduce.reducer:Reducer._storage_of_words",
         _MOVERS + "test_a_lock_word_that_a_rule_writes_is_a_word_like_any",
     ),
     Condition(

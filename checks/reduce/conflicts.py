@@ -64,13 +64,13 @@ class Others:
             for word, waited in self.uses.wins
         )
 
-    def conflict(self, mine: Uses, roles: Mapping[str, Storage]) -> bool:
+    def conflict(self, mine: Uses, storage: Mapping[str, Storage]) -> bool:
         """True if something of theirs conflicts with a step that uses `mine`."""
         if mine not in self._known:
-            self._known[mine] = self._conflict(mine, roles)
+            self._known[mine] = self._conflict(mine, storage)
         return self._known[mine]
 
-    def _conflict(self, mine: Uses, roles: Mapping[str, Storage]) -> bool:
+    def _conflict(self, mine: Uses, storage: Mapping[str, Storage]) -> bool:
         theirs = self.uses
         locked_reads = mine.reads - mine.free_reads
         if mine.free_reads & theirs.writes or locked_reads & theirs.free_writes:
@@ -88,7 +88,7 @@ class Others:
         for region in mine.writes:
             if region in self.judged:
                 return True
-            if roles[region[0]] is Storage.LOCK:
+            if storage[region[0]] is Storage.LOCK:
                 if region in theirs.looks:
                     return True
             elif region in mine.free_writes:

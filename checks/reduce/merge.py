@@ -65,13 +65,13 @@ def moves_of(
         every = Uses.of_all([every, judged])
     stays = apart and any(check.halts for check in edge.op.checks)
     at_once = _at_once(edge) and not stays
-    left = at_once and not others.held_up(every) and not others.conflict(every, kinds.roles)
+    left = at_once and not others.held_up(every) and not others.conflict(every, kinds.storage)
     right = (
         edge.op.kind not in (Kind.CHOICE, Kind.UNMODELLED)
         and not stays
         and not kinds.releases(edge.op, number + 1)
         and not others.overtaken(bare)
-        and not others.conflict(bare, kinds.roles)
+        and not others.conflict(bare, kinds.storage)
     )
     return Moves(left, right, at_once, tuple(dict.fromkeys(assumed)))
 

@@ -68,10 +68,10 @@ class Ordering:
     """The accesses of threads that run together on an architecture of a family."""
 
     def __init__(
-        self, threads: Sequence[Thread], roles: Mapping[str, Storage], locked: frozenset[str],
+        self, threads: Sequence[Thread], storage: Mapping[str, Storage], locked: frozenset[str],
         family: str,
     ) -> None:  # fmt: skip
-        self._threads, self._roles, self._locked = threads, roles, locked
+        self._threads, self._storage, self._locked = threads, storage, locked
         self._regions = Regions.of_parts(Part(t, n) for n, t in enumerate(threads))
         self._leaving = [t.leaving() for t in threads]
         self._looked_at = {
@@ -81,7 +81,7 @@ class Ordering:
             {id(e): tuple(self._accesses_of(n, e)) for e in t.edges if e.op.access is not None}
             for n, t in enumerate(threads)
         ]
-        words = {v for v, role in roles.items() if role in (Storage.MEMORY, Storage.LOCK)}
+        words = {v for v, kind in storage.items() if kind in (Storage.MEMORY, Storage.LOCK)}
         self._walks = [
             Overtaking(thread, accesses, words, family)
             for thread, accesses in zip(threads, self._accesses, strict=True)
@@ -131,7 +131,7 @@ class Ordering:
                 return
             for part in (edge.op.guard, *(u.value for u in edge.op.updates)):
                 for cell in _cells(part):
-                    if self._roles[cell.var] is Storage.LOCK:
+                    if self._storage[cell.var] is Storage.LOCK:
                         yield self._regions.of(cell)
 
     def _accesses_of(self, thread: int, edge: Edge) -> Iterator[Access]:
@@ -157,9 +157,9 @@ class Ordering:
                 )
 
     def _is_memory(self, place: Cell) -> bool:
-        role = self._roles[place.var]
-        return role is Storage.MEMORY or (
-            role is Storage.LOCK and self._regions.of(place) in self._looked_at
+        kind = self._storage[place.var]
+        return kind is Storage.MEMORY or (
+            kind is Storage.LOCK and self._regions.of(place) in self._looked_at
         )
 
     @cached_property

@@ -122,7 +122,7 @@ class Reducer:
 
     def __init__(self, variables: Iterable[Variable], passes: Passes = Passes()) -> None:
         self._passes = passes
-        self._roles: dict[str, Storage] = {v.name: v.role for v in variables}
+        self._storage: dict[str, Storage] = {v.name: v.storage for v in variables}
         self._kept: dict[Any, Any] = {}
 
     def by(self, passes: Passes) -> Reducer:
@@ -253,7 +253,7 @@ class Reducer:
         anywhere = Elements(Part(None), {})
         judged = frozenset(r for c in judged_cells(judges) for r in anywhere.of(c))
         by_rules = frozenset(cell.var for cell, _ in parts[-1].written)
-        roles = self._roles_of_words(by_rules)
+        storage = self._storage_of_words(by_rules)
         steady = taken_for_granted and not any(map(_is_foreign, parts))
         kinds: dict[Part, Classifier] = {}
         uses: dict[Part, tuple[tuple[Uses, Uses], ...]] = {}
@@ -263,7 +263,7 @@ class Reducer:
             key = ("uses", part, frozenset(known.items()), by_rules, steady, taken_for_granted)
             elements = Elements(part, known)
             made = partial(
-                Classifier, elements, roles, locked, freeable, family.holder, family.in_use,
+                Classifier, elements, storage, locked, freeable, family.holder, family.in_use,
                 steady=steady,
             )  # fmt: skip
             kinds[part] = self._once((*key, "kinds"), made)
@@ -273,11 +273,11 @@ class Reducer:
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
         return [self._merged(p, uses[p], kinds[p], others[p.number]) for p in parts]
 
-    def _roles_of_words(self, by_rules: frozenset[str]) -> Mapping[str, Storage]:
+    def _storage_of_words(self, by_rules: frozenset[str]) -> Mapping[str, Storage]:
         """Roles where a lock word that no holder minds, or that a rule writes, is as any word."""
         if not self._passes.movers:
-            return _as_memory(self._roles, self._roles)
-        return _as_memory(self._roles, by_rules)
+            return _as_memory(self._storage, self._storage)
+        return _as_memory(self._storage, by_rules)
 
     def _merged(
         self, part: Part, uses: tuple[tuple[Uses, Uses], ...], kinds: Classifier, others: Others,
@@ -309,10 +309,10 @@ def _is_foreign(part: Part) -> bool:
     return any(e.call is not None and Trait.FOREIGN in e.call.traits for e in edges)
 
 
-def _as_memory(roles: Mapping[str, Storage], words: Iterable[str]) -> dict[str, Storage]:
+def _as_memory(storage: Mapping[str, Storage], words: Iterable[str]) -> dict[str, Storage]:
     """Roles in which these lock words are words like any other."""
-    locks = frozenset(var for var in words if roles[var] is Storage.LOCK)
-    return {var: Storage.MEMORY if var in locks else role for var, role in roles.items()}
+    locks = frozenset(var for var in words if storage[var] is Storage.LOCK)
+    return {var: Storage.MEMORY if var in locks else kind for var, kind in storage.items()}
 
 
 def _regions_written(part: Part, regions: Regions) -> frozenset[Region]:

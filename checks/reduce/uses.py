@@ -109,15 +109,15 @@ class Classifier:
 
     `locked` are the variables whose declaration names a lock, `freeable` those of objects that may
     be free; `steady`, if checks that are declared so are taken for it.  Where lock words are memory
-    like any other (`roles`) and the rest is empty and false, nothing is taken for granted.
+    like any other (`storage`) and the rest is empty and false, nothing is taken for granted.
     """
 
     def __init__(
-        self, elements: Elements, roles: Mapping[str, Storage], locked: frozenset[str],
+        self, elements: Elements, storage: Mapping[str, Storage], locked: frozenset[str],
         freeable: frozenset[str], holder: Holder, in_use: InUse, *, steady: bool,
     ) -> None:  # fmt: skip
         self._steady = steady
-        self.elements, self.roles, self._holder, self.in_use = elements, roles, holder, in_use
+        self.elements, self.storage, self._holder, self.in_use = elements, storage, holder, in_use
         self.locked, self.freeable = locked, freeable - COUNTED
 
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
@@ -189,7 +189,7 @@ class Classifier:
         """True if an operation may write anything but its own name into a lock word."""
         return any(
             isinstance(u.place, Cell)
-            and self.roles[u.place.var] is Storage.LOCK
+            and self.storage[u.place.var] is Storage.LOCK
             and not takes(u.place, u.value, who)
             for u in op.updates
         )
@@ -201,7 +201,7 @@ class Classifier:
             place = update.place
             if isinstance(place, Cell):
                 parts.extend(place.index)
-            if not isinstance(place, Cell) or self.roles[place.var] is not Storage.HARDWARE:
+            if not isinstance(place, Cell) or self.storage[place.var] is not Storage.HARDWARE:
                 parts.append(update.value)
         cells = dict.fromkeys(c for p in parts for c in cells_of(p))
         return [c for c in cells if c.var in self.locked]
@@ -266,7 +266,7 @@ class Classifier:
                         found.looks.update(self.elements.of(update.place))
                 for index in update.place.index:
                     self._read(found, index, who, free, waiting=False)
-                hardware = self.roles[update.place.var] is Storage.HARDWARE
+                hardware = self.storage[update.place.var] is Storage.HARDWARE
             else:
                 hardware = False
             for value in self._decisive(update.place, update.value):
@@ -312,7 +312,7 @@ class Classifier:
     def _shrunk(self, place: Expr, value: Expr) -> list[Expr] | None:
         """The expressions that decide which elements a set of ghosts loses by a write; None if the
         place is no such set, or may have others afterwards."""
-        if not isinstance(place, Cell) or self.roles[place.var] is not Storage.GHOST:
+        if not isinstance(place, Cell) or self.storage[place.var] is not Storage.GHOST:
             return None
         return _taken_out(place, value) if isinstance(place.sort, Set) else None
 
@@ -322,7 +322,7 @@ class Classifier:
         return ((region, beside) for region in self.elements.of(cell))
 
     def _is_lock(self, place: Expr) -> bool:
-        return isinstance(place, Cell) and self.roles[place.var] is Storage.LOCK
+        return isinstance(place, Cell) and self.storage[place.var] is Storage.LOCK
 
     def _note(self, every: set[Region], free_ones: set[Region], cell: Cell, free: bool) -> None:
         regions = self.elements.of(cell)
@@ -334,7 +334,7 @@ class Classifier:
         for word in filter(self._is_lock, cells_of(e)):
             found.asks.update(self.elements.of(word))
         for cell in self._sensitive(e, who):
-            if self.roles[cell.var] is not Storage.LOCK:
+            if self.storage[cell.var] is not Storage.LOCK:
                 self._note(found.reads, found.free_reads, cell, free)
             elif waiting and awaited(e) is cell:
                 found.waits.update(self.elements.of(cell))
@@ -344,7 +344,7 @@ class Classifier:
     def _sensitive(self, e: Expr, who: int) -> Iterable[Cell]:
         """The cells whose value matters, apart from asking whether a lock word is mine."""
         cells = list(cells_of(e))
-        if not any(self.roles[c.var] is Storage.LOCK for c in cells):
+        if not any(self.storage[c.var] is Storage.LOCK for c in cells):
             yield from cells
             return
         if isinstance(e, Cell):
@@ -370,7 +370,7 @@ class Classifier:
             mine = value == 0 and isinstance(mask, Const) and mask.value == 1 << who
         else:  # a set or a depth that is `who` is something else
             mine = value == who and isinstance(word.sort, Ref)
-        return mine and isinstance(word, Cell) and self.roles[word.var] is Storage.LOCK
+        return mine and isinstance(word, Cell) and self.storage[word.var] is Storage.LOCK
 
 
 def _taken_out(place: Cell, value: Expr) -> list[Expr] | None:

@@ -242,7 +242,7 @@ class Stage:
     def ordering(self, cast: Cast, role: Role, initial: Iterable[Initial]) -> Ordering:
         """The accesses to memory of a cast, and which of them may be taken in another order,
         whichever of these states it begins in (of those that its world can be in)."""
-        roles = {v.name: v.role for v in self.variables}
+        roles = {v.name: v.storage for v in self.variables}
         locked = self._attacher.locked_variables()
         system = self.raw_system(cast, role)
         here = Setting.of(cast)

@@ -40,7 +40,7 @@ def changes(before: Position, after: Position, known: Variables) -> tuple[Change
     found: list[Change] = []
     for cell, new in after.cells.items():
         old = before.cells[cell]
-        if old == new or known[cell.var].role is Storage.GHOST:
+        if old == new or known[cell.var].storage is Storage.GHOST:
             continue
         if cell.var in LOCKS:
             found += _lock(cell, old, new)

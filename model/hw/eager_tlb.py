@@ -168,8 +168,8 @@ def require_eager(system: System, fills: Iterable[Op]) -> None:
         for update in op.updates:
             if not isinstance(update.place.sort, Set):
                 raise _broken("a fill writes something that is no set", ex.show(update.place))
-    roles = {v.name: v.role for v in system.variables}
-    growing = GROWING | _growing_ghosts(system, roles)
+    storage = {v.name: v.storage for v in system.variables}
+    growing = GROWING | _growing_ghosts(system, storage)
     judged: list[tuple[str, Expr]] = [
         (c.invariant, c.cond) for c in (*system.checks, *system.finals)
     ]
@@ -180,13 +180,13 @@ def require_eager(system: System, fills: Iterable[Op]) -> None:
             raise _broken("an invariant can become true by a TLB holding more", name)
 
 
-def _growing_ghosts(system: System, roles: dict[str, Storage]) -> frozenset[str]:
+def _growing_ghosts(system: System, storage: dict[str, Storage]) -> frozenset[str]:
     """The ghosts that grow with the caches, also by way of others; ModelError if anything else
     depends on a cache or on such a ghost."""
     found = frozenset[str]()
     while True:
         more = found.union(*(
-            _require_blind(edge.op, roles, CACHES | found, f"{thread.routine}: {edge.op.kind}")
+            _require_blind(edge.op, storage, CACHES | found, f"{thread.routine}: {edge.op.kind}")
             for thread in system.threads for edge in thread.edges
         ))  # fmt: skip
         if more == found:
@@ -195,7 +195,7 @@ def _growing_ghosts(system: System, roles: dict[str, Storage]) -> frozenset[str]
 
 
 def _require_blind(
-    op: Op, roles: dict[str, Storage], caches: frozenset[str], where: str
+    op: Op, storage: dict[str, Storage], caches: frozenset[str], where: str
 ) -> frozenset[str]:
     """The ghosts that an operation makes grow with `caches`; ModelError if it makes anything else
     depend on them."""
@@ -213,7 +213,7 @@ def _require_blind(
             continue
         if not _depends(update.value, caches):
             continue
-        if roles[place.var] is not Storage.GHOST or not _only_adds(update.value, caches):
+        if storage[place.var] is not Storage.GHOST or not _only_adds(update.value, caches):
             raise _broken(f"{place.var} depends on a cache", where, _BY_HARDWARE)
         ghosts.add(place.var)
     if any(_depends(part, caches) for part in seen):

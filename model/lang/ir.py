@@ -38,7 +38,7 @@ class Variable:
     name: str
     dims: tuple[Sort, ...]
     sort: Sort
-    role: Storage = Storage.MEMORY
+    storage: Storage = Storage.MEMORY
     doc: str = ""
 
 

@@ -84,12 +84,12 @@ class Field:
         doc: str,
         *,
         const: bool,
-        role: Storage,
+        storage: Storage,
         lock: str,
         lo: int,
         hi: int | None,
     ) -> None:
-        self.default, self.doc, self.const, self.role = default, doc, const, role
+        self.default, self.doc, self.const, self.storage = default, doc, const, storage
         self.lock, self.lo, self.hi = lock, lo, hi
         self.name, self.annotation, self.owner = "", "", Kobject
         self._keys: Any = _UNKNOWN
@@ -165,22 +165,22 @@ def kfield(
     a path from the object to the lock that its writers hold ("table.ptl"), "" for none.  `lo`
     and `hi` bound an int.
     """
-    return Field(default, doc, const=const, role=Storage.MEMORY, lock=lock, lo=lo, hi=hi)
+    return Field(default, doc, const=const, storage=Storage.MEMORY, lock=lock, lo=lo, hi=hi)
 
 
 def lockword(default: Any = None, doc: str = "", *, hi: int | None = None) -> Any:
     """A field that is (part of) a lock."""
-    return Field(default, doc, const=False, role=Storage.LOCK, lock="", lo=0, hi=hi)
+    return Field(default, doc, const=False, storage=Storage.LOCK, lock="", lo=0, hi=hi)
 
 
 def hardware(default: Any = None, doc: str = "", *, lo: int = 0, hi: int | None = None) -> Any:
     """A field of a CPU: no guard of software may read it."""
-    return Field(default, doc, const=False, role=Storage.HARDWARE, lock="", lo=lo, hi=hi)
+    return Field(default, doc, const=False, storage=Storage.HARDWARE, lock="", lo=lo, hi=hi)
 
 
 def ghost(default: Any = None, doc: str = "", *, lo: int = 0, hi: int | None = None) -> Any:
     """A field that only invariants read."""
-    return Field(default, doc, const=False, role=Storage.GHOST, lock="", lo=lo, hi=hi)
+    return Field(default, doc, const=False, storage=Storage.GHOST, lock="", lo=lo, hi=hi)
 
 
 class Kobject:
@@ -365,7 +365,7 @@ class World:
             if spec.keys() is not None:
                 dims += (self.sort(spec.keys()),)
             name = f"{cls.__name__}.{spec.name}"
-            found.append(Variable(name, dims, self.field_sort(spec), spec.role, spec.doc))
+            found.append(Variable(name, dims, self.field_sort(spec), spec.storage, spec.doc))
         return tuple(found)
 
     def snapshot(self) -> dict[tuple[str, tuple[int, ...]], int]:

@@ -140,8 +140,8 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault(
         "a rule writes lock words",
-        "checks.reduce.reducer:Reducer._roles_of_words",
-        instead(reducer.Reducer, "_roles_of_words", only_movers),
+        "checks.reduce.reducer:Reducer._storage_of_words",
+        instead(reducer.Reducer, "_storage_of_words", only_movers),
     ),
     Fault(
         "a field without its lock is not noticed",

@@ -325,7 +325,7 @@ class _Generator(Objects):
 
     def initial(self) -> tuple[tuple[Cell, int], ...]:
         places = [
-            place for variable in VARIABLES if variable.role in (Storage.MEMORY, Storage.GHOST)
+            place for variable in VARIABLES if variable.storage in (Storage.MEMORY, Storage.GHOST)
             for place in elements(variable)
         ]  # fmt: skip
         drawn = [(place, self.value_of(place.sort)) for place in places]

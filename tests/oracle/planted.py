@@ -112,7 +112,7 @@ def hardware_by_place() -> Iterator[None]:
     kept = compare.explorer_of
 
     def explorer(system: System, initial: State, passes: Passes, by: Reducer) -> Explorer:
-        roles = {v.name: v.role for v in system.variables}
+        roles = {v.name: v.storage for v in system.variables}
         rules = tuple(
             replace(rule, hardware=all(
                 isinstance(u.place, Cell) and roles[u.place.var] is Storage.HARDWARE
@@ -159,7 +159,7 @@ def believed(*_: object) -> bool:
 
 def any_number(self: Classifier, e: Any, who: int) -> bool:
     word, value = e.args[0], e.args[1]
-    lock = isinstance(word, Cell) and self.roles[word.var] is Storage.LOCK
+    lock = isinstance(word, Cell) and self.storage[word.var] is Storage.LOCK
     return (lock and isinstance(value, Const) and value.value == who) or _asks(self, e, who)
 
 

@@ -141,7 +141,7 @@ class Edges(Evaluator):
             )  # fmt: skip
 
     def read(self, place: Cell, node: ast.AST) -> Expr:
-        if self.ctx.roles()[place.var] is Storage.GHOST:
+        if self.ctx.storage()[place.var] is Storage.GHOST:
             self.refuse(
                 node, f"'{ast.unparse(node)}' reads the ghost {place.var}",
                 why="it is kept for invariants only", instead="use a field of memory",

@@ -69,7 +69,7 @@ class Context:
     edits: Mapping[str, Edit] = field(default_factory=dict)
     asked: set[ModelFunction[..., Any]] = field(default_factory=set)
     active: list[ModelFunction[..., Any]] = field(default_factory=list)
-    _roles: dict[str, Storage] = field(default_factory=dict)
+    _storage: dict[str, Storage] = field(default_factory=dict)
 
     def resolve(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
         self.asked.add(fn)
@@ -92,11 +92,11 @@ class Context:
         finally:
             self.active.pop()
 
-    def roles(self) -> Mapping[str, Storage]:
+    def storage(self) -> Mapping[str, Storage]:
         """What each state variable stands for."""
-        if not self._roles:
-            self._roles.update({v.name: v.role for v in self.world.variables()})
-        return self._roles
+        if not self._storage:
+            self._storage.update({v.name: v.storage for v in self.world.variables()})
+        return self._storage
 
     def hints(self, fn: ModelFunction[..., Any]) -> Mapping[str, Any]:
         """The annotations of a function, resolved."""

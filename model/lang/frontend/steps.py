@@ -30,11 +30,11 @@ class CompiledStep:
 def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> CompiledStep:
     """The operation that a call of a step is."""
     body = Body(ctx, fn, args).run()
-    roles = ctx.roles()
-    memory = [c for c in body.seen if roles[c.var] in (Storage.MEMORY, Storage.LOCK)]
-    written = [c for c in body.writes if roles[c.var] in (Storage.MEMORY, Storage.LOCK)]
+    storage = ctx.storage()
+    memory = [c for c in body.seen if storage[c.var] in (Storage.MEMORY, Storage.LOCK)]
+    written = [c for c in body.writes if storage[c.var] in (Storage.MEMORY, Storage.LOCK)]
     places = list(dict.fromkeys([*memory, *written]))
-    words = {(c.index if roles[c.var] is Storage.LOCK else c) for c in places}
+    words = {(c.index if storage[c.var] is Storage.LOCK else c) for c in places}
     where = body.where(body.tree)
     if len(words) > 1 and not fn.several:
         names = ", ".join(ex.show(p) for p in places)
@@ -48,11 +48,11 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
             why="it is said to be about ghosts alone, so that no lock is asked for",
             instead="leave the trait 'ghost' out",
         )  # fmt: skip
-    _refuse_ghost_reads(fn, body, roles, where)
+    _refuse_ghost_reads(fn, body, storage, where)
     kind = _kind(fn, body, memory, written)
     op = Op(kind, body.guard, body.updates(), tuple(body.checks), note=fn.barrier)
     if places and Trait.RULE not in fn.traits:
-        order = _order(ctx, fn, op, roles, where)
+        order = _order(ctx, fn, op, storage, where)
         failure = order.failure or order.success
         op = replace(op, access=Access(places[0], order.success, failure, body.result is not None))
     return CompiledStep(op, _call(ctx, fn, args, body.foreign), body.result)
@@ -67,13 +67,13 @@ def _kind(fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: 
 
 
 def _refuse_ghost_reads(
-    fn: ModelFunction[..., Any], body: Body, roles: Mapping[str, Storage], where: str
+    fn: ModelFunction[..., Any], body: Body, storage: Mapping[str, Storage], where: str
 ) -> None:
     """What runs must not depend on what only invariants know, nor software on a TLB."""
-    effects = [u.value for u in body.updates() if roles[u.place.var] is not Storage.GHOST]  # type: ignore[union-attr]
+    effects = [u.value for u in body.updates() if storage[u.place.var] is not Storage.GHOST]  # type: ignore[union-attr]
     for part in (body.guard, *effects, *va.expressions(body.result)):
         for leaf in ex.leaves(part):
-            if isinstance(leaf, Cell) and roles[leaf.var] is Storage.GHOST:
+            if isinstance(leaf, Cell) and storage[leaf.var] is Storage.GHOST:
                 raise ModelError(
                     f"{fn.name} depends on {leaf.var}", where=where,
                     why="it is a ghost, kept for invariants only",
@@ -82,7 +82,7 @@ def _refuse_ghost_reads(
 
 
 def _order(
-    ctx: Context, fn: ModelFunction[..., Any], op: Op, roles: Mapping[str, Storage], where: str
+    ctx: Context, fn: ModelFunction[..., Any], op: Op, storage: Mapping[str, Storage], where: str
 ) -> Ordered:
     """How a step that touches memory is ordered; refused where it does not say."""
     if not fn.orders:
@@ -96,7 +96,7 @@ def _order(
             why=f"it says how {fn.name} is ordered", instead=near(ctx.memory_model, fn.orders),
         )  # fmt: skip
     order = fn.orders[ctx.memory_model]
-    words = {v for v, role in roles.items() if role in (Storage.MEMORY, Storage.LOCK)}
+    words = {v for v, kind in storage.items() if kind in (Storage.MEMORY, Storage.LOCK)}
     if order.success in BARRIERS and not order.failure and success_conditions(op, words):
         raise ModelError(
             f"{fn.name} does not say how it is ordered when it fails", where=where,

@@ -101,7 +101,7 @@ class _SystemWriter:
         dims = " ".join(self._sorts.name(d) for d in var.dims)
         doc = f" {json.dumps(var.doc)}" if var.doc else ""
         self._lines.append(
-            f"var {quoted(var.name)} ({dims}) {self._sorts.name(var.sort)} {var.role}{doc}"
+            f"var {quoted(var.name)} ({dims}) {self._sorts.name(var.sort)} {var.storage}{doc}"
         )
 
     def _thread(self, thread: Thread) -> None:
@@ -231,12 +231,12 @@ class _SystemReader:
     # -- lines ------------------------------------------------------------------------------------
 
     def _variable(self, line: Line, forms: list[Form]) -> None:
-        _need(line, forms, 4, "a variable is a name, dimensions, a sort and a role")
+        _need(line, forms, 4, "a variable is a name, dimensions, a sort and a storage")
         dims = tuple(self._sorts.sort(line, line.word(f)) for f in line.group(forms[1]))
         sort = self._sorts.sort(line, line.word(forms[2]))
         doc = line.word(forms[4]) if len(forms) > 4 else ""
-        name, role = line.word(forms[0]), _member(line, Storage, forms[3])
-        self._variables.append(Variable(name, dims, sort, role, doc))
+        name, storage = line.word(forms[0]), _member(line, Storage, forms[3])
+        self._variables.append(Variable(name, dims, sort, storage, doc))
         self._shared[name] = dims, sort
 
     def _thread(self, line: Line, forms: list[Form]) -> None:

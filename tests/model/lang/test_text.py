@@ -111,7 +111,7 @@ REFUSED = [
     (HEAD + "sort D rec D (x)", 5, "a field is a name and a sort"),
     (HEAD + "sort D int x 3", 5, "'x' is not a number"),
     (HEAD + "var C.m (B) bool memory", 5, "the sort 'B' is not declared"),
-    (HEAD + "var C.m (C) bool", 5, "a variable is a name, dimensions, a sort and a role"),
+    (HEAD + "var C.m (C) bool", 5, "a variable is a name, dimensions, a sort and a storage"),
     (HEAD + "var C.m (C) bool ram", 5, "'ram' is no storage"),
     (HEAD + "variable C.m (C)", 5, "'variable' may not stand here; known: check"),
     (HEAD + "check ok (eq C.m[a] 1)", 5, "the variable 'C.m' is not declared; did you mean C.n"),
