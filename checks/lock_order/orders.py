@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from invariants import REGISTRY
-from model.cast.casts import Cast, CastSet
+from model.cast.cast_set import CastSet
+from model.cast.casts import Cast
 
 from ..engine.search import DEADLOCK, Limits
 from ..play.play import Finding, Play, Theatre
@@ -51,7 +52,7 @@ class Answer:
 
 def casts_of(casts: CastSet, kernel: str) -> list[Cast]:
     """The routine alone, and each neighbour alone, from every state."""
-    return [c for c in casts.default(kernel) if len(c.others) < 2 and not c.same_ptl]
+    return [c for c in casts.default(kernel) if len(c.others) < 2 and not c.few]
 
 
 def lock_orders(asked: Asked, watch: Watch | None = None) -> Answer:

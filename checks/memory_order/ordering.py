@@ -11,9 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from invariants.registry import Invariant
-from model.cast.casts import Cast, CastSet
+from model.cast.cast_set import CastSet
+from model.cast.casts import Cast
 from model.lang.ir import Edge
 from model.patches import PATCHES
 from model.patches.patch import Patch
@@ -216,11 +218,11 @@ def in_each_world(plays: Sequence[Play]) -> list[Play]:
 
 def _by_size(plays: Sequence[Play]) -> list[list[Play]]:
     """The same, world by world, those with the fewest neighbours and objects first."""
-    groups: dict[tuple[int, bool, int, int, tuple[str, ...]], dict[tuple[str, ...], Play]] = {}
+    groups: dict[Any, dict[tuple[str, ...], Play]] = {}
     for play in plays:
         world = Setting.of(play.cast)
         needs = tuple(sorted(world.needs))
-        key = len(play.cast.others), world.same_ptl, world.pages, len(needs), needs
+        key = len(play.cast.others), play.cast.few, play.cast.size, len(needs), needs
         names = tuple(n.name for n in play.cast.others)
         groups.setdefault(key, {}).setdefault(names, play)
     return [list(groups[key].values()) for key in sorted(groups)]

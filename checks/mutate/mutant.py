@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checks.stage.stage import Role
-from model.cast.casts import Cast, invocations
-from model.cast.worlds import Setup, two_vmas
+from model.cast.casts import Cast, invocations, world_of
+from model.cast.parts import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 from model.lang.frontend.source import Context, Edit
@@ -99,14 +99,10 @@ def require_edited(role: Role, casts: Iterable[Cast]) -> None:
     )
 
 
-def world_of(cast: Cast) -> Setup:
-    return two_vmas(cast.pages, threads=cast.threads, needs=cast.needs)
-
-
 def _called_in(
     cast: Cast, variant: Variant, setup: Setup
 ) -> dict[str, list[ModelFunction[..., object]]]:
     """What the routines of a cast call, by name."""
-    subject = variant.call(setup)
-    calls = invocations(setup, subject, cast.others, variant.neighbours_from)
+    subject = variant.call(cast, setup)
+    calls = invocations(setup, subject, cast, variant.neighbours_from)
     return variant.called_by(c.fn for c in calls)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from checks.stage.stage import Role
-from model.cast.casts import Cast
+from model.cast.casts import Cast, world_of
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context, Edit
 from model.lang.traits import FLUSHES, TAKES, Trait
@@ -24,7 +24,6 @@ from model.patches.patch import Variant
 from . import edits
 from .conditions import checks_of
 from .edits import FunctionEdit, together
-from .mutant import world_of
 
 Function = ModelFunction[..., object]
 
@@ -66,7 +65,7 @@ def steps_of(variant: Variant, cast: Cast) -> list[StepMutant]:
     setup = world_of(cast)
     ctx = Context(setup.world, swap=variant.swap)
     found: list[StepMutant] = []
-    functions = variant.called_by([variant.call(setup)[0]])
+    functions = variant.called_by([variant.call(cast, setup)[0]])
     mine = {f.name: f for group in functions.values() for f in group if _is_of_patch(f)}
     for fn in sorted(mine.values(), key=lambda f: (_file(f), _line(f))):
         found += steps_in(fn, ctx.tree(fn)[1], variant)

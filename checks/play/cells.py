@@ -141,11 +141,11 @@ def _said(premise: Premise, outcomes: Sequence[Outcome]) -> str:
     return said + (", reached by neighbours only" if seen and not mine else "")
 
 
-def _simplicity(outcome: Outcome, invariant: str) -> tuple[int, int, int, int, str]:
+def _simplicity(outcome: Outcome, invariant: str) -> tuple[int, tuple[int, ...], int, int, str]:
     """The smaller, the easier to read is the trace of a violation."""
     cast, found = outcome.play.cast, outcome.found
     depth = found.violated[invariant]
-    return len(cast.others), cast.pages, depth, found.states, outcome.play.name
+    return len(cast.others), cast.size, depth, found.states, outcome.play.name
 
 
 def falling_short(

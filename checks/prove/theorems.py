@@ -109,7 +109,7 @@ def _ask_patch(
     played = {_beside(c) for s in theory.scenarios
               for c in chosen_casts(patch.casts, kernel, s, full=False)}  # fmt: skip
     casts = [cast_of(patch, m) for m in mutants_of(patch) if m.name == role.mutant]
-    casts += [c for c in patch.casts.default(kernel) if _beside(c) in played and not c.same_ptl]
+    casts += [c for c in patch.casts.default(kernel) if _beside(c) in played and not c.few]
     theatre = Theatre([REGISTRY[name] for name in theory.asked])
     for number, cast in enumerate(casts, 1):
         found = theatre.play(Play(cast, role, arch), limits)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from invariants.registry import GROUPS, NOT_BUILT
-from model.cast.casts import Cast
+from model.cast.casts import Axis, Cast
 from model.patches.patch import Variant
 
 from ..answer.report import Column, Report
@@ -105,7 +105,8 @@ def _basis(report: Report, side: Side) -> list[str]:
     columns = report.of_side(side)
     casts = columns[0].casts
     lines = [f"{side.label}: {side.role.variant.name}"]
-    lines += _indented(f"casts: {_casts(report, side, casts)}, {_bounds(casts)}")
+    axes = report.question.subject.patch.casts.axes
+    lines += _indented(f"casts: {_casts(report, side, casts)}, {_bounds(casts, axes)}")
     played = any(c.outcomes for c in columns)
     if played:
         lines += _indented(_searched(columns)) + _indented(_too_large(report, columns))
@@ -140,9 +141,11 @@ def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
     if question.scenarios:
         return f"{count} that fit {question.scenarios}"
     if question.sample:
-        every = question.subject.patch.casts.sampled_from(side.role.variant.neighbours_from)
+        product = question.subject.patch.casts
+        every = product.sampled_from(side.role.variant.neighbours_from)
+        sizes = _sizes(casts, product.axes)
         return (
-            f"{count} of {every}, drawn with seed {question.sample.seed} (sample: {_sizes(casts)}; "
+            f"{count} of {every}, drawn with seed {question.sample.seed} (sample: {sizes}; "
             "all neighbours and initial states)"
         )
     if question.full:
@@ -153,13 +156,19 @@ def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
     )
 
 
-def _sizes(casts: Sequence[Cast]) -> str:
-    """How many casts there are of each number of neighbours and of pages."""
-    counts = Counter((len(c.others), c.pages) for c in casts)
+def _sizes(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
+    """How many casts there are of each number of neighbours and of each size."""
+    sizes = [axis for axis in axes if axis.is_size]
+    counts = Counter((len(c.others), tuple(c.axes[a.name] for a in sizes)) for c in casts)
     return ", ".join(
-        f"{count} of {others} neighbours at {pages} page{'s' if pages > 1 else ''}"
-        for (others, pages), count in counts.items()
+        f"{count} of {others} neighbours"
+        + "".join(f" at {_counted(n, axis)}" for n, axis in zip(values, sizes, strict=True))
+        for (others, values), count in counts.items()
     )
+
+
+def _counted(count: int, axis: Axis) -> str:
+    return f"{count} {axis.noun}{'s' if count > 1 else ''}"
 
 
 def _too_large(report: Report, columns: Sequence[Column]) -> str:
@@ -185,10 +194,16 @@ def _searched(columns: Sequence[Column]) -> str:
     )
 
 
-def _bounds(casts: Sequence[Cast]) -> str:
-    pages = sorted({c.pages for c in casts})
-    ptls = sorted({"same" if c.same_ptl else "different" for c in casts})
-    return f"{'/'.join(map(str, pages))} pages, page-table locks {' and '.join(ptls)}"
+def _bounds(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
+    """The values of each axis that the casts have."""
+    told = []
+    for axis in axes:
+        values = sorted({c.axes[axis.name] for c in casts})
+        if axis.is_size:
+            told.append(f"{'/'.join(map(str, values))} {axis.noun}s")
+        else:
+            told.append(f"{axis.noun} {' and '.join(map(str, values))}")
+    return ", ".join(told)
 
 
 def _reasons(columns: Sequence[Column], left_out: frozenset[str]) -> dict[str, list[str]]:

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from checks.stage.attach import Attacher
 from invariants.registry import Invariant
 from model.cast.casts import Cast, Initial, invocations
-from model.cast.worlds import Setup, two_vmas
+from model.cast.neighbour import Conflict
+from model.cast.parts import Blueprint, Plan, Setup
 from model.hw import tlb
 from model.hw.arch import selected
 from model.hw.eager_tlb import eager, eager_initial
@@ -44,26 +45,26 @@ from .ends import with_ends
 
 T = TypeVar("T")
 
-ALWAYS = frozenset({"spare_page", "spare_table"})
-"""Made in every world, so that casts share it."""
-
-ALONE = frozenset({"child", "zero_page", "other_anon_vma"})
-"""Made besides for neighbours alone, which begin in many states; pairs would be slower for it."""
-
 
 @dataclass(frozen=True)
 class Setting:
     """What world a cast is played in."""
 
-    pages: int
-    same_ptl: bool
+    blueprint: Blueprint
+    axes: tuple[tuple[str, Any], ...]
     needs: frozenset[str]
-    threads: int
+    crew: tuple[str, ...]
 
     @classmethod
     def of(cls, cast: Cast) -> Setting:
-        shared = ALWAYS if len(cast.others) > 1 else ALWAYS | ALONE
-        return cls(cast.pages, cast.same_ptl, cast.needs | shared, cast.threads)
+        """The setting of a cast, with what other casts need that share it."""
+        made = cast.blueprint
+        shared = made.always if len(cast.others) > 1 else made.always | made.alone
+        return cls(made, tuple(cast.axes.items()), cast.needs | shared, cast.crew)
+
+    def build(self) -> Setup:
+        """The world."""
+        return self.blueprint.build(Plan(dict(self.axes), self.needs, self.crew))
 
 
 @dataclass(frozen=True)
@@ -126,16 +127,14 @@ class Stage:
     ) -> None:  # fmt: skip
         self.setting, self.arch, self.anytime = setting, arch, anytime
         self._passes, self._presses, self._ends = passes, presses, ends
-        self.setup: Setup = two_vmas(
-            setting.pages, same_ptl=setting.same_ptl, threads=setting.threads, needs=setting.needs
-        )
+        self.setup: Setup = setting.build()
         self.world = self.setup.world
         self._base = self.world.snapshot()
         self._ctx = Context(self.world, epilogue=return_to_caller)
         self._attacher = Attacher(self._ctx, chosen)
         with selected(arch) as table:
             self._ctx.memory_model = table.memory_model
-        self._origin = two_vmas, setting, arch  # what makes it, and of what
+        self._origin = setting, arch
         self.variables = self.world.variables()
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
         self._checks = self._attacher.state_checks()
@@ -155,8 +154,8 @@ class Stage:
     # -- threads --------------------------------------------------------------------------------
 
     def _calls(self, cast: Cast, role: Role) -> list[Invocation]:
-        subject = role.variant.call(self.setup)
-        return invocations(self.setup, subject, cast.others, role.variant.neighbours_from)
+        subject = role.variant.call(cast, self.setup)
+        return invocations(self.setup, subject, cast, role.variant.neighbours_from)
 
     def raw(self, call: Invocation, role: Role) -> Thread:
         """A thread as the front end makes it, with invariants attached."""
@@ -195,8 +194,8 @@ class Stage:
 
     def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:
         """What the user CPU does besides walking: store, and stop being lazy."""
-        stores = self._compiled(tlb.STORES) if _stores(cast) else ()
-        return (*stores, *(self._compiled(tlb.RESUME) if _is_lazy(cast) else ()))
+        stores = self._compiled(tlb.STORES) if cast.stores() else ()
+        return (*stores, *(self._compiled(tlb.RESUME) if cast.lazy() else ()))
 
     def _hardware(self, cast: Cast) -> tuple[Rule, ...]:
         key = _by_user(cast)
@@ -248,7 +247,7 @@ class Stage:
         here = Setting.of(cast)
         states = [
             self.initial(replace(cast, initial=i), anytime=True) for i in initial
-            if i.needs <= here.needs and i.least_pages <= here.pages
+            if i.needs <= here.needs and i.fits(cast.axes)
         ]  # fmt: skip
         edges = (edge.op for thread in system.threads for edge in thread.edges)
         unset = unset_fields([*edges, *(rule.op for rule in system.rules)], states)
@@ -258,11 +257,12 @@ class Stage:
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""
         as_is = self.anytime if anytime is None else anytime
-        key = (cast.initial.name, _stores(cast), _is_lazy(cast), as_is)
+        key = (cast.initial.name, tuple(cast.stores().items()), cast.lazy(), as_is)
         if key not in self._initial:
             self.world.restore(self._base)
-            self.setup.user.stores = _stores(cast)
-            self.setup.user.lazy = _is_lazy(cast)
+            for process, cpu in self.setup.users.items():
+                cpu.stores = cast.stores().get(process, 0)
+                cpu.lazy = process in cast.lazy()
             cast.initial.set_up(self.setup)
             state = compose.initial_state(self._ctx)
             self.world.restore(self._base)
@@ -331,7 +331,7 @@ class Stage:
 def require_one_store(cast: Cast) -> None:
     """Check that user code stores once at most: with eager TLBs two stores could use translations
     of which no CPU held one after the other."""
-    if _stores(cast) > 1:
+    if sum(cast.stores().values()) > 1:
         raise ModelError(
             f"{cast.name}: user code may make one store only",
             why="two could use translations that no CPU holds one after the other",
@@ -339,38 +339,33 @@ def require_one_store(cast: Cast) -> None:
         )  # fmt: skip
 
 
-def _is_lazy(cast: Cast) -> bool:
-    return any(n.user_lazy for n in cast.others)
-
-
-def _stores(cast: Cast) -> int:
-    return sum(n.user_stores for n in cast.others)
-
-
 def _by_user(cast: Cast) -> tuple[bool, bool]:
     """Whether the user CPU stores, and whether it stops being lazy: it has rules for either."""
-    return _stores(cast) > 0, _is_lazy(cast)
+    return bool(cast.stores()), bool(cast.lazy())
 
 
-SPECIAL = {
-    "gup_fast": "lockless", "gup_fast_dst": "lockless",
-    "pt_reclaim": "dst table", "pt_reclaim_src": "src table", "reclaim": "flush put off",
-}  # fmt: skip
-"""Neighbours that make steps conflict which otherwise would not, and in what way."""
+Feature = tuple[Conflict | None, str]
+"""A conflict, with the role where it is about one; no conflict: several, or any."""
+
+_ANY: Feature = (None, "")
 
 
-def features_of(cast: Cast) -> tuple[bool, frozenset[str], tuple[bool, bool]]:
+def features_of(cast: Cast) -> tuple[bool, frozenset[Feature], tuple[bool, bool]]:
     """What decides with which other casts a cast is reduced: the larger a group, the less work
     it is, but the more states each of its casts has.
 
     Pairs begin in few states, so that more is known of them, and have most states.
     """
     pair, user = len(cast.others) > 1, _by_user(cast)
-    special = frozenset(SPECIAL[n.name] for n in cast.others if n.name in SPECIAL)
+    special: frozenset[Feature] = frozenset(
+        (n.conflict, n.role if n.conflict is Conflict.TABLE else "")
+        for n in cast.others
+        if n.conflict is not None
+    )
     if not pair:
-        special = frozenset({"special"}) if special and not cast.same_ptl else frozenset()
+        special = frozenset({_ANY}) if special and not cast.few else frozenset()
     elif len(special) + sum(user) > 1:
-        special = special & {"lockless", "flush put off"} | {"several"}
+        special = frozenset(f for f in special if f[0] is not Conflict.TABLE) | {_ANY}
     return pair, special, user
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import fnmatch
 
-from model.cast.casts import Cast, CastSet
+from model.cast.cast_set import CastSet
+from model.cast.casts import Cast
 from model.hw.arch import ARCHS
 from model.lang.errors import ModelError, near
 

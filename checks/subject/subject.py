@@ -17,7 +17,6 @@ from model.patches.own_variant import require_used
 from model.patches.patch import Patch, Variant
 
 from ..mutate import mutants_of
-from ..mutate.mutant import world_of
 from ..mutate.steps import steps_of
 from ..stage.stage import Role
 
@@ -108,7 +107,7 @@ def own_model(path: str, variant: str = "") -> Subject:
                 instead="leave --variant out",
             )
         base = find_patch(own.base)
-        require_used(own, world_of(base.casts.default(own.neighbours_from)[0]), module)
+        require_used(own, base.casts.default(own.neighbours_from)[0], module)
         changed = base.changed(own)
         old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
         mine = Role(own, source=path, changed=changed)

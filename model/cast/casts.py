@@ -1,218 +1,161 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Casts: a routine, what runs beside it, and the state that it all begins in.
 
-A cast is named like ``move+gup_fast+zap_src/2p/ptl=same/init=one_at_dst``.  They are declared as
-a product; `casts` lists it.
+A cast is named like ``move+gup_fast+zap_src/2p/ptl=same/init=one_at_dst``: the subject with its
+neighbours, the value of each axis of the family, the initial state.
 """
 
 from __future__ import annotations
 
-import itertools
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from model.lang.compose import Invocation
-from model.lang.declare import ModelFunction
+from model.lang.errors import ModelError
 
-from .worlds import Setup
+from .neighbour import Neighbour, Routine
+from .parts import Blueprint, Plan, Setup
 
-Routine = tuple[ModelFunction[..., Any], tuple[Any, ...]]
-"""A routine and the arguments that it is called with."""
-
-SAMPLED = ((3, 1), (3, 2), (4, 1))
-"""Neighbours and pages of the casts that a sample is drawn from: more than the default set has."""
-
-same, different = True, False
-"""Whether the two page-table locks of a cast are one."""
+LEAST_CREW = 3
+"""Threads of a world at the least, so that casts of few routines share one."""
 
 
-def version_key(version: str) -> tuple[int, ...]:
-    """Kernel versions in their order."""
-    return tuple(int(part) for part in version.split("."))
+@dataclass(frozen=True)
+class Axis:
+    """A way in which the casts of a family differ besides who plays.
+
+    `--full` takes all `values`, the default set those in `default`, pairs its first.  `spell` is
+    how a value is written in the name of a cast.  A value that is a number says how large the
+    world is, and of what `noun` there are so many.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    default: tuple[Any, ...]
+    spell: str
+    noun: str
+
+    @property
+    def is_size(self) -> bool:
+        """True if larger values make larger worlds."""
+        return all(isinstance(v, int) for v in self.values)
 
 
 @dataclass(frozen=True)
 class Initial:
-    """A state to begin in: what `set_up` makes of the world in which all pages are at the source.
+    """A state to begin in: what `set_up` makes of the world as it is built.
 
-    `assumption`: why no real kernel is in this state, if none is.
+    `least` are the smallest values of axes that it fits into.  `assumption`: why no real kernel is
+    in this state, if none is.  `arguments` are handed to the call of the subject.
     """
 
     name: str
     doc: str
     set_up: Callable[[Setup], None]
     needs: frozenset[str] = frozenset()
-    least_pages: int = 1
+    least: Mapping[str, int] = field(default_factory=dict)
     assumption: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def fits(self, axes: Mapping[str, Any]) -> bool:
+        """True if a world of these values is large enough."""
+        return all(axes[name] >= least for name, least in self.least.items())
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """A routine that may run beside the one under test.
-
-    `since` gives what it calls by the first kernel version with that text.  `user_stores` and
-    `user_lazy` are about the user CPU: how often it stores, and whether it is lazy at first.
-    """
+class Subject:
+    """A routine of a family that is decided; `arguments` are those of its call in a world, with
+    what an initial state chooses."""
 
     name: str
     doc: str
-    since: Mapping[str, Callable[[Setup], Routine | None]] = field(default_factory=dict)
-    needs: frozenset[str] = frozenset()
-    user_stores: int = 0
-    user_lazy: bool = False
-    again: Callable[[Setup], tuple[Any, ...]] | None = None
-    """The routine under test a second time, with these arguments, instead of `since`."""
-
-    def at(self, kernel: str) -> Callable[[Setup], Routine | None]:
-        """What runs in a kernel version; KeyError if it did not exist then."""
-        known = [v for v in self.since if version_key(v) <= version_key(kernel)]
-        if not known:
-            raise KeyError(f"{self.name} does not exist in {kernel}")
-        return self.since[max(known, key=version_key)]
-
-    def exists_in(self, kernel: str) -> bool:
-        return self.again is not None or any(
-            version_key(v) <= version_key(kernel) for v in self.since
-        )
+    arguments: Callable[..., tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Cast:
-    """One composition to decide; `others` run beside the subject."""
+    """One composition to decide; `others` run beside the subject.
 
-    subject: str
+    `spelled` is how its name says the values of the axes; `few` if casts of such values begin in
+    few states.
+    """
+
+    subject: Subject
     others: tuple[Neighbour, ...]
-    pages: int
-    same_ptl: bool
+    axes: Mapping[str, Any]
     initial: Initial
+    blueprint: Blueprint
+    spelled: str
+    few: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
-        who = "+".join([self.subject, *(n.name for n in self.others)])
-        ptl = "same" if self.same_ptl else "different"
-        return f"{who}/{self.pages}p/ptl={ptl}/init={self.initial.name}"
-
-    @property
-    def threads(self) -> int:
-        """Threads of its world: three if fewer play, so that casts share one."""
-        return max(3, len(self.others) + 1)
+        who = "+".join([self.subject.name, *(n.name for n in self.others)])
+        return f"{who}/{self.spelled}/init={self.initial.name}"
 
     @property
     def needs(self) -> frozenset[str]:
         return self.initial.needs.union(*(n.needs for n in self.others))
 
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The values of axes that say how large the world is."""
+        return tuple(v for v in self.axes.values() if isinstance(v, int))
 
-@dataclass(frozen=True)
-class CastSet:
-    """A product of casts.
+    def process_of(self, other: Neighbour) -> str:
+        """The process in which a neighbour runs."""
+        return other.process or self.blueprint.process_of(other.role)
 
-    By default each neighbour alone begins in every state, but with one page-table lock for both
-    tables, and in pairs, only in the states of those names; `--full` takes every state for all,
-    and all page counts.
+    @property
+    def crew(self) -> tuple[str, ...]:
+        """The process of each thread of its world, the subject's first."""
+        home = self.blueprint.home
+        coded = [self.process_of(n) for n in self.others if n.runs_code]
+        least = max(LEAST_CREW, len(self.others) + 1)
+        return (home, *coded, *[home] * (least - 1 - len(coded)))
+
+    def stores(self) -> Mapping[str, int]:
+        """How often the user CPU of each process stores; nothing of one that stores never."""
+        found: dict[str, int] = {}
+        for other in self.others:
+            if other.stores:
+                process = self.process_of(other)
+                found[process] = found.get(process, 0) + other.stores
+        return found
+
+    def lazy(self) -> frozenset[str]:
+        """The processes whose user CPU is lazy at first."""
+        return frozenset(self.process_of(n) for n in self.others if n.lazy)
+
+
+def world_of(cast: Cast) -> Setup:
+    """The world of a cast alone."""
+    return cast.blueprint.build(Plan(cast.axes, cast.needs, cast.crew))
+
+
+def invocations(setup: Setup, subject: Routine, cast: Cast, kernel: str) -> list[Invocation]:
+    """The threads of a cast: the subject on the first CPU, each neighbour on one of its own.
+
+    ModelError if the world has no thread in the process of one.
     """
-
-    subject: str
-    neighbours: tuple[Neighbour, ...]
-    initial: tuple[Initial, ...]
-    pages: tuple[int, ...] = (1, 2, 3)
-    ptl: tuple[bool, ...] = (different, same)
-    default_pages: int = 2
-    pair_initial: tuple[str, ...] = ()
-    same_ptl_initial: tuple[str, ...] = ()
-    assumed: tuple[Initial, ...] = ()
-    """States that no kernel is in, decided only when a scenario is asked for by name."""
-
-    def default(self, kernel: str) -> list[Cast]:
-        """Each neighbour alone from every state, all pairs from the states named for pairs."""
-        found: list[Cast] = []
-        for others in [(), *((n,) for n in self._present(kernel))]:
-            for ptl in self.ptl:
-                states = self.initial
-                if ptl is same:
-                    states = tuple(i for i in states if i.name in self.same_ptl_initial)
-                found += [self._cast(others, self.default_pages, ptl, i) for i in states]
-        starts = [i for i in self.initial if i.name in self.pair_initial]
-        for two in itertools.combinations(self._present(kernel), 2):
-            found += [self._cast(two, self.default_pages, different, i) for i in starts]
-        return _real(found)
-
-    def full(self, kernel: str) -> list[Cast]:
-        """Every cast of the product, pairs included."""
-        here = self._present(kernel)
-        groups: list[tuple[Neighbour, ...]] = [(), *((n,) for n in here)]
-        groups += list(itertools.combinations(here, 2))
-        product = itertools.product(groups, self.pages, self.ptl, self.initial)
-        return _real(self._cast(g, n, p, i) for g, n, p, i in product)
-
-    def counterfactual(self, kernel: str) -> list[Cast]:
-        """Each neighbour alone, from the assumed states."""
-        groups: list[tuple[Neighbour, ...]] = [(), *((n,) for n in self._present(kernel))]
-        product = itertools.product(groups, self.ptl, self.assumed)
-        return _real(self._cast(g, self.default_pages, p, i) for g, p, i in product)
-
-    def sample(self, kernel: str, count: int, seed: int) -> list[Cast]:
-        """So many casts of several neighbours, those of each size in `SAMPLED` as many as the
-        others; all of a size that has no more."""
-        rng = random.Random(seed)
-        drawn: list[Cast] = []
-        for n, (pages, groups, starts) in enumerate(self._several(kernel)):
-            share = (count + len(SAMPLED) - 1 - n) // len(SAMPLED)
-            every = range(len(groups) * len(starts))
-            for at in sorted(rng.sample(every, min(share, len(every)))):
-                group, start = divmod(at, len(starts))
-                drawn.append(self._cast(groups[group], pages, *starts[start]))
-        return drawn
-
-    def sampled_from(self, kernel: str) -> int:
-        """How many casts there are that a sample may have."""
-        return sum(len(groups) * len(starts) for _, groups, starts in self._several(kernel))
-
-    def _several(
-        self, kernel: str
-    ) -> Iterator[tuple[int, list[tuple[Neighbour, ...]], list[tuple[bool, Initial]]]]:
-        """For each size in `SAMPLED` the pages, the sets of neighbours and the beginnings."""
-        for others, pages in SAMPLED:
-            groups = list(itertools.combinations(self._present(kernel), others))
-            starts = itertools.product(self.ptl, self.initial) if pages in self.pages else ()
-            yield pages, groups, [(p, i) for p, i in starts if pages >= i.least_pages]
-
-    def named(self, name: str, kernel: str) -> Cast | None:
-        """The cast of a name, which may have more neighbours than the product; None if a part of
-        the name is not known."""
-        who = name.partition("/")[0]
-        here = {n.name: n for n in self._present(kernel)}
-        others = who.split("+")[1:]
-        if not here.keys() >= set(others):
-            return None
-        group = [here[n] for n in others]
-        product = itertools.product(self.pages, self.ptl, (*self.initial, *self.assumed))
-        casts = _real(self._cast(group, p, ptl, i) for p, ptl, i in product)
-        return next((c for c in casts if c.name == name), None)
-
-    def _present(self, kernel: str) -> list[Neighbour]:
-        return [n for n in self.neighbours if n.exists_in(kernel)]
-
-    def _cast(self, others: Sequence[Neighbour], pages: int, ptl: bool, initial: Initial) -> Cast:
-        return Cast(self.subject, tuple(others), pages, ptl, initial)
-
-
-def _real(casts: Iterable[Cast]) -> list[Cast]:
-    return [c for c in casts if c.pages >= c.initial.least_pages]
-
-
-def invocations(
-    setup: Setup, subject: Routine, others: Sequence[Neighbour], kernel: str
-) -> list[Invocation]:
-    """The threads of a cast: the subject on the first CPU, each neighbour on one of its own."""
     found = [Invocation(setup.threads[0], subject[0], subject[1])]
-    free = iter(setup.threads[1:])
-    for other in others:
+    free = iter(zip(setup.threads[1:], setup.plan.crew[1:], strict=True))
+    for other in cast.others:
+        if not other.runs_code:
+            continue
+        thread, process = next(free)
+        if process != cast.process_of(other):
+            raise ModelError(
+                f"{cast.name}: {other.name} runs in {cast.process_of(other)}, and its thread "
+                f"in {process or 'none'}", why="flushes would take it for one of the other",
+            )  # fmt: skip
         if other.again is not None:
-            routine: Routine | None = (subject[0], other.again(setup))
+            fn, args = subject[0], other.again(setup)
         else:
-            routine = other.at(kernel)(setup)
-        if routine is not None:
-            found.append(Invocation(next(free), routine[0], routine[1]))
+            routine = other.routine(kernel)
+            assert routine is not None
+            fn, args = routine, (setup.vma(other.role),)
+        found.append(Invocation(thread, fn, args))
     return found

@@ -7,11 +7,8 @@ not here: they hold the VMA for writing.
 
 from __future__ import annotations
 
-from typing import Any
-
 from model.hw.objects import Addr
 from model.lang import choose, kernel, static
-from model.lang.declare import ModelFunction
 
 from ..kernel.anon.fault import swap_fault, write_fault
 from ..kernel.anon.madvise import madvise_free
@@ -21,10 +18,9 @@ from ..kernel.anon.reclaim import shrink_folio_list
 from ..kernel.anon.uffd import uffdio_copy
 from ..kernel.anon.zap import madvise_dontneed, zap_table
 from ..kernel.gup import gup_fast
-from ..kernel.objects import Folio, Mm, Vma
+from ..kernel.objects import Folio, Vma
 from ..kernel.rmap import folio_referenced, folio_referenced_unlocked
-from .casts import Neighbour, Routine
-from .worlds import Setup
+from .neighbour import Conflict, Neighbour
 
 
 @static
@@ -100,9 +96,9 @@ def referenced_some_folio(vma: Vma) -> None:
 
 
 @kernel("mm/vmscan.c:shrink_inactive_list", "7.3.4")
-def reclaim_some_folio(vma: Vma, mm: Mm) -> None:
+def reclaim_some_folio(vma: Vma) -> None:
     folio = choose(mapped_folios(vma))
-    shrink_folio_list(folio, mm)
+    shrink_folio_list(folio, vma.mm)
 
 
 @kernel("mm/migrate.c:migrate_pages_batch", "7.3.4")
@@ -111,91 +107,42 @@ def migrate_some_folio(vma: Vma) -> None:
     migrate_folio(folio)
 
 
-def _on(fn: ModelFunction[..., Any], vma: str) -> Any:
-    def call(s: Setup) -> Routine:
-        return fn, (getattr(s, vma),)
+SPARE_PAGE = frozenset({"spare_page"})
+SPARE_TABLE = frozenset({"spare_table"})
 
-    return call
-
-
-def _nothing(_: Setup) -> Routine | None:
-    return None
-
-
-SPARE = frozenset({"spare_page"})
-
-USER = Neighbour("user", "a user CPU stores once", {"6.12": _nothing}, user_stores=1)
+USER = Neighbour("user", "a user CPU stores once", {"6.12": None}, stores=1)
 LAZY_USER = Neighbour(
     "lazy_user",
     "the user CPU is in a kernel thread at first, keeps its TLB, and runs the mm again some time",
-    {"6.12": _nothing}, user_lazy=True,
+    {"6.12": None}, lazy=True,
 )  # fmt: skip
 GUP_FAST = Neighbour(
-    "gup_fast", "GUP-fast pins a source page", {"6.12": _on(gup_some_page, "src_vma")}
-)
-GUP_FAST_DST = Neighbour(
-    "gup_fast_dst", "GUP-fast pins a destination page", {"6.12": _on(gup_some_page, "dst_vma")}
+    "gup_fast", "GUP-fast pins a {} page", {"6.12": gup_some_page}, conflict=Conflict.LOCKLESS
 )
 FOLIO_REFERENCED = Neighbour(
     "folio_referenced", "the rmap walk of shrink_active_list: unlocked folios until 6.18",
-    {
-        "6.12": _on(referenced_some_folio_unlocked, "src_vma"),
-        "6.19": _on(referenced_some_folio, "src_vma"),
-    },
+    {"6.12": referenced_some_folio_unlocked, "6.19": referenced_some_folio},
 )  # fmt: skip
 RECLAIM = Neighbour(
     "reclaim", "shrink_folio_list unmaps a page to swap, its flush put off",
-    {"6.12": lambda s: (reclaim_some_folio, (s.src_vma, s.mm))},
+    {"6.12": reclaim_some_folio}, conflict=Conflict.FLUSH_PUT_OFF,
 )  # fmt: skip
 SWAP_IN = Neighbour(
-    "swap_in", "a fault on a swap entry at the source", {"6.12": _on(swap_in_some_page, "src_vma")},
-    needs=SPARE,
-)  # fmt: skip
-SWAP_IN_DST = Neighbour(
-    "swap_in_dst", "a fault on a swap entry at the destination",
-    {"6.12": _on(swap_in_some_page, "dst_vma")}, needs=SPARE,
-)  # fmt: skip
-MIGRATE = Neighbour(
-    "migrate", "a page is migrated", {"6.12": _on(migrate_some_folio, "src_vma")}, needs=SPARE
+    "swap_in", "a fault on a swap entry at the {}", {"6.12": swap_in_some_page}, needs=SPARE_PAGE
 )
+MIGRATE = Neighbour("migrate", "a page is migrated", {"6.12": migrate_some_folio}, needs=SPARE_PAGE)
 WRITE_FAULT = Neighbour(
-    "write_fault", "a write fault at the source: reuse or copy",
-    {"6.12": _on(write_some_page, "src_vma")}, needs=SPARE,
+    "write_fault", "a write fault at the {}: reuse or copy", {"6.12": write_some_page},
+    needs=SPARE_PAGE,
 )  # fmt: skip
-NUMA = Neighbour(
-    "numa_hint", "change_pte_range for NUMA hinting", {"6.12": _on(numa_some_page, "src_vma")}
-)
-UFFD_WP = Neighbour(
-    "uffd_wp", "UFFDIO_WRITEPROTECT at the source", {"6.12": _on(wp_some_page, "src_vma")}
-)
-ZAP_SRC = Neighbour(
-    "zap_src", "MADV_DONTNEED at the source", {"6.12": _on(dontneed_some_page, "src_vma")}
-)
-ZAP_DST = Neighbour(
-    "zap_dst", "MADV_DONTNEED at the destination", {"6.12": _on(dontneed_some_page, "dst_vma")}
-)
-FREE_SRC = Neighbour(
-    "free_src", "MADV_FREE at the source", {"6.12": _on(free_some_page, "src_vma")}
-)
-FREE_DST = Neighbour(
-    "free_dst", "MADV_FREE at the destination", {"6.12": _on(free_some_page, "dst_vma")}
-)
+NUMA = Neighbour("numa_hint", "change_pte_range for NUMA hinting", {"6.12": numa_some_page})
+UFFD_WP = Neighbour("uffd_wp", "UFFDIO_WRITEPROTECT at the {}", {"6.12": wp_some_page})
+ZAP = Neighbour("zap", "MADV_DONTNEED at the {}", {"6.12": dontneed_some_page})
+FREE = Neighbour("free", "MADV_FREE at the {}", {"6.12": free_some_page})
 UFFD_COPY = Neighbour(
-    "uffd_copy", "UFFDIO_COPY at the destination", {"6.12": _on(copy_some_page, "dst_vma")},
-    needs=SPARE,
-)  # fmt: skip
+    "uffd_copy", "UFFDIO_COPY at the {}", {"6.12": copy_some_page}, needs=SPARE_PAGE
+)
 PT_RECLAIM = Neighbour(
-    "pt_reclaim", "MADV_DONTNEED frees the destination's table",
-    {"6.14": _on(zap_table, "dst_vma")}, needs=frozenset({"spare_table"}),
+    "pt_reclaim", "MADV_DONTNEED frees the {}'s table", {"6.14": zap_table}, needs=SPARE_TABLE,
+    conflict=Conflict.TABLE,
 )  # fmt: skip
-PT_RECLAIM_SRC = Neighbour(
-    "pt_reclaim_src", "MADV_DONTNEED frees the source's table",
-    {"6.14": _on(zap_table, "src_vma")}, needs=frozenset({"spare_table"}),
-)  # fmt: skip
-
-READERS = (
-    USER, LAZY_USER, GUP_FAST, GUP_FAST_DST, FOLIO_REFERENCED, RECLAIM, SWAP_IN, MIGRATE,
-    WRITE_FAULT, NUMA, UFFD_WP, ZAP_SRC, ZAP_DST, FREE_SRC, FREE_DST, UFFD_COPY, PT_RECLAIM,
-    PT_RECLAIM_SRC, SWAP_IN_DST,
-)  # fmt: skip
-"""Every neighbour that holds VMAs for reading, or no lock of the mm at all."""

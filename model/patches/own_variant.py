@@ -17,8 +17,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from model.cast.casts import Routine
-from model.cast.worlds import Setup
+from model.cast.casts import Cast, world_of
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near, shown_path
 
@@ -51,13 +50,10 @@ def variant_of(patch: str, variant: str, module: str, name: str = "") -> Variant
             why=f"it defines {', '.join(mine) or 'no model function'}", instead=near(wanted, names),
         )  # fmt: skip
 
-    def call(setup: Setup) -> Routine:
-        fn, args = base.call(setup)
-        return swap.get(fn, fn), args
-
     shown = name or module.rpartition(".")[2]
     return replace(
-        base, name=shown, doc=f"{base.name} with {', '.join(sorted(mine))} of {shown}", call=call,
+        base, name=shown, doc=f"{base.name} with {', '.join(sorted(mine))} of {shown}",
+        routines={subject: swap.get(fn, fn) for subject, fn in base.routines.items()},
         file=shown_path(file.__file__ or module), swap=swap, base=patch, base_variant=variant,
     )  # fmt: skip
 
@@ -76,7 +72,7 @@ def _functions_of(patch: Patch, base: Variant) -> list[Function]:
             if isinstance(f, ModelFunction) and f.fn.__module__ == m.__name__]  # fmt: skip
 
 
-def require_used(variant: Variant, setup: Setup, module: ModuleType) -> None:
+def require_used(variant: Variant, cast: Cast, module: ModuleType) -> None:
     """ModelError if something of a user's file would never run though it looks as if it did: a
     function that nothing calls, but for one that is as it is stored; a stored function's name for
     what is no function of the file, or is not decorated."""
@@ -84,7 +80,7 @@ def require_used(variant: Variant, setup: Setup, module: ModuleType) -> None:
     stored: dict[str, list[Function]] = {}
     for f in _functions_of(whole, variant):
         stored.setdefault(f.name, []).append(f)
-    groups = variant.called_by([variant.call(setup)[0]]).values()
+    groups = variant.called_by([variant.call(cast, world_of(cast))[0]]).values()
     used = {f for group in groups for f in group}
     mine = [f for f in vars(module).values() if _is_defined_in(f, module.__name__)]
     dead = [f for f in mine if f not in used]

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.cast.casts import CastSet, Routine
-from model.cast.worlds import Setup
+from model.cast.cast_set import CastSet
+from model.cast.casts import Cast
+from model.cast.neighbour import Routine
+from model.cast.parts import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 
@@ -22,15 +24,15 @@ class Variant:
 
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
-    says so.  `call` gives the routine and its arguments in a world; `swap` replaces functions
-    that it calls.  `file` is where the routines are, for traces.  `base` and `base_variant` are
-    what a user's own variant was made from.
+    says so.  `routines` are those of the subjects, by name; `swap` replaces functions that they
+    call.  `file` is where the routines are, for traces.  `base` and `base_variant` are what a
+    user's own variant was made from.
     """
 
     name: str
     doc: str
     kernel: str
-    call: Callable[[Setup], Routine]
+    routines: Mapping[str, Function]
     file: str
     beside: str = ""
     counterfactual: str = ""
@@ -41,6 +43,11 @@ class Variant:
     @property
     def neighbours_from(self) -> str:
         return self.beside or self.kernel
+
+    def call(self, cast: Cast, setup: Setup) -> Routine:
+        """The subject of a cast, with the arguments that its initial state chooses."""
+        arguments = cast.subject.arguments(setup, **cast.initial.arguments)
+        return self.routines[cast.subject.name], arguments
 
     def called_by(self, routines: Iterable[Function]) -> dict[str, list[Function]]:
         """The functions that some routines call in this version, themselves included, by name."""

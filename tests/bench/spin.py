@@ -88,7 +88,7 @@ def _drawn(patch: Patch, rng: random.Random) -> Drawn:
     variant = rng.choice(patch.variants)
     shape = rng.choice(SHAPES)
     every = patch.casts.full(variant.neighbours_from)
-    cast = rng.choice([c for c in every if (len(c.others), c.pages) == shape])
+    cast = rng.choice([c for c in every if (len(c.others), c.axes["pages"]) == shape])
     return Drawn(cast, Role(variant, source=patch.name), rng.choice(list(ARCHS)))
 
 

@@ -7,14 +7,12 @@ The mutants (tests/checks/mutate) say what each must not let pass.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from checks.stage import stage
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.cast.worlds import Setup, two_vmas
+from model.cast.parts import Setup
 from model.hw.objects import SpinLock
 from model.kernel.locks import spin_lock, spin_lock_nested
 from model.lang import kernel
@@ -65,12 +63,14 @@ def test_what_mprotect_has_not_come_to_yet_stays_writable(
 ) -> None:
     """A migration entry of a writable page, in a VMA that is read-only by now."""
 
-    def read_only(*args: Any, **named: Any) -> Setup:
-        made = two_vmas(*args, **named)
-        made.src_vma.__dict__["writable"] = False
+    build = Setting.build
+
+    def read_only(setting: Setting) -> Setup:
+        made = build(setting)
+        made.vma("src").__dict__["writable"] = False
         return made
 
-    monkeypatch.setattr(stage, "two_vmas", read_only)
+    monkeypatch.setattr(Setting, "build", read_only)
     assert violated("move+migrate/1p/ptl=different/init=all_at_src", arch=arch) == set()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.cast.casts import Neighbour
+from model.cast.neighbour import Neighbour
 from model.kernel.locks import spin_lock, spin_unlock
 from model.kernel.objects import Vma
 from model.kernel.rmap import pmd_of
@@ -56,7 +56,7 @@ def test_a_flush_under_a_lock_that_is_taken_with_interrupts_off(
     merged = PATCH.variant("merged")
     cast = PATCH.casts.named("move/1p/ptl=different/init=all_at_src", merged.kernel)
     assert cast is not None
-    beside = Neighbour("look", "", {"6.12": lambda s: (look, (s.src_vma,))})
+    beside = Neighbour("look", "", {"6.12": look}, role="src")
     cast = replace(cast, others=(beside,))
     stage = Stage(Setting.of(cast), arch, REGISTRY.values())
     _, search = stage.search(cast, Role(merged))

@@ -63,9 +63,9 @@ _NO_WORLD: Any = None
 def follow(play: Play, ticks: tuple[Tick, ...]) -> Lockstep:
     """Carry a schedule out in both; Difference where they part."""
     stage = Stage(Setting.of(play.cast), play.arch, [], anytime=True)
-    subject = play.role.variant.call(stage.setup)
+    subject = play.role.variant.call(play.cast, stage.setup)
     kernel = play.role.variant.neighbours_from
-    calls = invocations(stage.setup, subject, play.cast.others, kernel)
+    calls = invocations(stage.setup, subject, play.cast, kernel)
     system = stage.raw_system(play.cast, play.role)
     initial = stage.initial(play.cast)
     done = Runner(system, initial).run(ticks)

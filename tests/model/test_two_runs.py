@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from checks.stage.stage import Role, Setting, Stage
-from model.cast.casts import Cast, Initial, Neighbour, invocations
+from model.cast.casts import Cast, Initial, invocations
+from model.cast.neighbour import Neighbour
 from model.cast.neighbours import USER
-from model.cast.worlds import NEEDS
+from model.cast.worlds import NEEDS, TWO_VMAS
 from model.hw import tlb
 from model.hw.arch import ARCHS, selected
 from model.kernel.task import return_to_caller
@@ -47,8 +48,12 @@ STATES = (*PATCH.casts.initial, *PATCH.casts.assumed)
 @functools.cache
 def stage(arch: str) -> Stage:
     """A world with everything that any initial state needs; PTLs same on every other one."""
-    same_ptl = list(ARCHS).index(arch) % 2 == 1
-    return Stage(Setting(PAGES, same_ptl, frozenset(NEEDS), 3), arch, [], anytime=True)
+    ptl = ("different", "same")[list(ARCHS).index(arch) % 2]
+    return Stage(setting(ptl), arch, [], anytime=True)
+
+
+def setting(ptl: str) -> Setting:
+    return Setting(TWO_VMAS, (("pages", PAGES), ("ptl", ptl)), frozenset(NEEDS), ("mm",) * 3)
 
 
 @functools.cache
@@ -105,8 +110,8 @@ def system_of(here: Stage, calls: Sequence[Invocation], cast: Cast, variant: Var
 
 def run_twice(here: Stage, cast: Cast, variant: Variant, seed: int) -> Lockstep:
     """One random run; Difference where Python and the IR part."""
-    subject = variant.call(here.setup)
-    calls = invocations(here.setup, subject, cast.others, variant.neighbours_from)
+    subject = variant.call(cast, here.setup)
+    calls = invocations(here.setup, subject, cast, variant.neighbours_from)
     system = system_of(here, calls, cast, variant)
     initial = begin(here, cast.initial, bool(cast.others))
     before = base(here)
@@ -120,7 +125,7 @@ def run_twice(here: Stage, cast: Cast, variant: Variant, seed: int) -> Lockstep:
 
 
 def cast_of(here: Stage, others: tuple[Neighbour, ...], initial: Initial) -> Cast:
-    return Cast(PATCH.casts.subject, others, PAGES, here.setting.same_ptl, initial)
+    return PATCH.casts.cast(others, initial.name, **dict(here.setting.axes))
 
 
 def present(variant: Variant) -> list[Neighbour]:
@@ -229,7 +234,7 @@ def test_a_broken_front_end_is_noticed(
     monkeypatch.setattr(cls, method, wrong(getattr(cls, method)))
     # What the right one made would be used again.
     monkeypatch.setattr("checks.stage.stage._made", compose.Compiled())
-    here = Stage(Setting(PAGES, False, frozenset(NEEDS), 3), "x86_64", [], anytime=True)
+    here = Stage(setting("different"), "x86_64", [], anytime=True)
     variant = PATCH.variant("merged")
     with pytest.raises(Difference):  # noqa: PT012 - any of these runs may find it
         for seed, neighbour in enumerate(present(variant) * 2):

@@ -173,7 +173,7 @@ def some_mutants(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
 def _pool(patch: Patch, variant: Variant) -> Pool:
     found: Pool = {size: [] for size in SIZES}
     for cast in patch.casts.full(variant.neighbours_from):
-        size = cast.pages, len(cast.others)
+        size = cast.axes["pages"], len(cast.others)
         if size in found:
             found[size].append(cast)
     return found
@@ -183,6 +183,6 @@ def _drawn(rnd: random.Random, played: Role, pool: Pool, most: int) -> Side:
     """Casts of one size, with one lock for both page tables or with two."""
     (size,) = rnd.choices(list(SIZES), list(SIZES.values()))
     same = rnd.random() < 0.3
-    casts = [cast for cast in pool[size] if cast.same_ptl is same]
+    casts = [cast for cast in pool[size] if cast.few is same]
     arch, anytime = rnd.choice(list(ARCHS)), rnd.random() < 0.5
     return Side(played, arch, anytime, tuple(rnd.sample(casts, min(most, len(casts)))))

@@ -20,11 +20,11 @@ SMALL = [UNREDUCED, "merge, movers", "all"]
 STATES = 20_000
 ALONE = [
     cast for cast in PATCH.casts.full(PATCH.variant("merged").neighbours_from)
-    if cast.pages == 1 and not cast.others and not cast.same_ptl
+    if cast.axes["pages"] == 1 and not cast.others and not cast.few
 ]  # fmt: skip
 BESIDE = [
     cast for cast in PATCH.casts.full(PATCH.variant("merged").neighbours_from)
-    if cast.pages == 1 and len(cast.others) == 1 and cast.same_ptl
+    if cast.axes["pages"] == 1 and len(cast.others) == 1 and cast.few
     and cast.initial.name == "all_at_src"
 ]  # fmt: skip
 MUTANTS = {m.name: m for m in mutants_of(PATCH)}

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from model.cast.casts import CastSet, Initial, Neighbour, Routine
-from model.cast.neighbours import READERS
-from model.cast.worlds import Setup, share_with_child
+from model.cast import neighbours as beside
+from model.cast.cast_set import CastSet
+from model.cast.casts import Axis, Initial, Subject
+from model.cast.neighbour import Neighbour
+from model.cast.parts import Setup
+from model.cast.worlds import TWO_VMAS, share_with_child
 from model.hw.objects import PteKind, PteVal
 from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
-from model.lang.declare import ModelFunction
 
 from ..patch import Observation, Patch, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
@@ -25,15 +27,10 @@ from .never import NEVER
 # -- variants --------------------------------------------------------------------------------------
 
 
-def _move(fn: ModelFunction[..., Any]) -> Any:
-    """The whole request, from the source VMA to the destination, without holes."""
-
-    def call(s: Setup) -> Routine:
-        return fn, (
-            s.mm, s.dst_vma, s.src_vma, s.dst_vma.start, s.src_vma.start, s.pages, False
-        )  # fmt: skip
-
-    return call
+def _request(s: Setup, src: str = "src", dst: str = "dst") -> tuple[Any, ...]:
+    """The whole range, from one VMA to the other, without holes."""
+    from_vma, to_vma = s.vma(src), s.vma(dst)
+    return to_vma.mm, to_vma, from_vma, to_vma.start, from_vma.start, s.axis("pages"), False
 
 
 _HERE = "model/patches/uffd_move_batching/"
@@ -42,34 +39,34 @@ _POSTED = {merged.move_present_ptes: v3.move_and_put_first}
 VARIANTS = (
     Variant(
         "per_page", "kernel 6.17: one page, ptep_clear_flush, anon_vma write lock", "6.17",
-        _move(per_page.move_pages), _HERE + "per_page.py",
+        {"move": per_page.move_pages}, _HERE + "per_page.py",
         swap={merged.move_present_ptes: per_page.move_present_pte},
     ),
     Variant(
         "v1", "as posted 2025-07-31: a single page is flushed at once", "6.17",
-        _move(per_page.move_pages), _HERE + "v1.py",
+        {"move": per_page.move_pages}, _HERE + "v1.py",
         swap={**_POSTED, v3.move_present_ptes: v1.move_present_ptes},
     ),
     Variant(
         "v2", "as posted 2025-08-05: any anon_vma in a batch", "6.17",
-        _move(per_page.move_pages), _HERE + "v3.py",
+        {"move": per_page.move_pages}, _HERE + "v3.py",
         swap={**_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma},
     ),
     Variant(
         "v3", "as posted 2025-08-07 (the seed)", "6.17",
-        _move(merged.move_pages), _HERE + "v3.py", swap=_POSTED,
+        {"move": merged.move_pages}, _HERE + "v3.py", swap=_POSTED,
     ),
     Variant(
-        "merged", "kernel 6.18 (50944692052b)", "6.18", _move(merged.move_pages),
+        "merged", "kernel 6.18 (50944692052b)", "6.18", {"move": merged.move_pages},
         _HERE + "merged.py",
     ),
     Variant(
         "folio_lock_only", "kernel 6.19 (cc22b9978509): no anon_vma lock", "6.19",
-        _move(folio_lock_only.move_pages), _HERE + "folio_lock_only.py",
+        {"move": folio_lock_only.move_pages}, _HERE + "folio_lock_only.py",
     ),
     Variant(
         "folio_lock_only_old_walk", "6.19's MOVE beside the unlocked rmap walk of 6.18", "6.19",
-        _move(folio_lock_only.move_pages), _HERE + "folio_lock_only.py", beside="6.18",
+        {"move": folio_lock_only.move_pages}, _HERE + "folio_lock_only.py", beside="6.18",
         counterfactual="no kernel had both: cc22b9978509 came after 95b34d66480b",
     ),
 )  # fmt: skip
@@ -82,13 +79,14 @@ def _as_is(_: Setup) -> None:
 
 
 def _last(s: Setup) -> int:
-    return s.pages - 1
+    last: int = s.axis("pages") - 1
+    return last
 
 
 def _take_out(s: Setup, page: int) -> Folio:
     """Unmap a page at the source."""
     folio = s.folio(page)
-    s.src(page).val = PteVal()
+    s.pte("src", page).val = PteVal()
     folio.refcount = folio.mapcount = 0
     folio.anon_exclusive = False
     folio.free = True
@@ -103,12 +101,12 @@ def _hole(s: Setup) -> None:
 
 
 def _one_at_dst(s: Setup) -> None:
-    s.map_anon(_take_out(s, _last(s)), s.dst_vma, s.dst_vma.start + _last(s))
+    s.map_anon(_take_out(s, _last(s)), s.vma("dst"), s.vma("dst").start + _last(s))
 
 
 def _dst_taken(s: Setup) -> None:
     spare = s.spares[0]
-    s.map_anon(spare, s.dst_vma, s.dst_vma.start + _last(s))
+    s.map_anon(spare, s.vma("dst"), s.vma("dst").start + _last(s))
 
 
 def _shared(s: Setup) -> None:
@@ -118,24 +116,24 @@ def _shared(s: Setup) -> None:
 def _once_shared(s: Setup) -> None:
     """After fork and the child's exit: nobody else maps the page, and nobody has said so yet."""
     s.folio(_last(s)).anon_exclusive = False
-    s.src(_last(s)).val = replace(s.src(_last(s)).val, write=False)
+    s.pte("src", _last(s)).val = replace(s.pte("src", _last(s)).val, write=False)
 
 
 def _read_only(s: Setup) -> None:
-    for page in range(s.pages):
-        s.src(page).val = replace(s.src(page).val, write=False)
+    for page in range(s.axis("pages")):
+        s.pte("src", page).val = replace(s.pte("src", page).val, write=False)
 
 
 def _clean(s: Setup) -> None:
-    for page in range(s.pages):
-        s.src(page).val = replace(s.src(page).val, dirty=False)
+    for page in range(s.axis("pages")):
+        s.pte("src", page).val = replace(s.pte("src", page).val, dirty=False)
         s.folio(page).frame.modified = False
 
 
 def _pinned(s: Setup) -> None:
     folio = s.folio(_last(s))
     folio.refcount = folio.refcount + GUP_PIN
-    folio.pinned_at[s.src_vma.start + _last(s)] = 1
+    folio.pinned_at[s.vma("src").start + _last(s)] = 1
 
 
 def _large(s: Setup) -> None:
@@ -149,20 +147,20 @@ def _last_large(s: Setup) -> None:
 def _zero_page(s: Setup) -> None:
     _take_out(s, _last(s))
     zero = next(f for f in s.world.all(type(s.folio(0).frame)) if f.zero)
-    s.src(_last(s)).val = PteVal(kind=PteKind.PRESENT, frame=zero)
+    s.pte("src", _last(s)).val = PteVal(kind=PteKind.PRESENT, frame=zero)
 
 
 def _swapped(s: Setup, *, cached: bool, exclusive: bool = True) -> None:
     slot = s.world.all(Swap)[0]
     folio = _take_out(s, _last(s))
     slot.count = 1
-    s.src(_last(s)).val = PteVal(kind=PteKind.SWAP, entry=slot.number, exclusive=exclusive)
+    s.pte("src", _last(s)).val = PteVal(kind=PteKind.SWAP, entry=slot.number, exclusive=exclusive)
     if cached:
         folio.free = False
         folio.lru = True
         folio.refcount = 1
-        folio.mapping = s.src_vma.anon_vma
-        folio.index = s.src_vma.start + _last(s)
+        folio.mapping = s.vma("src").anon_vma
+        folio.index = s.vma("src").start + _last(s)
         folio.swap = slot
         slot.folio = folio
 
@@ -186,12 +184,12 @@ def _swap_large(s: Setup) -> None:
 
 def _marker(s: Setup) -> None:
     _take_out(s, _last(s))
-    s.src(_last(s)).val = PteVal(kind=PteKind.MARKER)
+    s.pte("src", _last(s)).val = PteVal(kind=PteKind.MARKER)
 
 
 def _no_table(s: Setup) -> None:
-    pmd = s.mm.root.pmds[s.src_vma.start]
-    for page in range(s.pages):
+    pmd = s.vma("src").mm.root.pmds[s.vma("src").start]
+    for page in range(s.axis("pages")):
         _take_out(s, page)
     if pmd.table is not None:
         pmd.table.freed = True
@@ -249,16 +247,26 @@ ASSUMED = (
 # -- neighbours ------------------------------------------------------------------------------------
 
 
-def _same_way(s: Setup) -> tuple[Any, ...]:
-    return s.mm, s.dst_vma, s.src_vma, s.dst_vma.start, s.src_vma.start, s.pages, False
-
-
 def _other_way(s: Setup) -> tuple[Any, ...]:
-    return s.mm, s.src_vma, s.dst_vma, s.src_vma.start, s.dst_vma.start, s.pages, False
+    return _request(s, "dst", "src")
 
 
-SECOND = Neighbour("move_again", "a second UFFDIO_MOVE of the same range", again=_same_way)
+SECOND = Neighbour("move_again", "a second UFFDIO_MOVE of the same range", again=_request)
 BACK = Neighbour("move_back", "a second UFFDIO_MOVE the other way", again=_other_way)
+
+BESIDE = (
+    beside.USER, beside.LAZY_USER, beside.GUP_FAST.at("src"),
+    beside.GUP_FAST.at("dst", "gup_fast_dst"), beside.FOLIO_REFERENCED.at("src"),
+    beside.RECLAIM.at("src"), beside.SWAP_IN.at("src"), beside.MIGRATE.at("src"),
+    beside.WRITE_FAULT.at("src"), beside.NUMA.at("src"), beside.UFFD_WP.at("src"),
+    beside.ZAP.at("src", "zap_src"), beside.ZAP.at("dst", "zap_dst"),
+    beside.FREE.at("src", "free_src"), beside.FREE.at("dst", "free_dst"),
+    beside.UFFD_COPY.at("dst"), beside.PT_RECLAIM.at("dst"),
+    beside.PT_RECLAIM.at("src", "pt_reclaim_src"), beside.SWAP_IN.at("dst", "swap_in_dst"),
+    SECOND, BACK,
+)  # fmt: skip
+"""MOVE holds its VMAs for reading: fork, mprotect, mremap and anonymous collapse, which hold them
+for writing, run before it or after it."""
 
 _STICKY = (
     "after a retry the call reports -EEXIST and no progress for pages that it has moved: "
@@ -319,11 +327,18 @@ PATCH = Patch(
         "mmu_notifier_invalidate_range_end": "no cast has a secondary MMU",
     },
     casts=CastSet(
-        "move",
-        (*READERS, SECOND, BACK),
-        INITIAL,
+        TWO_VMAS,
+        (Subject("move", "UFFDIO_MOVE of the whole source VMA", _request),),
+        axes=(
+            Axis("pages", (1, 2, 3), default=(2,), spell="{}p", noun="page"),
+            Axis("ptl", ("different", "same"), default=("different", "same"), spell="ptl={}",
+                 noun="page-table locks"),
+        ),
+        neighbours=BESIDE,
+        initial=INITIAL,
         assumed=ASSUMED,
         pair_initial=("all_at_src",),
-        same_ptl_initial=("all_at_src", "one_at_dst"),
+        starts={("ptl", "same"): ("all_at_src", "one_at_dst")},
+        sampled=((3, {"pages": 1}), (3, {"pages": 2}), (4, {"pages": 1})),
     ),
-)
+)  # fmt: skip

@@ -230,7 +230,9 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> t
         fit += len(chosen)
         for n, fates in in_children(jobs, asked.jobs, until):
             left -= 1
-            target = chosen[n].target if chosen[n].target != PATCH.casts.subject else version
+            target = (
+                chosen[n].target if chosen[n].target != PATCH.casts.subjects[0].name else version
+            )
             score.note(target, f"{version}/{chosen[n].name}", fates)
             casts = killers.setdefault(chosen[n].step.function, [])
             for cast in (f.cast for f in fates if f.cast):

@@ -20,7 +20,7 @@ from checks.stage import stage
 from checks.stage.stage import Role
 from invariants import REGISTRY
 from invariants.registry import Invariant
-from model.cast.worlds import two_vmas
+from model.cast.casts import world_of
 from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
 from model.patches import PATCHES
@@ -92,7 +92,7 @@ def judge_mutations() -> list[Judged]:
     for invariant in REGISTRY.values():
         if invariant.fn is None:
             continue
-        tree = Context(two_vmas(1).world).tree(invariant.fn)[1]
+        tree = Context(world_of(PATCH.casts.cast(pages=1)).world).tree(invariant.fn)[1]
         before = {ast.unparse(tree)}
         for what, edit in _changes(tree):
             text = ast.unparse(edit(tree))

@@ -22,7 +22,8 @@ from checks.play.play import Finding, Play, Theatre, families, side_by_side
 from checks.reduce.reducer import NO_PASSES
 from checks.stage.stage import Role
 from invariants.registry import Invariant
-from model.cast.casts import Cast, CastSet, different
+from model.cast.cast_set import CastSet
+from model.cast.casts import Cast
 from model.lang.errors import ModelError
 
 from .steps import Line, Mutation
@@ -86,12 +87,12 @@ def casts_for(casts: CastSet, kernel: str) -> list[Cast]:
     first = casts.initial[0]
 
     def rank(cast: Cast) -> tuple[int, bool, int]:
-        return len(cast.others), cast.initial is not first, cast.pages
+        return len(cast.others), cast.initial is not first, cast.axes["pages"]
 
     every = [
         c for c in casts.full(kernel)
-        if c.pages <= (1 if len(c.others) == 2 else 2)
-        and (c.same_ptl is different or not c.others)
+        if c.axes["pages"] <= (1 if len(c.others) == 2 else 2)
+        and (not c.few or not c.others)
         and (len(c.others) < 2 or c.initial is first or c.initial.name in PAIRED)
     ]  # fmt: skip
     caught = (casts.named(name, kernel) for name in sorted(CAUGHT))

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from checks.mutate.edits import expressions, places
-from checks.mutate.mutant import world_of
 from checks.mutate.steps import StepMutant, steps_in
-from model.cast.casts import Cast, CastSet
+from model.cast.cast_set import CastSet
+from model.cast.casts import Cast, world_of
 from model.lang.declare import ModelFunction
 from model.lang.errors import shown_path
 from model.lang.frontend.source import Context
@@ -61,18 +61,17 @@ def mutations(variant: Variant, casts: CastSet, seen: set[Function]) -> list[Mut
     kernel = variant.neighbours_from
     alone = next(c for c in casts.default(kernel) if not c.others)
     found: list[Mutation] = []
-    routine = variant.call(world_of(alone))[0]
+    routine = variant.call(alone, world_of(alone))[0]
     for fn in _functions(routine, variant, own=True):
         if fn not in seen:
             seen.add(fn)
-            found += _of_function(fn, variant, alone, casts.subject)
+            found += _of_function(fn, variant, alone, casts.subjects[0].name)
     for neighbour in casts.neighbours:
-        cast = casts.named(f"{casts.subject}+{neighbour.name}/1p/ptl=different/init=all_at_src",
-                           kernel)  # fmt: skip
-        if cast is None or neighbour.again is not None:
+        if neighbour.again is not None or not neighbour.exists_in(kernel):
             continue
-        called = neighbour.at(kernel)(world_of(cast))
-        for fn in _functions(called[0], variant, own=False) if called is not None else ():
+        cast = casts.cast((neighbour,), pages=1)
+        called = neighbour.routine(kernel)
+        for fn in _functions(called, variant, own=False) if called is not None else ():
             if fn not in seen:
                 seen.add(fn)
                 found += _of_function(fn, variant, cast, neighbour.name)

@@ -36,14 +36,14 @@ def test_a_seed_draws_the_same_casts() -> None:
 
 def test_what_is_drawn() -> None:
     drawn = CASTS.sample("6.18", 301, 5)
-    assert Counter((len(c.others), c.pages) for c in drawn) == {
+    assert Counter((len(c.others), c.axes["pages"]) for c in drawn) == {
         (3, 1): 101, (3, 2): 100, (4, 1): 100
     }  # fmt: skip
     assert len({c.name for c in drawn}) == 301
     assert all(CASTS.named(c.name, "6.18") == c for c in drawn[::30])
     assert {n.name for c in drawn for n in c.others} == {n.name for n in CASTS.neighbours}
-    assert {c.initial for c in drawn} == set(CASTS.initial)
-    assert {c.same_ptl for c in drawn} == {True, False}
+    assert {c.initial.name for c in drawn} == {i.name for i in CASTS.initial}
+    assert {c.few for c in drawn} == {True, False}
 
 
 def test_all_that_there_is() -> None:

@@ -172,8 +172,7 @@ def test_what_a_neighbour_alone_breaks_is_violated_all_the_same() -> None:
 
 def cast(*names: str, state: str = "all_at_src") -> Cast:
     others = {n.name: n for n in PATCH.casts.neighbours}
-    initial = {i.name: i for i in PATCH.casts.initial}
-    return Cast("move", tuple(others[n] for n in names), 1, False, initial[state])
+    return PATCH.casts.cast(tuple(others[n] for n in names), state, pages=1)
 
 
 def test_routines_under_test() -> None:
@@ -195,7 +194,7 @@ SUCCEEDS = {
 """States in which one page can be moved."""
 
 
-@pytest.mark.parametrize("state", [i.name for i in PATCH.casts.initial if i.least_pages == 1])
+@pytest.mark.parametrize("state", [i.name for i in PATCH.casts.initial if i.fits({"pages": 1})])
 def test_a_move_succeeds_where_there_is_a_page_to_move(state: str) -> None:
     play = Play(cast(state=state), Role(PATCH.variant("merged")), "x86_64")
     found = Theatre(()).play(play, Limits())

@@ -47,7 +47,9 @@ def test_a_set_without_casts(tmp_path: Path) -> None:
     """Nothing was decided, which is not that all holds."""
     path = tmp_path / "nothing.py"
     path.write_text("""
-from model.cast.casts import CastSet
+from model.cast.cast_set import CastSet
+from model.cast.casts import Subject
+from model.cast.worlds import TWO_VMAS
 from model.kernel.locks import down_write, up_write
 from model.kernel.objects import Mm
 from model.lang import kernel
@@ -59,9 +61,10 @@ def section(mm: Mm) -> int:
     up_write(mm.mmap_lock)
     return 1
 
-made = Variant("one", "a section", "6.17", lambda s: (section, (s.mm,)), "nothing.py")
+made = Variant("one", "a section", "6.17", {"section": section}, "nothing.py")
+subject = Subject("section", "a section", lambda s: (s.vma("src").mm,))
 PATCH = Patch(name="nothing", title="t", asks="a", left_out="l", variants=(made,), before="one",
-              after="one", casts=CastSet("section", (), ()))
+              after="one", casts=CastSet(TWO_VMAS, (subject,), (), (), ()))
 """)
     ran = run(str(path), "--arch", "x86_64")
     assert (ran.exit_code, ran.stdout) == (2, "")

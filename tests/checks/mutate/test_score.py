@@ -119,7 +119,7 @@ def test_what_becomes_of_a_step(name: str, how: str, by: str) -> None:
     """In casts without neighbours, where no neighbour's step runs."""
     (found,) = (m for n, m in steps().items() if n.partition(" line ")[0] == name)
     plays = [p for p in plays_of(MERGED, PATCH.casts, "x86_64") if not p.cast.others]
-    alone = [*[p for p in plays if p.cast.pages == 1][:3],
+    alone = [*[p for p in plays if p.cast.axes["pages"] == 1][:3],
              *(p for p in plays if p.cast.name == "move/2p/ptl=different/init=hole")]  # fmt: skip
     fate = Player(tuple(REGISTRY.values()), 1000).fate(found, alone, 4)
     assert (fate.how, by in fate.by) == (how, True)

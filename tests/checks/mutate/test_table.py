@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from checks.mutate.edits import replace_keyword
 from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
-from model.cast.worlds import Setup, two_vmas
+from model.cast.parts import Setup
 from model.patches.uffd_move_batching import PATCH
 
 MUTANTS = {m.name: m for m in mutants_of(PATCH)}
@@ -97,12 +96,14 @@ def test_permission_is_gained_where_a_vma_is_read_only(
     """The mover breaks it in no cast, for it refuses such a VMA (mm/userfaultfd.c:
     validate_move_areas), but in a world made for it: a destination without VM_WRITE."""
 
-    def read_only(*args: Any, **named: Any) -> Setup:
-        made = two_vmas(*args, **named)
-        made.dst_vma.__dict__["writable"] = False
+    build = Setting.build
+
+    def read_only(setting: Setting) -> Setup:
+        made = build(setting)
+        made.vma("dst").__dict__["writable"] = False
         return made
 
-    monkeypatch.setattr("checks.stage.stage.two_vmas", read_only)
+    monkeypatch.setattr(Setting, "build", read_only)
     wrong = mutant(
         "writable regardless of the VMA", "the entry for the destination is made writable",
         replace_keyword("PteVal", "write", "True", in_="moved_pte"),

@@ -61,7 +61,7 @@ def casts(of: Variant, *states: str) -> list[Cast]:
     return [
         cast
         for cast in PATCH.casts.full(of.neighbours_from)
-        if cast.pages == 1 and len(cast.others) <= 1 and not cast.same_ptl
+        if cast.axes["pages"] == 1 and len(cast.others) <= 1 and not cast.few
         and (cast.initial.name in states if states else not cast.initial.needs)
     ]  # fmt: skip
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from model.cast.worlds import NEEDS, Setup, two_vmas
+from model.cast.parts import Plan, Setup
+from model.cast.worlds import NEEDS, TWO_VMAS
 from model.hw.objects import Pmd, PteKind, PteVal
 from model.kernel.huge import collapse, memory, move_tables, split
 from model.kernel.objects import Folio
@@ -27,22 +28,21 @@ from tests.model.kernel.routine import part_taken
 
 
 def src(s: Setup) -> Pmd:
-    return s.mm.root.pmds[s.src_vma.start]
+    return s.vma("src").mm.root.pmds[s.vma("src").start]
 
 
 def dst(s: Setup) -> Pmd:
-    return s.mm.root.pmds[s.dst_vma.start]
+    return s.vma("src").mm.root.pmds[s.vma("dst").start]
 
 
 def child(s: Setup) -> Pmd:
-    assert s.child_vma is not None
-    return s.child_vma.mm.root.pmds[s.child_vma.start]
+    return s.vma("child").mm.root.pmds[s.vma("child").start]
 
 
 def leaf(s: Setup) -> None:
     """A leaf maps the folio, exclusive and writable."""
-    for page in range(s.pages):
-        s.src(page).val = PteVal()
+    for page in range(s.axis("pages")):
+        s.pte("src", page).val = PteVal()
     head = s.folio(0)
     head.refcount, head.mapcount, head.entire_mapcount = 1, 0, 1
     s.folio(1).anon_exclusive = False
@@ -86,7 +86,7 @@ def huge_zero(s: Setup) -> Any:
 
 def entries(s: Setup) -> None:
     """Entries map the folio: with the reference of who splits it."""
-    for page in range(s.pages):
+    for page in range(s.axis("pages")):
         s.folio(page).large = True
     s.folio(0).refcount, s.folio(0).mapcount = 2, 1
     s.folio(0).locked_by = s.threads[0]
@@ -116,41 +116,68 @@ STATES = (leaf, shared, alone_again, pinned, zero, entries, table_at_dst, small_
 WITHOUT_LEAF = (entries, small_pages, a_pinned_page)
 Args = Callable[[Setup], tuple[Any, ...]]
 ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
-    "a fault": (memory.do_huge_pmd_anonymous_page,
-                lambda s: (s.dst_vma, dst(s), s.dst_vma.start, False)),
-    "a fault for reading": (memory.do_huge_pmd_anonymous_page,
-                            lambda s: (s.dst_vma, dst(s), s.dst_vma.start, True)),
-    "a write": (memory.do_huge_pmd_wp_page, lambda s: (s.src_vma, src(s), s.src_vma.start)),
-    "zap": (memory.zap_huge_pmd, lambda s: (s.src_vma, src(s), s.src_vma.start)),
-    "mprotect": (memory.change_huge_pmd,
-                 lambda s: (s.src_vma, src(s), s.src_vma.start, False, False)),
-    "write-protect": (memory.change_huge_pmd,
-                      lambda s: (s.src_vma, src(s), s.src_vma.start, True, False)),
-    "fork": (memory.copy_huge_pmd,
-             lambda s: (s.child_vma, s.src_vma, child(s), src(s), s.src_vma.start)),
-    "mremap": (memory.move_huge_pmd,
-               lambda s: (s.src_vma, s.src_vma.start, s.dst_vma.start, src(s), dst(s))),
-    "split of a leaf": (memory.split_huge_pmd,
-                        lambda s: (s.src_vma, src(s), s.src_vma.start)),
+    "a fault": (
+        memory.do_huge_pmd_anonymous_page,
+        lambda s: (s.vma("dst"), dst(s), s.vma("dst").start, False),
+    ),
+    "a fault for reading": (
+        memory.do_huge_pmd_anonymous_page,
+        lambda s: (s.vma("dst"), dst(s), s.vma("dst").start, True),
+    ),
+    "a write": (memory.do_huge_pmd_wp_page, lambda s: (s.vma("src"), src(s), s.vma("src").start)),
+    "zap": (memory.zap_huge_pmd, lambda s: (s.vma("src"), src(s), s.vma("src").start)),
+    "mprotect": (
+        memory.change_huge_pmd,
+        lambda s: (s.vma("src"), src(s), s.vma("src").start, False, False),
+    ),
+    "write-protect": (
+        memory.change_huge_pmd,
+        lambda s: (s.vma("src"), src(s), s.vma("src").start, True, False),
+    ),
+    "fork": (
+        memory.copy_huge_pmd,
+        lambda s: (s.vma("child"), s.vma("src"), child(s), src(s), s.vma("src").start),
+    ),
+    "mremap": (
+        memory.move_huge_pmd,
+        lambda s: (s.vma("src"), s.vma("src").start, s.vma("dst").start, src(s), dst(s)),
+    ),
+    "split of a leaf": (
+        memory.split_huge_pmd,
+        lambda s: (s.vma("src"), src(s), s.vma("src").start),
+    ),
     "split of a folio": (split.split_large_folio, lambda s: (s.folio(0),)),
-    "UFFDIO_MOVE": (uffd_huge.move_pages_leaf,
-                    lambda s: (dst(s), src(s), s.dst_vma, s.src_vma, s.dst_vma.start,
-                               s.src_vma.start, s.pages)),
-    "MADV_COLLAPSE": (collapse.collapse_huge_page,
-                      lambda s: (s.src_vma, src(s), s.src_vma.start)),
+    "UFFDIO_MOVE": (
+        uffd_huge.move_pages_leaf,
+        lambda s: (
+            dst(s),
+            src(s),
+            s.vma("dst"),
+            s.vma("src"),
+            s.vma("dst").start,
+            s.vma("src").start,
+            s.axis("pages"),
+        ),
+    ),
+    "MADV_COLLAPSE": (
+        collapse.collapse_huge_page,
+        lambda s: (s.vma("src"), src(s), s.vma("src").start),
+    ),
     "a pin": (split.gup_fast_pmd_leaf, lambda s: (src(s), s.folio(1), 1, True)),
-    "move of a table": (move_tables.move_normal_pmd,
-                        lambda s: (s.src_vma, s.src_vma.start, s.pages, src(s), dst(s))),
-}  # fmt: skip
+    "move of a table": (
+        move_tables.move_normal_pmd,
+        lambda s: (s.vma("src"), s.vma("src").start, s.axis("pages"), src(s), dst(s)),
+    ),
+}
 NEEDS_A_LEAF = {"zap", "mprotect", "write-protect", "fork", "mremap", "a write"}
 
 
 @functools.cache
 def world() -> tuple[Setup, Context, dict[Any, int]]:
-    setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
+    setup = TWO_VMAS.build(Plan({"pages": 2, "ptl": "different"}, frozenset(NEEDS), ("mm",)))
     for folio in setup.world.all(Folio):
         folio.__dict__["pages"] = (setup.folio(0), setup.folio(1))
-    setup.src_vma.__dict__["uffd_wp"] = False
+    setup.vma("src").__dict__["uffd_wp"] = False
     return setup, Context(setup.world, "x86", epilogue=return_to_caller), setup.world.snapshot()
 
 

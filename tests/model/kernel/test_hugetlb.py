@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from model.cast.worlds import NEEDS, Setup, two_vmas
+from model.cast.parts import Plan, Setup
+from model.cast.worlds import NEEDS, TWO_VMAS
 from model.hw.arch import ARCHS, selected
 from model.hw.objects import PteVal, Table
 from model.kernel.errno import VM_FAULT_SIGBUS
@@ -48,14 +49,14 @@ class Huge:
         """One of the states: what is in the page cache, whose tables they are, rights."""
         s = self.setup
         chance = Random(seed)
-        src, child = s.mm.root.pmds[0], self.child.mm.root.pmds[self.child.start]
+        src, child = s.vma("src").mm.root.pmds[0], self.child.mm.root.pmds[self.child.start]
         kind = chance.choice(("own", "none", "shared") if self.child.shared else ("own",))
         child.table = self.own
         if src.table is None:
             return
         child.table = {"own": self.own, "none": None, "shared": src.table}[kind]
         src.table.sharers = int(kind == "shared")
-        for page in range(s.pages):
+        for page in range(s.axis("pages")):
             if chance.random() < 0.5:
                 self._to_file(page)
             if chance.random() < 0.4:
@@ -71,7 +72,7 @@ class Huge:
 
     def _take_away(self, page: int) -> None:
         """The page is not mapped: free, or in the page cache alone."""
-        folio, pte = self.setup.folio(page), self.setup.src(page)
+        folio, pte = self.setup.folio(page), self.setup.pte("src", page)
         if folio.mapcount == 1 and pte.val.frame is folio.frame and folio.locked_by is None:
             pte.val = PteVal()
             folio.mapcount = 0
@@ -83,24 +84,24 @@ class Huge:
 @functools.cache
 def world(shared: bool) -> tuple[Huge, Context, dict[Any, int]]:
     """`shared`: VM_SHARED, or all private."""
-    setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
-    child = setup.child_vma
+    setup = TWO_VMAS.build(Plan({"pages": 2, "ptl": "different"}, frozenset(NEEDS), ("mm",)))
+    child = setup.vma("child")
     assert child is not None
     w = setup.world
-    sems = tuple(w.new(RwSem, f"fault_mutex{n}") for n in range(len(setup.mm.root.pmds)))
+    sems = tuple(w.new(RwSem, f"fault_mutex{n}") for n in range(len(setup.vma("src").mm.root.pmds)))
     i_mmap = w.new(RwSem, "i_mmap_rwsem")
     cache = w.new(Mapping, "memfd", i_mmap_rwsem=i_mmap, fault_mutexes=sems)
-    for vma in (setup.src_vma, setup.dst_vma, child):
+    for vma in (setup.vma("src"), setup.vma("dst"), child):
         lock = w.new(RwSem, f"{vma}.hugetlb_lock") if shared else None
         vma.__dict__.update(shared=shared, file=cache, hugetlb_lock=lock, uffd_wp=False,
                             writable=True)  # fmt: skip
-    src, own = setup.mm.root.pmds[0].table, child.mm.root.pmds[child.start].table
+    src, own = setup.vma("src").mm.root.pmds[0].table, child.mm.root.pmds[child.start].table
     assert src is not None
     assert own is not None
     for table, at in ((src, 0), (own, child.start)):  # a place in it, from either address
-        part = table.slots[at : at + setup.pages]
+        part = table.slots[at : at + setup.axis("pages")]
         slots = list(table.slots)
-        slots[: setup.pages], slots[child.start : child.end] = part, part
+        slots[: setup.axis("pages")], slots[child.start : child.end] = part, part
         table.__dict__["slots"] = tuple(slots)
     base = w.snapshot()
     return Huge(setup, cache, child, own), Context(w, "x86", epilogue=return_to_caller), base
@@ -108,28 +109,54 @@ def world(shared: bool) -> tuple[Huge, Context, dict[Any, int]]:
 
 Args = Callable[[Huge], tuple[Any, ...]]
 ROUTINES: dict[str, tuple[bool, ModelFunction[..., Any], Args]] = {
-    "read a shared page": (True, fault.hugetlb_fault,
-                           lambda h: (h.setup.src_vma, h.cache, 1, False)),
-    "write a shared page": (True, fault.hugetlb_fault,
-                            lambda h: (h.setup.src_vma, h.cache, 1, True)),
-    "read a private page": (False, fault.hugetlb_fault,
-                            lambda h: (h.setup.src_vma, h.cache, 1, False)),
-    "write a private page": (False, fault.hugetlb_fault,
-                             lambda h: (h.setup.src_vma, h.cache, 1, True)),
-    "a fault that shares a table": (True, fault.hugetlb_fault,
-                                    lambda h: (h.child, h.cache, h.child.start, True)),
-    "mprotect": (True, ranges.hugetlb_change_protection,
-                 lambda h: (h.setup.src_vma, h.cache, 0, 2)),
-    "zap": (True, ranges.unmap_hugepage_range, lambda h: (h.setup.src_vma, h.cache, 0, 2)),
-    "zap private pages": (False, ranges.unmap_hugepage_range,
-                          lambda h: (h.setup.src_vma, h.cache, 0, 2)),
-    "split": (True, tables.hugetlb_unshare_pmds,
-              lambda h: (h.setup.src_vma, h.cache, 0, True)),
-    "mremap": (True, ranges.move_hugetlb_page_tables,
-               lambda h: (h.setup.src_vma, h.setup.dst_vma, h.cache, 0, h.setup.dst_vma.start, 2)),
-    "fork": (False, ranges.copy_huge_pte,
-             lambda h: (h.child, h.setup.src_vma, h.cache, h.child.start, 0)),
-}  # fmt: skip
+    "read a shared page": (
+        True,
+        fault.hugetlb_fault,
+        lambda h: (h.setup.vma("src"), h.cache, 1, False),
+    ),
+    "write a shared page": (
+        True,
+        fault.hugetlb_fault,
+        lambda h: (h.setup.vma("src"), h.cache, 1, True),
+    ),
+    "read a private page": (
+        False,
+        fault.hugetlb_fault,
+        lambda h: (h.setup.vma("src"), h.cache, 1, False),
+    ),
+    "write a private page": (
+        False,
+        fault.hugetlb_fault,
+        lambda h: (h.setup.vma("src"), h.cache, 1, True),
+    ),
+    "a fault that shares a table": (
+        True,
+        fault.hugetlb_fault,
+        lambda h: (h.child, h.cache, h.child.start, True),
+    ),
+    "mprotect": (
+        True,
+        ranges.hugetlb_change_protection,
+        lambda h: (h.setup.vma("src"), h.cache, 0, 2),
+    ),
+    "zap": (True, ranges.unmap_hugepage_range, lambda h: (h.setup.vma("src"), h.cache, 0, 2)),
+    "zap private pages": (
+        False,
+        ranges.unmap_hugepage_range,
+        lambda h: (h.setup.vma("src"), h.cache, 0, 2),
+    ),
+    "split": (True, tables.hugetlb_unshare_pmds, lambda h: (h.setup.vma("src"), h.cache, 0, True)),
+    "mremap": (
+        True,
+        ranges.move_hugetlb_page_tables,
+        lambda h: (h.setup.vma("src"), h.setup.vma("dst"), h.cache, 0, h.setup.vma("dst").start, 2),
+    ),
+    "fork": (
+        False,
+        ranges.copy_huge_pte,
+        lambda h: (h.child, h.setup.vma("src"), h.cache, h.child.start, 0),
+    ),
+}
 
 
 def _set_up(huge: Huge, seed: int) -> None:
@@ -155,16 +182,16 @@ def test_what_leaves_a_shared_table_is_flushed_and_counted(arch: str) -> None:
     huge, _, base = world(True)
     s = huge.setup
     s.world.restore(base)
-    table = s.mm.root.pmds[0].table
+    table = s.vma("src").mm.root.pmds[0].table
     assert table is not None
     child = huge.child.mm.root.pmds[huge.child.start]
     child.table, table.sharers = table, 1
-    user = s.user
-    user.walk[s.mm.root.pmds[0]] = frozenset({table})
+    user = s.users["mm"]
+    user.walk[s.vma("src").mm.root.pmds[0]] = frozenset({table})
     with selected(arch), runtime.observed(_alone(huge)):
-        ranges.hugetlb_change_protection(s.src_vma, huge.cache, 0, 2)
-    assert (s.mm.root.pmds[0].table, child.table, table.sharers) == (None, table, 0)
-    assert not user.walk[s.mm.root.pmds[0]]
+        ranges.hugetlb_change_protection(s.vma("src"), huge.cache, 0, 2)
+    assert (s.vma("src").mm.root.pmds[0].table, child.table, table.sharers) == (None, table, 0)
+    assert not user.walk[s.vma("src").mm.root.pmds[0]]
     s.world.restore(base)
 
 
@@ -173,12 +200,12 @@ def test_mremap_to_where_a_table_can_be_shared_waits_for_itself() -> None:
     huge, _, base = world(True)
     s = huge.setup
     s.world.restore(base)
-    s.mm.root.pmds[s.dst_vma.start].table = None
+    s.vma("src").mm.root.pmds[s.vma("dst").start].table = None
     move = ranges.move_hugetlb_page_tables
     with (
         selected("x86_64"), runtime.observed(_alone(huge)), pytest.raises(runtime.WouldBlock)
     ):  # fmt: skip
-        move(s.src_vma, s.dst_vma, huge.cache, 0, s.dst_vma.start, 2)
+        move(s.vma("src"), s.vma("dst"), huge.cache, 0, s.vma("dst").start, 2)
     s.world.restore(base)
 
 
@@ -186,9 +213,9 @@ def test_an_empty_pool_is_sigbus() -> None:
     huge, _, base = world(True)
     s = huge.setup
     s.world.restore(base)
-    s.src(0).val = PteVal()
+    s.pte("src", 0).val = PteVal()
     for folio in s.world.all(type(s.folio(0))):
         folio.free = False
     with selected("x86_64"), runtime.observed(_alone(huge)):
-        assert fault.hugetlb_fault(s.src_vma, huge.cache, 0, True) == VM_FAULT_SIGBUS
+        assert fault.hugetlb_fault(s.vma("src"), huge.cache, 0, True) == VM_FAULT_SIGBUS
     s.world.restore(base)

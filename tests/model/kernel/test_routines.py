@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from model.cast.casts import Initial
-from model.cast.worlds import NEEDS, Setup, two_vmas
+from model.cast.parts import Plan, Setup
+from model.cast.worlds import NEEDS, TWO_VMAS
 from model.hw.objects import PteKind, PteVal
 from model.kernel.anon import anonymous, fork, mprotect, mremap, uffd
 from model.kernel.file import reclaim, shmem
@@ -61,48 +62,87 @@ def zap_one(vma: Any, addr: Any) -> None:
 Args = Callable[[Setup, Mapping], tuple[Any, ...]]
 ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
     "read an anonymous page": (
-        anonymous.do_anonymous_page, lambda s, _: (s.src_vma, s.src_vma.start + 1, False)),
+        anonymous.do_anonymous_page,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1, False),
+    ),
     "write an anonymous page": (
-        anonymous.do_anonymous_page, lambda s, _: (s.src_vma, s.src_vma.start + 1, True)),
-    "write the zero page": (anonymous.wp_zero_page, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+        anonymous.do_anonymous_page,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1, True),
+    ),
+    "write the zero page": (
+        anonymous.wp_zero_page,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1),
+    ),
     "read a page of a file": (
-        shmem.do_file_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1, False)),
+        shmem.do_file_fault,
+        lambda s, c: (s.vma("src"), c, s.vma("src").start + 1, False),
+    ),
     "write a page of a file": (
-        shmem.do_file_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1, True)),
+        shmem.do_file_fault,
+        lambda s, c: (s.vma("src"), c, s.vma("src").start + 1, True),
+    ),
     "write a private page of a file": (
-        shmem.do_cow_fault, lambda s, c: (s.src_vma, c, s.src_vma.start + 1)),
-    "write a shared page": (shmem.wp_page_shared, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
+        shmem.do_cow_fault,
+        lambda s, c: (s.vma("src"), c, s.vma("src").start + 1),
+    ),
+    "write a shared page": (
+        shmem.wp_page_shared,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1),
+    ),
     "fault around": (
-        shmem.filemap_map_pages, lambda s, c: (s.src_vma, c, s.src_vma.start, s.src_vma.end)),
+        shmem.filemap_map_pages,
+        lambda s, c: (s.vma("src"), c, s.vma("src").start, s.vma("src").end),
+    ),
     "fork a page": (
-        fork.copy_pte, lambda s, _: (s.child_vma, s.src_vma, 6, s.src_vma.start + 1)),
+        fork.copy_pte,
+        lambda s, _: (s.vma("child"), s.vma("src"), 6, s.vma("src").start + 1),
+    ),
     "mremap": (
-        mremap.move_ptes, lambda s, _: (s.src_vma, s.mm.root.pmds[0], s.mm.root.pmds[3], 0, 3, 2,
-                                        True)),
+        mremap.move_ptes,
+        lambda s, _: (
+            s.vma("src"),
+            s.vma("src").mm.root.pmds[0],
+            s.vma("src").mm.root.pmds[3],
+            0,
+            3,
+            2,
+            True,
+        ),
+    ),
     "mprotect": (
-        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, False)),
+        mprotect.change_prot_pte,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1, False, False),
+    ),
     "write-protect": (
-        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, True, False)),
+        mprotect.change_prot_pte,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1, True, False),
+    ),
     "resolve": (
-        mprotect.change_prot_pte, lambda s, _: (s.src_vma, s.src_vma.start + 1, False, True)),
+        mprotect.change_prot_pte,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1, False, True),
+    ),
     "page a file's page out": (
-        reclaim.shrink_file_folio, lambda s, c: (s.spares[0], c, s.src_vma.start + 1, s.mm)),
+        reclaim.shrink_file_folio,
+        lambda s, c: (s.spares[0], c, s.vma("src").start + 1, s.vma("src").mm),
+    ),
     "unmap a file's page": (
         reclaim.try_to_unmap_file_one,
-        lambda s, _: (s.folio(1), s.src_vma, s.src_vma.start + 1)),
-    "zap an entry of a file": (
-        zap_one, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
-    "fill a page": (copy_protected, lambda s, _: (s.dst_vma, s.dst_vma.start + 1)),
-    "fill a page of a file": (copy_shared, lambda s, c: (s.dst_vma, c, s.dst_vma.start + 1)),
+        lambda s, _: (s.folio(1), s.vma("src"), s.vma("src").start + 1),
+    ),
+    "zap an entry of a file": (zap_one, lambda s, _: (s.vma("src"), s.vma("src").start + 1)),
+    "fill a page": (copy_protected, lambda s, _: (s.vma("dst"), s.vma("dst").start + 1)),
+    "fill a page of a file": (copy_shared, lambda s, c: (s.vma("dst"), c, s.vma("dst").start + 1)),
     "a marker that is left over": (
-        shmem.clear_marker, lambda s, _: (s.src_vma, s.src_vma.start + 1)),
-    "poison": (uffd.mfill_atomic_pte, lambda s, _: (s.dst_vma, s.dst_vma.start + 1, POISON)),
-}  # fmt: skip
+        shmem.clear_marker,
+        lambda s, _: (s.vma("src"), s.vma("src").start + 1),
+    ),
+    "poison": (uffd.mfill_atomic_pte, lambda s, _: (s.vma("dst"), s.vma("dst").start + 1, POISON)),
+}
 
 
 @functools.cache
 def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
-    setup = two_vmas(2, threads=1, needs=frozenset(NEEDS))
+    setup = TWO_VMAS.build(Plan({"pages": 2, "ptl": "different"}, frozenset(NEEDS), ("mm",)))
     cache = setup.world.new(Mapping, "memfd", i_mmap_rwsem=setup.world.new(RwSem, "i_mmap_rwsem"))
     base = setup.world.snapshot()
     return setup, cache, Context(setup.world, "x86", epilogue=return_to_caller), base
@@ -110,8 +150,8 @@ def world() -> tuple[Setup, Mapping, Context, dict[Any, int]]:
 
 def _mark(setup: Setup) -> None:
     """Where nothing is mapped of the second page of either VMA, a marker for write protection."""
-    for vma in (setup.src_vma, setup.dst_vma):
-        table = setup.mm.root.pmds[vma.start].table
+    for vma in (setup.vma("src"), setup.vma("dst")):
+        table = setup.vma("src").mm.root.pmds[vma.start].table
         if table is not None and table.slots[vma.start + 1].val.kind == PteKind.NONE:
             table.slots[vma.start + 1].val = UFFD_WP_MARKER
 
@@ -121,13 +161,13 @@ def _set_up(setup: Setup, cache: Mapping, initial: Initial, seed: int) -> None:
     if seed % 3 == 1:
         _mark(setup)
     if seed % 2:
-        cache.pages[setup.src_vma.start + 1] = setup.spares[0]
+        cache.pages[setup.vma("src").start + 1] = setup.spares[0]
         setup.spares[0].free, setup.spares[0].refcount = False, 1
         setup.spares[0].lru, setup.spares[0].dirty = True, bool(seed % 4 - 1)
     elif seed % 4 == 2:  # it is in swap
         slot = setup.world.all(Swap)[0]
         if slot.count == 0 and slot.folio is None:
-            slot.count, cache.swapped[setup.src_vma.start + 1] = 1, slot.number
+            slot.count, cache.swapped[setup.vma("src").start + 1] = 1, slot.number
 
 
 @pytest.mark.parametrize("name", ROUTINES)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from checks.stage.stage import Role, Setting, Stage
-from model.cast.casts import Cast
 from model.examples import shoot
 from model.lang import compose
 from model.lang.errors import ModelError
@@ -44,7 +43,7 @@ def test_shoot() -> None:
 @pytest.mark.parametrize("neighbour", PATCH.casts.neighbours[1::5], ids=lambda n: n.name)
 def test_raw_threads(arch: str, neighbour: object) -> None:
     (beside,) = [n for n in PATCH.casts.neighbours if n is neighbour]
-    cast = Cast("move", (beside,), 2, False, PATCH.casts.initial[0])
+    cast = PATCH.casts.cast((beside,))
     stage = Stage(Setting.of(cast), arch, [])
     system = stage.raw_system(cast, Role(PATCH.variant("merged")))
     text = write(system)
@@ -53,7 +52,7 @@ def test_raw_threads(arch: str, neighbour: object) -> None:
 
 
 def test_a_reduced_system_with_its_parts() -> None:
-    cast = Cast("move", (), 1, False, PATCH.casts.initial[0])
+    cast = PATCH.casts.cast(pages=1)
     stage = Stage(Setting.of(cast), "x86_64", [])
     system = stage.reduced(cast, Role(PATCH.variant("per_page")))
     assert any(e.parts for t in system.threads for e in t.edges)
@@ -72,7 +71,7 @@ def test_any_system(system: System) -> None:
 
 
 def test_an_edge_is_one_line() -> None:
-    cast = Cast("move", (), 1, False, PATCH.casts.initial[0])
+    cast = PATCH.casts.cast(pages=1)
     stage = Stage(Setting.of(cast), "x86_64", [])
     system = stage.raw_system(cast, Role(PATCH.variant("merged")))
     lines = write(system).splitlines()
