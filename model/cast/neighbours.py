@@ -98,7 +98,7 @@ def referenced_some_folio(vma: Vma) -> None:
 @kernel("mm/vmscan.c:shrink_inactive_list", "7.3.4")
 def reclaim_some_folio(vma: Vma) -> None:
     folio = choose(mapped_folios(vma))
-    shrink_folio_list(folio, vma.mm)
+    shrink_folio_list(folio)
 
 
 @kernel("mm/migrate.c:migrate_pages_batch", "7.3.4")

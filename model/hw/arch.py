@@ -34,7 +34,8 @@ class Arch:
     `range_skips_lazy`: that flush leaves lazy CPUs alone, which flush when they next run the mm.
     `table_sync_ipi`: tlb_remove_table_sync_one() interrupts every CPU.  `gather_last_level`: the
     flush at the end of an mmu_gather that freed no tables drops no walk-cache entries.
-    `batches_unmap`: try_to_unmap may defer its flush.
+    `batches_unmap`: try_to_unmap may defer its flush; `broadcasts_by_entry`: it then broadcasts an
+    invalidation for each entry at once, and puts off only the wait for it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Arch:
     gather_last_level: bool
     batches_unmap: bool
     table_sync_ipi: bool
+    broadcasts_by_entry: bool
     cites: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -64,6 +66,7 @@ ARCHS = {
             page_last_level=False, range_last_level=False,
             page_skips_lazy=True, range_skips_lazy=False,
             gather_last_level=False, batches_unmap=True, table_sync_ipi=True,
+            broadcasts_by_entry=False,
             cites=(
                 "arch/x86/mm/tlb.c:flush_tlb_mm_range 7.3.4 (IPI to mm_cpumask, waits)",
                 "arch/x86/mm/tlb.c:native_flush_tlb_multi 7.3.4 (lazy CPUs unless freed_tables)",
@@ -80,6 +83,7 @@ ARCHS = {
             page_last_level=False, range_last_level=False,
             page_skips_lazy=False, range_skips_lazy=False,
             gather_last_level=False, batches_unmap=True, table_sync_ipi=True,
+            broadcasts_by_entry=False,
             cites=(
                 "arch/x86/mm/tlb.c:broadcast_tlb_flush 7.3.4 (INVLPGB, then TLBSYNC, no IPI)",
                 "arch/x86/mm/tlb.c:arch_tlbbatch_flush 7.3.4 (all non-globals by INVLPGB)",
@@ -91,6 +95,7 @@ ARCHS = {
             page_last_level=True, range_last_level=False,
             page_skips_lazy=False, range_skips_lazy=False,
             gather_last_level=True, batches_unmap=True, table_sync_ipi=True,
+            broadcasts_by_entry=True,
             cites=(
                 "arch/arm64/include/asm/tlbflush.h:flush_tlb_range 7.3.4 (VAE1IS, all levels)",
                 "arch/arm64/include/asm/tlbflush.h:flush_tlb_page 7.3.4 (VALE1IS, last level)",
@@ -104,6 +109,7 @@ ARCHS = {
             page_last_level=True, range_last_level=True,
             page_skips_lazy=False, range_skips_lazy=False,
             gather_last_level=True, batches_unmap=False, table_sync_ipi=True,
+            broadcasts_by_entry=False,
             cites=(
                 "arch/s390/include/asm/pgtable.h:ptep_get_and_clear 7.3.4 (IPTE)",
                 "arch/s390/mm/pgtable.c:ptep_xchg_direct, ptep_xchg_lazy 7.3.4",

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from model.lang import current, effect, hardware_rule, static, step, wait_until
 
-from .objects import Addr, Cpu, Pmd, Pte, Table, Thread, Translation, permitted, translates
+from .objects import Addr, Cpu, Pmd, Pte, Root, Table, Thread, Translation, permitted, translates
 
 
 @static
@@ -32,6 +32,18 @@ def cpus_of(cpu: Cpu) -> tuple[Cpu, ...]:
 def user_cpus(cpu: Cpu) -> tuple[Cpu, ...]:
     """The CPUs whose TLBs are modelled."""
     return tuple(c for c in cpus_of(cpu) if c.user)
+
+
+@static
+def users_of(cpu: Cpu, root: Root) -> tuple[Cpu, ...]:
+    """Of those, the ones that run an address space: an invalidation names its ASID."""
+    return tuple(c for c in user_cpus(cpu) if c.root is root)
+
+
+@static
+def walks(cpu: Cpu, pmd: Pmd) -> bool:
+    """True if a page walk of this CPU may read this entry."""
+    return cpu.user and pmd in _pmds(cpu)
 
 
 def _pmds(cpu: Cpu) -> tuple[Pmd, ...]:
@@ -75,7 +87,7 @@ def threads_of(cpu: Cpu) -> tuple[Thread, ...]:
 @hardware_rule
 def remember_table(cpu: Cpu, pmd: Pmd) -> None:
     """Walk, upper part: read the entry that points to a table."""
-    wait_until(cpu.user)
+    wait_until(walks(cpu, pmd))
     table = pmd.table
     wait_until(table is not None)
     found: frozenset[Table] = frozenset({table})  # type: ignore[arg-type]  # waited for
@@ -211,14 +223,14 @@ def ipi(cpu: Cpu, start: Addr, end: Addr, skip_lazy: bool) -> None:
 
 @step("arch/arm64/include/asm/tlbflush.h:__flush_tlb_range", "7.3.4", order="full", traits="tlbi",
       barrier="tlbi and dsb")  # fmt: skip
-def broadcast_flush(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
+def broadcast_flush(cpu: Cpu, root: Root, start: Addr, end: Addr, last_level: bool) -> None:
     """An invalidation and, at once, the wait for it (TLBI; DSB, or INVLPGB; TLBSYNC) as one step.
 
     One step is enough where nothing stands between the two: an entry that is cached while the
     wait lasts may stay and one cached before may go late, and for any single entry there is a run
-    in which the step comes early or late enough.
+    in which the step comes early or late enough.  It is for the address space of `root`.
     """
-    for other in user_cpus(cpu):
+    for other in users_of(cpu, root):
         if last_level:
             for addr in translated(other):
                 if start <= addr and addr < end:
@@ -229,9 +241,9 @@ def broadcast_flush(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
 
 
 @step("arch/arm64/include/asm/tlbflush.h:__tlbi_level", "7.3.4", traits="tlbi")
-def tlbi(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
-    """Broadcast an invalidation of [start, end); `cpu` issues it."""
-    for other in user_cpus(cpu):
+def tlbi(cpu: Cpu, root: Root, start: Addr, end: Addr, last_level: bool) -> None:
+    """Broadcast an invalidation of [start, end) of an address space; `cpu` issues it."""
+    for other in users_of(cpu, root):
         for addr in translated(other):
             if start <= addr and addr < end:
                 cpu.issued[addr] = cpu.issued[addr] | other.tlb[addr]

@@ -17,9 +17,16 @@ from .task import addresses, cpus, mine
 
 @static
 def in_mm_cpumask(cpu: Cpu, mm: Mm) -> bool:
-    """Whether a flush of the mm is for this CPU: it runs the mm's user code, or kernel code
-    for it (the threads of a cast all act on the same mm)."""
-    return not cpu.user or cpu.root is mm.root
+    """Whether a flush of the mm is for this CPU: it runs user code of the mm, or kernel code of
+    its process."""
+    return cpu.root is mm.root
+
+
+@static
+def mms() -> tuple[Mm, ...]:
+    """Every address space."""
+    me: Thread = current()
+    return me.world.all(Mm)
 
 
 @primitive("arch/x86/mm/tlb.c:flush_tlb_mm_range", "7.3.4")
@@ -35,7 +42,7 @@ def flush_everywhere(mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level
             if in_mm_cpumask(cpu, mm):
                 ipi(cpu, start, end, skip_lazy)
     elif arch().remote == Remote.BROADCAST:
-        broadcast_flush(me.cpu, start, end, last_level)
+        broadcast_flush(me.cpu, mm.root, start, end, last_level)
 
 
 @primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_page", "7.3.4")
@@ -110,7 +117,7 @@ def tlb_flush_mmu(mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: 
     if arch().remote == Remote.WITH_ENTRY:
         if freed_tables:
             first, last = all_of(mm)
-            broadcast_flush(me.cpu, first, last, False)
+            broadcast_flush(me.cpu, mm.root, first, last, False)
         return
     if nested:
         flush_tlb_mm(mm)
@@ -136,20 +143,27 @@ def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr) -> None:
     """arm64 and INVLPGB machines issue the invalidation now and wait for it later; x86 notes
     which CPUs to interrupt."""
     me: Thread = current()
-    if arch().remote == Remote.BROADCAST and arch().memory_model == "arm64":
-        tlbi(me.cpu, addr, addr + 1, True)
+    if arch().broadcasts_by_entry:
+        tlbi(me.cpu, mm.root, addr, addr + 1, True)
     inc_tlb_flush_batched(mm, addr)
 
 
 @primitive("mm/rmap.c:try_to_unmap_flush", "7.3.4")
-def try_to_unmap_flush(mm: Mm, flush_required: bool) -> None:
-    """arch_tlbbatch_flush: what set_tlb_ubc_flush_pending put off."""
+def try_to_unmap_flush(deferred: frozenset[Mm]) -> None:
+    """arch_tlbbatch_flush: what set_tlb_ubc_flush_pending put off, for these address spaces.
+
+    x86 interrupts the CPUs that were noted (batch->cpumask), each of which drops all that it has
+    of any process; here, of the one that it runs.
+    """
     me: Thread = current()
-    if flush_required:
-        if arch().memory_model == "arm64":
+    if arch().broadcasts_by_entry:
+        nobody: frozenset[Mm] = frozenset()
+        if deferred != nobody:
             dsb(me.cpu)
-        else:
-            flush_tlb_mm(mm)
+    else:
+        for mm in mms():
+            if mm in deferred:
+                flush_tlb_mm(mm)
 
 
 @step("mm/rmap.c:flush_tlb_batched_pending", "7.3.4", order="relaxed")

@@ -116,12 +116,12 @@ def try_to_unmap_one(folio: Folio, vma: Vma, addr: Addr) -> tuple[bool, bool]:
 
 
 @kernel("mm/rmap.c:try_to_unmap", "7.3.4")
-def try_to_unmap(folio: Folio) -> bool:
-    """rmap_walk with the folio locked; whether a flush was put off."""
-    deferred = False
+def try_to_unmap(folio: Folio) -> frozenset[Mm]:
+    """rmap_walk with the folio locked; the address spaces whose flush was put off."""
+    deferred: frozenset[Mm] = frozenset()
     anon_vma = folio_lock_anon_vma_read(folio, False)
     if anon_vma is None:
-        return False
+        return deferred
     walk_begins(folio, True)
     index = folio_pgoff(folio)
     going = True
@@ -129,14 +129,14 @@ def try_to_unmap(folio: Folio) -> bool:
         if going and in_tree(vma, anon_vma, index):
             going, again = try_to_unmap_one(folio, vma, index + vma.shift)
             if again:
-                deferred = True
+                deferred = deferred | {vma.mm}
     walk_ends(folio, going)
     anon_vma_unlock_read(anon_vma)
     return deferred
 
 
 @kernel("mm/vmscan.c:shrink_folio_list", "7.3.4")
-def shrink_folio_list(folio: Folio, mm: Mm) -> None:
+def shrink_folio_list(folio: Folio) -> None:
     """One folio, from isolation to its free or its way back to the LRU."""
     if not folio_isolate_lru(folio):
         return
@@ -157,13 +157,13 @@ def shrink_folio_list(folio: Folio, mm: Mm) -> None:
     deferred = try_to_unmap(folio)
     if folio_mapped(folio):
         folio_free_swap(folio)
-        try_to_unmap_flush(mm, deferred)
+        try_to_unmap_flush(deferred)
         folio_unlock(folio)
         folio_putback_lru(folio)
         return
     if swapbacked and folio_test_dirty(folio):
-        try_to_unmap_flush(mm, deferred)
-        deferred = False
+        try_to_unmap_flush(deferred)
+        deferred = frozenset()
         swap_writeout(folio)
     expected = 2 if swapbacked else 1
     frozen = folio_ref_freeze(folio, expected)
@@ -172,11 +172,11 @@ def shrink_folio_list(folio: Folio, mm: Mm) -> None:
         frozen = False
     if not frozen:
         folio_unlock(folio)
-        try_to_unmap_flush(mm, deferred)
+        try_to_unmap_flush(deferred)
         folio_putback_lru(folio)
         return
     if swapbacked:
         swap_cache_del_folio(folio, True)
     folio_unlock(folio)
-    try_to_unmap_flush(mm, deferred)
+    try_to_unmap_flush(deferred)
     free_frozen_folio(folio)

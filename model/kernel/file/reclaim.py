@@ -129,16 +129,16 @@ def try_to_unmap_file_one(folio: Folio, vma: Vma, addr: Addr) -> bool:
 
 
 @kernel("mm/rmap.c:try_to_unmap", "7.3.4")
-def try_to_unmap_file(folio: Folio, cache: Mapping, index: Addr) -> bool:
-    """rmap_walk_file with the folio locked; whether a flush was put off."""
-    deferred = False
+def try_to_unmap_file(folio: Folio, cache: Mapping, index: Addr) -> frozenset[Mm]:
+    """rmap_walk_file with the folio locked; the address spaces whose flush was put off."""
+    deferred: frozenset[Mm] = frozenset()
     i_mmap_lock_read(cache)
     for vma in i_mmap(cache):
         addr = index + vma.shift
         if vma.start <= addr and addr < vma.end:
             again = try_to_unmap_file_one(folio, vma, addr)
             if again:
-                deferred = True
+                deferred = deferred | {vma.mm}
     i_mmap_unlock_read(cache)
     return deferred
 
@@ -170,7 +170,7 @@ def shmem_writeout(folio: Folio, cache: Mapping, index: Addr) -> bool:
 
 
 @kernel("mm/vmscan.c:shrink_folio_list", "7.3.4")
-def shrink_file_folio(folio: Folio, cache: Mapping, index: Addr, mm: Mm) -> None:
+def shrink_file_folio(folio: Folio, cache: Mapping, index: Addr) -> None:
     """One folio of the file, from isolation to its free or its way back to the LRU."""
     if not folio_isolate_lru(folio):
         return
@@ -183,8 +183,8 @@ def shrink_file_folio(folio: Folio, cache: Mapping, index: Addr, mm: Mm) -> None
     if not keep:
         keep = folio_maybe_dma_pinned(folio)
     if not keep and folio_test_dirty(folio):
-        try_to_unmap_flush(mm, deferred)
-        deferred = False
+        try_to_unmap_flush(deferred)
+        deferred = frozenset()
         swapped = shmem_writeout(folio, cache, index)
         keep = not swapped
     if not keep and folio_ref_freeze(folio, 2):
@@ -193,9 +193,9 @@ def shrink_file_folio(folio: Folio, cache: Mapping, index: Addr, mm: Mm) -> None
         else:
             filemap_remove_frozen(cache, index)
         folio_unlock(folio)
-        try_to_unmap_flush(mm, deferred)
+        try_to_unmap_flush(deferred)
         free_frozen_folio(folio)
         return
     folio_unlock(folio)
-    try_to_unmap_flush(mm, deferred)
+    try_to_unmap_flush(deferred)
     folio_putback_lru(folio)

@@ -81,9 +81,9 @@ def pageout(space: Space, area: Area, start: int, end: int) -> int:
         if folio in space.universe.left_mlocked:
             space.universe.left_mlocked[folio] = 0  # isolated, found unevictable, put back
         elif folio is not None and folio.mapping is None:
-            shrink_file_folio(folio, memfd, page - area.shift, space.mm)
+            shrink_file_folio(folio, memfd, page - area.shift)
         elif folio is not None:
-            shrink_folio_list(folio, space.mm)
+            shrink_folio_list(folio)
     return 0
 
 

@@ -14,7 +14,7 @@ from checks.reduce.conditions import CONDITIONS, TESTED, Condition, page
 from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
 from model.hw.eager_tlb import eager
-from model.hw.objects import Addr, Cpu
+from model.hw.objects import Addr, Cpu, Root
 from model.hw.tlb import broadcast_flush, dsb, tlbi
 from model.lang import expr as ex
 from model.lang import primitive
@@ -122,9 +122,9 @@ def test_a_cache_that_has_less_by_another_having_more_is_refused() -> None:
 
 
 @primitive("arch/arm64/include/asm/tlbflush.h:__flush_tlb_range")
-def flush_in_two_steps(cpu: Cpu, start: Addr, end: Addr, last_level: bool) -> None:
+def flush_in_two_steps(cpu: Cpu, root: Root, start: Addr, end: Addr, last_level: bool) -> None:
     """Instead of `broadcast_flush`."""
-    tlbi(cpu, start, end, last_level)
+    tlbi(cpu, root, start, end, last_level)
     dsb(cpu)
 
 
