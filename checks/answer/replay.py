@@ -18,8 +18,7 @@ from ..trace.trace import Trace, describe
 
 def play_of(schedule: Schedule) -> Play:
     """The play that a schedule is of."""
-    own = schedule.patch.endswith(".py")
-    (subject,) = subjects_of(schedule.patch, "" if own else schedule.variant)
+    (subject,) = subjects_of(schedule.patch, schedule.variant)
     assert isinstance(subject, Subject)
     if schedule.mutant:
         subject = as_mutant(subject, schedule.mutant)

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 import click
 
 from model.lang.errors import ModelError
-from model.patches import PATCHES
-
-from ..subject.subject import Subject, by_name, no_such_patch
 
 BAD, UNKNOWN, INTERRUPTED, CLOSED_PIPE = 2, 3, 130, 141
 
@@ -30,10 +27,3 @@ def params_of(given: tuple[str, ...]) -> dict[str, str]:
             raise ModelError(f"--param {text}", why="it has no '='", instead="write --param cpus=3")
         params[key] = value
     return params
-
-
-def stored(patch: str, variant: str) -> Subject:
-    """A stored patch: its before and after side, or one variant."""
-    if patch not in PATCHES:
-        raise no_such_patch(patch)
-    return by_name(patch, variant)

@@ -9,6 +9,8 @@ from invariants import find
 from model.patches import PATCHES
 
 from ..render import catalogue
+from ..subject.inputs import subject_of
+from ..subject.subject import is_name
 from .common import say
 
 
@@ -16,8 +18,8 @@ from .common import say
 @click.argument("name")
 def explain(name: str) -> None:
     """An invariant, a group or a patch: the sentence, who relies on it, witness and mutants."""
-    if name in PATCHES:
-        say(catalogue.explained_patch(PATCHES[name]))
+    if name in PATCHES or not is_name(name):
+        say(catalogue.explained_patch(subject_of(name, "").patch))
         return
     for n, invariant in enumerate(find(name)):
         if n:

@@ -14,9 +14,10 @@ from ..examples.example import as_promela, example_named
 from ..mutate import require_edited
 from ..reduce.reducer import NO_PASSES, Passes
 from ..stage.stage import Setting, Stage
+from ..subject.inputs import subject_of
 from ..subject.selection import chosen_casts, one_arch
 from ..subject.subject import EXAMPLES, as_mutant
-from .common import params_of, stored
+from .common import params_of
 
 
 @click.command()
@@ -44,7 +45,7 @@ def export(
         return
     if param:
         raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
-    subject = stored(patch, variant)
+    subject = subject_of(patch, variant)
     if mutant:
         subject = as_mutant(subject, mutant)
     role = subject.selected.role

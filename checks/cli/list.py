@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import click
 
+from model.patches import PATCHES
+
 from ..render import catalogue
+from ..subject.inputs import subject_of
 from .common import say
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(catalogue.KINDS), required=False)
-def list_(kind: str | None) -> None:
-    """What there is: patches, variants, invariants, archs, scenarios, mutants."""
+@click.argument("patch", required=False)
+def list_(kind: str | None, patch: str | None) -> None:
+    """What there is: patches, variants, invariants, archs, scenarios, mutants; of one PATCH."""
+    patches = [subject_of(patch, "").patch] if patch else list(PATCHES.values())
     kinds = [kind] if kind else [k for k in catalogue.KINDS if k != "scenarios"]
     for n, each in enumerate(kinds):
         if not kind:
             click.echo(("\n" if n else "") + each)
-        say(catalogue.listed(each))
+        say(catalogue.listed(each, patches))

@@ -13,9 +13,10 @@ from model.patches import PATCHES
 
 from ..engine.search import Limits
 from ..render.progress import Watcher
+from ..subject.inputs import subject_of
 from ..subject.selection import chosen_casts, one_arch
 from ..subject.subject import as_mutant
-from .common import UNKNOWN, say, stored
+from .common import UNKNOWN, say
 
 
 @click.command()
@@ -40,7 +41,7 @@ def locks(
         raise ModelError("--format svg: there is no dot", why="Graphviz draws it",
                          instead="--format dot")  # fmt: skip
 
-    subject = stored(patch, variant)
+    subject = subject_of(patch, variant)
     if mutant:
         subject = as_mutant(subject, mutant)
     role = subject.selected.role

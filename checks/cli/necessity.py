@@ -17,8 +17,9 @@ from ..play.cache import Verdicts
 from ..render.necessity import ledger_lines
 from ..render.progress import Watcher
 from ..render.trace import replay_line, trace_lines
+from ..subject.inputs import subject_of
 from ..subject.selection import chosen_casts, known_archs
-from .common import UNKNOWN, say, stored
+from .common import UNKNOWN, say
 
 
 @click.command()
@@ -40,14 +41,14 @@ def necessity(
 
     An interrupt prints what is known so far; the next run goes on from there.
     """
-    subject = stored(patch, variant)
+    subject = subject_of(patch, variant)
     role = subject.selected.role
     casts = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)
     steps = chosen_steps(role, casts, step)
     limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
     chosen = tuple(REGISTRY.values())
     asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
-    verdicts = Verdicts(use=not no_cache)
+    verdicts = Verdicts(use=not no_cache and not subject.own)
     with Watcher() as watch:
         rows = ledger(asked, steps, verdicts, watch)
     say(ledger_lines(subject, asked, rows, scenario))

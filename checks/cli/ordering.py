@@ -11,8 +11,9 @@ from ..memory_order.ordering import Reader, Version, default_casts, in_each_worl
 from ..play.cache import Verdicts
 from ..play.play import Play
 from ..render.ordering import ordering_lines
+from ..subject.inputs import subject_of
 from ..subject.selection import chosen_casts, known_archs
-from .common import UNKNOWN, say, stored
+from .common import UNKNOWN, say
 
 
 @click.command()
@@ -22,7 +23,7 @@ from .common import UNKNOWN, say, stored
 @click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
 def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
     """Where memory ordering is not decided: accesses that may be taken in another order."""
-    subject = stored(patch, variant)
+    subject = subject_of(patch, variant)
     role = subject.selected.role
     kernel = role.variant.neighbours_from
     casts = default_casts(subject.patch, kernel)
@@ -33,7 +34,7 @@ def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
         for name in known_archs(arch)
         for play in in_each_world([Play(cast, role, name) for cast in casts])
     ]
-    reader = Reader(Verdicts(), subject.patch.casts)
+    reader = Reader(Verdicts(use=not subject.own), subject.patch.casts)
     answers = reader.compared(list(reader.answers(plays)), Version.before(subject))
     say(ordering_lines(role, answers, subject.before))
     sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)

@@ -11,9 +11,10 @@ from model.examples.shoot import SHOOT
 
 from ..engine.search import Limits
 from ..examples.example import example_named
+from ..subject.inputs import subject_of
 from ..subject.selection import one_arch
 from ..subject.subject import as_mutant
-from .common import UNKNOWN, say, stored
+from .common import UNKNOWN, say
 
 
 @click.command()
@@ -39,7 +40,7 @@ def prove(
             raise no_core(patch)
         proofs = prove_shoot(variant, limits)
     else:
-        subject = stored(patch, variant)
+        subject = subject_of(patch, variant)
         if mutant:
             subject = as_mutant(subject, mutant)
         role = subject.selected.role

@@ -7,8 +7,9 @@ import click
 
 from ..render.show import python_source, step_lines
 from ..stage.stage import Setting, Stage
+from ..subject.inputs import subject_of
 from ..subject.selection import one_arch
-from .common import say, stored
+from .common import say
 
 
 @click.command()
@@ -18,7 +19,7 @@ from .common import say, stored
 @click.option("--format", "form", type=click.Choice(["steps", "python"]), default="steps")
 def show(patch: str, variant: str, arch: str, form: str) -> None:
     """The steps that a model compiles to, beside its source; or its source to start from."""
-    subject = stored(patch, variant)
+    subject = subject_of(patch, variant)
     role = subject.selected.role
     if form == "python":
         click.echo(python_source(subject.patch, role.variant))

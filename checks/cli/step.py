@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from .common import UNKNOWN, say, stored
+from ..subject.subject import by_name
+from .common import UNKNOWN, say
 
 
 @click.command()
@@ -27,8 +28,8 @@ def step(file: str, steps: bool, variant: str, no_swap: bool, form: str) -> None
     from ..step.step import read_program, stepped
 
     program = read_program(file)
-    kernel = Behaviour(move=stored("uffd_move_batching", variant).selected.role.variant.name,
-                       swap=not no_swap)  # fmt: skip
+    move = by_name("uffd_move_batching", variant).selected.role.variant.name
+    kernel = Behaviour(move=move, swap=not no_swap)
     done = []
     for number, each in enumerate(stepped(program, kernel)):
         done.append(each)

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from invariants import every
 from invariants.registry import GROUPS, NOT_BUILT, Invariant
 from model.hw.arch import ARCHS
-from model.patches import PATCHES
 from model.patches.patch import Patch
 
 from ..mutate import mutants_of
@@ -19,30 +18,28 @@ from .columns import WIDTH
 KINDS = ("patches", "variants", "invariants", "archs", "mutants", "scenarios")
 
 
-def listed(kind: str) -> list[str]:
-    """The lines of `list KIND`."""
+def listed(kind: str, patches: Sequence[Patch]) -> list[str]:
+    """The lines of `list KIND`, for these patches."""
     match kind:
         case "patches":
-            return [*_pairs((p.name, p.title) for p in PATCHES.values()), *EXAMPLES]
+            return [*_pairs((p.name, p.title) for p in patches), *EXAMPLES]
         case "variants":
-            return _pairs(
-                (f"{p.name} {v.name}", v.doc) for p in PATCHES.values() for v in p.variants
-            )
+            return _pairs((f"{p.name} {v.name}", v.doc) for p in patches for v in p.variants)
         case "archs":
             return _pairs(
                 (a.name, f"invalidates by {a.remote.name.lower()}; {', '.join(a.cites)}")
                 for a in ARCHS.values()
             )
         case "mutants":
-            return _pairs((m.name, m.doc) for p in PATCHES.values() for m in mutants_of(p))
+            return _pairs((m.name, m.doc) for p in patches for m in mutants_of(p))
         case "scenarios":
-            return _scenarios()
+            return _scenarios(patches)
     return _invariants()
 
 
-def _scenarios() -> list[str]:
+def _scenarios(patches: Sequence[Patch]) -> list[str]:
     lines = []
-    for patch in PATCHES.values():
+    for patch in patches:
         kernel = patch.variant(patch.after).neighbours_from
         names = [c.name for c in patch.casts.default(kernel)]
         assumed = [
@@ -87,7 +84,7 @@ def explained_patch(patch: Patch) -> list[str]:
     """A patch: what it asks, its variants, what is left out."""
     rows = [("title", patch.title), ("asks", patch.asks), ("left out", patch.left_out)]
     rows += [("variant", f"{v.name}: {v.doc} ({v.file})") for v in patch.variants]
-    rows += [("neighbour", f"{n.name}: {n.doc}") for n in patch.casts.neighbours]
+    rows += [("neighbour", f"{n.name}: {patch.casts.told(n)}") for n in patch.casts.neighbours]
     rows += [("initial", f"{i.name}: {i.doc}") for i in patch.casts.initial]
     rows += [("assumed", f"{i.name}: {i.doc}; {i.assumption}") for i in patch.casts.assumed]
     rows += [("observed", f"{o.variant}: {o.text}") for o in patch.observations]

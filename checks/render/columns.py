@@ -73,7 +73,7 @@ def _worth(trace: Trace, at: int) -> tuple[bool, int, int]:
 
 
 def _objects(text: str) -> set[str]:
-    return set(re.findall(r"\b(?:F\d+|(?:src|dst|child)[+.]\w+)", text))
+    return set(re.findall(r"\b(?:F\d+|[a-z]\w*[+.]\w+)", text))
 
 
 def _let_go_at_once(rows: Sequence[Row], at: int) -> bool:

@@ -5,10 +5,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.lang.errors import ModelError
 from model.patches import PATCHES
 
 from ..patch_input import Submission, read_submissions
 from .subject import Subject, as_posted, by_name, is_name, no_such_patch, own_model
+
+
+def subject_of(patch: str, variant: str) -> Subject:
+    """The one subject that a command is about; ModelError if PATCH is none, or several."""
+    found = subjects_of(patch, variant)
+    subjects = [s for s in found if isinstance(s, Subject)]
+    if len(found) != 1 or not subjects:
+        raise ModelError(
+            f"{patch} is not one patch that can be decided",
+            why=f"it has {len(found)}, of which {len(subjects)} are stored versions",
+            instead=f"`check-invariants {patch}` says what it is",
+        )  # fmt: skip
+    return subjects[0]
 
 
 def subjects_of(patch: str, variant: str) -> list[Subject | Submission]:

@@ -101,7 +101,7 @@ def own_model(path: str, variant: str = "") -> Subject:
     module = _imported(path)
     own, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
     if isinstance(own, Variant):
-        if variant:
+        if variant not in ("", own.name):
             raise ModelError(
                 f"{path} is one variant, {own.name}, so that --variant {variant} means nothing",
                 instead="leave --variant out",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from invariants.registry import Invariant
 from model.lang import expr as ex
 from model.lang.ir import Call, Site
-from model.lang.sorts import NOTHING, Set
+from model.lang.sorts import NOTHING, Ref, Set
 from model.lang.traits import FLUSHES
 
 from ..engine.engines import Engine
@@ -224,14 +224,15 @@ def _text(step: Done, what: Statement) -> str:
     return f"{what.call.name}({', '.join(_arguments(step, what.call))})"
 
 
-_SILENT = {"mm", "src_vma", "dst_vma", "vma"}
-"""Arguments that say nothing where there is one address space and two VMAs."""
+_SILENT = {"Mm", "Vma"}
+"""Kinds of objects that say nothing as arguments: addresses and entries name their VMA."""
 
 
 def _arguments(step: Done, call: Call) -> list[str]:
     values = (
-        _value(step, value) for name, value in call.args
-        if name not in _SILENT and value.sort is not NOTHING
+        _value(step, value) for _, value in call.args
+        if value.sort is not NOTHING
+        and not (isinstance(value.sort, Ref) and value.sort.cls in _SILENT)
     )  # fmt: skip
     return list(dict.fromkeys(values))
 

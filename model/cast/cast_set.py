@@ -121,6 +121,10 @@ class CastSet:
         begin = next(i for i in every if not initial or i.name == initial)
         return self._cast(self.subjects[0], tuple(others), values, begin)
 
+    def told(self, neighbour: Neighbour) -> str:
+        """A neighbour in a line, with the noun of its role."""
+        return neighbour.doc.format(self.blueprint.roles.get(neighbour.role, ""))
+
     def _present(self, kernel: str) -> list[Neighbour]:
         return [n for n in self.neighbours if n.exists_in(kernel)]
 

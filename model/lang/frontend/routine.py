@@ -24,7 +24,7 @@ from .body import Body
 from .edges import Edges, Graph
 from .evaluate import PLACES
 from .source import Context, assigned_names, parameters
-from .steps import compile_step
+from .steps import call_of, compile_step
 from .unbound import stored_names, unbound_read
 from .values import ArrayField, Value
 
@@ -54,7 +54,7 @@ class Routine(Edges):
         self.results: list[tuple[int, Value, ast.AST]] = []
 
     def inline(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
-        site = self.site(node, _call_of(self.ctx, fn, args))
+        site = self.site(node, call_of(self.ctx, fn, args))
         assert self.here is not None
         if self.pending:
             self.emit(Op(Kind.LET), node)
@@ -395,18 +395,6 @@ class Routine(Edges):
             self.emit(Op(Kind.LET), node)
         self.results.append((self.here, value, node))
         self.here = None
-
-
-def _call_of(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> Call:
-    """A call as traces show it: only arguments that the modelling language can hold."""
-    names = [a.arg for a in parameters(ctx.tree(fn)[1])]
-    shown = []
-    for name, value in zip(names, args, strict=False):
-        try:
-            shown.append((name, va.lift(ctx.world, value)))
-        except (va.NotLiftable, TypeError, ValueError):
-            continue
-    return Call(fn.name, tuple(shown), fn.traits)
 
 
 class _Compiling(runtime.Observer):

@@ -10,9 +10,10 @@ from typing import Any
 from .. import expr as ex
 from ..declare import ModelFunction
 from ..errors import ModelError, near
-from ..expr import Cell
+from ..expr import Cell, Const, Expr
 from ..ir import Access, Call, Kind, Op, Storage
 from ..order import BARRIERS, Ordered, success_conditions
+from ..sorts import Int
 from ..traits import Trait
 from . import values as va
 from .body import Body
@@ -55,7 +56,7 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
         order = _order(ctx, fn, op, storage, where)
         failure = order.failure or order.success
         op = replace(op, access=Access(places[0], order.success, failure, body.result is not None))
-    return CompiledStep(op, _call(ctx, fn, args, body.foreign), body.result)
+    return CompiledStep(op, call_of(ctx, fn, args, body.foreign), body.result)
 
 
 def _kind(fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: list[Cell]) -> Kind:
@@ -106,14 +107,27 @@ def _order(
     return order
 
 
-def _call(
-    ctx: Context, fn: ModelFunction[..., Any], args: list[Value], more: frozenset[Trait]
-) -> Call:
+def call_of(
+    ctx: Context, fn: ModelFunction[..., Any], args: list[Value],
+    more: frozenset[Trait] = frozenset(),
+) -> Call:  # fmt: skip
+    """A call as traces show it: only arguments that the modelling language can hold, a number by
+    the names that the annotation of its parameter gives to it; with the step's traits, and more."""
+    hints = ctx.hints(fn)
     names = [a.arg for a in parameters(ctx.tree(fn)[1])]
     shown = []
     for name, value in zip(names, args, strict=False):
         try:
-            shown.append((name, va.lift(ctx.world, value)))
+            shown.append((name, _named(ctx, hints.get(name), va.lift(ctx.world, value))))
         except (va.NotLiftable, TypeError, ValueError):
             continue
     return Call(fn.name, tuple(shown), fn.traits | more)
+
+
+def _named(ctx: Context, hint: Any, value: Expr) -> Expr:
+    if not isinstance(value, Const) or not isinstance(value.sort, Int) or hint in (int, bool, None):
+        return value
+    sort = ctx.world.sort(hint)
+    if isinstance(sort, Int) and sort.names and sort.lo <= value.value <= sort.hi:
+        return ex.const(value.value, sort)
+    return value
