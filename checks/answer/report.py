@@ -15,7 +15,7 @@ from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
 from ..engine.search import Limits
 from ..memory_order.ordering import Answer, Reader, Version
-from ..mutate import require_edited
+from ..mutate.played import require_edited
 from ..play.cache import Verdicts
 from ..play.cells import Cell, Reach, Verdict, falling_short, verdict
 from ..play.play import Branch, Outcome, Play, contradiction, model_errors, never_fired

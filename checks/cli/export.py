@@ -11,7 +11,7 @@ from model.lang.errors import ModelError
 from ..engine.codegen.promela import promela
 from ..engine.codegen.text import TooWideError
 from ..examples.example import as_promela, example_named
-from ..mutate import require_edited
+from ..mutate.played import require_edited
 from ..reduce.reducer import NO_PASSES, Passes
 from ..stage.stage import Setting, Stage
 from ..subject.inputs import subject_of

@@ -13,9 +13,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model.lang.edits import Change, edit, places
 from model.lang.frontend.source import Edit
-
-from .edits import Change, edit, places
 
 
 @dataclass(frozen=True)

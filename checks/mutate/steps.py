@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 from checks.stage.stage import Role
 from model.cast.casts import Cast, world_of
+from model.lang import edits
 from model.lang.declare import ModelFunction
+from model.lang.edits import FunctionEdit, together
 from model.lang.frontend.source import Context, Edit
 from model.lang.traits import FLUSHES, TAKES, Trait
 from model.patches.patch import Variant
 
-from . import edits
 from .conditions import checks_of
-from .edits import FunctionEdit, together
 
 Function = ModelFunction[..., object]
 

@@ -20,8 +20,7 @@ from model.patches.patch import Patch
 
 from ..engine.prepared import Prepared
 from ..engine.search import DEADLOCK, Limits
-from ..mutate import mutants_of
-from ..mutate.mutant import cast_of
+from ..mutate.played import cast_of
 from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
 from ..stage.stage import Role, Setting, Stage
@@ -108,7 +107,7 @@ def _ask_patch(
     kernel = role.variant.neighbours_from
     played = {_beside(c) for s in theory.scenarios
               for c in chosen_casts(patch.casts, kernel, s, full=False)}  # fmt: skip
-    casts = [cast_of(patch, m) for m in mutants_of(patch) if m.name == role.mutant]
+    casts = [cast_of(patch, m) for m in patch.mutants if m.name == role.mutant]
     casts += [c for c in patch.casts.default(kernel) if _beside(c) in played and not c.few]
     theatre = Theatre([REGISTRY[name] for name in theory.asked])
     for number, cast in enumerate(casts, 1):

@@ -11,7 +11,6 @@ from invariants.registry import GROUPS, NOT_BUILT, Invariant
 from model.hw.arch import ARCHS
 from model.patches.patch import Patch
 
-from ..mutate import mutants_of
 from ..subject.subject import EXAMPLES
 from .columns import WIDTH
 
@@ -31,7 +30,7 @@ def listed(kind: str, patches: Sequence[Patch]) -> list[str]:
                 for a in ARCHS.values()
             )
         case "mutants":
-            return _pairs((m.name, m.doc) for p in patches for m in mutants_of(p))
+            return _pairs((m.name, m.doc) for p in patches for m in p.mutants)
         case "scenarios":
             return _scenarios(patches)
     return _invariants()

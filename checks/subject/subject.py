@@ -16,7 +16,6 @@ from model.patches import PATCHES, find_patch
 from model.patches.own_variant import require_used
 from model.patches.patch import Patch, Variant
 
-from ..mutate import mutants_of
 from ..mutate.steps import steps_of
 from ..stage.stage import Role
 
@@ -85,7 +84,7 @@ def as_mutant(subject: Subject, name: str) -> Subject:
     """The selected side with a mutation, of the table or of one step, beside the side without it;
     ModelError lists mutants."""
     side = subject.selected
-    found = {m.name: m.edits for m in mutants_of(subject.patch)}
+    found = {m.name: m.edits for m in subject.patch.mutants}
     if name not in found:
         cast = subject.patch.casts.default(side.role.variant.neighbours_from)[0]
         found |= {s.name: s.edits for s in steps_of(side.role.variant, cast)}

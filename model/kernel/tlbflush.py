@@ -140,8 +140,8 @@ def inc_tlb_flush_batched(mm: Mm, addr: Addr) -> None:
 
 @primitive("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4")
 def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr) -> None:
-    """arm64 and INVLPGB machines issue the invalidation now and wait for it later; x86 notes
-    which CPUs to interrupt."""
+    """arm64 issues the invalidation now and waits for it later; the others note whose flush is
+    due."""
     me: Thread = current()
     if arch().broadcasts_by_entry:
         tlbi(me.cpu, mm.root, addr, addr + 1, True)

@@ -15,6 +15,8 @@ from model.cast.parts import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 
+from .mutant import Mutant
+
 Function = ModelFunction[..., Any]
 
 
@@ -101,6 +103,7 @@ class Patch:
     before: str
     after: str
     casts: CastSet
+    mutants: tuple[Mutant, ...] = ()
     observations: tuple[Observation, ...] = ()
     never: Mapping[str, str] = field(default_factory=dict)
     not_modelled: Mapping[str, str] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from pathlib import Path
 from checks.engine.codegen.promela import assertion, promela
 from checks.engine.engines import Engine
 from checks.engine.search import Limits
-from checks.mutate import mutants_of, require_edited
+from checks.mutate.played import require_edited
 from checks.mutate.steps import steps_of
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import NO_PASSES, Passes
@@ -70,7 +70,7 @@ def draws(patch: Patch, rng: random.Random) -> Iterator[Drawn]:
         yield _drawn(patch, rng)
         while True:
             base = _drawn(patch, rng)
-            names = [m.name for m in mutants_of(patch)]
+            names = [m.name for m in patch.mutants]
             names += [s.name for s in steps_of(base.role.variant, base.cast)]
             subject = by_name(patch.name, base.role.variant.name)
             role = as_mutant(subject, rng.choice(names)).selected.role

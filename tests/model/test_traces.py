@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from checks.answer.replay import play_of
-from checks.mutate import cast_of, mutants_of, role
+from checks.mutate.played import cast_of, role
 from checks.play.play import Play
 from checks.stage.stage import Role, Setting, Stage
 from checks.trace.run import Runner, Tick
@@ -38,7 +38,7 @@ from tests.model.test_two_runs import body, rules
 
 ROOT = Path(__file__).parents[2]
 SCHEDULE = re.compile(r"(?m)^replay    check-invariants replay '([^']+)'$")
-MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+MUTANTS = {m.name: m for m in PATCH.mutants}
 
 
 def golden() -> Iterator[str]:

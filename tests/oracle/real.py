@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from checks.engine.engines import Engine
 from checks.engine.reference import Explorer
 from checks.engine.search import Search
-from checks.mutate import cast_of, mutants_of, role
+from checks.mutate.played import cast_of, role
 from checks.mutate.steps import StepMutant, steps_of
 from checks.play.play import weakened
 from checks.reduce.reducer import Passes
@@ -154,7 +154,7 @@ def some_mutants(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
     rnd = random.Random(seed)
     shown = [
         Side(role(patch, m), arch, anytime, (cast_of(patch, m),))
-        for m in mutants_of(patch) for arch in m.archs for anytime in (False, True)
+        for m in patch.mutants for arch in m.archs for anytime in (False, True)
     ]  # fmt: skip
     sides = rnd.sample(shown, min(count, len(shown)))
     pools = {v.name: _pool(patch, v) for v in patch.variants}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.mutate import cast_of, mutants_of, role
+from checks.mutate.played import cast_of, role
 from checks.stage.stage import Role, Setting, Stage
 from model.patches.uffd_move_batching import PATCH
 
@@ -27,7 +27,7 @@ BESIDE = [
     if cast.axes["pages"] == 1 and len(cast.others) == 1 and cast.few
     and cast.initial.name == "all_at_src"
 ]  # fmt: skip
-MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+MUTANTS = {m.name: m for m in PATCH.mutants}
 
 
 def differing(side: Side) -> tuple[int, dict[str, object]]:

@@ -22,6 +22,8 @@ from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
 
 from ..patch import Observation, Patch, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
+from .mutants import MOVERS
+from .mutants_beside import NEIGHBOURS
 from .never import NEVER
 
 # -- variants --------------------------------------------------------------------------------------
@@ -317,6 +319,7 @@ PATCH = Patch(
     variants=VARIANTS,
     before="per_page",
     after="merged",
+    mutants=(*MOVERS, *NEIGHBOURS),
     observations=OBSERVATIONS,
     never=NEVER,
     not_modelled={

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from unittest import mock
 
-from checks.mutate import cast_of, mutants_of, role
+from checks.mutate.played import cast_of, role
 from checks.play.play import Play
 from checks.stage import stage
 from checks.stage.stage import Role
@@ -58,7 +58,7 @@ class Judged:
     def _missed(self) -> Fate | None:
         """True if a planted bug is not found any more."""
         player = Player((self.invariant,), STATES)
-        for mutant in mutants_of(PATCH):
+        for mutant in PATCH.mutants:
             if self.invariant.name in mutant.breaks:
                 play = Play(cast_of(PATCH, mutant), role(PATCH, mutant), mutant.archs[0])
                 if self.invariant.name not in player.play(play).fails:
@@ -78,7 +78,7 @@ class Judged:
     def _without(self) -> list[Play]:
         """The casts of its planted bugs, for the versions without them that do not break it."""
         found: dict[tuple[str, str], Play] = {}
-        for mutant in mutants_of(PATCH):
+        for mutant in PATCH.mutants:
             if self.invariant.name in mutant.breaks:
                 one = Role(PATCH.variant(mutant.variant), source=PATCH.name)
                 play = Play(cast_of(PATCH, mutant), one, mutant.archs[0])

@@ -16,7 +16,6 @@ from itertools import chain
 from typing import Any
 
 from checks.engine.search import Limits
-from checks.mutate.table import MUTANTS
 from checks.play.cache import Verdicts
 from checks.play.play import Finding, Play, Theatre, families, side_by_side
 from checks.reduce.reducer import NO_PASSES
@@ -25,6 +24,7 @@ from invariants.registry import Invariant
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
 from model.lang.errors import ModelError
+from model.patches import PATCHES
 
 from .steps import Line, Mutation
 
@@ -35,13 +35,13 @@ reduced with those of their family."""
 SMALL = 60_000
 """Systems of so many states are searched as they are, in less time than it takes to reduce them."""
 
-CAUGHT = frozenset(m.cast for mutants in MUTANTS.values() for m in mutants)
+CAUGHT = frozenset(m.cast for family in PATCHES.values() for m in family.mutants)
 """The casts in which the mutants of the table are caught: others like them are, too."""
 
 
 def caught_by(function: str) -> list[str]:
     """The casts in which the mutants of the table that change a function are caught."""
-    table = (m for mutants in MUTANTS.values() for m in mutants)
+    table = (m for family in PATCHES.values() for m in family.mutants)
     return list(dict.fromkeys(m.cast for m in table if function in dict(m.edits)))
 
 

@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from checks.mutate.edits import expressions, places
 from checks.mutate.steps import StepMutant, steps_in
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast, world_of
 from model.lang.declare import ModelFunction
+from model.lang.edits import expressions, places
 from model.lang.errors import shown_path
 from model.lang.frontend.source import Context
 from model.patches.patch import Variant

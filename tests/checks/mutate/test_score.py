@@ -8,8 +8,7 @@ import functools
 
 import pytest
 
-from checks.mutate import mutants_of
-from checks.mutate import role as role_of
+from checks.mutate.played import role as role_of
 from checks.stage.stage import Role
 from invariants import REGISTRY
 from model.patches.uffd_move_batching import PATCH
@@ -92,7 +91,7 @@ def test_casts_that_catch_mutants_of_the_table_come_early(quick: bool) -> None:
 @pytest.mark.parametrize("name", ["move/2p/ptl=different/init=pinned", EXCLUSIVE])
 def test_searched_as_it_is_or_reduced_is_the_same(name: str) -> None:
     player = Player(tuple(REGISTRY.values()), 1000)
-    (pins,) = (m for m in mutants_of(PATCH) if m.name == "no pin check")
+    (pins,) = (m for m in PATCH.mutants if m.name == "no pin check")
     for role in (MERGED, role_of(PATCH, pins)):
         (play,) = (p for p in plays_of(role, PATCH.casts, "x86_64") if p.cast.name == name)
         as_it_is, reduced = player._as_it_is(play), player._reduced(play)

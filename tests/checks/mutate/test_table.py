@@ -13,15 +13,16 @@ from collections.abc import Callable
 
 import pytest
 
-from checks.mutate import Mutant, cast_of, mutant, mutants_of, role
-from checks.mutate.edits import replace_keyword
+from checks.mutate.played import cast_of, role
 from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.cast.parts import Setup
+from model.lang.edits import replace_keyword
+from model.patches.mutant import Mutant, mutant
 from model.patches.uffd_move_batching import PATCH
 
-MUTANTS = {m.name: m for m in mutants_of(PATCH)}
+MUTANTS = {m.name: m for m in PATCH.mutants}
 
 ROWS = [(m.name, arch) for m in MUTANTS.values() for arch in (*m.archs, *m.why_not)]
 
@@ -70,7 +71,7 @@ def test_a_mutant_breaks_exactly_what_the_table_says(name: str, arch: str) -> No
 
 
 def test_names_are_unique() -> None:
-    assert len(MUTANTS) == len(mutants_of(PATCH))
+    assert len(MUTANTS) == len(PATCH.mutants)
 
 
 def test_rows_are_of_known_invariants_and_each_breaks_one() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from checks.engine.search import Limits
-from checks.mutate.uffd_move import MOVERS
 from checks.prove import theorems
 from checks.prove.proof import Proof
 from checks.prove.theorems import THEORIES, prove_patch
 from checks.subject.subject import as_mutant, by_name
+from model.patches.uffd_move_batching.mutants import MOVERS
 
 from ...command import run
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from checks.engine.search import Limits
-from checks.mutate.edits import answer
 from checks.play.play import Play, Theatre
 from checks.stage import stage
 from checks.stage.stage import Role
@@ -27,6 +26,7 @@ from model.kernel.pgtable import pmdp_get_lockless
 from model.kernel.rmap import pmd_of
 from model.lang import kernel, static
 from model.lang.declare import ModelFunction
+from model.lang.edits import answer
 from model.lang.expr import Expr
 from model.lang.frontend.source import Context
 from model.lang.ir import Thread

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from checks.mutate import edits as ed
-from checks.mutate import mutant, mutants_of, role
+from checks.mutate.played import role
+from model.lang import edits as ed
 from model.lang.errors import ModelError
+from model.patches.mutant import mutant
 from model.patches.uffd_move_batching import PATCH
 
 TEXT = """\
@@ -151,11 +152,11 @@ def test_a_function_that_the_cast_does_not_call_is_an_error() -> None:
 
 
 def test_a_cast_that_is_not_there_is_an_error() -> None:
-    wrong = replace(mutants_of(PATCH)[0], cast="move/1p/ptl=different/init=all_at_sr")
+    wrong = replace(PATCH.mutants[0], cast="move/1p/ptl=different/init=all_at_sr")
     with pytest.raises(ModelError, match="did you mean move/1p/ptl=different/init=all_at_src"):
         role(PATCH, wrong)
 
 
 def test_every_mutant_of_the_table_can_be_made() -> None:
-    for row in mutants_of(PATCH):
+    for row in PATCH.mutants:
         assert role(PATCH, row).mutant == row.name

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .edits import (
+from model.lang.edits import (
     answer,
     drop,
     drop_branch,
@@ -14,8 +14,9 @@ from .edits import (
     replace_argument,
     replace_keyword,
 )
-from .mutant import mutant
-from .uffd_move import FLUSHING, IPTE
+
+from ..mutant import mutant
+from .mutants import FLUSHING, IPTE
 
 NOT_BATCHED = {"s390": "unmaps are flushed one by one (mm/rmap.c:should_defer_flush)"}
 NEIGHBOURS = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a mutant is: a routine with a step removed, moved or weakened, which must be found out.
+"""Mutants as they are played: in which cast, and that their edits find what they change.
 
 An invariant that no mutant breaks says nothing.  The table of mutants says of each what it breaks,
 in which cast and on which architectures; a test makes each of them and holds the table.
@@ -7,50 +7,16 @@ in which cast and on which architectures; a test makes each of them and holds th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from checks.stage.stage import Role
 from model.cast.casts import Cast, invocations, world_of
 from model.cast.parts import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
-from model.lang.frontend.source import Context, Edit
+from model.lang.frontend.source import Context
+from model.patches.mutant import Mutant
 from model.patches.patch import Patch, Variant
-
-from .edits import FunctionEdit, together
-
-SHOWN = ("x86_64",)
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One mutant.
-
-    `name` is as invariants name it; `doc` says what is changed in the text.  `edits` are by
-    function name, neighbours included.  Made from `variant`, it breaks the invariants `breaks`,
-    and no other, in the cast of that name, on `archs`; `why_not` says for other architectures
-    why it breaks none of them there.
-    """
-
-    name: str
-    doc: str
-    edits: tuple[tuple[str, Edit], ...]
-    variant: str
-    breaks: tuple[str, ...]
-    cast: str
-    archs: tuple[str, ...] = SHOWN
-    why_not: Mapping[str, str] = field(default_factory=dict)
-
-
-def mutant(
-    name: str, doc: str, *edits: FunctionEdit, breaks: str, cast: str, variant: str = "merged",
-    archs: tuple[str, ...] = SHOWN, why_not: Mapping[str, str] | None = None,
-) -> Mutant:  # fmt: skip
-    """A mutant from edits in their order; `breaks` are names separated by spaces."""
-    return Mutant(
-        name, doc, together(edits), variant, tuple(breaks.split()), cast, archs, why_not or {}
-    )
 
 
 def cast_of(patch: Patch, mutant: Mutant) -> Cast:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .edits import (
+from model.lang.edits import (
     answer,
     drop,
     drop_assignment,
@@ -17,7 +17,8 @@ from .edits import (
     replace_argument,
     replace_call,
 )
-from .mutant import mutant
+
+from ..mutant import mutant
 
 IPTE = {"s390": "ptep_get_and_clear has flushed (arch/s390/include/asm/pgtable.h)"}
 FLUSHING = ("x86_64", "arm64")
