@@ -200,7 +200,8 @@ def _bounds(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
     for axis in axes:
         values = sorted({c.axes[axis.name] for c in casts})
         if axis.is_size:
-            told.append(f"{'/'.join(map(str, values))} {axis.noun}s")
+            many = "" if values == [1] else "s"
+            told.append(f"{'/'.join(map(str, values))} {axis.noun}{many}")
         else:
             told.append(f"{axis.noun} {' and '.join(map(str, values))}")
     return ", ".join(told)

@@ -114,8 +114,8 @@ def own_model(path: str, variant: str = "") -> Subject:
             base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
         )
     if isinstance(patch, Patch):
-        if variant:
-            one = Side("variant", _role(patch, patch.variant(variant), path))
+        if variant or patch.before == patch.after:
+            one = Side("variant", _role(patch, patch.variant(variant or patch.after), path))
             return Subject(patch, (one,), "a model of your own", own=True)
         before, after = (_role(patch, patch.variant(v), path) for v in (patch.before, patch.after))
         return Subject(

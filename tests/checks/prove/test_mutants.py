@@ -160,14 +160,16 @@ def test_the_command_shows_the_step_and_the_trace(monkeypatch: pytest.MonkeyPatc
     assert "           reached in the model: before the step above" in lines
     assert max(map(len, lines)) <= 100
     _, _, after = (
-        (Path(__file__).parents[3] / "README.md")
+        (Path(__file__).parents[3] / "docs" / "answers.md")
         .read_text()
         .partition("<!-- proof: no flush -->\n```\n")
     )
     told = [line for line in after.partition("\n```")[0].splitlines() if line.strip() != "..."]
     printed = iter(lines)
     assert told
-    assert all(line in printed for line in told), "README.md has something else, or another order"
+    assert all(line in printed for line in told), (
+        "docs/answers.md has something else, or another order"
+    )
     at = lines.index("trace      flushed_before_ptl_is_released is VIOLATED:") + 1
     words = " ".join(lines[at : at + 3]).replace("\\", "").replace("'", "")
     arguments = words.partition("check-invariants ")[2].split()
