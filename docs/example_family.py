@@ -18,8 +18,8 @@ from model.kernel.rmap import pmd_of
 from model.kernel.tlbflush import flush_tlb_page
 from model.lang import kernel
 from model.lang.edits import drop, move_after
+from model.patches.family import Family, Variant
 from model.patches.mutant import mutant
-from model.patches.patch import Patch, Variant
 
 
 @kernel("mm/memory.c:zap_pte_range", "one page, flushed at once")
@@ -62,7 +62,7 @@ def _read_only(s: Setup) -> None:
     entry.val = replace(entry.val, write=False)
 
 
-PATCH = Patch(
+FAMILY = Family(
     name="unmap_one",
     title="a page is unmapped and freed",
     asks="can a CPU still use the page when it is free?",

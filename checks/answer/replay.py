@@ -8,9 +8,9 @@ from model.lang.errors import ModelError
 
 from ..play.play import Play
 from ..stage.stage import Setting, Stage
-from ..subject.inputs import subjects_of
-from ..subject.selection import chosen_casts, known_archs
-from ..subject.subject import Subject, as_mutant
+from ..target.inputs import targets_of
+from ..target.selection import chosen_casts, known_archs
+from ..target.target import Target, as_mutant
 from ..trace.run import Runner
 from ..trace.schedule import Schedule, read_schedule
 from ..trace.trace import Trace, describe
@@ -18,13 +18,13 @@ from ..trace.trace import Trace, describe
 
 def play_of(schedule: Schedule) -> Play:
     """The play that a schedule is of."""
-    (subject,) = subjects_of(schedule.patch, schedule.variant)
-    assert isinstance(subject, Subject)
+    (target,) = targets_of(schedule.patch, schedule.variant)
+    assert isinstance(target, Target)
     if schedule.mutant:
-        subject = as_mutant(subject, schedule.mutant)
-    role = subject.selected.role
+        target = as_mutant(target, schedule.mutant)
+    role = target.selected.role
     casts = chosen_casts(
-        subject.patch.casts, role.variant.neighbours_from, schedule.cast, full=False
+        target.family.casts, role.variant.neighbours_from, schedule.cast, full=False
     )
     return Play(casts[0], role, known_archs(schedule.arch)[0])
 

@@ -20,8 +20,8 @@ from ..play.cache import Verdicts
 from ..play.cells import Cell, Reach, Verdict, falling_short, verdict
 from ..play.play import Branch, Outcome, Play, contradiction, model_errors, never_fired
 from ..play.pool import Watch, play_all
-from ..subject.selection import chosen_casts
-from ..subject.subject import Side, Subject
+from ..target.selection import chosen_casts
+from ..target.target import Side, Target
 from ..trace.schedule import read_schedule
 from ..trace.trace import Trace, carried_out, find_trace
 
@@ -36,14 +36,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about a subject.
+    """What is asked about a target.
 
     `scenarios` is a glob over names of casts ("" for the default set, or, with `full`, the whole
     product); an exact name also finds casts of the assumed states, and any number of neighbours.
     With `sample` casts are drawn instead.  `named` are the invariants that are asked for by name.
     """
 
-    subject: Subject
+    target: Target
     archs: tuple[str, ...]
     chosen: tuple[Invariant, ...]
     scenarios: str = ""
@@ -115,7 +115,7 @@ class Report:
     def exit_code(self) -> int:
         """2 a model error or a fault of the tool, else 1 a violation on the selected side, else 3
         something that is not known, else 0."""
-        rows = self.rows(self.question.subject.selected)
+        rows = self.rows(self.question.target.selected)
         if self.contradictions or any(model_errors(c.outcomes) for c in self.columns):
             return 2
         if any(cell.verdict is Verdict.VIOLATED for row in rows for cell in row):
@@ -160,7 +160,7 @@ class Report:
 
 
 def _casts(question: Question, kernel: str) -> list[Cast]:
-    casts, sample = question.subject.patch.casts, question.sample
+    casts, sample = question.target.family.casts, question.sample
     if sample is None:
         return chosen_casts(casts, kernel, question.scenarios, full=question.full)
     found = casts.sample(kernel, sample.casts, sample.seed)
@@ -173,13 +173,13 @@ def _casts(question: Question, kernel: str) -> list[Cast]:
 def plays_of(question: Question) -> list[Play]:
     """Every play of a question, side by side and architecture by architecture."""
     found = []
-    for side in question.subject.sides:
+    for side in question.target.sides:
         casts = _casts(question, side.role.variant.neighbours_from)
         if not casts:
             raise ModelError(
-                f"{question.subject.patch.name} has no casts",
+                f"{question.target.family.name} has no casts",
                 why="no initial state of its set fits into the pages and VMAs of one",
-                instead="look at the `casts` of its PATCH",
+                instead="look at the `casts` of its FAMILY",
             )
         if side.role.edits:
             require_edited(side.role, casts)
@@ -201,12 +201,12 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
     )  # fmt: skip
     columns = [
         _column(question, side, arch, plays, outcomes, orders)
-        for side in question.subject.sides
+        for side in question.target.sides
         for arch in question.archs
     ]
-    selected = [c for c in columns if c.side is question.subject.selected]
+    selected = [c for c in columns if c.side is question.target.selected]
     traces, missing, untrue = _traces(selected, verdicts, question)
-    columns = [_corrected(c, untrue) if c.side is question.subject.selected else c for c in columns]
+    columns = [_corrected(c, untrue) if c.side is question.target.selected else c for c in columns]
     failed += [f"{o.play.name}: {o.found.why}" for o in outcomes if o.found.contradicts]
     failed += [cell.reason for cell in untrue.values()]
     return Report(
@@ -240,12 +240,12 @@ def _orders(
     question: Question, plays: Sequence[Play], verdicts: Verdicts, failed: list[str]
 ) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
     """Whether sequential consistency is enough, by side and architecture, if that is asked."""
-    reader, subject = Reader(verdicts, question.subject.patch.casts), question.subject
-    before = Version.before(subject)
+    reader, target = Reader(verdicts, question.target.family.casts), question.target
+    before = Version.before(target)
 
     def cell(invariant: Invariant, side: Side, arch: str) -> tuple[Cell, tuple[Answer, ...]]:
         mine = [p for p in plays if p.role is side.role and p.arch == arch]
-        compared = before if side is subject.selected else None
+        compared = before if side is target.selected else None
         if interrupts.noticed():
             return Cell(invariant, Verdict.UNKNOWN, INTERRUPTED, 0, 0, ()), ()
         try:
@@ -262,7 +262,7 @@ def _orders(
     return {
         (side.label, arch): cell(invariant, side, arch)
         for invariant in question.chosen if invariant.kind == "text"
-        for side in question.subject.sides
+        for side in question.target.sides
         for arch in question.archs
     }  # fmt: skip
 

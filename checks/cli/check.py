@@ -29,9 +29,9 @@ from ..render.progress import Watcher, stats_lines
 from ..render.table import table_lines
 from ..render.trace import replay_line, trace_lines
 from ..render.undecided import undecided_lines
-from ..subject.inputs import subjects_of
-from ..subject.selection import known_archs
-from ..subject.subject import EXAMPLES, Subject, as_mutant
+from ..target.inputs import targets_of
+from ..target.selection import known_archs
+from ..target.target import EXAMPLES, Target, as_mutant
 from .common import BAD, UNKNOWN, params_of, say
 
 
@@ -159,9 +159,9 @@ def check(
         not no_cache,
         stats,
     )
-    found = subjects_of(patch, variant)
+    found = targets_of(patch, variant)
     if mutant:
-        found = [as_mutant(s, mutant) if isinstance(s, Subject) else s for s in found]
+        found = [as_mutant(s, mutant) if isinstance(s, Target) else s for s in found]
     codes = []
     reports = []
     for number, item in enumerate(found):
@@ -189,11 +189,11 @@ def _worst(codes: Sequence[int]) -> int:
     return next((c for c in (BAD, 1, UNKNOWN) if c in codes), 0)
 
 
-def _answered(subject: Subject, options: _Options) -> Report:
+def _answered(target: Target, options: _Options) -> Report:
     chosen = [i for name in options.invariant for i in find(name)] or every()
-    cache = options.cache and not subject.own and options.engine is not Engine.SYMBOLIC
+    cache = options.cache and not target.own and options.engine is not Engine.SYMBOLIC
     question = Question(
-        subject, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
+        target, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
         options.limits, options.jobs, options.engine, cache, options.sample,
         frozenset(options.invariant),
     )  # fmt: skip

@@ -6,11 +6,11 @@ from __future__ import annotations
 import click
 
 from invariants import find
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ..render import catalogue
-from ..subject.inputs import subject_of
-from ..subject.subject import is_name
+from ..target.inputs import target_of
+from ..target.target import is_name
 from .common import say
 
 
@@ -18,8 +18,8 @@ from .common import say
 @click.argument("name")
 def explain(name: str) -> None:
     """An invariant, a group or a patch: the sentence, who relies on it, witness and mutants."""
-    if name in PATCHES or not is_name(name):
-        say(catalogue.explained_patch(subject_of(name, "").patch))
+    if name in FAMILIES or not is_name(name):
+        say(catalogue.explained_patch(target_of(name, "").family))
         return
     for n, invariant in enumerate(find(name)):
         if n:

@@ -14,9 +14,9 @@ from ..examples.example import as_promela, example_named
 from ..mutate.played import require_edited
 from ..reduce.reducer import NO_PASSES, Passes
 from ..stage.stage import Setting, Stage
-from ..subject.inputs import subject_of
-from ..subject.selection import chosen_casts, one_arch
-from ..subject.subject import EXAMPLES, as_mutant
+from ..target.inputs import target_of
+from ..target.selection import chosen_casts, one_arch
+from ..target.target import EXAMPLES, as_mutant
 from .common import params_of
 
 
@@ -45,11 +45,11 @@ def export(
         return
     if param:
         raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
-    subject = subject_of(patch, variant)
+    target = target_of(patch, variant)
     if mutant:
-        subject = as_mutant(subject, mutant)
-    role = subject.selected.role
-    cast = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)[0]
+        target = as_mutant(target, mutant)
+    role = target.selected.role
+    cast = chosen_casts(target.family.casts, role.variant.neighbours_from, scenario, full=False)[0]
     require_edited(role, [cast])
     passes = NO_PASSES if unreduced else Passes()
     stage = Stage(Setting.of(cast), one_arch(arch), REGISTRY.values(), passes=passes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import click
 
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ..render import catalogue
-from ..subject.inputs import subject_of
+from ..target.inputs import target_of
 from .common import say
 
 
@@ -17,7 +17,7 @@ from .common import say
 @click.argument("patch", required=False)
 def list_(kind: str | None, patch: str | None) -> None:
     """What there is: patches, variants, invariants, archs, scenarios, mutants; of one PATCH."""
-    patches = [subject_of(patch, "").patch] if patch else list(PATCHES.values())
+    patches = [target_of(patch, "").family] if patch else list(FAMILIES.values())
     kinds = [kind] if kind else [k for k in catalogue.KINDS if k != "scenarios"]
     for n, each in enumerate(kinds):
         if not kind:

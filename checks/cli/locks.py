@@ -9,18 +9,18 @@ import sys
 import click
 
 from model.lang.errors import ModelError
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ..engine.search import Limits
 from ..render.progress import Watcher
-from ..subject.inputs import subject_of
-from ..subject.selection import chosen_casts, one_arch
-from ..subject.subject import as_mutant
+from ..target.inputs import target_of
+from ..target.selection import chosen_casts, one_arch
+from ..target.target import as_mutant
 from .common import UNKNOWN, say
 
 
 @click.command()
-@click.argument("patch", default=next(iter(PATCHES)))
+@click.argument("patch", default=next(iter(FAMILIES)))
 @click.option("--variant", default="", help="The version; by default the after side.")
 @click.option("--mutant", default="", help="A mutant of it, by name.")
 @click.option("--arch", default="x86_64", show_default=True)
@@ -41,14 +41,14 @@ def locks(
         raise ModelError("--format svg: there is no dot", why="Graphviz draws it",
                          instead="--format dot")  # fmt: skip
 
-    subject = subject_of(patch, variant)
+    target = target_of(patch, variant)
     if mutant:
-        subject = as_mutant(subject, mutant)
-    role = subject.selected.role
+        target = as_mutant(target, mutant)
+    role = target.selected.role
     kernel = role.variant.neighbours_from
-    casts = casts_of(subject.patch.casts, kernel)
+    casts = casts_of(target.family.casts, kernel)
     if scenario:
-        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
+        casts = chosen_casts(target.family.casts, kernel, scenario, full=False)
     asked = LocksAsked(role, tuple(casts), one_arch(arch), Limits(max_states))
     with Watcher() as watch:
         answer = lock_orders(asked, watch)

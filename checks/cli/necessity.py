@@ -17,8 +17,8 @@ from ..play.cache import Verdicts
 from ..render.necessity import ledger_lines
 from ..render.progress import Watcher
 from ..render.trace import replay_line, trace_lines
-from ..subject.inputs import subject_of
-from ..subject.selection import chosen_casts, known_archs
+from ..target.inputs import target_of
+from ..target.selection import chosen_casts, known_archs
 from .common import UNKNOWN, say
 
 
@@ -41,17 +41,17 @@ def necessity(
 
     An interrupt prints what is known so far; the next run goes on from there.
     """
-    subject = subject_of(patch, variant)
-    role = subject.selected.role
-    casts = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scenario, full=False)
+    target = target_of(patch, variant)
+    role = target.selected.role
+    casts = chosen_casts(target.family.casts, role.variant.neighbours_from, scenario, full=False)
     steps = chosen_steps(role, casts, step)
     limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
     chosen = tuple(REGISTRY.values())
     asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
-    verdicts = Verdicts(use=not no_cache and not subject.own)
+    verdicts = Verdicts(use=not no_cache and not target.own)
     with Watcher() as watch:
         rows = ledger(asked, steps, verdicts, watch)
-    say(ledger_lines(subject, asked, rows, scenario))
+    say(ledger_lines(target, asked, rows, scenario))
     for row in rows if trace else ():
         if row.play is not None:
             found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts, limits)

@@ -11,8 +11,8 @@ from ..memory_order.ordering import Reader, Version, default_casts, in_each_worl
 from ..play.cache import Verdicts
 from ..play.play import Play
 from ..render.ordering import ordering_lines
-from ..subject.inputs import subject_of
-from ..subject.selection import chosen_casts, known_archs
+from ..target.inputs import target_of
+from ..target.selection import chosen_casts, known_archs
 from .common import UNKNOWN, say
 
 
@@ -23,18 +23,18 @@ from .common import UNKNOWN, say
 @click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
 def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
     """Where memory ordering is not decided: accesses that may be taken in another order."""
-    subject = subject_of(patch, variant)
-    role = subject.selected.role
+    target = target_of(patch, variant)
+    role = target.selected.role
     kernel = role.variant.neighbours_from
-    casts = default_casts(subject.patch, kernel)
+    casts = default_casts(target.family, kernel)
     if scenario:
-        casts = chosen_casts(subject.patch.casts, kernel, scenario, full=False)
+        casts = chosen_casts(target.family.casts, kernel, scenario, full=False)
     plays = [
         play
         for name in known_archs(arch)
         for play in in_each_world([Play(cast, role, name) for cast in casts])
     ]
-    reader = Reader(Verdicts(use=not subject.own), subject.patch.casts)
-    answers = reader.compared(list(reader.answers(plays)), Version.before(subject))
-    say(ordering_lines(role, answers, subject.before))
+    reader = Reader(Verdicts(use=not target.own), target.family.casts)
+    answers = reader.compared(list(reader.answers(plays)), Version.before(target))
+    say(ordering_lines(role, answers, target.before))
     sys.exit(UNKNOWN if any(a.pairs for a in answers) else 0)

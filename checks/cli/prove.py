@@ -11,9 +11,9 @@ from model.examples.shoot import SHOOT
 
 from ..engine.search import Limits
 from ..examples.example import example_named
-from ..subject.inputs import subject_of
-from ..subject.selection import one_arch
-from ..subject.subject import as_mutant
+from ..target.inputs import target_of
+from ..target.selection import one_arch
+from ..target.target import as_mutant
 from .common import UNKNOWN, say
 
 
@@ -40,12 +40,12 @@ def prove(
             raise no_core(patch)
         proofs = prove_shoot(variant, limits)
     else:
-        subject = subject_of(patch, variant)
+        target = target_of(patch, variant)
         if mutant:
-            subject = as_mutant(subject, mutant)
-        role = subject.selected.role
-        proofs = prove_patch(subject.patch, role, one_arch(arch), limits)
-        say([f"prove      {subject.patch.name}, {role.variant.name}: {role.variant.doc}"])
+            target = as_mutant(target, mutant)
+        role = target.selected.role
+        proofs = prove_patch(target.family, role, one_arch(arch), limits)
+        say([f"prove      {target.family.name}, {role.variant.name}: {role.variant.doc}"])
         say([f"MUTANT     {mutant}"] if mutant else [])
     verdicts = set()
     shown = False

@@ -7,8 +7,8 @@ import click
 
 from ..render.show import python_source, step_lines
 from ..stage.stage import Setting, Stage
-from ..subject.inputs import subject_of
-from ..subject.selection import one_arch
+from ..target.inputs import target_of
+from ..target.selection import one_arch
 from .common import say
 
 
@@ -19,11 +19,11 @@ from .common import say
 @click.option("--format", "form", type=click.Choice(["steps", "python"]), default="steps")
 def show(patch: str, variant: str, arch: str, form: str) -> None:
     """The steps that a model compiles to, beside its source; or its source to start from."""
-    subject = subject_of(patch, variant)
-    role = subject.selected.role
+    target = target_of(patch, variant)
+    role = target.selected.role
     if form == "python":
-        click.echo(python_source(subject.patch, role.variant))
+        click.echo(python_source(target.family, role.variant))
         return
-    cast = subject.patch.casts.full(role.variant.kernel)[0]
+    cast = target.family.casts.full(role.variant.kernel)[0]
     stage = Stage(Setting.of(cast), one_arch(arch), ())
     say(step_lines(stage.raw_system(cast, role).threads[0]))

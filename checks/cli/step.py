@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..subject.subject import by_name
+from ..target.target import by_name
 from .common import UNKNOWN, say
 
 

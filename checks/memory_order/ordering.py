@@ -17,8 +17,8 @@ from invariants.registry import Invariant
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
 from model.lang.ir import Edge
-from model.patches import PATCHES
-from model.patches.patch import Patch
+from model.patches import FAMILIES
+from model.patches.family import Family
 
 from ..engine import interrupts
 from ..play.cache import Verdicts
@@ -26,7 +26,7 @@ from ..play.cells import Cell, Verdict
 from ..play.play import Play
 from ..reduce.ordering import Pair
 from ..stage.stage import Role, Setting, Stage
-from ..subject.subject import Subject
+from ..target.target import Target
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ class Version:
     role: Role
 
     @classmethod
-    def before(cls, subject: Subject) -> Version | None:
-        """The version that the selected side of a subject is compared with."""
-        role = subject.before
-        return None if role is None else cls(subject.patch.casts, role)
+    def before(cls, target: Target) -> Version | None:
+        """The version that the selected side of a target is compared with."""
+        role = target.before
+        return None if role is None else cls(target.family.casts, role)
 
     def play(self, play: Play) -> Play | None:
         """The same cast with this version; None where its kernel lacks a neighbour."""
@@ -243,13 +243,13 @@ def _reason(asked: Sequence[Answer], some: Sequence[Answer]) -> str:
 
 def command(role: Role, scenarios: str) -> str:
     """The command that lists all pairs; "" for what no command names."""
-    if role.source not in PATCHES or role.mutant:
+    if role.source not in FAMILIES or role.mutant:
         return ""
     only = f" --scenario '{scenarios}'" if scenarios else ""
     return f"check-invariants ordering {role.source} --variant {role.variant.name}{only}"
 
 
-def default_casts(patch: Patch, kernel: str) -> list[Cast]:
+def default_casts(patch: Family, kernel: str) -> list[Cast]:
     """Each neighbour alone, once: what a cast begins with does not matter here."""
     found: dict[tuple[str, ...], Cast] = {}
     for cast in patch.casts.default(kernel):

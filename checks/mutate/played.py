@@ -15,11 +15,11 @@ from model.cast.parts import Setup
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 from model.lang.frontend.source import Context
+from model.patches.family import Family, Variant
 from model.patches.mutant import Mutant
-from model.patches.patch import Patch, Variant
 
 
-def cast_of(patch: Patch, mutant: Mutant) -> Cast:
+def cast_of(patch: Family, mutant: Mutant) -> Cast:
     """The cast in which a mutant is shown; ModelError if the patch has none of that name."""
     kernel = patch.variant(mutant.variant).neighbours_from
     cast = patch.casts.named(mutant.cast, kernel)
@@ -31,7 +31,7 @@ def cast_of(patch: Patch, mutant: Mutant) -> Cast:
     return cast
 
 
-def role(patch: Patch, mutant: Mutant) -> Role:
+def role(patch: Family, mutant: Mutant) -> Role:
     """A mutant as it is played.
 
     ModelError if the cast has no function of a name that is edited, or an edit finds nothing.

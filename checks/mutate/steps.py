@@ -21,7 +21,7 @@ from model.lang.declare import ModelFunction
 from model.lang.edits import FunctionEdit, together
 from model.lang.frontend.source import Context, Edit
 from model.lang.traits import FLUSHES, TAKES, Trait
-from model.patches.patch import Variant
+from model.patches.family import Variant
 
 from .conditions import checks_of
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from invariants.registry import Invariant
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ..engine.compiler import identity
 from ..engine.engines import Engine
@@ -201,7 +201,7 @@ def _removed(path: Path) -> bool:
 
 
 def _can_keep(play: Play) -> bool:
-    return play.role.source in PATCHES
+    return play.role.source in FAMILIES
 
 
 def _asked(play: Play) -> list[str]:

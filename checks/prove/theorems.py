@@ -16,7 +16,7 @@ from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.lang.errors import ModelError
 from model.lang.ir import State
-from model.patches.patch import Patch
+from model.patches.family import Family
 
 from ..engine.prepared import Prepared
 from ..engine.search import DEADLOCK, Limits
@@ -24,7 +24,7 @@ from ..mutate.played import cast_of
 from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
 from ..stage.stage import Role, Setting, Stage
-from ..subject.selection import chosen_casts
+from ..target.selection import chosen_casts
 from .core import Core
 from .cores import flush, order, rmap
 from .proof import Compared, Proof, Shown, compared_with, proof_of
@@ -89,7 +89,7 @@ def no_core(name: str) -> ModelError:
     )  # fmt: skip
 
 
-def prove_patch(patch: Patch, role: Role, arch: str, limits: Limits) -> Iterator[Proof]:
+def prove_patch(patch: Family, role: Role, arch: str, limits: Limits) -> Iterator[Proof]:
     """Each core of a patch, for a variant of it; ModelError if it has none."""
     if patch.name not in THEORIES:
         raise no_core(patch.name)
@@ -100,7 +100,7 @@ def prove_patch(patch: Patch, role: Role, arch: str, limits: Limits) -> Iterator
 
 
 def _ask_patch(
-    theory: Theory, patch: Patch, role: Role, arch: str, limits: Limits
+    theory: Theory, patch: Family, role: Role, arch: str, limits: Limits
 ) -> tuple[Shown | None, int]:
     """The casts of the default set with the neighbours of the scenarios, from every state, and the
     one in which the mutant is told to be shown."""
@@ -126,7 +126,7 @@ def _beside(cast: Cast) -> tuple[str, ...]:
 
 
 def _played(
-    theory: Theory, scenario: str, patch: Patch, role: Role, arch: str, limits: Limits
+    theory: Theory, scenario: str, patch: Family, role: Role, arch: str, limits: Limits
 ) -> Compared:
     (cast,) = chosen_casts(patch.casts, role.variant.neighbours_from, scenario, full=False)
     asked = [REGISTRY[name] for name in theory.asked]

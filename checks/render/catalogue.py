@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from invariants import every
 from invariants.registry import GROUPS, NOT_BUILT, Invariant
 from model.hw.arch import ARCHS
-from model.patches.patch import Patch
+from model.patches.family import Family
 
-from ..subject.subject import EXAMPLES
+from ..target.target import EXAMPLES
 from .columns import WIDTH
 
 KINDS = ("patches", "variants", "invariants", "archs", "mutants", "scenarios")
 
 
-def listed(kind: str, patches: Sequence[Patch]) -> list[str]:
+def listed(kind: str, patches: Sequence[Family]) -> list[str]:
     """The lines of `list KIND`, for these patches."""
     match kind:
         case "patches":
@@ -36,7 +36,7 @@ def listed(kind: str, patches: Sequence[Patch]) -> list[str]:
     return _invariants()
 
 
-def _scenarios(patches: Sequence[Patch]) -> list[str]:
+def _scenarios(patches: Sequence[Family]) -> list[str]:
     lines = []
     for patch in patches:
         kernel = patch.variant(patch.after).neighbours_from
@@ -79,7 +79,7 @@ def explained_invariant(invariant: Invariant) -> list[str]:
     return [invariant.name, *_rows(rows)]
 
 
-def explained_patch(patch: Patch) -> list[str]:
+def explained_patch(patch: Family) -> list[str]:
     """A patch: what it asks, its variants, what is left out."""
     rows = [("title", patch.title), ("asks", patch.asks), ("left out", patch.left_out)]
     rows += [("variant", f"{v.name}: {v.doc} ({v.file})") for v in patch.variants]

@@ -35,7 +35,7 @@ def commit_lines(trace: Trace) -> list[str]:
 def order_lines(report: Report) -> list[str]:
     """What is not decided of memory ordering on the selected side, by architecture."""
     lines: list[str] = []
-    for column in report.of_side(report.question.subject.selected):
+    for column in report.of_side(report.question.target.selected):
         for cell in column.cells:
             if cell.invariant.kind == "text" and cell.verdict is not Verdict.HOLDS:
                 text = f"Memory ordering is not decided on {column.arch}: {cell.reason}."

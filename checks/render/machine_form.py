@@ -59,10 +59,10 @@ def undecided_json(found: Submission) -> dict[str, Any]:
 
 
 def _report(report: Report) -> dict[str, Any]:
-    patch, sample = report.question.subject.patch, report.question.sample
+    patch, sample = report.question.target.family, report.question.sample
     return {
         "patch": patch.name,
-        "recognised": report.question.subject.recognised,
+        "recognised": report.question.target.recognised,
         "exit": report.exit_code,
         "sample": asdict(sample) if sample is not None else None,
         "sides": [
@@ -85,7 +85,7 @@ def _report(report: Report) -> dict[str, Any]:
                     o.text for o in patch.observations if o.variant == side.role.variant.name
                 ],
             }
-            for side in report.question.subject.sides
+            for side in report.question.target.sides
         ],
         "results": [
             {

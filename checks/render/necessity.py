@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..necessity.ledger import Asked, Need, Row
-from ..subject.subject import Subject
+from ..target.target import Target
 from .columns import WIDTH, counted
 
 _WHAT = 52
@@ -17,11 +17,11 @@ _WHAT = 52
 
 
 def ledger_lines(
-    subject: Subject, asked: Asked, rows: Sequence[Row], scenario: str = ""
+    target: Target, asked: Asked, rows: Sequence[Row], scenario: str = ""
 ) -> list[str]:
     """What was asked, the steps by function, what is not modelled, and how many there are of each
     kind; and how to see one that is needed, with the `--scenario` that was given."""
-    role, patch = asked.role, subject.patch
+    role, patch = asked.role, target.family
     lines = [
         f"necessity  {patch.name}, {role.variant.name}: {role.variant.doc}",
         f"           {counted(len(asked.casts), 'scenario')} on {', '.join(asked.archs)};"

@@ -10,9 +10,9 @@ from pathlib import Path
 from model.lang.errors import ModelError, shown_path
 from model.lang.expr import show
 from model.lang.ir import Edge, Thread
-from model.patches.patch import Patch, Variant
+from model.patches.family import Family, Variant
 
-ROOT = Path(inspect.getfile(Patch)).parents[2]
+ROOT = Path(inspect.getfile(Family)).parents[2]
 
 
 def step_lines(thread: Thread) -> list[str]:
@@ -41,7 +41,7 @@ def _edge(edge: Edge) -> str:
     return "; ".join(text)
 
 
-def python_source(patch: Patch, variant: Variant) -> str:
+def python_source(patch: Family, variant: Variant) -> str:
     """The file of a variant, ready to be saved, changed and decided."""
     path = ROOT / variant.file
     if not path.exists():

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from invariants.registry import GROUPS, NOT_BUILT
 from model.cast.casts import Axis, Cast
-from model.patches.patch import Variant
+from model.patches.family import Variant
 
 from ..answer.report import Column, Report
 from ..memory_order.ordering import command
 from ..play.cells import Cell, Reach, Verdict
 from ..play.play import Branch
-from ..subject.subject import Side
+from ..target.target import Side
 from .columns import WIDTH
 from .show import ROOT
 
@@ -33,14 +33,14 @@ ABSENT = (
 def table_lines(report: Report) -> list[str]:
     """The whole answer but the traces."""
     question = report.question
-    subject = question.subject
-    lines = [f"{subject.patch.name}  {subject.patch.title}", f"recognised  {subject.recognised}"]
-    lines += _filled("asks", subject.patch.asks)
-    for side in subject.sides:
+    target = question.target
+    lines = [f"{target.family.name}  {target.family.title}", f"recognised  {target.recognised}"]
+    lines += _filled("asks", target.family.asks)
+    for side in target.sides:
         lines += _filled(side.label, _described(side.role.variant, side.role.mutant))
     lines += [f"archs     {', '.join(question.archs)}", ""]
-    width = (WIDTH - NAME) // len(subject.sides)
-    heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{width}}" for s in subject.sides)
+    width = (WIDTH - NAME) // len(target.sides)
+    heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{width}}" for s in target.sides)
     lines.append(f"{'invariant':<{NAME}}{heads}".rstrip())
     group, left_out = "", report.not_exercised
     for n, invariant in enumerate(question.chosen):
@@ -50,14 +50,14 @@ def table_lines(report: Report) -> list[str]:
             group = invariant.group
             lines.append(group)
         texts = [_summary([c.cells[n] for c in report.of_side(s)], report.of_side(s))
-                 for s in subject.sides]  # fmt: skip
+                 for s in target.sides]  # fmt: skip
         lines += _row(f"  {invariant.name}", texts, width)
     lines += [f"{name:<{NAME}}not checked yet" for name in GROUPS if name in NOT_BUILT]
     lines += _left_out(len(left_out))
     lines.append("")
-    for side in subject.sides:
+    for side in target.sides:
         lines += _basis(report, side)
-    lines += _filled("absent", "; ".join([*ABSENT, subject.patch.left_out]))
+    lines += _filled("absent", "; ".join([*ABSENT, target.family.left_out]))
     return lines
 
 
@@ -105,7 +105,7 @@ def _basis(report: Report, side: Side) -> list[str]:
     columns = report.of_side(side)
     casts = columns[0].casts
     lines = [f"{side.label}: {side.role.variant.name}"]
-    axes = report.question.subject.patch.casts.axes
+    axes = report.question.target.family.casts.axes
     lines += _indented(f"casts: {_casts(report, side, casts)}, {_bounds(casts, axes)}")
     played = any(c.outcomes for c in columns)
     if played:
@@ -119,7 +119,7 @@ def _basis(report: Report, side: Side) -> list[str]:
     ]
     if played:
         lines += _branches(report, side)
-    for seen in report.question.subject.patch.observations:
+    for seen in report.question.target.family.observations:
         if seen.variant == side.role.variant.name:
             lines += _indented(f"observation: {seen.text}")
     return [*lines, ""]
@@ -141,7 +141,7 @@ def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
     if question.scenarios:
         return f"{count} that fit {question.scenarios}"
     if question.sample:
-        product = question.subject.patch.casts
+        product = question.target.family.casts
         every = product.sampled_from(side.role.variant.neighbours_from)
         sizes = _sizes(casts, product.axes)
         return (
@@ -150,7 +150,7 @@ def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
         )
     if question.full:
         return f"{count} (full: every neighbour alone and all pairs, every initial state)"
-    pairs = ", ".join(question.subject.patch.casts.pair_initial)
+    pairs = ", ".join(question.target.family.casts.pair_initial)
     return (
         f"{count} (default: each neighbour alone from every initial state, all pairs from {pairs})"
     )
@@ -245,7 +245,7 @@ def _branches(report: Report, side: Side) -> list[str]:
 
 def _listed(report: Report, never: Sequence[Branch], where: str) -> list[str]:
     """Branches that never fired, on all architectures or on some."""
-    known = report.question.subject.patch.never
+    known = report.question.target.family.never
     by_file: dict[str, list[str]] = {}
     explained = []
     for branch in never:

@@ -30,7 +30,7 @@ from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
 from model.lang.objects import Kobject
-from model.patches.patch import Variant
+from model.patches.family import Variant
 
 from ..engine.codegen.code_cache import CodeCache
 from ..engine.codegen.layout import Layout

@@ -43,7 +43,7 @@ class Axis:
         return all(isinstance(v, int) for v in self.values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Initial:
     """A state to begin in: what `set_up` makes of the world as it is built.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from model.lang.errors import ModelError, near
 
-from .patch import Patch
-from .uffd_move_batching import PATCH as UFFD_MOVE_BATCHING
+from .family import Family
+from .uffd_move_batching import FAMILY as UFFD_MOVE_BATCHING
 
-PATCHES: dict[str, Patch] = {p.name: p for p in (UFFD_MOVE_BATCHING,)}
+FAMILIES: dict[str, Family] = {p.name: p for p in (UFFD_MOVE_BATCHING,)}
 
 
-def find_patch(name: str) -> Patch:
+def find_family(name: str) -> Family:
     """The patch of a name; ModelError lists the near ones."""
-    if name not in PATCHES:
-        raise ModelError(f"no patch '{name}'", instead=near(name, PATCHES))
-    return PATCHES[name]
+    if name not in FAMILIES:
+        raise ModelError(f"no patch '{name}'", instead=near(name, FAMILIES))
+    return FAMILIES[name]

@@ -21,8 +21,8 @@ from model.cast.casts import Cast, world_of
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near, shown_path
 
-from . import find_patch
-from .patch import Patch, Variant
+from . import find_family
+from .family import Family, Variant
 
 Function = ModelFunction[..., Any]
 
@@ -33,7 +33,7 @@ def variant_of(patch: str, variant: str, module: str, name: str = "") -> Variant
     `module` is the module's ``__name__``, by which the variant is called if it has no `name`.
     ModelError if nothing is replaced.
     """
-    whole = find_patch(patch)
+    whole = find_family(patch)
     base = whole.variant(variant)
     file = sys.modules[module]
     mine = {n: f for n, f in vars(file).items() if _is_defined_in(f, module)}
@@ -62,7 +62,7 @@ def _is_defined_in(value: Any, module: str) -> bool:
     return isinstance(value, ModelFunction) and value.fn.__module__ == module
 
 
-def _functions_of(patch: Patch, base: Variant) -> list[Function]:
+def _functions_of(patch: Family, base: Variant) -> list[Function]:
     """The model functions of the patch's own modules."""
     package = f"model.patches.{patch.name}"
     modules = [
@@ -76,7 +76,7 @@ def require_used(variant: Variant, cast: Cast, module: ModuleType) -> None:
     """ModelError if something of a user's file would never run though it looks as if it did: a
     function that nothing calls, but for one that is as it is stored; a stored function's name for
     what is no function of the file, or is not decorated."""
-    whole = find_patch(variant.base)
+    whole = find_family(variant.base)
     stored: dict[str, list[Function]] = {}
     for f in _functions_of(whole, variant):
         stored.setdefault(f.name, []).append(f)

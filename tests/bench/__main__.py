@@ -28,8 +28,8 @@ from checks.engine.reference import Explorer
 from checks.examples.example import built, explorer_of, system_of
 from checks.reduce.symmetry import symmetric_classes
 from checks.stage.stage import Setting, Stage
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import by_name
 from invariants import REGISTRY
 from model.examples.mover import MOVER
 from model.lang.ir import State, System
@@ -116,7 +116,7 @@ def spin(text: str) -> Run:
 def cast(name: str) -> tuple[Explorer, State]:
     subject = by_name("uffd_move_batching", "merged")
     role = subject.selected.role
-    casts = subject.patch.casts
+    casts = subject.family.casts
     (one,) = chosen_casts(casts, role.variant.neighbours_from, name, full=False)
     stage = Stage(Setting.of(one), "x86_64", tuple(REGISTRY.values()))
     return stage.explorer(one, role), stage.initial(one)

@@ -14,7 +14,7 @@ from checks.memory_order.ordering import default_casts
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import NO_PASSES, Passes
 from checks.stage.stage import Setting, Stage
-from checks.subject.subject import by_name
+from checks.target.target import by_name
 from invariants import REGISTRY
 
 LEFT_OUT = {
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     role = subject.selected.role
     print(f"{role.variant.name}: states, x86_64; 'no merging' is without movers as well")
     print(f"{'':32}" + "".join(f"{name:>12}" for name in LEFT_OUT), flush=True)
-    for cast in default_casts(subject.patch, role.variant.neighbours_from):
+    for cast in default_casts(subject.family, role.variant.neighbours_from):
         print(f"{cast.name.partition('/')[0]:32}", end="", flush=True)
         verdicts = set()
         for passes in LEFT_OUT.values():

@@ -26,13 +26,13 @@ from checks.mutate.steps import steps_of
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.reducer import NO_PASSES, Passes
 from checks.stage.stage import Role, Setting, Stage
-from checks.subject.subject import as_mutant, by_name
+from checks.target.target import as_mutant, by_name
 from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.hw.arch import ARCHS
 from model.lang.errors import ModelError
-from model.patches import PATCHES
-from model.patches.patch import Patch
+from model.patches import FAMILIES
+from model.patches.family import Family
 from tests.checks.engine.spinning import spun
 
 SHAPES = ((0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1))
@@ -64,7 +64,7 @@ class Decided:
     seconds: float
 
 
-def draws(patch: Patch, rng: random.Random) -> Iterator[Drawn]:
+def draws(patch: Family, rng: random.Random) -> Iterator[Drawn]:
     """Casts without and with a mutant in turn, without end."""
     while True:
         yield _drawn(patch, rng)
@@ -84,7 +84,7 @@ def draws(patch: Patch, rng: random.Random) -> Iterator[Drawn]:
             break
 
 
-def _drawn(patch: Patch, rng: random.Random) -> Drawn:
+def _drawn(patch: Family, rng: random.Random) -> Drawn:
     variant = rng.choice(patch.variants)
     shape = rng.choice(SHAPES)
     every = patch.casts.full(variant.neighbours_from)
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     rng = random.Random(asked.seed)
     wrong = done = large = violated = 0
     print(f"{'unreduced':>10} {'reduced':>8} {'SPIN s':>7}  violated  cast", flush=True)
-    for drawn in draws(PATCHES["uffd_move_batching"], rng):
+    for drawn in draws(FAMILIES["uffd_move_batching"], rng):
         if done == asked.casts:
             break
         whole = decided(drawn, NO_PASSES, asked.max_states)

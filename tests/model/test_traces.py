@@ -31,14 +31,14 @@ from model.hw.arch import selected
 from model.lang.declare import ModelFunction, swapped
 from model.lang.frontend.source import Context
 from model.lang.ir import Edge
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 from tests.command import write_late_flush
 from tests.model.lockstep import SILENT, Difference, Lockstep
 from tests.model.test_two_runs import body, rules
 
 ROOT = Path(__file__).parents[2]
 SCHEDULE = re.compile(r"(?m)^replay    check-invariants replay '([^']+)'$")
-MUTANTS = {m.name: m for m in PATCH.mutants}
+MUTANTS = {m.name: m for m in FAMILY.mutants}
 
 
 def golden() -> Iterator[str]:
@@ -102,7 +102,7 @@ def test_golden_traces(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def play_of_mutant(name: str) -> Play:
     row = MUTANTS[name]
-    return Play(cast_of(PATCH, row), replace(role(PATCH, row), source=PATCH.name), row.archs[0])
+    return Play(cast_of(FAMILY, row), replace(role(FAMILY, row), source=FAMILY.name), row.archs[0])
 
 
 @functools.cache

@@ -37,12 +37,12 @@ from model.lang.frontend.routine import Routine
 from model.lang.ir import Edge, Kind, State, System
 from model.lang.objects import Kobject, World
 from model.lang.sorts import Int
-from model.patches.patch import Variant
-from model.patches.uffd_move_batching import PATCH
+from model.patches.family import Variant
+from model.patches.uffd_move_batching import FAMILY
 from tests.model.lockstep import Difference, Lockstep, play
 
 PAGES = 2
-STATES = (*PATCH.casts.initial, *PATCH.casts.assumed)
+STATES = (*FAMILY.casts.initial, *FAMILY.casts.assumed)
 
 
 @functools.cache
@@ -102,7 +102,7 @@ def base(here: Stage) -> dict[tuple[str, tuple[int, ...]], int]:
 
 def system_of(here: Stage, calls: Sequence[Invocation], cast: Cast, variant: Variant) -> System:
     """The raw system.  Threads that no variant changes are made for one of them only."""
-    subject, plain = Role(variant), Role(PATCH.variant(PATCH.after))
+    subject, plain = Role(variant), Role(FAMILY.variant(FAMILY.after))
     alone = here.raw_system(replace(cast, others=cast.others and (USER,)), plain)
     threads = [here.raw(call, subject if call.fn is calls[0].fn else plain) for call in calls]
     return replace(alone, threads=tuple(threads))
@@ -125,14 +125,14 @@ def run_twice(here: Stage, cast: Cast, variant: Variant, seed: int) -> Lockstep:
 
 
 def cast_of(here: Stage, others: tuple[Neighbour, ...], initial: Initial) -> Cast:
-    return PATCH.casts.cast(others, initial.name, **dict(here.setting.axes))
+    return FAMILY.casts.cast(others, initial.name, **dict(here.setting.axes))
 
 
 def present(variant: Variant) -> list[Neighbour]:
-    return [n for n in PATCH.casts.neighbours if n.exists_in(variant.neighbours_from)]
+    return [n for n in FAMILY.casts.neighbours if n.exists_in(variant.neighbours_from)]
 
 
-@pytest.mark.parametrize("variant", PATCH.variants, ids=lambda v: v.name)
+@pytest.mark.parametrize("variant", FAMILY.variants, ids=lambda v: v.name)
 @pytest.mark.parametrize("arch", ARCHS)
 def test_variants_beside_every_neighbour(arch: str, variant: Variant) -> None:
     here = stage(arch)
@@ -146,11 +146,11 @@ def test_variants_beside_every_neighbour(arch: str, variant: Variant) -> None:
     assert ended > len(states) // 2, "most runs end"
 
 
-@pytest.mark.parametrize("neighbour", PATCH.casts.neighbours, ids=lambda n: n.name)
+@pytest.mark.parametrize("neighbour", FAMILY.casts.neighbours, ids=lambda n: n.name)
 def test_neighbours_from_every_state(neighbour: Neighbour) -> None:
     """Beside the mover of 6.18, enough runs for many of a neighbour's edges to be taken: three from
     each state, and more where little of the neighbour runs unless the mover came first."""
-    here, variant = stage("x86_64"), PATCH.variant("merged")
+    here, variant = stage("x86_64"), FAMILY.variant("merged")
     taken: set[tuple[int, int]] = set()
     seen, shown = 0, list[Edge]()
     for seed, initial in enumerate(STATES * 16):
@@ -235,7 +235,7 @@ def test_a_broken_front_end_is_noticed(
     # What the right one made would be used again.
     monkeypatch.setattr("checks.stage.stage._made", compose.Compiled())
     here = Stage(setting("different"), "x86_64", [], anytime=True)
-    variant = PATCH.variant("merged")
+    variant = FAMILY.variant("merged")
     with pytest.raises(Difference):  # noqa: PT012 - any of these runs may find it
         for seed, neighbour in enumerate(present(variant) * 2):
             run_twice(here, cast_of(here, (neighbour,), STATES[seed % 3]), variant, seed)

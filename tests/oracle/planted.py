@@ -167,7 +167,7 @@ _asks = Classifier._asks_if_mine
 
 
 def only_movers(self: Any, _: object) -> Mapping[str, Storage]:
-    return reducer._as_memory(self._roles, () if self._passes.movers else self._roles)
+    return reducer._as_memory(self._storage, () if self._passes.movers else self._storage)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.hw.arch import ARCHS
-from model.patches.patch import Patch, Variant
-from model.patches.uffd_move_batching import PATCH
+from model.patches.family import Family, Variant
+from model.patches.uffd_move_batching import FAMILY
 
 from .compare import PASSES, Outcome, judge, violations
 from .evaluator import MeaninglessError
@@ -135,7 +135,7 @@ SIZES = {(1, 0): 1, (1, 1): 6, (1, 2): 2, (2, 0): 1, (2, 1): 2}
 """How often casts of so many pages and neighbours are drawn."""
 
 
-def some_casts(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
+def some_casts(count: int, seed: int, patch: Family = FAMILY) -> list[Side]:
     """Casts of every variant, neighbour and architecture, drawn."""
     rnd = random.Random(seed)
     pools = {v.name: _pool(patch, v) for v in patch.variants}
@@ -148,7 +148,7 @@ def some_casts(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
     return sides
 
 
-def some_mutants(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
+def some_mutants(count: int, seed: int, patch: Family = FAMILY) -> list[Side]:
     """Mutants of the table, in the casts in which they are shown; then steps of the variants that
     are removed, moved or weakened, in casts that are drawn."""
     rnd = random.Random(seed)
@@ -170,7 +170,7 @@ def some_mutants(count: int, seed: int, patch: Patch = PATCH) -> list[Side]:
     return sides
 
 
-def _pool(patch: Patch, variant: Variant) -> Pool:
+def _pool(patch: Family, variant: Variant) -> Pool:
     found: Pool = {size: [] for size in SIZES}
     for cast in patch.casts.full(variant.neighbours_from):
         size = cast.axes["pages"], len(cast.others)

@@ -314,7 +314,7 @@ def test_nothing_of_checks_is_imported(module: object) -> None:
         for name in node.names
     }
     shared = {name for name in imported if name.startswith(("model.", "checks", "invariants"))}
-    nodes = {f"model.lang.expr.{n}" for n in ("Cell", "Const", "Expr", "Local", "Op")}
+    nodes = {f"model.lang.expr.{n}" for n in ("Apply", "Cell", "Const", "Expr", "Local")}
     assert {
         name for name in shared if not name.startswith(("model.lang.ir.", "model.lang.sorts."))
     } <= nodes

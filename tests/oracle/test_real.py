@@ -9,7 +9,7 @@ import pytest
 
 from checks.mutate.played import cast_of, role
 from checks.stage.stage import Role, Setting, Stage
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 
 from . import real
 from .compare import UNREDUCED
@@ -19,15 +19,15 @@ from .real import EVERY, Side, compare_side, some_casts, some_mutants
 SMALL = [UNREDUCED, "merge, movers", "all"]
 STATES = 20_000
 ALONE = [
-    cast for cast in PATCH.casts.full(PATCH.variant("merged").neighbours_from)
+    cast for cast in FAMILY.casts.full(FAMILY.variant("merged").neighbours_from)
     if cast.axes["pages"] == 1 and not cast.others and not cast.few
 ]  # fmt: skip
 BESIDE = [
-    cast for cast in PATCH.casts.full(PATCH.variant("merged").neighbours_from)
+    cast for cast in FAMILY.casts.full(FAMILY.variant("merged").neighbours_from)
     if cast.axes["pages"] == 1 and len(cast.others) == 1 and cast.few
     and cast.initial.name == "all_at_src"
 ]  # fmt: skip
-MUTANTS = {m.name: m for m in PATCH.mutants}
+MUTANTS = {m.name: m for m in FAMILY.mutants}
 
 
 def differing(side: Side) -> tuple[int, dict[str, object]]:
@@ -42,13 +42,13 @@ def differing(side: Side) -> tuple[int, dict[str, object]]:
     [("merged", "x86_64", False), ("v3", "arm64", True), ("folio_lock_only", "s390", False)],
 )
 def test_casts_without_neighbours(variant: str, arch: str, anytime: bool) -> None:
-    side = Side(Role(PATCH.variant(variant)), arch, anytime, tuple(ALONE[:5]))
+    side = Side(Role(FAMILY.variant(variant)), arch, anytime, tuple(ALONE[:5]))
     assert differing(side) == (5, {})
 
 
 def test_casts_with_a_neighbour() -> None:
     """Every fifth neighbour; some are too large."""
-    side = Side(Role(PATCH.variant("per_page")), "arm64", False, tuple(BESIDE[::5]))
+    side = Side(Role(FAMILY.variant("per_page")), "arm64", False, tuple(BESIDE[::5]))
     compared, different = differing(side)
     assert different == {}
     assert compared >= 3
@@ -64,7 +64,7 @@ def test_casts_with_a_neighbour() -> None:
 def test_mutants(name: str, anytime: bool) -> None:
     """Violations of mutants are found by the oracle as well."""
     mutant = MUTANTS[name]
-    side = Side(role(PATCH, mutant), mutant.archs[0], anytime, (cast_of(PATCH, mutant),))
+    side = Side(role(FAMILY, mutant), mutant.archs[0], anytime, (cast_of(FAMILY, mutant),))
     ((_, outcome),) = compare_side(side, SMALL, 10 * STATES)
     assert outcome.differences == ()
     assert set(mutant.breaks) <= outcome.violated
@@ -73,7 +73,7 @@ def test_mutants(name: str, anytime: bool) -> None:
 def test_a_difference_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oracle explores the mutant, and the tool decides the patch as it is."""
     mutant = MUTANTS["no flush"]
-    cast, played = cast_of(PATCH, mutant), role(PATCH, mutant)
+    cast, played = cast_of(FAMILY, mutant), role(FAMILY, mutant)
     stage = Stage(Setting.of(cast), "x86_64", EVERY)
     oracle = Naive(stage.system(cast, played), stage.initial(cast), lenient=True)
     monkeypatch.setattr(real, "Naive", lambda *_, **__: oracle)
@@ -86,7 +86,7 @@ def test_what_is_drawn_is_of_every_kind() -> None:
     sides = some_casts(150, 1)
     assert sum(len(side.casts) for side in sides) == 150
     assert {side.anytime for side in sides} == {False, True}
-    assert {side.role.variant.name for side in sides} == {v.name for v in PATCH.variants}
+    assert {side.role.variant.name for side in sides} == {v.name for v in FAMILY.variants}
     assert len({side.arch for side in sides}) == 4
     mutants = some_mutants(240, 1)
     assert {side.role.mutant for side in mutants} >= MUTANTS.keys()

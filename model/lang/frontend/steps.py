@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -125,9 +126,10 @@ def call_of(
 
 
 def _named(ctx: Context, hint: Any, value: Expr) -> Expr:
-    if not isinstance(value, Const) or not isinstance(value.sort, Int) or hint in (int, bool, None):
+    """A number of a parameter whose annotation bounds it (`Addr`), as one of that sort."""
+    if typing.get_origin(hint) is not typing.Annotated or not isinstance(value, Const):
         return value
     sort = ctx.world.sort(hint)
-    if isinstance(sort, Int) and sort.names and sort.lo <= value.value <= sort.hi:
+    if isinstance(sort, Int) and isinstance(value.sort, Int) and sort.lo <= value.value <= sort.hi:
         return ex.const(value.value, sort)
     return value

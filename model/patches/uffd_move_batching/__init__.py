@@ -20,7 +20,7 @@ from model.cast.worlds import TWO_VMAS, share_with_child
 from model.hw.objects import PteKind, PteVal
 from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
 
-from ..patch import Observation, Patch, Variant
+from ..family import Family, Observation, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
 from .mutants import MOVERS
 from .mutants_beside import NEIGHBOURS
@@ -308,7 +308,7 @@ OBSERVATIONS = (
     *(Observation(v, _MISSED_PIN) for v in ("v1", "v2", "v3", "merged", "folio_lock_only")),
 )
 
-PATCH = Patch(
+FAMILY = Family(
     name="uffd_move_batching",
     title="userfaultfd: opportunistic TLB-flush batching for present pages in MOVE",
     asks=(__doc__ or "").partition("Asks: ")[2].strip(),

@@ -23,7 +23,7 @@ from model.kernel.errno import EAGAIN, EEXIST, EINVAL, ENOENT, ENOMEM
 from model.kernel.folio import folio_alloc, folio_put, vm_normal_folio
 from model.kernel.pgtable import pte_alloc
 from model.lang.declare import ModelFunction, swapped
-from model.patches.patch import Variant
+from model.patches.family import Variant
 from model.patches.uffd_move_batching.huge import move_pages_leaf
 
 from ..state.compound import head_of_entry

@@ -21,7 +21,7 @@ from model.kernel.errno import EINVAL, NAMES
 from model.kernel.hugetlb.tables import want_pmd_share
 from model.lang import pure, runtime
 from model.lang.declare import ModelFunction, swapped
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 
 from ..calls import advice, faults, hugetlb, maps, processes, uffd
 from ..calls.huge import collapse
@@ -86,7 +86,7 @@ class Reference:
             self.can -= {Capability.HUGE_ZERO}
         if not kernel.table_reclaim:
             self.can -= {Capability.TABLE_RECLAIM}
-        self._move = uffd.Move(PATCH.variant(kernel.move))
+        self._move = uffd.Move(FAMILY.variant(kernel.move))
         self._swaps = {
             **ADAPTED, **WITHOUT_GHOSTS, **(LARGE if arena.huge else {}),
             **self._move.variant.swap, **(swaps or {}),

@@ -25,16 +25,16 @@ from typing import Any
 
 from checks.play.play import Play
 from checks.stage.stage import Role
-from checks.subject.selection import known_archs
+from checks.target.selection import known_archs
 from invariants import REGISTRY
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from .judges import Judged, judge_mutations
 from .playing import Fate, Player, caught_by, in_turn, plays_of
 from .steps import Function, Mutation, mutations
 
 VERSIONS = ("merged", "folio_lock_only")
-PATCH = PATCHES["uffd_move_batching"]
+PATCH = FAMILIES["uffd_move_batching"]
 TABLE = Path(__file__).with_name("survivors.txt")
 
 HINTS = 3

@@ -23,11 +23,11 @@ from invariants.registry import Invariant
 from model.cast.casts import world_of
 from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from .playing import Fate, Player
 
-PATCH = PATCHES["uffd_move_batching"]
+PATCH = FAMILIES["uffd_move_batching"]
 STATES = 50_000
 
 Change = Callable[[ast.AST], ast.AST]

@@ -24,7 +24,7 @@ from invariants.registry import Invariant
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
 from model.lang.errors import ModelError
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from .steps import Line, Mutation
 
@@ -35,13 +35,13 @@ reduced with those of their family."""
 SMALL = 60_000
 """Systems of so many states are searched as they are, in less time than it takes to reduce them."""
 
-CAUGHT = frozenset(m.cast for family in PATCHES.values() for m in family.mutants)
+CAUGHT = frozenset(m.cast for family in FAMILIES.values() for m in family.mutants)
 """The casts in which the mutants of the table are caught: others like them are, too."""
 
 
 def caught_by(function: str) -> list[str]:
     """The casts in which the mutants of the table that change a function are caught."""
-    table = (m for family in PATCHES.values() for m in family.mutants)
+    table = (m for family in FAMILIES.values() for m in family.mutants)
     return list(dict.fromkeys(m.cast for m in table if function in dict(m.edits)))
 
 

@@ -25,7 +25,7 @@ from model.lang.declare import ModelFunction
 from model.lang.edits import expressions, places
 from model.lang.errors import shown_path
 from model.lang.frontend.source import Context
-from model.patches.patch import Variant
+from model.patches.family import Variant
 
 Function = ModelFunction[..., object]
 Line = tuple[str, int]

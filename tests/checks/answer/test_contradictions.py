@@ -22,11 +22,11 @@ from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless
 from model.kernel.rmap import pmd_of
 from model.lang import kernel, pure
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ...command import Ran, run
 
-PATCH = PATCHES["uffd_move_batching"]
+PATCH = FAMILIES["uffd_move_batching"]
 NULL = REGISTRY["no_null_pointer_is_followed"]
 SCENE = "move+folio_referenced/1p/ptl=different/init=all_at_src"
 BROKEN = ("uffd_move_batching", "--variant", "folio_lock_only_old_walk", "--arch", "x86_64",

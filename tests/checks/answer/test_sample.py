@@ -13,13 +13,13 @@ from checks.answer.report import Question, Sample, answer
 from checks.engine.search import Limits
 from checks.play.play import Outcome, Play, Theatre
 from checks.stage.stage import Role
-from checks.subject.subject import Subject, as_mutant, by_name
+from checks.target.target import Target, as_mutant, by_name
 from invariants import REGISTRY
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 
 from ...command import run
 
-CASTS = PATCH.casts
+CASTS = FAMILY.casts
 FEW = ("uffd_move_batching", "--variant", "merged", "--arch", "x86_64", "--max-states", "50")
 
 
@@ -87,7 +87,7 @@ def test_what_is_no_sample(options: list[str], said: str) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def sampled(subject: Subject, arch: str, limit: int) -> list[Outcome]:
+def sampled(subject: Target, arch: str, limit: int) -> list[Outcome]:
     """The outcomes of the selected side in six casts."""
     question = Question(
         replace(subject, sides=(subject.selected,)), (arch,), tuple(REGISTRY.values()),
@@ -131,7 +131,7 @@ def test_four_neighbours_that_all_gather() -> None:
     """Gathers of an mm are counted up to as many as a sample has neighbours."""
     cast = CASTS.named("move+uffd_wp+zap_src+free_src+free_dst/1p/ptl=same/init=read_only", "6.17")
     assert cast is not None
-    play = Play(cast, Role(PATCH.variant("per_page")), "x86_64")
+    play = Play(cast, Role(FAMILY.variant("per_page")), "x86_64")
     found = Theatre(()).play(play, Limits(200_000))
     assert (found.why, found.broken) == ("", ())
 
@@ -147,7 +147,7 @@ def test_what_no_sample_had_drawn(others: str, ptl: str) -> None:
     alarms once, and nothing is wrong."""
     cast = CASTS.named(f"move+{others}/1p/ptl={ptl}/init=all_at_src", "6.17")
     assert cast is not None
-    play = Play(cast, Role(PATCH.variant("per_page")), "x86_64")
+    play = Play(cast, Role(FAMILY.variant("per_page")), "x86_64")
     asked = ("a_page_thrown_away_is_clean", "nothing_removed_is_used_after_return")
     found = Theatre(tuple(REGISTRY[name] for name in asked)).play(play, Limits(1_000_000))
     assert (found.why, found.broken) == ("", ())

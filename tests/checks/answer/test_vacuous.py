@@ -17,12 +17,12 @@ from checks.play.play import Finding, Outcome, Play, Theatre, UnderTest, unfinis
 from checks.render.table import table_lines
 from checks.stage.ends import End
 from checks.stage.stage import Role, Setting, Stage
-from checks.subject.subject import by_name
+from checks.target.target import by_name
 from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.kernel.anon.zap import zap_pte
 from model.lang.traits import Trait
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 
 from ...command import Ran, run
 
@@ -94,9 +94,9 @@ def test_it_is_said_once(tmp_path: Path) -> None:
 OF_ITS_OWN = """
 from dataclasses import replace
 
-from model.patches.uffd_move_batching import PATCH as WHOLE
+from model.patches.uffd_move_batching import FAMILY as WHOLE
 
-PATCH = replace(
+FAMILY = replace(
     WHOLE, variants=(WHOLE.variant("merged"), VARIANT), before="merged", after="gives_up",
     casts=replace(WHOLE.casts, neighbours=(), initial=WHOLE.casts.initial[:1]),
 )
@@ -171,20 +171,20 @@ def test_what_a_neighbour_alone_breaks_is_violated_all_the_same() -> None:
 
 
 def cast(*names: str, state: str = "all_at_src") -> Cast:
-    others = {n.name: n for n in PATCH.casts.neighbours}
-    return PATCH.casts.cast(tuple(others[n] for n in names), state, pages=1)
+    others = {n.name: n for n in FAMILY.casts.neighbours}
+    return FAMILY.casts.cast(tuple(others[n] for n in names), state, pages=1)
 
 
 def test_routines_under_test() -> None:
     """The subject wherever it runs, and whatever calls a function that the patch changes."""
     beside = cast("move_back", "zap_dst")
     stage = Stage(Setting.of(beside), "x86_64", ())
-    merged = PATCH.variant("merged")
+    merged = FAMILY.variant("merged")
     assert stage.tested(beside, Role(merged)) == (True, True, False)
     changed = replace(merged, swap={zap_pte: zap_pte})
-    before = replace(PATCH, variants=(merged, changed)).changed(merged)
+    before = replace(FAMILY, variants=(merged, changed)).changed(merged)
     assert stage.tested(beside, Role(merged, changed=before)) == (True, True, True)
-    assert PATCH.changed(merged).isdisjoint({zap_pte})
+    assert FAMILY.changed(merged).isdisjoint({zap_pte})
 
 
 SUCCEEDS = {
@@ -194,9 +194,9 @@ SUCCEEDS = {
 """States in which one page can be moved."""
 
 
-@pytest.mark.parametrize("state", [i.name for i in PATCH.casts.initial if i.fits({"pages": 1})])
+@pytest.mark.parametrize("state", [i.name for i in FAMILY.casts.initial if i.fits({"pages": 1})])
 def test_a_move_succeeds_where_there_is_a_page_to_move(state: str) -> None:
-    play = Play(cast(state=state), Role(PATCH.variant("merged")), "x86_64")
+    play = Play(cast(state=state), Role(FAMILY.variant("merged")), "x86_64")
     found = Theatre(()).play(play, Limits())
     assert found.violated == {}
     best = End.MORE if state in SUCCEEDS else End.ERROR
@@ -240,7 +240,7 @@ def outcome(*tested: UnderTest, beside: str = "", name: str = "all_at_src") -> O
         unfinished(""), states=1, tested=tested, present=others.union(*every[0]),
         seen=others.union(*every[1]),
     )  # fmt: skip
-    return Outcome(Play(cast(state=name), Role(PATCH.variant("merged")), "x86_64"), found)
+    return Outcome(Play(cast(state=name), Role(FAMILY.variant("merged")), "x86_64"), found)
 
 
 def routine(present: str, seen: str, *, name: str = "f", end: End = End.MORE) -> UnderTest:

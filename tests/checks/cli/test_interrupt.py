@@ -53,7 +53,7 @@ from model.cast.worlds import TWO_VMAS
 from model.kernel.locks import down_write, up_write
 from model.kernel.objects import Mm
 from model.lang import kernel
-from model.patches.patch import Patch, Variant
+from model.patches.family import Family, Variant
 
 @kernel("mm/x.c:section", "6.17")
 def section(mm: Mm) -> int:
@@ -63,7 +63,7 @@ def section(mm: Mm) -> int:
 
 made = Variant("one", "a section", "6.17", {"section": section}, "nothing.py")
 subject = Subject("section", "a section", lambda s: (s.vma("src").mm,))
-PATCH = Patch(name="nothing", title="t", asks="a", left_out="l", variants=(made,), before="one",
+FAMILY = Family(name="nothing", title="t", asks="a", left_out="l", variants=(made,), before="one",
               after="one", casts=CastSet(TWO_VMAS, (subject,), (), (), ()))
 """)
     ran = run(str(path), "--arch", "x86_64")

@@ -13,8 +13,8 @@ from checks.engine.engines import Engine
 from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
 from checks.stage.stage import Setting, Stage
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import by_name
 from invariants import REGISTRY
 from model.lang import expr as ex
 from model.lang.ir import (
@@ -38,7 +38,7 @@ SCENE = "move/2p/ptl=different/init=one_at_dst"
 def test_nothing_comes_after_it() -> None:
     subject = by_name("uffd_move_batching", "merged")
     role = subject.selected.role
-    (one,) = chosen_casts(subject.patch.casts, role.variant.neighbours_from, SCENE, full=False)
+    (one,) = chosen_casts(subject.family.casts, role.variant.neighbours_from, SCENE, full=False)
     (step,) = [
         s for s in steps_of(role.variant, one)
         if s.name.startswith("no check src_folio is None, move_present_ptes")

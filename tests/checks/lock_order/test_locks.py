@@ -14,8 +14,8 @@ from checks.engine.search import Limits
 from checks.lock_order.graph import by_kind, waiting
 from checks.lock_order.orders import Asked, lock_orders
 from checks.stage.stage import Role
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import as_mutant, by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import as_mutant, by_name
 
 from ...command import run
 
@@ -32,7 +32,7 @@ def asked(variant: str, scene: str, mutant: str = "") -> Asked:
     if mutant:
         subject = as_mutant(subject, mutant)
     role: Role = subject.selected.role
-    casts = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scene, full=False)
+    casts = chosen_casts(subject.family.casts, role.variant.neighbours_from, scene, full=False)
     return Asked(role, tuple(casts), "x86_64", Limits())
 
 

@@ -13,8 +13,8 @@ from checks.memory_order.ordering import Answer, Place, Reader, Undecided, Versi
 from checks.play.cache import Verdicts
 from checks.play.cells import Verdict
 from checks.play.play import Play
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import by_name
 from invariants import find
 
 from ...command import run
@@ -23,7 +23,7 @@ PATCH = "uffd_move_batching"
 ROW = "sequential_consistency_is_enough"
 INIT = "2p/ptl=different/init=all_at_src"
 (INVARIANT,) = find(ROW)
-CASTS = by_name(PATCH).patch.casts
+CASTS = by_name(PATCH).family.casts
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def plays(*neighbours: str, arch: str = "x86_64") -> list[Play]:
     role = subject.selected.role
     kernel = role.variant.neighbours_from
     casts = [
-        chosen_casts(subject.patch.casts, kernel, f"move+{n}/{INIT}", full=False)[0]
+        chosen_casts(subject.family.casts, kernel, f"move+{n}/{INIT}", full=False)[0]
         for n in neighbours
     ]
     return [Play(cast, role, arch) for cast in casts]
@@ -71,7 +71,7 @@ def test_a_pair_is_listed_once_with_how_many_worlds_show_it() -> None:
 def test_a_set_of_routines_is_read_once() -> None:
     asked = plays("gup_fast")
     again = chosen_casts(
-        by_name(PATCH).patch.casts, "6.18", "move+gup_fast/2p/ptl=different/*", full=False
+        by_name(PATCH).family.casts, "6.18", "move+gup_fast/2p/ptl=different/*", full=False
     )
     more = [Play(c, asked[0].role, "x86_64") for c in again]
     assert len(more) > 1
@@ -221,7 +221,7 @@ def test_a_kernel_without_a_neighbour_is_not_compared() -> None:
     assert before is not None
     assert before.role.variant.name == "per_page"
     assert before.play(play) is not None
-    none = Version(replace(subject.patch.casts, neighbours=()), before.role)
+    none = Version(replace(subject.family.casts, neighbours=()), before.role)
     assert none.play(play) is None
     answers = list(Reader(Verdicts(use=False), CASTS).answers(plays("gup_fast", arch="arm64")))
     (compared,) = Reader(Verdicts(use=False), CASTS).compared(answers, none)

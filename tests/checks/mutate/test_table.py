@@ -20,9 +20,9 @@ from invariants import REGISTRY
 from model.cast.parts import Setup
 from model.lang.edits import replace_keyword
 from model.patches.mutant import Mutant, mutant
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 
-MUTANTS = {m.name: m for m in PATCH.mutants}
+MUTANTS = {m.name: m for m in FAMILY.mutants}
 
 ROWS = [(m.name, arch) for m in MUTANTS.values() for arch in (*m.archs, *m.why_not)]
 
@@ -42,7 +42,7 @@ def violated(
 
     Without movers: they rest on locks that a mutant may not take.
     """
-    cast = cast_of(PATCH, row)
+    cast = cast_of(FAMILY, row)
     passes = Passes(merge=bool(cast.others), movers=False)
     _, search = on(Setting.of(cast), arch).by(passes).search(cast, played)
     assert search.why == ""
@@ -53,7 +53,7 @@ def violated(
 def baseline(name: str, arch: str) -> frozenset[str]:
     """What fails without the mutation: once for mutants of one variant in one cast."""
     row = MUTANTS[name]
-    return violated(row, arch, Role(PATCH.variant(row.variant)))
+    return violated(row, arch, Role(FAMILY.variant(row.variant)))
 
 
 def same_play(row: Mutant) -> str:
@@ -66,12 +66,12 @@ def test_a_mutant_breaks_exactly_what_the_table_says(name: str, arch: str) -> No
     row = MUTANTS[name]
     expected = frozenset(row.breaks) if arch in row.archs else frozenset()
     before = baseline(same_play(row), arch)
-    assert violated(row, arch, role(PATCH, row)) == expected | before
+    assert violated(row, arch, role(FAMILY, row)) == expected | before
     assert not before & frozenset(row.breaks)
 
 
 def test_names_are_unique() -> None:
-    assert len(MUTANTS) == len(PATCH.mutants)
+    assert len(MUTANTS) == len(FAMILY.mutants)
 
 
 def test_rows_are_of_known_invariants_and_each_breaks_one() -> None:
@@ -110,6 +110,6 @@ def test_permission_is_gained_where_a_vma_is_read_only(
         replace_keyword("PteVal", "write", "True", in_="moved_pte"),
         breaks="no_permission_is_gained", cast="move/1p/ptl=different/init=all_at_src",
     )  # fmt: skip
-    played = role(PATCH, wrong) if mutated else Role(PATCH.variant(wrong.variant))
+    played = role(FAMILY, wrong) if mutated else Role(FAMILY.variant(wrong.variant))
     expected = frozenset(wrong.breaks) if mutated else frozenset()
     assert violated(wrong, "x86_64", played, stage) == expected

@@ -11,15 +11,15 @@ from checks.engine.search import Limits
 from checks.mutate.steps import KINDS, steps_of
 from checks.necessity.ledger import Asked, Need, chosen_steps, ledger
 from checks.play.cache import Verdicts
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import by_name
 from invariants import REGISTRY
 from model.lang.errors import ModelError
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ...command import run
 
-PATCH = PATCHES["uffd_move_batching"]
+PATCH = FAMILIES["uffd_move_batching"]
 ALONE = "move/1p/ptl=different/init=all_at_src"
 
 

@@ -18,7 +18,7 @@ from checks.play import sources
 from checks.play.cache import Verdicts
 from checks.play.pool import play_all
 from checks.stage.stage import Stage
-from checks.subject.subject import by_name
+from checks.target.target import by_name
 from invariants import REGISTRY
 
 from ...command import run, write_late_flush

@@ -13,7 +13,7 @@ from checks.engine.search import Limits
 from checks.prove import theorems
 from checks.prove.proof import Proof
 from checks.prove.theorems import THEORIES, prove_patch
-from checks.subject.subject import as_mutant, by_name
+from checks.target.target import as_mutant, by_name
 from model.patches.uffd_move_batching.mutants import MOVERS
 
 from ...command import run
@@ -102,7 +102,7 @@ def proofs_of(mutant: str, core: str, scenario: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(theorems, "_ask_patch", lambda *_: (None, 0))  # it takes longest
     subject = by_name(PATCH, "merged" if mutant in OF_6_18 else "folio_lock_only")
     role = (as_mutant(subject, mutant) if mutant else subject).selected.role
-    (proof,) = prove_patch(subject.patch, role, "x86_64", Limits())
+    (proof,) = prove_patch(subject.family, role, "x86_64", Limits())
     return proof
 
 

@@ -14,7 +14,7 @@ from checks.prove.cores import shoot
 from checks.prove.proof import Proof
 from checks.prove.refinement import Comparison
 from checks.prove.theorems import THEORIES, prove_patch
-from checks.subject.subject import by_name
+from checks.target.target import by_name
 
 from ...command import run
 
@@ -33,7 +33,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def proofs(variant: str, arch: str = "x86_64") -> dict[str, Proof]:
     subject = by_name(PATCH, variant)
-    found = prove_patch(subject.patch, subject.selected.role, arch, Limits())
+    found = prove_patch(subject.family, subject.selected.role, arch, Limits())
     return {proof.core.name: proof for proof in found}
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from checks.reduce.ordering import Ordering, Pair
 from checks.stage.stage import Setting, Stage
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import by_name
 from invariants import REGISTRY
 from model.hw.orders import (
     CMPXCHG,
@@ -359,7 +359,7 @@ def test_the_pin_that_a_batch_may_miss(arch: str) -> None:
     subject = by_name("uffd_move_batching", "merged")
     role = subject.selected.role
     scene = "move+gup_fast/1p/ptl=different/init=all_at_src"
-    (one,) = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scene, full=False)
+    (one,) = chosen_casts(subject.family.casts, role.variant.neighbours_from, scene, full=False)
     found = (
         Stage(Setting.of(one), arch, REGISTRY.values()).ordering(one, role, [one.initial]).pairs()
     )

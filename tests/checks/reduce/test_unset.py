@@ -11,7 +11,7 @@ from checks.memory_order.ordering import Reader
 from checks.play.cache import Verdicts
 from checks.play.play import Play
 from checks.reduce.unset import unset_fields, without
-from checks.subject.subject import by_name
+from checks.target.target import by_name
 from model.hw.objects import Pte
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
@@ -78,7 +78,7 @@ def test_a_branch_on_one_is_none() -> None:
 def test_every_state_that_a_scenario_may_begin_in_counts() -> None:
     """The answer is kept for all scenarios of the same routines."""
     subject = by_name("uffd_move_batching", "per_page")
-    casts, role = subject.patch.casts, subject.selected.role
+    casts, role = subject.family.casts, subject.selected.role
     name = "move+gup_fast/1p/ptl=different/init=all_at_src"
     cast = casts.named(name, role.variant.neighbours_from)
     assert cast is not None

@@ -30,12 +30,12 @@ from model.lang.edits import answer
 from model.lang.expr import Expr
 from model.lang.frontend.source import Context
 from model.lang.ir import Thread
-from model.patches import PATCHES
-from model.patches.patch import Variant
+from model.patches import FAMILIES
+from model.patches.family import Variant
 
 from ...command import run, write_late_flush
 
-PATCH = PATCHES["uffd_move_batching"]
+PATCH = FAMILIES["uffd_move_batching"]
 BESIDE_GUP = "move+gup_fast/1p/ptl=different/init=all_at_src"
 BROKEN = "a_pinned_page_is_not_moved"
 Function = ModelFunction[..., Any]

@@ -19,8 +19,8 @@ from checks.reduce.liveness import live_locals
 from checks.reduce.reducer import Group, Passes, Reducer
 from checks.reduce.usage import Part, Regions
 from checks.stage.stage import Role, Setting, Stage
-from checks.subject.selection import chosen_casts
-from checks.subject.subject import as_mutant, by_name
+from checks.target.selection import chosen_casts
+from checks.target.target import as_mutant, by_name
 from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.lang import expr as ex
@@ -127,7 +127,7 @@ def move_case(variant: str, scene: str, mutant: str = "", arch: str = "x86_64") 
     if mutant:
         subject = as_mutant(subject, mutant)
     role = subject.selected.role
-    (one,) = chosen_casts(subject.patch.casts, role.variant.neighbours_from, scene, full=False)
+    (one,) = chosen_casts(subject.family.casts, role.variant.neighbours_from, scene, full=False)
     return played(Stage(Setting.of(one), arch, REGISTRY.values()), one, role)
 
 

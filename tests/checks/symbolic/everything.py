@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.cast.casts import Cast
-from model.patches.patch import Variant
-from model.patches.uffd_move_batching import PATCH
+from model.patches.family import Variant
+from model.patches.uffd_move_batching import FAMILY
 
 from .agreement import agree
 from .cases import played
@@ -29,8 +29,8 @@ def main(glob: str) -> str:
     none fits."""
     done = 0
     for once in (True, False):
-        for variant in PATCH.variants:
-            casts = _first_of_each(PATCH.casts.default(variant.neighbours_from), once=once)
+        for variant in FAMILY.variants:
+            casts = _first_of_each(FAMILY.casts.default(variant.neighbours_from), once=once)
             fit = (c for c in casts if fnmatch.fnmatchcase(f"{variant.name}/{c.name}", glob))
             for stage, cast, role in _on_stages(variant, fit):
                 agree(played(stage, cast, role))

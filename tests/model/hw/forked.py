@@ -17,7 +17,7 @@ from model.kernel.pgtable import (
 from model.kernel.rmap import pmd_of
 from model.kernel.tlbflush import flush_tlb_page
 from model.lang import kernel
-from model.patches.patch import Function, Patch, Variant
+from model.patches.family import Family, Function, Variant
 
 
 def _world(plan: Plan) -> Setup:
@@ -90,7 +90,7 @@ def _version(name: str, routine: Function) -> Variant:
     return Variant(name, name.replace("_", " "), "7.3.4", {"unmap": routine}, "forked.py")
 
 
-PATCH = Patch(
+FAMILY = Family(
     name="forked", title="a page that two processes map", asks="is each of them flushed?",
     left_out="everything else",
     variants=(

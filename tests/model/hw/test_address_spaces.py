@@ -16,9 +16,9 @@ from model.hw.objects import Addr
 from model.kernel.objects import Vma
 from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, mms
 from model.lang import primitive
-from model.patches.patch import Variant
+from model.patches.family import Variant
 
-from .forked import PATCH
+from .forked import FAMILY
 
 ASKED = "no_translation_to_a_free_page"
 FLUSHES = [a for a in ARCHS if a != "s390"]
@@ -26,8 +26,8 @@ FLUSHES = [a for a in ARCHS if a != "s390"]
 
 
 def violated(variant: Variant, arch: str, *others: str) -> bool:
-    beside = tuple(n for n in PATCH.casts.neighbours if n.name in others)
-    play = Play(PATCH.casts.cast(beside), Role(variant), arch)
+    beside = tuple(n for n in FAMILY.casts.neighbours if n.name in others)
+    play = Play(FAMILY.casts.cast(beside), Role(variant), arch)
     found = Theatre([REGISTRY[ASKED]]).play(play, Limits())
     assert (found.why, found.broken) == ("", ())
     return ASKED in found.violated
@@ -36,13 +36,13 @@ def violated(variant: Variant, arch: str, *others: str) -> bool:
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("beside", ["", "gup_fast", "gup_fast_child"])
 def test_each_process_flushed(arch: str, beside: str) -> None:
-    assert not violated(PATCH.variant("right"), arch, beside)
+    assert not violated(FAMILY.variant("right"), arch, beside)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("wrong", ["parent_twice", "child_twice"])
 def test_one_process_flushed_for_both(arch: str, wrong: str) -> None:
-    assert violated(PATCH.variant(wrong), arch) == (arch in FLUSHES)
+    assert violated(FAMILY.variant(wrong), arch) == (arch in FLUSHES)
 
 
 @primitive("include/asm-generic/tlb.h:tlb_flush", "no ASIDs")
@@ -55,7 +55,7 @@ def flush_all(vma: Vma, addr: Addr) -> None:
 @pytest.mark.parametrize("arch", FLUSHES)
 @pytest.mark.parametrize("wrong", ["parent_twice", "child_twice"])
 def test_a_flush_that_empties_all_would_hide_it(arch: str, wrong: str) -> None:
-    variant = replace(PATCH.variant(wrong), swap={flush_tlb_page: flush_all})
+    variant = replace(FAMILY.variant(wrong), swap={flush_tlb_page: flush_all})
     assert not violated(variant, arch)
 
 
@@ -68,5 +68,5 @@ def flush_whole(vma: Vma, addr: Addr) -> None:
 @pytest.mark.parametrize("arch", FLUSHES)
 @pytest.mark.parametrize("wrong", ["parent_twice", "child_twice"])
 def test_a_flush_of_a_whole_address_space_leaves_the_other(arch: str, wrong: str) -> None:
-    variant = replace(PATCH.variant(wrong), swap={flush_tlb_page: flush_whole})
+    variant = replace(FAMILY.variant(wrong), swap={flush_tlb_page: flush_whole})
     assert violated(variant, arch)

@@ -26,10 +26,10 @@ from model.lang import kernel
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 from tests.model.kernel.routine import part_taken
 
-STATES = PATCH.casts.initial
+STATES = FAMILY.casts.initial
 POISON = PteVal(kind=PteKind.MARKER, entry=1)
 
 

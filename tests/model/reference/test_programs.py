@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from model.hw.arch import ARCHS
-from model.patches.uffd_move_batching import PATCH
+from model.patches.uffd_move_batching import FAMILY
 from model.reference.calls.processes import MOST_LIVING
 from model.reference.machine.check import broken
 from model.reference.machine.machine import Reference
@@ -121,7 +121,7 @@ def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant
     assert any(with_mutant(program, mutant) for program in programs())
 
 
-@pytest.mark.parametrize("name", [v.name for v in PATCH.variants if v.name != "merged"])
+@pytest.mark.parametrize("name", [v.name for v in FAMILY.variants if v.name != "merged"])
 def test_one_thread_cannot_tell_the_versions_of_the_move(name: str) -> None:
     """A batch does what as many single pages do."""
     weights = {**WEIGHTS, "move": 60, "register": 10, "copy": 10}

@@ -1,42 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From the PATCH of a command line to subjects, or to a submission that is not decided."""
+"""From the PATCH of a command line to targets, or to a submission that is not decided."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from model.lang.errors import ModelError
-from model.patches import PATCHES
+from model.patches import FAMILIES
 
 from ..patch_input import Submission, read_submissions
-from .subject import Subject, as_posted, by_name, is_name, no_such_patch, own_model
+from .target import Target, as_posted, by_name, is_name, no_such_patch, own_model
 
 
-def subject_of(patch: str, variant: str) -> Subject:
-    """The one subject that a command is about; ModelError if PATCH is none, or several."""
-    found = subjects_of(patch, variant)
-    subjects = [s for s in found if isinstance(s, Subject)]
-    if len(found) != 1 or not subjects:
+def target_of(patch: str, variant: str) -> Target:
+    """The one target that a command is about; ModelError if PATCH is none, or several."""
+    found = targets_of(patch, variant)
+    targets = [s for s in found if isinstance(s, Target)]
+    if len(found) != 1 or not targets:
         raise ModelError(
             f"{patch} is not one patch that can be decided",
-            why=f"it has {len(found)}, of which {len(subjects)} are stored versions",
+            why=f"it has {len(found)}, of which {len(targets)} are stored versions",
             instead=f"`check-invariants {patch}` says what it is",
         )  # fmt: skip
-    return subjects[0]
+    return targets[0]
 
 
-def subjects_of(patch: str, variant: str) -> list[Subject | Submission]:
+def targets_of(patch: str, variant: str) -> list[Target | Submission]:
     """What is to be decided, in order; a Submission is one that no stored version is.
 
     ModelError for a name that is not known, or a file that cannot be read.
     """
-    if patch in PATCHES:
+    if patch in FAMILIES:
         return [by_name(patch, variant)]
     if is_name(patch):
         raise no_such_patch(patch)
     if patch.endswith(".py") and Path(patch).is_file():
         return [own_model(patch, variant)]
-    found: list[Subject | Submission] = []
+    found: list[Target | Submission] = []
     for submission in read_submissions(patch):
         if submission.match is None:
             found.append(submission)

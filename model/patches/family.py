@@ -87,7 +87,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Patch:
+class Family:
     """A patch and what is known of its versions.
 
     `before` and `after` name the variants that a bare name compares.  `never` lists branches that

@@ -12,9 +12,9 @@ from types import ModuleType
 
 from model import examples
 from model.lang.errors import ModelError, near, shown_path
-from model.patches import PATCHES, find_patch
+from model.patches import FAMILIES, find_family
+from model.patches.family import Family, Variant
 from model.patches.own_variant import require_used
-from model.patches.patch import Patch, Variant
 
 from ..mutate.steps import steps_of
 from ..stage.stage import Role
@@ -32,13 +32,13 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is decided: a patch, the sides that are compared, the last being the one selected.
+class Target:
+    """What is decided: a family, the sides that are compared, the last being the one selected.
 
     `own`: a user's file was read for it.
     """
 
-    patch: Patch
+    family: Family
     sides: tuple[Side, ...]
     recognised: str
     own: bool = False
@@ -52,77 +52,79 @@ class Subject:
         """The version that the selected one is compared with; None if it is that version."""
         if len(self.sides) > 1:
             return self.sides[0].role
-        role, name = self.selected.role, self.patch.before
+        role, name = self.selected.role, self.family.before
         if role.variant.name == name:
             return None
-        return Role(self.patch.variant(name), source=role.source)
+        return Role(self.family.variant(name), source=role.source)
 
 
-def _role(patch: Patch, variant: Variant, source: str) -> Role:
-    return Role(variant, source=source, changed=patch.changed(variant))
+def _role(family: Family, variant: Variant, source: str) -> Role:
+    return Role(variant, source=source, changed=family.changed(variant))
 
 
-def by_name(name: str, variant: str = "") -> Subject:
+def by_name(name: str, variant: str = "") -> Target:
     """A stored patch: its before and after side, or one variant."""
-    patch = find_patch(name)
+    family = find_family(name)
     if variant:
-        role = _role(patch, patch.variant(variant), name)
-        return Subject(patch, (Side("variant", role),), "by name")
-    before, after = (_role(patch, patch.variant(v), name) for v in (patch.before, patch.after))
-    return Subject(patch, (Side("before", before), Side("after", after)), "by name")
+        role = _role(family, family.variant(variant), name)
+        return Target(family, (Side("variant", role),), "by name")
+    before, after = (_role(family, family.variant(v), name) for v in (family.before, family.after))
+    return Target(family, (Side("before", before), Side("after", after)), "by name")
 
 
-def as_posted(name: str, variant: str, how: str) -> Subject:
+def as_posted(name: str, variant: str, how: str) -> Target:
     """A stored version that was recognised in what was handed in."""
-    patch = find_patch(name)
-    before = _role(patch, patch.variant(patch.before), name)
-    posted = _role(patch, patch.variant(variant), name)
-    return Subject(patch, (Side("before", before), Side("after", posted)), how)
+    family = find_family(name)
+    before = _role(family, family.variant(family.before), name)
+    posted = _role(family, family.variant(variant), name)
+    return Target(family, (Side("before", before), Side("after", posted)), how)
 
 
-def as_mutant(subject: Subject, name: str) -> Subject:
+def as_mutant(target: Target, name: str) -> Target:
     """The selected side with a mutation, of the table or of one step, beside the side without it;
     ModelError lists mutants."""
-    side = subject.selected
-    found = {m.name: m.edits for m in subject.patch.mutants}
+    side = target.selected
+    found = {m.name: m.edits for m in target.family.mutants}
     if name not in found:
-        cast = subject.patch.casts.default(side.role.variant.neighbours_from)[0]
+        cast = target.family.casts.default(side.role.variant.neighbours_from)[0]
         found |= {s.name: s.edits for s in steps_of(side.role.variant, cast)}
     if name not in found:
         raise ModelError(f"no mutant '{name}'", instead=near(name, found))
     edited = replace(side.role, edits=found[name], mutant=name)
-    return replace(subject, sides=(side, Side("mutant", edited)))
+    return replace(target, sides=(side, Side("mutant", edited)))
 
 
-def own_model(path: str, variant: str = "") -> Subject:
-    """A file in the modelling language: a `VARIANT` of a stored patch, or a `PATCH` of its own, of
+def own_model(path: str, variant: str = "") -> Target:
+    """A file in the modelling language: a `VARIANT` of a stored patch, or a `FAMILY` of its own, of
     which one variant may be asked for."""
     module = _imported(path)
-    own, patch = getattr(module, "VARIANT", None), getattr(module, "PATCH", None)
+    own, family = getattr(module, "VARIANT", None), getattr(module, "FAMILY", None)
     if isinstance(own, Variant):
         if variant not in ("", own.name):
             raise ModelError(
                 f"{path} is one variant, {own.name}, so that --variant {variant} means nothing",
                 instead="leave --variant out",
             )
-        base = find_patch(own.base)
+        base = find_family(own.base)
         require_used(own, base.casts.default(own.neighbours_from)[0], module)
         changed = base.changed(own)
         old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
         mine = Role(own, source=path, changed=changed)
-        return Subject(
+        return Target(
             base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
         )
-    if isinstance(patch, Patch):
-        if variant or patch.before == patch.after:
-            one = Side("variant", _role(patch, patch.variant(variant or patch.after), path))
-            return Subject(patch, (one,), "a model of your own", own=True)
-        before, after = (_role(patch, patch.variant(v), path) for v in (patch.before, patch.after))
-        return Subject(
-            patch, (Side("before", before), Side("after", after)), "a model of your own", own=True
+    if isinstance(family, Family):
+        if variant or family.before == family.after:
+            one = Side("variant", _role(family, family.variant(variant or family.after), path))
+            return Target(family, (one,), "a model of your own", own=True)
+        before, after = (
+            _role(family, family.variant(v), path) for v in (family.before, family.after)
+        )
+        return Target(
+            family, (Side("before", before), Side("after", after)), "a model of your own", own=True
         )
     raise ModelError(
-        f"{path} has neither VARIANT nor PATCH", why="one of them says what is to be decided",
+        f"{path} has neither VARIANT nor FAMILY", why="one of them says what is to be decided",
         instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`',
     )  # fmt: skip
 
@@ -161,7 +163,9 @@ def _imported(path: str) -> ModuleType:
 
 def is_name(text: str) -> bool:
     """Whether PATCH is a name rather than a file: it names a patch, or nothing like a file."""
-    return text in PATCHES or not (text == "-" or "/" in text or Path(text).exists() or "." in text)
+    return text in FAMILIES or not (
+        text == "-" or "/" in text or Path(text).exists() or "." in text
+    )
 
 
 def no_such_patch(name: str) -> ModelError:
@@ -169,6 +173,6 @@ def no_such_patch(name: str) -> ModelError:
     if name in EXAMPLES:
         return ModelError(
             f"'{name}' is an example", why="this is asked of patches",
-            instead=f"known: {', '.join(PATCHES)}",
+            instead=f"known: {', '.join(FAMILIES)}",
         )  # fmt: skip
-    return ModelError(f"no patch and no file '{name}'", instead=near(name, [*PATCHES, *EXAMPLES]))
+    return ModelError(f"no patch and no file '{name}'", instead=near(name, [*FAMILIES, *EXAMPLES]))
