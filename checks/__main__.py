@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import NoReturn
 
 
@@ -16,7 +17,9 @@ def main() -> NoReturn:
         print("check-invariants: interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        print(f"check-invariants: it cannot be started: {type(error).__name__}: {error}",
+        (*_, last) = traceback.extract_tb(error.__traceback__)
+        where = f"{last.filename}:{last.lineno}"
+        print(f"check-invariants: it cannot be started: {where}: {type(error).__name__}: {error}",
               file=sys.stderr)  # fmt: skip
         sys.exit(2)
     run()

@@ -70,7 +70,7 @@ FAMILY = Family(
     variants=(Variant("one", "flushed page by page", "7.3.4", {"unmap": unmap_page}, __file__),),
     before="one", after="one",
     casts=CastSet(
-        Blueprint(_world, roles={"area": "the area's"}),
+        Blueprint(_world, roles={"area": "area"}),
         (Subject("unmap", "the first page is unmapped", lambda s: (s.vma("area"),)),),
         axes=(Axis("pages", (1, 2), default=(1,), spell="{}p", noun="page"),),
         neighbours=(USER, GUP_FAST.at("area")),

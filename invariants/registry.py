@@ -10,7 +10,8 @@ it had nothing to say) and the mutants that break it, which the tests make.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ GROUPS = {
     "pins": "pinned and exclusive pages",
     "pte_bits": "bits of entries",
     "results": "what a call returns",
+    "own": "of a file of one's own",
     "ordering": "what the architecture may take in another order",
     "progress": "every call ends under fairness",
     "cost": "flushes, interrupts and locks per call",
@@ -97,7 +99,15 @@ def _register(
     fn: Judge, kind: str, sentence: str, relied_on: str, premises: Iterable[Premise],
     mutants: Iterable[str], steps: frozenset[str] = frozenset(), steady: str = "",
 ) -> ModelFunction[..., bool]:  # fmt: skip
-    group = fn.__module__.rpartition(".")[2]
+    package, _, group = fn.__module__.rpartition(".")
+    if package != __package__:
+        group = "own"
+    if fn.__name__ in REGISTRY and _place(fn) != REGISTRY[fn.__name__].where:
+        there = REGISTRY[fn.__name__].where
+        raise ModelError(
+            f"there is an invariant '{fn.__name__}' already", where=_place(fn),
+            why=f"it is at {there}", instead="give it another name",
+        )  # fmt: skip
     judge = pure(fn)
     REGISTRY[fn.__name__] = Invariant(
         fn.__name__, group, sentence, relied_on, kind, _place(fn), tuple(premises),
@@ -181,15 +191,29 @@ def by_text(name: str, group: str, sentence: str, relied_on: str, where: str, wi
     ASIDE[name] = Invariant(name, group, sentence, relied_on, "text", where, premises, ())
 
 
+@contextmanager
+def apart() -> Iterator[list[Invariant]]:
+    """What registers meanwhile is in the list that this gives, and not in the registry."""
+    before, found = dict(REGISTRY), list[Invariant]()
+    try:
+        yield found
+    finally:
+        found += [i for name, i in REGISTRY.items() if name not in before]
+        REGISTRY.clear()
+        REGISTRY.update(before)
+
+
 def every() -> list[Invariant]:
     """All that is asked about a patch, if nothing is chosen."""
     return [*REGISTRY.values(), *ASIDE.values()]
 
 
-def find(name: str) -> list[Invariant]:
-    """The invariants of a name or a group; ModelError if there is none."""
-    found = [i for i in every() if name in (i.name, i.group)]
+def find(name: str, own: Iterable[Invariant] = ()) -> list[Invariant]:
+    """The invariants of a name or a group, of the registry and of one's own; ModelError if there is
+    none."""
+    everything = [*every(), *own]
+    found = [i for i in everything if name in (i.name, i.group)]
     if not found:
-        known = [*(i.name for i in every()), *GROUPS]
+        known = [*(i.name for i in everything), *GROUPS]
         raise ModelError(f"no invariant or group '{name}'", instead=near(name, known))
     return found

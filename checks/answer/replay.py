@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from invariants import REGISTRY
 from model.lang.errors import ModelError
 
 from ..play.play import Play
@@ -18,6 +17,10 @@ from ..trace.trace import Trace, describe
 
 def play_of(schedule: Schedule) -> Play:
     """The play that a schedule is of."""
+    return _target_and_play(schedule)[1]
+
+
+def _target_and_play(schedule: Schedule) -> tuple[Target, Play]:
     (target,) = targets_of(schedule.patch, schedule.variant)
     assert isinstance(target, Target)
     if schedule.mutant:
@@ -26,14 +29,14 @@ def play_of(schedule: Schedule) -> Play:
     casts = chosen_casts(
         target.family.casts, role.variant.neighbours_from, schedule.cast, full=False
     )
-    return Play(casts[0], role, known_archs(schedule.arch)[0])
+    return target, Play(casts[0], role, known_archs(schedule.arch)[0])
 
 
 def replay(line: str) -> list[Trace]:
     """A trace for each invariant that the last step breaks; ModelError if it cannot be run."""
     schedule = read_schedule(line)
-    play = play_of(schedule)
-    stage = Stage(Setting.of(play.cast), play.arch, REGISTRY.values())
+    target, play = _target_and_play(schedule)
+    stage = Stage(Setting.of(play.cast), play.arch, target.registry.values())
     runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
     for tick in schedule.ticks:
         if tick.thread >= len(runner.system.threads):
@@ -46,7 +49,7 @@ def replay(line: str) -> list[Trace]:
         )  # fmt: skip
     broken = runner.failures(done[-1]) if done else runner.interpreter.broken(runner.start)
     return [
-        describe(play, REGISTRY[name], runner, done, 0, fewest=False)
+        describe(play, target.registry[name], runner, done, 0, fewest=False)
         for name in broken
-        if name in REGISTRY
+        if name in target.registry
     ]

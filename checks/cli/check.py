@@ -190,7 +190,8 @@ def _worst(codes: Sequence[int]) -> int:
 
 
 def _answered(target: Target, options: _Options) -> Report:
-    chosen = [i for name in options.invariant for i in find(name)] or every()
+    chosen = [i for name in options.invariant for i in find(name, target.invariants)]
+    chosen = chosen or [*every(), *target.invariants]
     cache = options.cache and not target.own and options.engine is not Engine.SYMBOLIC
     question = Question(
         target, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import click
 
-from invariants import REGISTRY
 from model.lang.errors import ModelError
 
 from ..engine.codegen.promela import promela
@@ -52,7 +51,7 @@ def export(
     cast = chosen_casts(target.family.casts, role.variant.neighbours_from, scenario, full=False)[0]
     require_edited(role, [cast])
     passes = NO_PASSES if unreduced else Passes()
-    stage = Stage(Setting.of(cast), one_arch(arch), REGISTRY.values(), passes=passes)
+    stage = Stage(Setting.of(cast), one_arch(arch), target.registry.values(), passes=passes)
     try:
         text = promela(stage.reduced(cast, role), stage.initial(cast))
     except TooWideError as error:

@@ -7,8 +7,6 @@ import sys
 
 import click
 
-from invariants import REGISTRY
-
 from ..answer.report import trace_of
 from ..engine.memory import memory_limit
 from ..engine.search import Limits
@@ -46,7 +44,7 @@ def necessity(
     casts = chosen_casts(target.family.casts, role.variant.neighbours_from, scenario, full=False)
     steps = chosen_steps(role, casts, step)
     limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
-    chosen = tuple(REGISTRY.values())
+    chosen = tuple(target.registry.values())
     asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
     verdicts = Verdicts(use=not no_cache and not target.own)
     with Watcher() as watch:
@@ -54,7 +52,7 @@ def necessity(
     say(ledger_lines(target, asked, rows, scenario))
     for row in rows if trace else ():
         if row.play is not None:
-            found = trace_of(row.play, REGISTRY[row.invariants[0]], verdicts, limits)
+            found = trace_of(row.play, target.registry[row.invariants[0]], verdicts, limits)
             if found is not None:
                 say(["", row.step.name, *trace_lines(found), replay_line(found)])
     sys.exit(UNKNOWN if any(r.need is Need.UNDECIDED for r in rows) else 0)

@@ -26,7 +26,7 @@ from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
-from model.lang.errors import ModelError
+from model.lang.errors import ModelError, near
 from model.lang.frontend.source import Context, Edit
 from model.lang.ir import Rule, State, System, Thread
 from model.lang.objects import Kobject
@@ -64,7 +64,7 @@ class Setting:
 
     def build(self) -> Setup:
         """The world."""
-        return self.blueprint.build(Plan(dict(self.axes), self.needs, self.crew))
+        return self.blueprint.world(Plan(dict(self.axes), self.needs, self.crew))
 
 
 @dataclass(frozen=True)
@@ -259,6 +259,7 @@ class Stage:
         as_is = self.anytime if anytime is None else anytime
         key = (cast.initial.name, tuple(cast.stores().items()), cast.lazy(), as_is)
         if key not in self._initial:
+            require_users(cast, self.setup)
             self.world.restore(self._base)
             for process, cpu in self.setup.users.items():
                 cpu.stores = cast.stores().get(process, 0)
@@ -335,8 +336,20 @@ def require_one_store(cast: Cast) -> None:
         raise ModelError(
             f"{cast.name}: user code may make one store only",
             why="two could use translations that no CPU holds one after the other",
-            instead="one neighbour whose user CPU stores",
+            instead="leave out one of " + ", ".join(n.name for n in cast.others if n.stores),
         )  # fmt: skip
+
+
+def require_users(cast: Cast, setup: Setup) -> None:
+    """Check that what user CPUs do is done by some CPU."""
+    for other in cast.others:
+        process = cast.process_of(other)
+        if (other.stores or other.lazy) and process not in setup.users:
+            raise ModelError(
+                f"{cast.name}: {other.name} is about a user CPU of {process}",
+                why="the world has none, so that nothing would happen",
+                instead=near(process, setup.users),
+            )  # fmt: skip
 
 
 def _by_user(cast: Cast) -> tuple[bool, bool]:

@@ -6,16 +6,19 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+from invariants.registry import REGISTRY, Invariant, apart
 from model import examples
 from model.lang.errors import ModelError, near, shown_path
 from model.patches import FAMILIES, find_family
 from model.patches.family import Family, Variant
-from model.patches.own_variant import require_used
+from model.patches.own_variant import require_used, with_more
 
+from ..mutate.played import cast_of
 from ..mutate.steps import steps_of
 from ..stage.stage import Role
 
@@ -35,13 +38,19 @@ class Side:
 class Target:
     """What is decided: a family, the sides that are compared, the last being the one selected.
 
-    `own`: a user's file was read for it.
+    `own`: a user's file was read for it, which has these invariants besides those of the registry.
     """
 
     family: Family
     sides: tuple[Side, ...]
     recognised: str
     own: bool = False
+    invariants: tuple[Invariant, ...] = ()
+
+    @property
+    def registry(self) -> Mapping[str, Invariant]:
+        """The invariants about states and steps that are asked of it, by name."""
+        return {**REGISTRY, **{i.name: i for i in self.invariants}}
 
     @property
     def selected(self) -> Side:
@@ -97,7 +106,15 @@ def as_mutant(target: Target, name: str) -> Target:
 def own_model(path: str, variant: str = "") -> Target:
     """A file in the modelling language: a `VARIANT` of a stored patch, or a `FAMILY` of its own, of
     which one variant may be asked for."""
-    module = _imported(path)
+    with apart() as invariants:
+        module = _imported(path)
+    target = _of_module(path, module, variant, invariants)
+    return replace(target, own=True, invariants=tuple(invariants))
+
+
+def _of_module(
+    path: str, module: ModuleType, variant: str, invariants: Sequence[Invariant]
+) -> Target:
     own, family = getattr(module, "VARIANT", None), getattr(module, "FAMILY", None)
     if isinstance(own, Variant):
         if variant not in ("", own.name):
@@ -105,28 +122,40 @@ def own_model(path: str, variant: str = "") -> Target:
                 f"{path} is one variant, {own.name}, so that --variant {variant} means nothing",
                 instead="leave --variant out",
             )
-        base = find_family(own.base)
-        require_used(own, base.casts.default(own.neighbours_from)[0], module)
+        stored = find_family(own.base)
+        base = with_more(stored, module)
+        judges = {i.fn for i in invariants}
+        require_used(own, base, module, judges)
         changed = base.changed(own)
         old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
         mine = Role(own, source=path, changed=changed)
-        return Target(
-            base, (Side("before", old), Side("after", mine)), "a model of your own", own=True
-        )
+        return Target(base, (Side("before", old), Side("after", mine)), OWN)
     if isinstance(family, Family):
+        _require_mutants(family, {*REGISTRY, *(i.name for i in invariants)})
         if variant or family.before == family.after:
             one = Side("variant", _role(family, family.variant(variant or family.after), path))
-            return Target(family, (one,), "a model of your own", own=True)
+            return Target(family, (one,), OWN)
         before, after = (
             _role(family, family.variant(v), path) for v in (family.before, family.after)
         )
-        return Target(
-            family, (Side("before", before), Side("after", after)), "a model of your own", own=True
-        )
+        return Target(family, (Side("before", before), Side("after", after)), OWN)
     raise ModelError(
         f"{path} has neither VARIANT nor FAMILY", why="one of them says what is to be decided",
-        instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`',
+        instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`, or with '
+        "`FAMILY = Family(...)` as docs/example_family.py",
     )  # fmt: skip
+
+
+def _require_mutants(family: Family, known: Collection[str]) -> None:
+    """ModelError for a mutant whose variant, cast or invariant there is not."""
+    for mutant in family.mutants:
+        cast_of(family, mutant)
+        for name in mutant.breaks:
+            if name not in known:
+                raise ModelError(
+                    f"mutant '{mutant.name}' breaks '{name}', which is no invariant",
+                    instead=near(name, known),
+                )  # fmt: skip
 
 
 _ours: set[str] = set()
@@ -144,6 +173,8 @@ def _imported(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _ours.add(name)
+    beside = str(file.resolve().parent)
+    sys.path.insert(0, beside)  # what stands beside the file may be imported
     try:
         spec.loader.exec_module(module)
     except ModelError:
@@ -158,6 +189,8 @@ def _imported(path: str) -> ModuleType:
         raise ModelError(
             "the file cannot be run", where=where, why=f"{type(error).__name__}: {error}"
         ) from error
+    finally:
+        sys.path.remove(beside)
     return module
 
 

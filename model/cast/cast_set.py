@@ -89,7 +89,10 @@ class CastSet:
     ) -> Iterator[tuple[list[tuple[Subject, Group]], list[tuple[Mapping[str, Any], Initial]]]]:
         """For each size in `sampled` the subjects with their neighbours, and the beginnings."""
         for others, fixed in self.sampled:
-            chosen = itertools.combinations(self._present(kernel), others)
+            chosen = (
+                group for group in itertools.combinations(self._present(kernel), others)
+                if sum(n.stores for n in group) <= 1
+            )  # fmt: skip
             groups = list(itertools.product(self.subjects, chosen))
             values = self._values(
                 [fixed[a.name]] if a.name in fixed else a.values for a in self.axes
@@ -145,4 +148,6 @@ class CastSet:
 
 
 def _fitting(casts: Iterable[Cast]) -> list[Cast]:
-    return [c for c in casts if c.initial.fits(c.axes)]
+    """Those whose initial state fits, and in which user code stores once at most: with eager TLBs
+    two stores could use translations of which no CPU held one after the other."""
+    return [c for c in casts if c.initial.fits(c.axes) and sum(c.stores().values()) <= 1]

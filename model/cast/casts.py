@@ -132,7 +132,7 @@ class Cast:
 
 def world_of(cast: Cast) -> Setup:
     """The world of a cast alone."""
-    return cast.blueprint.build(Plan(cast.axes, cast.needs, cast.crew))
+    return cast.blueprint.world(Plan(cast.axes, cast.needs, cast.crew))
 
 
 def invocations(setup: Setup, subject: Routine, cast: Cast, kernel: str) -> list[Invocation]:

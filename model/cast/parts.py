@@ -103,6 +103,31 @@ class Blueprint:
     always: frozenset[str] = frozenset()
     alone: frozenset[str] = frozenset()
 
+    def world(self, plan: Plan) -> Setup:
+        """The world of a plan; ModelError where processes are not called what the blueprint says:
+        flushes would then be for others than they are meant for."""
+        setup = self.build(plan)
+        mms = {mm.name: mm for mm in setup.world.all(Mm)}
+        for process in {self.home, *self.processes.values(), *filter(None, plan.crew)}:
+            if process not in mms:
+                raise ModelError(
+                    f"no process '{process}'", why="the world has no mm of the name",
+                    instead=near(process, mms),
+                )  # fmt: skip
+        for role, vma in setup.roles.items():
+            if vma.mm.name != self.process_of(role):
+                raise ModelError(
+                    f"the role '{role}' is in {vma.mm.name}, not in {self.process_of(role)}",
+                    instead=f"say `processes={{{role!r}: {vma.mm.name!r}}}` in the blueprint",
+                )  # fmt: skip
+        for process, cpu in setup.users.items():
+            if process not in mms or cpu.root is not mms[process].root:
+                raise ModelError(
+                    f"the user CPU of '{process}' runs no mm of that name",
+                    instead="users are by the name of their mm: {mm.name: b.user(mm)}",
+                )  # fmt: skip
+        return setup
+
     def process_of(self, role: str) -> str:
         """The process whose VMA a role is; ModelError lists the roles."""
         if role and role not in self.roles:

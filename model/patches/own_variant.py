@@ -13,11 +13,13 @@ import ast
 import inspect
 import sys
 import textwrap
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from model.cast.casts import Cast, world_of
+from model.cast.casts import Initial
+from model.cast.neighbour import Neighbour
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near, shown_path
 
@@ -27,17 +29,27 @@ from .family import Family, Variant
 Function = ModelFunction[..., Any]
 
 
-def variant_of(patch: str, variant: str, module: str, name: str = "") -> Variant:
+def variant_of(
+    patch: str, variant: str, module: str, name: str = "", *, replaces: Iterable[Function] = ()
+) -> Variant:
     """The variant of `patch` in which the functions of a module replace those of their names.
 
     `module` is the module's ``__name__``, by which the variant is called if it has no `name`.
-    ModelError if nothing is replaced.
+    `replaces` are functions of the kernel around the patch that it replaces as well, wherever they
+    are called, by neighbours too.  ModelError if nothing is replaced, or one of those by nothing.
     """
     whole = find_family(patch)
     base = whole.variant(variant)
     file = sys.modules[module]
     mine = {n: f for n, f in vars(file).items() if _is_defined_in(f, module)}
-    theirs = _functions_of(whole, base)
+    around = tuple(replaces)
+    for fn in around:
+        if fn.name not in mine:
+            raise ModelError(
+                f"{file.__file__} has no function '{fn.name}'",
+                why="`replaces` has one of the name", instead=near(fn.name, mine),
+            )  # fmt: skip
+    theirs = [*_functions_of(whole, base), *around]
     swap: dict[Function, Function] = {
         old: mine.get(new.name, new) for old, new in base.swap.items()
     }
@@ -72,17 +84,50 @@ def _functions_of(patch: Family, base: Variant) -> list[Function]:
             if isinstance(f, ModelFunction) and f.fn.__module__ == m.__name__]  # fmt: skip
 
 
-def require_used(variant: Variant, cast: Cast, module: ModuleType) -> None:
+def with_more(family: Family, module: ModuleType) -> Family:
+    """The family with the NEIGHBOURS and the INITIAL states of a user's file besides its own;
+    ModelError for a name that there is already."""
+    casts = family.casts
+    neighbours: tuple[Neighbour, ...] = tuple(getattr(module, "NEIGHBOURS", ()))
+    initial: tuple[Initial, ...] = tuple(getattr(module, "INITIAL", ()))
+    for kind, more, there in (
+        ("neighbour", neighbours, casts.neighbours), ("initial state", initial, casts.initial),
+    ):  # fmt: skip
+        names = [one.name for one in (*there, *more)]
+        for one in more:
+            if names.count(one.name) > 1:
+                raise ModelError(
+                    f"there is a {kind} '{one.name}' already",
+                    where=shown_path(module.__file__ or ""), instead="give it another name",
+                )  # fmt: skip
+    if not neighbours and not initial:
+        return family
+    return replace(
+        family,
+        casts=replace(
+            casts, neighbours=(*casts.neighbours, *neighbours),
+            initial=(*casts.initial, *initial),
+        ),
+    )  # fmt: skip
+
+
+def require_used(
+    variant: Variant, family: Family, module: ModuleType, judges: Collection[object]
+) -> None:
     """ModelError if something of a user's file would never run though it looks as if it did: a
     function that nothing calls, but for one that is as it is stored; a stored function's name for
-    what is no function of the file, or is not decorated."""
+    what is no function of the file, or is not decorated.  `judges` are its invariants."""
     whole = find_family(variant.base)
     stored: dict[str, list[Function]] = {}
     for f in _functions_of(whole, variant):
         stored.setdefault(f.name, []).append(f)
-    groups = variant.called_by([variant.call(cast, world_of(cast))[0]]).values()
-    used = {f for group in groups for f in group}
-    mine = [f for f in vars(module).values() if _is_defined_in(f, module.__name__)]
+    routines = [*variant.routines.values()]
+    for neighbour in family.casts.neighbours:
+        routines += [fn for fn in neighbour.since.values() if fn is not None]
+    used = {f for group in variant.called_by(routines).values() for f in group}
+    mine = [
+        f for f in vars(module).values() if _is_defined_in(f, module.__name__) and f not in judges
+    ]
     dead = [f for f in mine if f not in used]
     changed = [f for f in dead if _text(f) not in map(_text, stored.get(f.name, ()))]
     if changed or len(dead) == len(mine):
