@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +31,7 @@ from ..render.undecided import undecided_lines
 from ..target.inputs import targets_of
 from ..target.selection import known_archs
 from ..target.target import EXAMPLES, Target, as_mutant
-from .common import BAD, UNKNOWN, params_of, say
+from .common import UNKNOWN, params_of, say, worst
 
 
 class _Seconds(click.FloatRange):
@@ -178,15 +177,11 @@ def check(
             if number:
                 click.echo()
             say(_shown(report, form))
-    code = _worst(codes)
+    code = worst(codes)
     if form == "json":
         others = [undecided_json(i) for i in found if isinstance(i, Submission)]
         click.echo(json_text(reports, others, code))
     sys.exit(code)
-
-
-def _worst(codes: Sequence[int]) -> int:
-    return next((c for c in (BAD, 1, UNKNOWN) if c in codes), 0)
 
 
 def _answered(target: Target, options: _Options) -> Report:

@@ -18,6 +18,11 @@ def say(lines: Sequence[str], *, err: bool = False) -> None:
         click.echo(line, err=err)
 
 
+def worst(codes: Sequence[int]) -> int:
+    """The exit status of several answers."""
+    return next((c for c in (BAD, 1, UNKNOWN) if c in codes), 0)
+
+
 def params_of(given: tuple[str, ...]) -> dict[str, str]:
     """The parameters of an example by name; ModelError where there is no '='."""
     params = {}

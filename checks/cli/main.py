@@ -30,6 +30,7 @@ from .explain import explain
 from .export import export
 from .list import list_
 from .locks import locks
+from .matrix import matrix_
 from .necessity import necessity
 from .ordering import ordering
 from .prove import prove
@@ -84,8 +85,8 @@ def commands() -> None:
 
 
 COMMANDS = (
-    check, list_, show, explain, replay, necessity, ordering, locks, prove, export, drift, step,
-    conform,
+    check, list_, show, explain, replay, necessity, ordering, locks, prove, matrix_, export, drift,
+    step, conform,
 )  # fmt: skip
 
 for each in COMMANDS:

@@ -39,6 +39,7 @@ class Target:
     """What is decided: a family, the sides that are compared, the last being the one selected.
 
     `own`: a user's file was read for it, which has these invariants besides those of the registry.
+    `whole`: PATCH named a family, and no version of it.
     """
 
     family: Family
@@ -46,6 +47,7 @@ class Target:
     recognised: str
     own: bool = False
     invariants: tuple[Invariant, ...] = ()
+    whole: bool = False
 
     @property
     def registry(self) -> Mapping[str, Invariant]:
@@ -78,7 +80,8 @@ def by_name(name: str, variant: str = "") -> Target:
         role = _role(family, family.variant(variant), name)
         return Target(family, (Side("variant", role),), "by name")
     before, after = (_role(family, family.variant(v), name) for v in (family.before, family.after))
-    return Target(family, (Side("before", before), Side("after", after)), "by name")
+    sides = Side("before", before), Side("after", after)
+    return Target(family, sides, "by name", whole=True)
 
 
 def as_posted(name: str, variant: str, how: str) -> Target:
@@ -87,6 +90,12 @@ def as_posted(name: str, variant: str, how: str) -> Target:
     before = _role(family, family.variant(family.before), name)
     posted = _role(family, family.variant(variant), name)
     return Target(family, (Side("before", before), Side("after", posted)), how)
+
+
+def one_version(target: Target, variant: Variant) -> Target:
+    """One version of the family that PATCH names as a whole."""
+    role = _role(target.family, variant, target.selected.role.source)
+    return replace(target, sides=(Side("variant", role),), whole=False)
 
 
 def as_mutant(target: Target, name: str) -> Target:
@@ -134,11 +143,10 @@ def _of_module(
         _require_mutants(family, {*REGISTRY, *(i.name for i in invariants)})
         if variant or family.before == family.after:
             one = Side("variant", _role(family, family.variant(variant or family.after), path))
-            return Target(family, (one,), OWN)
-        before, after = (
-            _role(family, family.variant(v), path) for v in (family.before, family.after)
-        )
-        return Target(family, (Side("before", before), Side("after", after)), OWN)
+            return Target(family, (one,), OWN, whole=not variant)
+        two = (family.variant(v) for v in (family.before, family.after))
+        before, after = (_role(family, version, path) for version in two)
+        return Target(family, (Side("before", before), Side("after", after)), OWN, whole=True)
     raise ModelError(
         f"{path} has neither VARIANT nor FAMILY", why="one of them says what is to be decided",
         instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`, or with '

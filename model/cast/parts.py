@@ -108,7 +108,7 @@ class Blueprint:
         flushes would then be for others than they are meant for."""
         setup = self.build(plan)
         mms = {mm.name: mm for mm in setup.world.all(Mm)}
-        for process in {self.home, *self.processes.values(), *filter(None, plan.crew)}:
+        for process in (self.home, *filter(None, plan.crew)):
             if process not in mms:
                 raise ModelError(
                     f"no process '{process}'", why="the world has no mm of the name",

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Matrix: subjects and versions of several patches by architecture, each a report of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from model.lang.errors import ModelError
+
+from ..play.cells import Cell, Verdict
+from ..target.selection import chosen_casts
+from ..target.target import Target, one_version
+from .report import Report
+
+
+@dataclass(frozen=True)
+class Row:
+    """One version of one subject, decided."""
+
+    subject: str
+    report: Report
+
+    @property
+    def name(self) -> str:
+        target = self.report.question.target
+        return f"{target.family.name} {target.selected.role.variant.name}"
+
+    def cells(self, arch: str) -> list[Cell]:
+        """The verdicts on an architecture, those that are about nothing here left out."""
+        left_out = self.report.not_exercised
+        return [
+            cell for column in self.report.columns if column.arch == arch
+            for cell in column.cells
+            if cell.verdict is not Verdict.NOT_APPLICABLE and cell.invariant.name not in left_out
+        ]  # fmt: skip
+
+    def violated(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """The invariants that fail, with the smallest cast that shows it, and where they do."""
+        found: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for column in self.report.columns:
+            for cell in column.cells:
+                if cell.verdict is Verdict.VIOLATED:
+                    cast, archs = found.get(cell.invariant.name, (cell.worst[0].play.cast.name, ()))
+                    found[cell.invariant.name] = cast, (*archs, column.arch)
+        return found
+
+
+def versions_of(target: Target) -> list[Target]:
+    """Every version of a family; of a mail, or of a variant of one's own, what it is."""
+    if target.whole:
+        return [one_version(target, variant) for variant in target.family.variants]
+    return [replace(target, sides=(target.selected,))]
+
+
+def asked_about(targets: Iterable[Target], scenario: str) -> list[Target]:
+    """A target for each version and subject, in order, that has scenarios of the name; ModelError
+    if none has."""
+    found, failed = list[Target](), list[ModelError]()
+    for target in targets:
+        for version in versions_of(target):
+            kernel = version.selected.role.variant.neighbours_from
+            for subject in version.family.casts.subjects:
+                casts = replace(version.family.casts, subjects=(subject,))
+                try:
+                    chosen_casts(casts, kernel, scenario, full=False)
+                except ModelError as error:
+                    failed.append(error)
+                else:
+                    family = replace(version.family, casts=casts)
+                    found.append(replace(version, family=family))
+    if failed and not found:
+        raise failed[0]
+    return found
+
+
+def matrix(targets: Iterable[Target], ask: Callable[[Target], Report]) -> Iterator[Row]:
+    """A row for each of these, as they are decided."""
+    for target in targets:
+        (subject,) = target.family.casts.subjects
+        yield Row(subject.name, ask(target))

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`matrix`: several patches, their versions and subjects by architecture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+
+from invariants import every, find
+
+from ..answer.matrix import Row, asked_about, matrix
+from ..answer.report import Question, Report, answer
+from ..engine.memory import memory_limit
+from ..engine.search import Limits
+from ..patch_input import Submission
+from ..render.matrix import as_json, head_lines, row_lines
+from ..render.progress import Watcher
+from ..render.undecided import undecided_lines
+from ..target.inputs import targets_of
+from ..target.selection import known_archs
+from ..target.target import Target
+from .common import UNKNOWN, say, worst
+
+
+@click.command("matrix")
+@click.argument("patches", nargs=-1, required=True)
+@click.option("--arch", default="", help="Architectures, with commas; all by default.")
+@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
+@click.option("--invariant", multiple=True, help="An invariant or a group; may be given again.")
+@click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True)
+@click.option("--max-memory", default="", metavar="SIZE", help="As for `check`.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def matrix_(
+    patches: tuple[str, ...], arch: str, scenario: str, invariant: tuple[str, ...],
+    max_states: int, max_memory: str, jobs: int, no_cache: bool, form: str,
+) -> None:  # fmt: skip
+    """Every version and subject of PATCHES by architecture, with the casts that show what fails.
+
+    Of a mail the version that it is; what no stored version is, is named and counts as unknown.
+    """
+    archs = known_archs(arch)
+    limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
+    found = [one for patch in patches for one in targets_of(patch, "")]
+    targets = [t for t in found if isinstance(t, Target)]
+
+    def ask(target: Target) -> Report:
+        chosen = [i for name in invariant for i in find(name, target.invariants)]
+        chosen = chosen or [*every(), *target.invariants]
+        question = Question(
+            target, archs, tuple(dict.fromkeys(chosen)), scenario, limits=limits, jobs=jobs,
+            cache=not no_cache and not target.own, named=frozenset(invariant),
+        )  # fmt: skip
+        with Watcher() as watch:
+            return answer(question, watch)
+
+    asked = asked_about(targets, scenario)
+    several = {t.family.name for t in asked if len(_subjects(asked, t)) > 1}
+    rows: list[Row] = []
+    if form == "text":
+        say(head_lines(archs))
+    for row in matrix(asked, ask):
+        rows.append(row)
+        if form == "text":
+            family = row.report.question.target.family.name
+            say(row_lines(row, archs, several=family in several))
+        say([f"check-invariants: {text}" for text in row.report.contradictions], err=True)
+    undecided = [s for s in found if isinstance(s, Submission)]
+    code = worst([*(r.report.exit_code for r in rows), *(UNKNOWN for _ in undecided)])
+    if form == "json":
+        click.echo(json.dumps({"version": 1, "rows": [as_json(r, archs) for r in rows],
+                               "undecided": [s.source for s in undecided], "exit": code},
+                              indent=1))  # fmt: skip
+    else:
+        for one in undecided:
+            say(["", *undecided_lines(one)])
+    sys.exit(code)
+
+
+def _subjects(targets: Sequence[Target], of: Target) -> set[str]:
+    """The subjects of a target's family."""
+    mine = (t for t in targets if t.family.name == of.family.name)
+    return {subject.name for t in mine for subject in t.family.casts.subjects}
