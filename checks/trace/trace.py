@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from invariants.registry import Invariant
 from model.lang import expr as ex
 from model.lang.ir import Call, Site
-from model.lang.sorts import NOTHING, Ref, Set
+from model.lang.sorts import NOTHING, Int, Ref, Set
 from model.lang.traits import FLUSHES
 
 from ..engine.engines import Engine
@@ -224,17 +224,20 @@ def _text(step: Done, what: Statement) -> str:
     return f"{what.call.name}({', '.join(_arguments(step, what.call))})"
 
 
-_SILENT = {"Mm", "Vma"}
-"""Kinds of objects that say nothing as arguments: addresses and entries name their VMA."""
-
-
 def _arguments(step: Done, call: Call) -> list[str]:
-    values = (
-        _value(step, value) for _, value in call.args
-        if value.sort is not NOTHING
-        and not (isinstance(value.sort, Ref) and value.sort.cls in _SILENT)
-    )  # fmt: skip
-    return list(dict.fromkeys(values))
+    """The values of the arguments, each once.  An mm says nothing, nor a VMA but where it is not
+    the one of the addresses beside it: these name theirs."""
+    given = [value for _, value in call.args if value.sort is not NOTHING]
+    addresses = {_value(step, v) for v in given if isinstance(v.sort, Int) and v.sort.names}
+    found = []
+    for value in given:
+        text = _value(step, value)
+        if isinstance(value.sort, Ref) and value.sort.cls in ("Mm", "Vma"):
+            inside = any(a.startswith(f"{text}+") or a.endswith(f" of {text}") for a in addresses)
+            if value.sort.cls == "Mm" or inside or not addresses:
+                continue
+        found.append(text)
+    return list(dict.fromkeys(found))
 
 
 def _assigned(step: Done) -> list[str]:

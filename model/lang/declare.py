@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from . import runtime
-from .errors import shown_path
+from .errors import ModelError, shown_path
 from .order import Order, declared
 from .traits import Trait, traits_of
 
@@ -114,11 +114,14 @@ def step(
 
     def wrap(fn: Callable[P, R]) -> ModelFunction[P, R]:
         where = f"{shown_path(fn.__code__.co_filename)}:{fn.__code__.co_firstlineno}:0"
-        return ModelFunction(
-            "step", fn, cite=cite, version=version, order=order,
-            traits=traits_of(traits.split(), where) | foreign(fn),
-            barrier=barrier, several=several,
-        )  # fmt: skip
+        words = traits_of(traits.split(), where) | foreign(fn)
+        try:
+            return ModelFunction(
+                "step", fn, cite=cite, version=version, order=order, traits=words,
+                barrier=barrier, several=several,
+            )  # fmt: skip
+        except ModelError as error:
+            raise error.at(where) from error
 
     return wrap
 

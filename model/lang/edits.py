@@ -92,9 +92,11 @@ def _calls(statement: ast.stmt, name: str) -> bool:
 
 
 def _missing(tree: ast.FunctionDef, what: str, why: str = "") -> ModelError:
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    calls = dict.fromkeys(ast.unparse(node.func) for node in nodes)
     return ModelError(
         f"{tree.name}, line {tree.lineno}: no {what} to mutate", why=why,
-        instead="name a call that the function makes",
+        instead=f"name a call that the function makes: {', '.join(calls)}",
     )  # fmt: skip
 
 
