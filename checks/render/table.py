@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from invariants.registry import GROUPS, NOT_BUILT
 from model.cast.casts import Axis, Cast
-from model.patches.family import Variant
+from model.patches.family import Family, Variant, texts
 
 from ..answer.report import Column, Report
 from ..memory_order.ordering import command
@@ -77,6 +77,21 @@ def _described(variant: Variant, mutant: str) -> str:
     return text
 
 
+def _kernel_of(family: Family, variant: Variant) -> str:
+    """What the neighbours of another kernel are: those that it lacks, and whose text they have."""
+    kernel = variant.neighbours_from
+    absent = family.casts.absent(kernel)
+    here = [n for n in family.casts.neighbours if n.again is None and n.name not in absent]
+    routines = [fn for fn in (n.routine(kernel) for n in here) if fn is not None]
+    read = [
+        f"{version} ({count} functions)"
+        for version, count in sorted(texts(variant, routines).items())
+        if not f"{kernel}.".startswith(f"{version}.")
+    ]
+    lacks = f"kernel {kernel} has no {', '.join(absent)}; " if absent else f"kernel {kernel}: "
+    return f"{lacks}neighbours have the text of {', '.join(read) or kernel}"
+
+
 def _filled(word: str, text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=f"{word:<10}", subsequent_indent=" " * 10)
 
@@ -105,6 +120,8 @@ def _basis(report: Report, side: Side) -> list[str]:
     columns = report.of_side(side)
     casts = columns[0].casts
     lines = [f"{side.label}: {side.role.variant.name}"]
+    if side.role.variant.beside:
+        lines += _indented(_kernel_of(report.question.target.family, side.role.variant))
     axes = report.question.target.family.casts.axes
     lines += _indented(f"casts: {_casts(report, side, casts)}, {_bounds(casts, axes)}")
     played = any(c.outcomes for c in columns)

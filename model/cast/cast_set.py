@@ -124,6 +124,10 @@ class CastSet:
         begin = next(i for i in every if not initial or i.name == initial)
         return self._cast(self.subjects[0], tuple(others), values, begin)
 
+    def absent(self, kernel: str) -> list[str]:
+        """The neighbours that a kernel does not have."""
+        return [n.name for n in self.neighbours if not n.exists_in(kernel)]
+
     def told(self, neighbour: Neighbour) -> str:
         """A neighbour in a line, with the noun of its role."""
         return neighbour.doc.format(self.blueprint.roles.get(neighbour.role, ""))

@@ -10,15 +10,11 @@ from typing import Any
 
 from model.lang.declare import ModelFunction
 
+from .kernels import kernel_named
 from .parts import Setup
 
 Routine = tuple[ModelFunction[..., Any], tuple[Any, ...]]
 """A routine and the arguments that it is called with."""
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Kernel versions in their order."""
-    return tuple(int(part) for part in version.split("."))
 
 
 class Conflict(enum.Enum):
@@ -33,8 +29,9 @@ class Conflict(enum.Enum):
 class Neighbour:
     """A routine that may run beside the one under test.
 
-    `since` gives the routine by the first kernel version with that text, None for one that is not
-    kernel code; it is called with the VMA of `role`, in `process`, that of the VMA if nothing is
+    `since` gives the routine by the first mainline release with that text, None for one that is not
+    kernel code, and `commits` the commit that brought it, where a stable kernel may have that too.
+    It is called with the VMA of `role`, in `process`, that of the VMA if nothing is
     said.  `{}` in `doc` stands for the noun of the role.  `stores`: how often the user CPU of the
     process stores; `lazy`: that is in a kernel thread at first.  `again`: the routine under test a
     second time, with these arguments, instead of `since`.
@@ -43,6 +40,7 @@ class Neighbour:
     name: str
     doc: str
     since: Mapping[str, ModelFunction[..., Any] | None] = field(default_factory=dict)
+    commits: Mapping[str, str] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
     role: str = ""
     process: str = ""
@@ -57,10 +55,15 @@ class Neighbour:
 
     def routine(self, kernel: str) -> ModelFunction[..., Any] | None:
         """The routine that runs in a kernel version; KeyError if it did not exist then."""
-        known = [v for v in self.since if version_key(v) <= version_key(kernel)]
+        known = self._texts(kernel)
         if not known:
             raise KeyError(f"{self.name} does not exist in {kernel}")
-        return self.since[max(known, key=version_key)]
+        return self.since[known[-1]]
+
+    def _texts(self, kernel: str) -> list[str]:
+        """The releases whose texts a kernel has or has had, the last one in force."""
+        found = kernel_named(kernel)
+        return [v for v in self.since if found.has(v, self.commits.get(v, ""))]
 
     @property
     def runs_code(self) -> bool:
@@ -68,6 +71,4 @@ class Neighbour:
         return self.again is not None or any(fn is not None for fn in self.since.values())
 
     def exists_in(self, kernel: str) -> bool:
-        return self.again is not None or any(
-            version_key(v) <= version_key(kernel) for v in self.since
-        )
+        return self.again is not None or bool(self._texts(kernel))

@@ -122,6 +122,7 @@ GUP_FAST = Neighbour(
 FOLIO_REFERENCED = Neighbour(
     "folio_referenced", "the rmap walk of shrink_active_list: unlocked folios until 6.18",
     {"6.12": referenced_some_folio_unlocked, "6.19": referenced_some_folio},
+    commits={"6.19": "95b34d66480b"},
 )  # fmt: skip
 RECLAIM = Neighbour(
     "reclaim", "shrink_folio_list unmaps a page to swap, its flush put off",

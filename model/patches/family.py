@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
 import types
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
+from model.cast.kernels import kernel_named
 from model.cast.neighbour import Routine
 from model.cast.parts import Setup
 from model.lang.declare import ModelFunction
@@ -18,6 +21,8 @@ from model.lang.errors import ModelError, near
 from .mutant import Mutant
 
 Function = ModelFunction[..., Any]
+
+_RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,22 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(part)
 
 
+def _beside(variant: Variant, kernel: str) -> Variant:
+    """A version beside the neighbours of another kernel than its own."""
+    known = kernel_named(kernel)
+    own = "" if known.name == variant.kernel else f"{variant.name} is of {variant.kernel}"
+    return replace(variant, name=f"{variant.name}:{kernel}", beside=kernel, counterfactual=own)
+
+
+def texts(variant: Variant, routines: Iterable[Function]) -> Mapping[str, int]:
+    """How many functions of these routines are read off each kernel release."""
+    found = variant.called_by(routines).values()
+    versions = [
+        fn.version for fns in found for fn in fns if fn.cite and _RELEASE.fullmatch(fn.version)
+    ]
+    return Counter(versions)
+
+
 @dataclass(frozen=True)
 class Observation:
     """A finding about Linux that a model supports: in which variant, and why it is believed."""
@@ -115,9 +136,11 @@ class Family:
         return frozenset(fn for swap in swaps for pair in swap.items() for fn in pair)
 
     def variant(self, name: str) -> Variant:
-        """The variant of a name; ModelError lists the known ones."""
+        """The variant of a name, or, as ``merged:6.12.107``, beside the neighbours of another
+        kernel; ModelError lists the known ones."""
+        alone, _, kernel = name.partition(":")
         for variant in self.variants:
-            if variant.name == name:
-                return variant
+            if variant.name == alone:
+                return _beside(variant, kernel) if kernel else variant
         known = [v.name for v in self.variants]
         raise ModelError(f"{self.name} has no variant '{name}'", instead=near(name, known))
