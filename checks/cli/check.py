@@ -29,7 +29,7 @@ from ..render.table import table_lines
 from ..render.trace import replay_line, trace_lines
 from ..render.undecided import undecided_lines
 from ..target.inputs import targets_of
-from ..target.selection import known_archs
+from ..target.selection import archs_of, known_archs
 from ..target.target import EXAMPLES, Target, as_mutant
 from .common import UNKNOWN, params_of, say, worst
 
@@ -57,7 +57,7 @@ class _Options:
 
     variant: str
     mutant: str
-    archs: tuple[str, ...]
+    archs: str
     scenario: str
     invariant: tuple[str, ...]
     full: bool
@@ -143,10 +143,11 @@ def check(
         )  # fmt: skip
     if param:
         raise ModelError("--param is for examples", instead=f"known: {', '.join(EXAMPLES)}")
+    known_archs(arch)
     options = _Options(
         variant,
         mutant,
-        known_archs(arch),
+        arch,
         scenario,
         invariant,
         full,
@@ -188,8 +189,9 @@ def _answered(target: Target, options: _Options) -> Report:
     chosen = [i for name in options.invariant for i in find(name, target.invariants)]
     chosen = chosen or [*every(), *target.invariants]
     cache = options.cache and not target.own and options.engine is not Engine.SYMBOLIC
+    archs = archs_of(target.family, options.archs)
     question = Question(
-        target, options.archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
+        target, archs, tuple(dict.fromkeys(chosen)), options.scenario, options.full,
         options.limits, options.jobs, options.engine, cache, options.sample,
         frozenset(options.invariant),
     )  # fmt: skip

@@ -51,8 +51,9 @@ def matrix_(
     def ask(target: Target) -> Report:
         chosen = [i for name in invariant for i in find(name, target.invariants)]
         chosen = chosen or [*every(), *target.invariants]
+        here = tuple(a for a in archs if a not in target.family.without)
         question = Question(
-            target, archs, tuple(dict.fromkeys(chosen)), scenario, limits=limits, jobs=jobs,
+            target, here, tuple(dict.fromkeys(chosen)), scenario, limits=limits, jobs=jobs,
             cache=not no_cache and not target.own, named=frozenset(invariant),
         )  # fmt: skip
         with Watcher() as watch:

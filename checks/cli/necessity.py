@@ -16,7 +16,7 @@ from ..render.necessity import ledger_lines
 from ..render.progress import Watcher
 from ..render.trace import replay_line, trace_lines
 from ..target.inputs import target_of
-from ..target.selection import chosen_casts, known_archs
+from ..target.selection import archs_of, chosen_casts
 from .common import UNKNOWN, say
 
 
@@ -45,7 +45,7 @@ def necessity(
     steps = chosen_steps(role, casts, step)
     limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
     chosen = tuple(target.registry.values())
-    asked = Asked(role, tuple(casts), known_archs(arch), chosen, limits, jobs)
+    asked = Asked(role, tuple(casts), archs_of(target.family, arch), chosen, limits, jobs)
     verdicts = Verdicts(use=not no_cache and not target.own)
     with Watcher() as watch:
         rows = ledger(asked, steps, verdicts, watch)

@@ -12,7 +12,7 @@ from ..play.cache import Verdicts
 from ..play.play import Play
 from ..render.ordering import ordering_lines
 from ..target.inputs import target_of
-from ..target.selection import chosen_casts, known_archs
+from ..target.selection import archs_of, chosen_casts
 from .common import UNKNOWN, say
 
 
@@ -31,7 +31,7 @@ def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
         casts = chosen_casts(target.family.casts, kernel, scenario, full=False)
     plays = [
         play
-        for name in known_archs(arch)
+        for name in archs_of(target.family, arch)
         for play in in_each_world([Play(cast, role, name) for cast in casts])
     ]
     reader = Reader(Verdicts(use=not target.own), target.family.casts)

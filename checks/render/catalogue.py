@@ -86,6 +86,10 @@ def explained_patch(patch: Family) -> list[str]:
     rows += [("neighbour", f"{n.name}: {patch.casts.told(n)}") for n in patch.casts.neighbours]
     rows += [("initial", f"{i.name}: {i.doc}") for i in patch.casts.initial]
     rows += [("assumed", f"{i.name}: {i.doc}; {i.assumption}") for i in patch.casts.assumed]
+    rows += [("not on", f"{arch}: {why}") for arch, why in patch.without.items()]
+    for asked in patch.questions:
+        shown = f"check-invariants {asked.arguments}: " if asked.arguments else ""
+        rows.append(("asked", f"{asked.text} {shown}{asked.answer}"))
     rows += [("observed", f"{o.variant}: {o.text}") for o in patch.observations]
     return [patch.name, *_rows(rows)]
 

@@ -38,7 +38,10 @@ def table_lines(report: Report) -> list[str]:
     lines += _filled("asks", target.family.asks)
     for side in target.sides:
         lines += _filled(side.label, _described(side.role.variant, side.role.mutant))
-    lines += [f"archs     {', '.join(question.archs)}", ""]
+    lines.append(f"archs     {', '.join(question.archs)}")
+    for arch, why in target.family.without.items():
+        lines += _filled("", f"not {arch}: {why}")
+    lines.append("")
     width = (WIDTH - NAME) // len(target.sides)
     heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{width}}" for s in target.sides)
     lines.append(f"{'invariant':<{NAME}}{heads}".rstrip())

@@ -9,6 +9,7 @@ from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
 from model.hw.arch import ARCHS
 from model.lang.errors import ModelError, near
+from model.patches.family import Family
 
 
 def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> list[Cast]:
@@ -38,6 +39,16 @@ def known_archs(names: str) -> tuple[str, ...]:
         if name not in ARCHS:
             raise ModelError(f"no architecture '{name}'", instead=near(name, ARCHS))
     return found
+
+
+def archs_of(family: Family, names: str) -> tuple[str, ...]:
+    """The architectures of a list, or all that a family has; ModelError with the reason for one
+    that it has not."""
+    asked = known_archs(names)
+    for name in asked if names else ():
+        if name in family.without:
+            raise ModelError(f"{family.name} is not decided on {name}", why=family.without[name])
+    return tuple(name for name in asked if name not in family.without)
 
 
 def one_arch(name: str) -> str:

@@ -24,11 +24,6 @@ def smp_rmb() -> None:
     """Loads before it come before loads after it."""
 
 
-@step("include/asm-generic/barrier.h:smp_wmb", "7.3.4", order="full", barrier="wmb")
-def smp_wmb() -> None:
-    """Stores before it come before stores after it."""
-
-
 @step("include/asm-generic/barrier.h:smp_mb__after_atomic", "7.3.4", order="full",
       barrier="after atomic")  # fmt: skip
 def smp_mb__after_atomic() -> None:

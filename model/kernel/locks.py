@@ -136,11 +136,6 @@ def folio_unlock(folio: Folio) -> None:
     folio.locked_by = None
 
 
-@step("include/linux/page-flags.h:folio_test_locked", "7.3.4", order="relaxed")
-def folio_test_locked(folio: Folio) -> bool:
-    return folio.locked_by is not None
-
-
 # -- the anon_vma lock, which is the root's --------------------------------------------------------
 
 

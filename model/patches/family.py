@@ -108,12 +108,23 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A question of a reviewer, the arguments of the command that answers it ("" where none does),
+    and what it says."""
+
+    text: str
+    arguments: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Family:
     """A patch and what is known of its versions.
 
-    `before` and `after` name the variants that a bare name compares.  `never` lists branches that
-    no cast takes ("file.py:function:line:yes or no"), with the reason.  `not_modelled` are calls of
-    the kernel's functions that the models do not make, with the reason.
+    `without` are architectures that do not have what the patch is about, and why.  `questions` were
+    asked in its review.  `before` and `after` name the variants that a bare name compares.  `never`
+    lists branches that no cast takes ("file.py:function:line:yes or no"), with the reason.
+    `not_modelled` are calls of the kernel's functions that the models do not make, with the reason.
     """
 
     name: str
@@ -126,6 +137,8 @@ class Family:
     casts: CastSet
     mutants: tuple[Mutant, ...] = ()
     observations: tuple[Observation, ...] = ()
+    questions: tuple[Asked, ...] = ()
+    without: Mapping[str, str] = field(default_factory=dict)
     never: Mapping[str, str] = field(default_factory=dict)
     not_modelled: Mapping[str, str] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import expr as ex
 from ..expr import Const, Expr
-from ..objects import Array, Field, Kobject, World
+from ..objects import Field, Kobject, World
 from ..sorts import BOOL, NOTHING, Enum, Int, Rec, Ref, Set, Sort, fits, join, same_kind
 
 Value = Any
@@ -86,13 +86,6 @@ def _member(world: World, value: Value, sort: Sort) -> Expr:
 def _sharpen(value: Expr, like: Sort | None) -> Expr:
     if value.sort is NOTHING and isinstance(like, Ref) and like.nullable:
         return ex.const(0, like)
-    return value
-
-
-def static_of(world: World, value: Expr, hint: Any) -> Value:
-    """A constant expression as the Python value that it stands for, else the expression."""
-    if isinstance(value, Const):
-        return world.decode(value.value, hint)
     return value
 
 
@@ -167,10 +160,6 @@ def is_static(value: Value) -> bool:
     if isinstance(value, tuple | frozenset):
         return all(is_static(v) for v in value)
     return not isinstance(value, Expr | ArrayField | Column)
-
-
-def as_array(value: Any) -> Array[Any, Any] | None:
-    return value if isinstance(value, Array) else None
 
 
 def sort_name(sort: Sort) -> str:

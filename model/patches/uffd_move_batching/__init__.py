@@ -22,6 +22,7 @@ from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
 
 from ..family import Family, Observation, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
+from .answers import QUESTIONS
 from .mutants import MOVERS
 from .mutants_beside import NEIGHBOURS
 from .never import NEVER
@@ -321,6 +322,7 @@ FAMILY = Family(
     after="merged",
     mutants=(*MOVERS, *NEIGHBOURS),
     observations=OBSERVATIONS,
+    questions=QUESTIONS,
     never=NEVER,
     not_modelled={
         "flush_cache_range": "no architecture that is modelled has an aliasing cache",

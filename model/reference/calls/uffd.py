@@ -33,8 +33,6 @@ from .maps import change_range
 
 Answer = tuple[int, int | None]
 
-MODES = frozenset({"missing", "wp"})
-
 
 def register(space: Space, page: int, length: int, modes: frozenset[str]) -> Answer:
     """userfaultfd_register: -EINVAL for no mode, no length, or nothing mapped in the range."""
