@@ -272,10 +272,14 @@ class Routine(Edges):
 
     # -- control flow ------------------------------------------------------------------------------
 
-    def test(self, node: ast.expr) -> tuple[int | None, int | None]:
-        """Branch on a condition: the locations where it holds and where it does not."""
+    def test(self, node: ast.expr, *, negated: bool = False) -> tuple[int | None, int | None]:
+        """Branch on a condition: the locations where it holds and where it does not.
+
+        The ways are called yes and no by the condition as it is written, or by each part of one
+        that is joined by `and` or `or`; that is the negation of `node` if it is `negated`.
+        """
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            yes, no = self.test(node.operand)
+            yes, no = self.test(node.operand, negated=not negated)
             return no, yes
         if isinstance(node, ast.BoolOp):
             return self.test_many(node)
@@ -291,7 +295,8 @@ class Routine(Edges):
             return (start, None) if cond.value else (None, start)
         ends = []
         pending, self.pending = self.pending, []
-        for name, side in (("yes", cond), ("no", ex.not_(cond))):
+        names = ("no", "yes") if negated else ("yes", "no")
+        for name, side in zip(names, (cond, ex.not_(cond)), strict=True):
             self.here, self.pending = start, list(pending)
             self.emit(Op(Kind.ASSUME, guard=side), node, choice=name)
             ends.append(self.here)

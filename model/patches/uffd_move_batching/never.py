@@ -33,9 +33,9 @@ _RECHECKED = (
 """What looks again, under both page-table locks, at what the caller has seen."""
 
 NEVER = {
-    "common.py:uffd_move_lock:if not down_read_trylock(dst_vma.lock)::no": _WRITER,
+    "common.py:uffd_move_lock:if not down_read_trylock(dst_vma.lock)::yes": _WRITER,
     "common.py:uffd_move_lock:"
-    "if src_vma != dst_vma and not down_read_trylock(src_vma.lock)::no": _WRITER,
+    "if src_vma != dst_vma and not down_read_trylock(src_vma.lock)::yes": _WRITER,
     **{f"{place}:folio_test_large(src_folio):yes": _LARGE for place in _RECHECKED},
-    **{f"{place}:or not PageAnonExclusive(src_folio):no": _EXCLUSIVE for place in _RECHECKED},
+    **{f"{place}:or not PageAnonExclusive(src_folio):yes": _EXCLUSIVE for place in _RECHECKED},
 }
