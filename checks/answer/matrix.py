@@ -53,29 +53,37 @@ def versions_of(target: Target) -> list[Target]:
     return [replace(target, sides=(target.selected,))]
 
 
-def asked_about(targets: Iterable[Target], scenario: str) -> list[Target]:
-    """A target for each version and subject, in order, that has scenarios of the name; ModelError
-    if none has."""
-    found, failed = list[Target](), list[ModelError]()
+Scenarios = tuple[str, ...]
+
+
+def asked_about(targets: Iterable[Target], scenarios: Scenarios) -> list[tuple[Target, Scenarios]]:
+    """A target for each version and subject, in order, with those scenarios that it has, if some
+    are asked about; ModelError if none has any."""
+    found, failed = list[tuple[Target, Scenarios]](), list[ModelError]()
     for target in targets:
         for version in versions_of(target):
             kernel = version.selected.role.variant.neighbours_from
             for subject in version.family.casts.subjects:
                 casts = replace(version.family.casts, subjects=(subject,))
-                try:
-                    chosen_casts(casts, kernel, scenario, full=False)
-                except ModelError as error:
-                    failed.append(error)
-                else:
+                here = []
+                for scenario in scenarios:
+                    try:
+                        chosen_casts(casts, kernel, scenario, full=False)
+                        here.append(scenario)
+                    except ModelError as error:
+                        failed.append(error)
+                if here or not scenarios:
                     family = replace(version.family, casts=casts)
-                    found.append(replace(version, family=family))
+                    found.append((replace(version, family=family), tuple(here)))
     if failed and not found:
         raise failed[0]
     return found
 
 
-def matrix(targets: Iterable[Target], ask: Callable[[Target], Report]) -> Iterator[Row]:
+def matrix(
+    asked: Iterable[tuple[Target, Scenarios]], ask: Callable[[Target, Scenarios], Report]
+) -> Iterator[Row]:
     """A row for each of these, as they are decided."""
-    for target in targets:
+    for target, scenarios in asked:
         (subject,) = target.family.casts.subjects
-        yield Row(subject.name, ask(target))
+        yield Row(subject.name, ask(target, scenarios))

@@ -38,7 +38,7 @@ class Sample:
 class Question:
     """What is asked about a target.
 
-    `scenarios` is a glob over names of casts ("" for the default set, or, with `full`, the whole
+    `scenarios` are globs over names of casts (none for the default set, or, with `full`, the whole
     product); an exact name also finds casts of the assumed states, and any number of neighbours.
     With `sample` casts are drawn instead.  `named` are the invariants that are asked for by name.
     """
@@ -46,7 +46,7 @@ class Question:
     target: Target
     archs: tuple[str, ...]
     chosen: tuple[Invariant, ...]
-    scenarios: str = ""
+    scenarios: tuple[str, ...] = ()
     full: bool = False
     limits: Limits = field(default_factory=Limits)
     jobs: int = 0
@@ -162,7 +162,11 @@ class Report:
 def _casts(question: Question, kernel: str) -> list[Cast]:
     casts, sample = question.target.family.casts, question.sample
     if sample is None:
-        return chosen_casts(casts, kernel, question.scenarios, full=question.full)
+        by_name: dict[str, Cast] = {}
+        for scenario in question.scenarios or ("",):
+            for cast in chosen_casts(casts, kernel, scenario, full=question.full):
+                by_name.setdefault(cast.name, cast)
+        return list(by_name.values())
     found = casts.sample(kernel, sample.casts, sample.seed)
     if not found:
         raise ModelError("--sample finds no casts", why="they have three neighbours or four, "

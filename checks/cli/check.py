@@ -58,7 +58,7 @@ class _Options:
     variant: str
     mutant: str
     archs: str
-    scenario: str
+    scenario: tuple[str, ...]
     invariant: tuple[str, ...]
     full: bool
     sample: Sample | None
@@ -75,16 +75,19 @@ class _Options:
 @click.option("--variant", default="", help="Decide this version alone.")
 @click.option("--mutant", default="", help="Decide the version with this mutation.")
 @click.option("--arch", default="", help="Architectures, with commas; all by default.")
-@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
+@click.option("--scenario", multiple=True,
+              help="A scenario's name, or a glob over names; may be given again.")  # fmt: skip
 @click.option("--invariant", multiple=True, help="An invariant or a group; may be given again.")
 @click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "commit"]), default="text")
-@click.option("--full", is_flag=True, help="1 to 3 pages, every initial state for every cast.")
+@click.option(
+    "--full", is_flag=True, help="All values of all axes, every initial state for every cast."
+)
 @click.option(
     "--sample",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="N casts of 3 neighbours at 1 and 2 pages and of 4 at 1, drawn by chance.",
+    help="N casts of several neighbours, drawn by chance (docs/verdicts.md).",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="What --sample draws; 1 by default.")
 @click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True,
@@ -107,10 +110,10 @@ class _Options:
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
-    patch: str, variant: str, mutant: str, arch: str, scenario: str, invariant: tuple[str, ...],
-    param: tuple[str, ...], form: str, full: bool, sample: int | None, seed: int | None,
-    max_states: int, max_memory: str, engine: str, max_depth: int | None, timeout: float | None,
-    jobs: int, symmetry: bool, no_cache: bool, stats: bool,
+    patch: str, variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
+    invariant: tuple[str, ...], param: tuple[str, ...], form: str, full: bool, sample: int | None,
+    seed: int | None, max_states: int, max_memory: str, engine: str, max_depth: int | None,
+    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")

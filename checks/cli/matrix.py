@@ -28,7 +28,8 @@ from .common import UNKNOWN, say, worst
 @click.command("matrix")
 @click.argument("patches", nargs=-1, required=True)
 @click.option("--arch", default="", help="Architectures, with commas; all by default.")
-@click.option("--scenario", default="", help="A scenario's name, or a glob over names.")
+@click.option("--scenario", multiple=True,
+              help="A scenario's name, or a glob over names; may be given again.")  # fmt: skip
 @click.option("--invariant", multiple=True, help="An invariant or a group; may be given again.")
 @click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True)
 @click.option("--max-memory", default="", metavar="SIZE", help="As for `check`.")
@@ -36,7 +37,8 @@ from .common import UNKNOWN, say, worst
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def matrix_(
-    patches: tuple[str, ...], arch: str, scenario: str, invariant: tuple[str, ...],
+    patches: tuple[str, ...], arch: str, scenario: tuple[str, ...],
+    invariant: tuple[str, ...],
     max_states: int, max_memory: str, jobs: int, no_cache: bool, form: str,
 ) -> None:  # fmt: skip
     """Every version and subject of PATCHES by architecture, with the casts that show what fails.
@@ -48,19 +50,19 @@ def matrix_(
     found = [one for patch in patches for one in targets_of(patch, "")]
     targets = [t for t in found if isinstance(t, Target)]
 
-    def ask(target: Target) -> Report:
+    def ask(target: Target, scenarios: tuple[str, ...]) -> Report:
         chosen = [i for name in invariant for i in find(name, target.invariants)]
         chosen = chosen or [*every(), *target.invariants]
         here = tuple(a for a in archs if a not in target.family.without)
         question = Question(
-            target, here, tuple(dict.fromkeys(chosen)), scenario, limits=limits, jobs=jobs,
+            target, here, tuple(dict.fromkeys(chosen)), scenarios, limits=limits, jobs=jobs,
             cache=not no_cache and not target.own, named=frozenset(invariant),
         )  # fmt: skip
         with Watcher() as watch:
             return answer(question, watch)
 
     asked = asked_about(targets, scenario)
-    several = {t.family.name for t in asked if len(_subjects(asked, t)) > 1}
+    several = {t.family.name for t, _ in asked if len(_subjects(asked, t)) > 1}
     rows: list[Row] = []
     if form == "text":
         say(head_lines(archs))
@@ -82,7 +84,7 @@ def matrix_(
     sys.exit(code)
 
 
-def _subjects(targets: Sequence[Target], of: Target) -> set[str]:
+def _subjects(asked: Sequence[tuple[Target, tuple[str, ...]]], of: Target) -> set[str]:
     """The subjects of a target's family."""
-    mine = (t for t in targets if t.family.name == of.family.name)
+    mine = (t for t, _ in asked if t.family.name == of.family.name)
     return {subject.name for t in mine for subject in t.family.casts.subjects}

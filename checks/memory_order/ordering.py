@@ -241,11 +241,11 @@ def _reason(asked: Sequence[Answer], some: Sequence[Answer]) -> str:
     )
 
 
-def command(role: Role, scenarios: str) -> str:
-    """The command that lists all pairs; "" for what no command names."""
+def command(role: Role, scenarios: Sequence[str]) -> str:
+    """The command that lists all pairs; "" for what no command names.  It takes one scenario."""
     if role.source not in FAMILIES or role.mutant:
         return ""
-    only = f" --scenario '{scenarios}'" if scenarios else ""
+    only = f" --scenario '{scenarios[0]}'" if len(scenarios) == 1 else ""
     return f"check-invariants ordering {role.source} --variant {role.variant.name}{only}"
 
 

@@ -159,7 +159,7 @@ def _pairs(report: Report, side: Side) -> list[str]:
 def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
     question, count = report.question, len(casts)
     if question.scenarios:
-        return f"{count} that fit {question.scenarios}"
+        return f"{count} that fit {' or '.join(question.scenarios)}"
     if question.sample:
         product = question.target.family.casts
         every = product.sampled_from(side.role.variant.neighbours_from)

@@ -190,3 +190,15 @@ def test_a_world_that_is_not_what_its_blueprint_says(
     ran = run("check", str(tmp_path / "wrong_world.py"), "--arch", "x86_64")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert said in ran.stderr
+
+
+def test_an_architecture_that_a_family_has_not(tmp_path: Path) -> None:
+    text = Path(FILE).read_text().replace('name="forked",', 'name="forked", without={"s390": "W"},')
+    (tmp_path / "no_s390.py").write_text(text)
+    path = str(tmp_path / "no_s390.py")
+    ran = run(path, "--invariant", "tlb")
+    assert "archs     x86_64, x86_64-invlpgb, arm64\n          not s390: W\n" in ran.stdout
+    ran = run(path, "--arch", "s390")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "forked is not decided on s390: W" in ran.stderr
+    assert run("matrix", path, "--arch", "s390,arm64", "--invariant", "tlb").exit_code == 1

@@ -34,7 +34,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "check-invariants" / "verdicts.sqlite"
 
 
-def question(scenarios: str = SCENE, **options: object) -> Question:
+def question(scenarios: tuple[str, ...] = (SCENE,), **options: object) -> Question:
     chosen = tuple(REGISTRY.values())
     return Question(by_name("uffd_move_batching", "v3"), ("x86_64",), chosen, scenarios, **options)  # type: ignore[arg-type]
 
@@ -161,7 +161,7 @@ def test_a_file_that_is_changed_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"scenarios": SCENE.replace("1p", "2p")}, {"limits": Limits(7)}], ids=str
+    "other", [{"scenarios": (SCENE.replace("1p", "2p"),)}, {"limits": Limits(7)}], ids=str
 )
 def test_another_question_is_decided(
     other: dict[str, object], monkeypatch: pytest.MonkeyPatch
@@ -170,7 +170,7 @@ def test_another_question_is_decided(
     asked = {"jobs": 1, **other}
     subject, chosen = by_name("uffd_move_batching", "v3"), tuple(REGISTRY.values())
     monkeypatch.setattr(Stage, "search", refuse)
-    fresh = Question(subject, ("x86_64",), chosen, **{"scenarios": SCENE, **asked})  # type: ignore[arg-type]
+    fresh = Question(subject, ("x86_64",), chosen, **{"scenarios": (SCENE,), **asked})  # type: ignore[arg-type]
     with pytest.raises(DecidedAgainError):
         answer(fresh)
 

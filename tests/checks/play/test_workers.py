@@ -99,7 +99,7 @@ def test_a_cast_whose_process_is_killed_is_tried_once_more(
 def test_a_cast_that_kills_is_unknown_and_the_others_are_decided(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    plays = plays_of(question(SCENES))
+    plays = plays_of(question((SCENES,)))
     kill(monkeypatch, tmp_path, "ptl=different", 2)
     found = play_all(plays, tuple(REGISTRY.values()), Limits(), jobs=2)
     assert [o.found.why for o in found] == ["its process was ended by SIGKILL: out of memory?", ""]
