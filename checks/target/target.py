@@ -155,8 +155,10 @@ def _of_module(
 
 
 def _require_mutants(family: Family, known: Collection[str]) -> None:
-    """ModelError for a mutant whose variant, cast or invariant there is not."""
-    for mutant in family.mutants:
+    """ModelError for a mutant whose variant, cast or invariant there is not, but for those of a
+    stored family that this one is a part of."""
+    stored = {id(m) for f in FAMILIES.values() for m in f.mutants}
+    for mutant in (m for m in family.mutants if id(m) not in stored):
         cast_of(family, mutant)
         for name in mutant.breaks:
             if name not in known:

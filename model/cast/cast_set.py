@@ -112,7 +112,7 @@ class CastSet:
         group = tuple(here[n] for n in others)
         values = self._values(a.values for a in self.axes)
         product = itertools.product(values, (*self.initial, *self.assumed))
-        casts = _fitting(self._cast(subjects[0], group, v, i) for v, i in product)
+        casts = (self._cast(subjects[0], group, v, i) for v, i in product if i.fits(v))
         return next((c for c in casts if c.name == name), None)
 
     def cast(self, others: Sequence[Neighbour] = (), initial: str = "", **axes: Any) -> Cast:

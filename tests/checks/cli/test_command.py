@@ -126,7 +126,7 @@ def test_a_mutant_beside_any_number_of_neighbours() -> None:
         ("x = 1 / 0\n", "ZeroDivisionError"),
         ("raise SystemExit(0)\n", "SystemExit"),
         ("x = 1\0\n", "mine.py: not Python"),
-        ("x = 1\n", "neither VARIANT nor PATCH"),
+        ("x = 1\n", "neither VARIANT nor FAMILY"),
         (
             "from model.patches.own_variant import variant_of\n"
             'VARIANT = variant_of("uffd_move_batching", "v3", __name__)\n',

@@ -66,7 +66,10 @@ def test_what_cannot_be_started(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("raise ImportError('not here')\n")
     ran = checks("list", out=subprocess.PIPE, path=str(tmp_path))
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == "check-invariants: it cannot be started: ImportError: not here\n"
+    where = tmp_path / "click.py"
+    assert ran.stderr == (
+        f"check-invariants: it cannot be started: {where}:1: ImportError: not here\n"
+    )
 
 
 def test_an_interrupt_while_it_starts(tmp_path: Path) -> None:

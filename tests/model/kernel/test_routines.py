@@ -123,7 +123,7 @@ ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
     ),
     "page a file's page out": (
         reclaim.shrink_file_folio,
-        lambda s, c: (s.spares[0], c, s.vma("src").start + 1, s.vma("src").mm),
+        lambda s, c: (s.spares[0], c, s.vma("src").start + 1),
     ),
     "unmap a file's page": (
         reclaim.try_to_unmap_file_one,
