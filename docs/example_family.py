@@ -39,7 +39,7 @@ def unmap_page(vma: Vma) -> int:
 
 
 def _world(plan: Plan) -> Setup:
-    """One mm with one VMA, and a CPU that runs its user code."""
+    """An mm with one VMA, and a CPU that runs its user code."""
     b = Parts(plan, {"area": plan.axes["pages"]})
     ptl, pml = b.lock("area.ptl"), b.lock("mm.pml")
     folios, threads = b.folios(plan.axes["pages"]), b.processors()

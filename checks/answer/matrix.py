@@ -16,7 +16,7 @@ from .report import Report
 
 @dataclass(frozen=True)
 class Row:
-    """One version of one subject, decided."""
+    """A version of a subject, decided."""
 
     subject: str
     report: Report

@@ -36,7 +36,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about a target.
+    """A question about a target.
 
     `scenarios` are globs over names of casts (none for the default set, or, with `full`, the whole
     product); an exact name also finds casts of the assumed states, and any number of neighbours.

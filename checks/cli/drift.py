@@ -16,7 +16,7 @@ from .common import UNKNOWN, say
 @click.command()
 @click.argument("tree", type=click.Path(path_type=Path))
 def drift(tree: Path) -> None:
-    """Which modelled functions differ in a kernel TREE from the version that was modelled."""
+    """Modelled functions that differ in a kernel TREE from the version that was modelled."""
     report = drift_of(tree)
     say(drift_lines(report))
     sys.exit(UNKNOWN if report.differing else 0)

@@ -32,7 +32,7 @@ def export(
     patch: str, form: str, variant: str, arch: str, mutant: str, scenario: str, unreduced: bool,
     param: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """One scenario for another checker, reduced as it is decided here."""
+    """A scenario for another checker, reduced as it is decided here."""
     example = example_named(patch)
     if example is not None:
         if mutant or scenario:

@@ -16,7 +16,7 @@ from .common import say
 @click.argument("kind", type=click.Choice(catalogue.KINDS), required=False)
 @click.argument("patch", required=False)
 def list_(kind: str | None, patch: str | None) -> None:
-    """What there is: patches, variants, invariants, archs, scenarios, mutants; of one PATCH."""
+    """All that there is: patches, variants, invariants, archs, scenarios, mutants; of one PATCH."""
     patches = [target_of(patch, "").family] if patch else list(FAMILIES.values())
     kinds = [kind] if kind else [k for k in catalogue.KINDS if k != "scenarios"]
     for n, each in enumerate(kinds):

@@ -30,7 +30,7 @@ from .common import UNKNOWN, say
 def locks(
     patch: str, variant: str, mutant: str, arch: str, scenario: str, form: str, max_states: int
 ) -> None:
-    """Which locks are taken while which are held, by line; cycles, and whether they block."""
+    """Locks that are taken while others are held, by line; cycles, and whether they block."""
     from ..lock_order.orders import (
         Asked as LocksAsked,  # networkx takes a while to load: not for every command
     )

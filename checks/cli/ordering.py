@@ -22,7 +22,7 @@ from .common import UNKNOWN, say
 @click.option("--arch", default="", help="Architectures, with commas; all by default.")
 @click.option("--scenario", default="", help="A scenario's name, or a glob; each neighbour alone.")
 def ordering(patch: str, variant: str, arch: str, scenario: str) -> None:
-    """Where memory ordering is not decided: accesses that may be taken in another order."""
+    """Accesses that may be taken in another order, so that memory order is not decided."""
     target = target_of(patch, variant)
     role = target.selected.role
     kernel = role.variant.neighbours_from

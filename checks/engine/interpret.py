@@ -65,7 +65,7 @@ class Interpreter:
         return found
 
     def ended(self, pos: Position) -> bool:
-        """Whether every thread has returned."""
+        """True if every thread has returned."""
         return all(at == t.end for at, t in zip(pos.pcs, self.system.threads, strict=True))
 
     def broken(self, pos: Position) -> list[str]:

@@ -58,7 +58,7 @@ class Prepared:
         return packed if orbits is None else orbits.stands_for(packed)
 
     def orbits(self, initial: State) -> Orbits | None:
-        """What takes states to the one that stands for their orbit, if any are exchanged."""
+        """Exchanges that take a state to the one that stands for its orbit, if there are any."""
         if not self.classes:
             return None
         return Orbits(self.classes, self.cells(initial), self._slot)
@@ -69,19 +69,19 @@ class Prepared:
         return slot
 
     def ended(self, state: int) -> bool:
-        """Whether every thread has returned."""
+        """True if every thread has returned."""
         return all(
             self.layout.value(state, seat.pc) == thread.end
             for seat, thread in zip(self.seats, self.system.threads, strict=True)
         )
 
     def failing_finals(self, state: int) -> list[str]:
-        """What does not hold at the end, in a state in which every thread has returned."""
+        """Invariants of the end that fail in a state in which every thread has returned."""
         finals = zip(self.system.finals, self._finals, strict=True)
         return [final.invariant for final, judge in finals if not judge.holds(state)]
 
     def fails(self, state: int, invariant: str) -> bool:
-        """Whether a state breaks an invariant about states."""
+        """True if a state breaks an invariant about states."""
         checks = zip(self.system.checks, self.judges, strict=True)
         return any(c.invariant == invariant and not judge.holds(state) for c, judge in checks)
 

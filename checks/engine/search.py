@@ -15,7 +15,7 @@ DEPTH = 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a search stops with less than everything.
+    """Bounds of a search, which stops there with less than everything.
 
     `states` is a number of them; `until` a reading of `time.monotonic`; `bytes` are of memory for
     states, which the reference explorer estimates.  `depth` are steps of a symbolic search.
@@ -27,11 +27,11 @@ class Limits:
     depth: int = DEPTH
 
     def too_many_states(self) -> str:
-        """What is said of a search that stopped for it."""
+        """The reason of a search that stopped for it."""
         return f"stopped at --max-states {self.states}"
 
     def too_many_bytes(self) -> str:
-        """The same of memory."""
+        """The reason of one that stopped for memory."""
         return f"stopped at --max-memory {self.bytes >> 20}M"
 
 
@@ -48,7 +48,7 @@ class Violation:
 
 @dataclass
 class Search:
-    """What a search found.  `why` is empty when every reachable state was visited; `bytes` is the
+    """Findings of a search.  `why` is empty when every reachable state was visited; `bytes` is the
     memory that its states took.
 
     Of a symbolic search `depth` is how many steps the longest paths have that it knows all about,

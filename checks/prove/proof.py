@@ -47,7 +47,7 @@ Ask = Callable[[], tuple[Shown | None, int]]
 
 @dataclass(frozen=True)
 class Proof:
-    """What became of a core.
+    """A core, and what became of it.
 
     Where the models lack something of the core, `core` is without that, and obligations are of it.
     `asked` are the invariants that say in the models what the theorems say of the core: where an

@@ -31,7 +31,7 @@ from .proof import Compared, Proof, Shown, compared_with, proof_of
 from .refinement import Abstraction
 
 UNREDUCED = Passes(erase=False, merge=False, movers=False)
-"""What a core knows of must not be left out."""
+"""Passes that leave all that a core knows of."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What there is: patches, variants, invariants, architectures, scenarios; and one of them told."""
+"""All that there is: patches, variants, invariants, architectures, scenarios; and one of them."""
 
 from __future__ import annotations
 

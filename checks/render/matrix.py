@@ -14,7 +14,7 @@ NAME = 36
 
 
 def head_lines(archs: Sequence[str]) -> list[str]:
-    """What stands above the rows."""
+    """The line above the rows."""
     width = _width(archs)
     heads = "".join(f"{a:<{width}}" for a in archs)
     return [f"{'patch, version, subject':<{NAME}}{heads}".rstrip()]

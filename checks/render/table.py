@@ -81,7 +81,7 @@ def _described(variant: Variant, mutant: str) -> str:
 
 
 def _kernel_of(family: Family, variant: Variant) -> str:
-    """What the neighbours of another kernel are: those that it lacks, and whose text they have."""
+    """Neighbours of another kernel: those that it lacks, and whose text the others have."""
     kernel = variant.neighbours_from
     absent = family.casts.absent(kernel)
     here = [n for n in family.casts.neighbours if n.again is None and n.name not in absent]
@@ -177,7 +177,7 @@ def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
 
 
 def _sizes(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
-    """How many casts there are of each number of neighbours and of each size."""
+    """Casts counted by the number of neighbours and by size."""
     sizes = [axis for axis in axes if axis.is_size]
     counts = Counter((len(c.others), tuple(c.axes[a.name] for a in sizes)) for c in casts)
     return ", ".join(

@@ -281,7 +281,7 @@ class Stage:
             self._families.update({_key(cast, role): made for cast, role in members})
 
     def _press(self, whole: frozenset[str]) -> CodeCache:
-        """What makes the text of a group, in which these arrays are indexed by computed values."""
+        """The cache of text for a group, in which these arrays are indexed by computed values."""
         presses = self._presses if self._presses is not None else {}
         key = self.setting, whole, self._passes.merge
         if key not in presses:
@@ -364,8 +364,8 @@ _ANY: Feature = (None, "")
 
 
 def features_of(cast: Cast) -> tuple[bool, frozenset[Feature], tuple[bool, bool]]:
-    """What decides with which other casts a cast is reduced: the larger a group, the less work
-    it is, but the more states each of its casts has.
+    """Features that decide with which other casts a cast is reduced: the larger a group, the less
+    work it is, but the more states each of its casts has.
 
     Pairs begin in few states, so that more is known of them, and have most states.
     """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What PATCH names: a stored patch, a file with one in it, or a model of one's own."""
+"""Targets, which PATCH names: a stored patch, a file with one in it, or a model of one's own."""

@@ -26,7 +26,7 @@ def target_of(patch: str, variant: str) -> Target:
 
 
 def targets_of(patch: str, variant: str) -> list[Target | Submission]:
-    """What is to be decided, in order; a Submission is one that no stored version is.
+    """Targets of a PATCH, in order; a Submission is one that no stored version is.
 
     ModelError for a name that is not known, or a file that cannot be read.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What PATCH names: a stored patch, a file with one in it, or a user's own model."""
+"""Targets: a stored patch, a file with one in it, or a user's own model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Target:
-    """What is decided: a family, the sides that are compared, the last being the one selected.
+    """A family that is decided, with the sides that are compared, the last being the one selected.
 
     `own`: a user's file was read for it, which has these invariants besides those of the registry.
     `whole`: PATCH named a family, and no version of it.
@@ -93,7 +93,7 @@ def as_posted(name: str, variant: str, how: str) -> Target:
 
 
 def one_version(target: Target, variant: Variant) -> Target:
-    """One version of the family that PATCH names as a whole."""
+    """A version of the family that PATCH names as a whole."""
     role = _role(target.family, variant, target.selected.role.source)
     return replace(target, sides=(Side("variant", role),), whole=False)
 
@@ -205,7 +205,7 @@ def _imported(path: str) -> ModuleType:
 
 
 def is_name(text: str) -> bool:
-    """Whether PATCH is a name rather than a file: it names a patch, or nothing like a file."""
+    """True if PATCH is a name rather than a file: it names a patch, or nothing like a file."""
     return text in FAMILIES or not (
         text == "-" or "/" in text or Path(text).exists() or "." in text
     )

@@ -91,7 +91,7 @@ def _beside(variant: Variant, kernel: str) -> Variant:
 
 
 def texts(variant: Variant, routines: Iterable[Function]) -> Mapping[str, int]:
-    """How many functions of these routines are read off each kernel release."""
+    """The number of functions of these routines that are read off each kernel release."""
     found = variant.called_by(routines).values()
     versions = [
         fn.version for fns in found for fn in fns if fn.cite and _RELEASE.fullmatch(fn.version)
