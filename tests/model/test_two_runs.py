@@ -167,8 +167,10 @@ def test_neighbours_from_every_state(neighbour: Neighbour) -> None:
 
 
 def _branch_swapped(old: Any) -> Any:
-    def test(self: Routine, node: ast.expr) -> tuple[int | None, int | None]:
-        yes, no = old(self, node)
+    def test(
+        self: Routine, node: ast.expr, *, negated: bool = False
+    ) -> tuple[int | None, int | None]:
+        yes, no = old(self, node, negated=negated)
         swap = self.fn.name == "pte_offset_map_lock" and isinstance(node, ast.Compare)
         return (no, yes) if swap else (yes, no)
 
