@@ -193,7 +193,7 @@ def by_text(name: str, group: str, sentence: str, relied_on: str, where: str, wi
 
 @contextmanager
 def apart() -> Iterator[list[Invariant]]:
-    """What registers meanwhile is in the list that this gives, and not in the registry."""
+    """Keep what registers meanwhile in the list that this gives, and out of the registry."""
     before, found = dict(REGISTRY), list[Invariant]()
     try:
         yield found

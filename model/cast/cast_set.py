@@ -116,7 +116,7 @@ class CastSet:
         return next((c for c in casts if c.name == name), None)
 
     def cast(self, others: Sequence[Neighbour] = (), initial: str = "", **axes: Any) -> Cast:
-        """One cast of the first subject: its first state and the first default value of each axis
+        """A cast of the first subject: its first state and the first default value of each axis
         where nothing is said."""
         values = {a.name: axes.pop(a.name, a.default[0]) for a in self.axes}
         assert not axes, f"no axis {', '.join(axes)}"

@@ -22,6 +22,11 @@ LEAST_CREW = 3
 """Threads of a world at the least, so that casts of few routines share one."""
 
 
+def _is_number(value: Any) -> bool:
+    """True for a number; Python takes True and False for some."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Axis:
     """A way in which the casts of a family differ besides who plays.
@@ -40,7 +45,7 @@ class Axis:
     @property
     def is_size(self) -> bool:
         """True if larger values make larger worlds."""
-        return all(isinstance(v, int) for v in self.values)
+        return all(_is_number(v) for v in self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +81,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Cast:
-    """One composition to decide; `others` run beside the subject.
+    """A composition to decide; `others` run beside the subject.
 
     `spelled` is how its name says the values of the axes; `few` if casts of such values begin in
     few states.
@@ -102,7 +107,7 @@ class Cast:
     @property
     def size(self) -> tuple[int, ...]:
         """The values of axes that say how large the world is."""
-        return tuple(v for v in self.axes.values() if isinstance(v, int))
+        return tuple(v for v in self.axes.values() if _is_number(v))
 
     def process_of(self, other: Neighbour) -> str:
         """The process in which a neighbour runs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What may run beside a routine that holds its VMAs for reading only.
+"""Routines that may run beside one that holds its VMAs for reading only.
 
 Each chooses its page once, at its first step.  fork, mprotect, mremap and anonymous collapse are
 not here: they hold the VMA for writing.

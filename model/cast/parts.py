@@ -22,7 +22,7 @@ from ..kernel.objects import AnonVma, Folio, Gather, Mm, RmapWalk, RwSem, Swap, 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a world is built for: the values of the family's axes, the parts that a cast needs
+    """The plan of a world: the values of the family's axes, the parts that a cast needs
     besides, and for each thread of the kernel the process that it runs in ("" for a thread of the
     kernel's own)."""
 

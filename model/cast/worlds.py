@@ -8,7 +8,7 @@ from dataclasses import replace
 from .parts import Blueprint, Parts, Plan, Setup, entry_at
 
 NEEDS = ("spare_page", "spare_table", "child", "zero_page", "other_anon_vma", "other_root")
-"""What a cast may ask for besides the two VMAs of `two_vmas`."""
+"""Parts that a cast may ask for besides the two VMAs."""
 
 
 def _two_vmas(plan: Plan) -> Setup:

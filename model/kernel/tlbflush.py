@@ -17,7 +17,7 @@ from .task import addresses, cpus, mine
 
 @static
 def in_mm_cpumask(cpu: Cpu, mm: Mm) -> bool:
-    """Whether a flush of the mm is for this CPU: it runs user code of the mm, or kernel code of
+    """True if a flush of the mm is for this CPU: it runs user code of the mm, or kernel code of
     its process."""
     return cpu.root is mm.root
 

@@ -151,9 +151,9 @@ class Family:
     def variant(self, name: str) -> Variant:
         """The variant of a name, or, as ``merged:6.12.107``, beside the neighbours of another
         kernel; ModelError lists the known ones."""
-        alone, _, kernel = name.partition(":")
+        alone, beside, kernel = name.partition(":")
         for variant in self.variants:
             if variant.name == alone:
-                return _beside(variant, kernel) if kernel else variant
+                return _beside(variant, kernel) if beside else variant
         known = [v.name for v in self.variants]
         raise ModelError(f"{self.name} has no variant '{name}'", instead=near(name, known))

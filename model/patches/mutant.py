@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a mutant is: a routine with a step removed, moved or weakened, which must be found out."""
+"""Mutants: routines with a step removed, moved or weakened, which must be found out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = ("x86_64",)
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mutant.
+    """A mutant.
 
     `name` is as invariants name it; `doc` says what is changed in the text.  `edits` are by
     function name, neighbours included.  Made from `variant`, it breaks the invariants `breaks`,

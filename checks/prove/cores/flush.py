@@ -209,7 +209,7 @@ def abstraction(
 
 
 def _rights(value: Sort, translation: Sort, code: int) -> frozenset[str]:
-    """What an entry permits, as model.hw.objects.permitted: its rights, or fewer."""
+    """Rights that an entry permits, as model.hw.objects.permitted: its own, or fewer."""
     assert isinstance(value, Rec)
     assert isinstance(translation, Rec)
     parts = value.parts(code)

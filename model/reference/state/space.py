@@ -118,7 +118,7 @@ class Space:
         return leaf if leaf.kind == PteKind.PRESENT else None
 
     def page_of_leaf(self, page: int, leaf: PteVal) -> PteVal:
-        """What a leaf says of a page: as if it had an entry.  Of no leaf, nothing."""
+        """A page's part of a leaf, as if it had an entry; as it is, if it maps nothing."""
         if leaf.frame is None or leaf.frame.zero:
             return leaf
         start, _ = self.universe.arena.table(page)

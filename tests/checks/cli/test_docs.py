@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the documentation shows does what it says."""
+"""Commands, links and examples of the documentation exist and do what it says."""
 
 from __future__ import annotations
 

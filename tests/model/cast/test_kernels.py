@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from model.cast import kernels
+from model.cast.casts import Axis
 from model.cast.kernels import kernel_named
 from model.cast.neighbours import FOLIO_REFERENCED, PT_RECLAIM
 from model.lang.errors import ModelError
@@ -54,6 +55,17 @@ def test_one_version_beside_several_kernels(kernel: str, states: int, said: str)
     assert f"beside kernel {kernel}; COUNTERFACTUAL: merged is of 6.18" in text
     assert said in text
     assert f"states: x86_64 {states}" in text
+
+
+@pytest.mark.parametrize("kernel", ["", "x"])
+def test_a_version_beside_no_kernel_is_refused(kernel: str) -> None:
+    with pytest.raises(ModelError, match="no kernel"):
+        FAMILY.variant(f"merged:{kernel}")
+
+
+def test_only_numbers_are_sizes() -> None:
+    assert Axis("pages", (1, 2), (1,), "{}p", "page").is_size
+    assert not Axis("large", (False, True), (False,), "large={}", "large folio").is_size
 
 
 def test_its_own_kernel_is_no_counterfactual() -> None:
