@@ -86,6 +86,21 @@ def no_table_is_lost(s: View) -> bool:
 
 
 @at_end(
+    "where a VMA was unmapped, nothing is mapped when everybody has returned",
+    relied_on="whoever maps something there next; kernel/fork.c:check_mm, non-zero counters",
+    witness=("vma_mark_detached", "a VMA is unmapped"),
+    mutants=("VMA not locked by munmap",),
+)
+def an_unmapped_vma_maps_nothing(s: View) -> bool:
+    return all(
+        vma.attached or pte.val.kind == PteKind.NONE
+        for vma in s.vmas
+        for pte in s.ptes
+        if vma.start <= pte.addr < vma.end
+    )
+
+
+@at_end(
     "references balance: each folio has one for every entry that maps it, for every pin, and for "
     "the swap cache; one that has none is free",
     relied_on="mm/swap.c: the last reference frees; a lost one leaks the page",

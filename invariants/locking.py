@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from model.cast.view import View
 from model.hw.objects import SpinLock, Thread
-from model.kernel.objects import Folio, RwSem
+from model.kernel.objects import Folio, Mm, RwSem, Vma
 from model.lang import pure
 
 from .registry import at_step, by_engine
@@ -37,6 +37,27 @@ by_engine(
 @pure
 def holds_spinlock(s: View, thread: Thread) -> bool:
     return any(lock.owner == thread for lock in s.locks)
+
+
+@pure
+def _holds_mmap_lock(mm: Mm, thread: Thread) -> bool:
+    return mm.mmap_lock.writer == thread or thread in mm.mmap_lock.readers
+
+
+@at_step(
+    "mmap_read_lock mmap_write_lock",
+    "mmap_lock is waited for with no VMA lock, folio lock, anon_vma lock or page-table lock held",
+    relied_on="mm/rmap.c: the comment at the head; mm/mmap_lock.c:__vma_start_write, which waits "
+    "for readers of a VMA with mmap_lock held",
+    mutants=("source VMA locked as the destination",),
+)
+def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
+    return (
+        not holds_spinlock(s, thread)
+        and all(sem.writer != thread and thread not in sem.readers for sem in s.rmap_sems)
+        and all(folio.locked_by != thread for folio in s.folios)
+        and all(vma.lock.writer != thread and thread not in vma.lock.readers for vma in s.vmas)
+    )
 
 
 @at_step(
@@ -85,6 +106,8 @@ def everything_is_released(s: View, thread: Thread) -> bool:
     return (
         not holds_spinlock(s, thread)
         and all(sem.writer != thread and thread not in sem.readers for sem in s.sems)
+        and all(not _holds_mmap_lock(mm, thread) for mm in s.mms)
+        and all(vma.lock.writer != thread and thread not in vma.lock.readers for vma in s.vmas)
         and all(folio.locked_by != thread for folio in s.folios)
         and thread.rcu == 0
         and not thread.cpu.irqs_off
@@ -94,7 +117,7 @@ def everything_is_released(s: View, thread: Thread) -> bool:
 
 @at_step(
     "release",
-    "who lets go of a lock holds it: a spinlock, a rwsem, a folio lock",
+    "who lets go of a lock holds it: a spinlock, a rwsem, a folio lock, mmap_lock, a VMA lock",
     relied_on="who holds it now; lockdep; mm/filemap.c:folio_unlock, which asks that it is locked",
     mutants=(
         "PTL of the destination dropped twice",
@@ -104,7 +127,7 @@ def everything_is_released(s: View, thread: Thread) -> bool:
 )
 def unlocked_by_its_holder(
     s: View, thread: Thread, lock: SpinLock | None = None, sem: RwSem | None = None,
-    folio: Folio | None = None,
+    folio: Folio | None = None, vma: Vma | None = None, mm: Mm | None = None,
 ) -> bool:  # fmt: skip
     """A release of anything else fails, so that no new kind of lock goes unjudged.  Left out: a
     folio that the end of its I/O unlocks, which no model has."""
@@ -112,6 +135,8 @@ def unlocked_by_its_holder(
         (lock is not None and lock.owner == thread)
         or (sem is not None and (sem.writer == thread or thread in sem.readers))
         or (folio is not None and folio.locked_by == thread)
+        or (vma is not None and thread in vma.lock.readers)
+        or (mm is not None and _holds_mmap_lock(mm, thread))
     )
 
 

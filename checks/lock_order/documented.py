@@ -11,15 +11,12 @@ OUTERMOST_FIRST = ("mmap_lock", "folio lock", "anon_vma->root->rwsem", "pmd lock
 """mm/rmap.c, "Lock ordering in mm"; page_table_lock stands for both locks of page tables."""
 
 EXCEPTIONS = {
-    (
-        "VMA lock",
-        "VMA lock",
-    ): "two VMAs; the second is only tried (mm/userfaultfd.c:uffd_move_lock)",
-    (
-        "VMA lock",
-        "folio lock",
-    ): "for reading; mm/rmap.c names the VMA lock for writing alone, after "
-    "the folio lock (vma_start_write)",
+    ("mmap_lock", "VMA lock"): "for writing, and for reading where a try has failed "
+    "(include/linux/mmap_lock.h)",
+    ("VMA lock", "VMA lock"): "two VMAs; readers only try the second or hold mmap_lock, as writers "
+    "do (mm/userfaultfd.c:uffd_move_lock)",
+    ("VMA lock", "folio lock"): "for reading; mm/rmap.c names the VMA lock for writing alone, "
+    "after the folio lock (vma_start_write)",
     ("VMA lock", "anon_vma->root->rwsem"): "for reading; as vma_start_write before it",
     ("VMA lock", "pmd lock"): "for reading; as vma_start_write before it",
     ("VMA lock", "pte lock"): "for reading; as vma_start_write before it",
@@ -35,7 +32,7 @@ NOT_TAKEN = (
     ("mmap_lock > mapping->invalidate_lock > folio lock",
      "mm/filemap.c; no fault on a file reads it from disk here"),
     ("folio lock > hugetlb_fault_mutex, vma_start_write, i_mmap_rwsem > anon_vma->root->rwsem",
-     "mm/rmap.c; no VMA is changed here, and no file is unmapped"),
+     "mm/rmap.c; no VMA is changed here under a folio lock, and no file is unmapped"),
     ("pte lock > swap_lock, i_pages, lruvec->lru_lock", "mm/rmap.c, mm/filemap.c; the models have "
      "no steps for what these guard"),
     ("hugetlb_fault_mutex > hugetlb vma_lock > i_mmap_rwsem > folio lock",

@@ -190,7 +190,7 @@ class _Words:
             objects = variable.dims[0]
             assert isinstance(objects, Ref)
             shared = isinstance(variable.sort, Set)
-            mode = {"RwSem.readers": "read", "RwSem.writer": "write"}.get(variable.name, "")
+            mode = {"readers": "read", "writer": "write"}.get(variable.name.partition(".")[2], "")
             for code in objects.codes():
                 index = (ex.const(code, objects),)
                 slot = explorer.layout.slot(ex.cell(variable.name, index, variable.sort))
@@ -203,13 +203,14 @@ class _Words:
         """The locks that a thread holds, as bits."""
         return sum(1 << n for n, word in enumerate(self.words) if word.held_by(state, who))
 
-    def changes(self, before: int, after: int, who: int) -> Iterator[tuple[_Word, bool]]:
-        """The locks that a thread takes (True) or lets go of."""
-        if (before ^ after) & self.mask:
-            for word in self.words:
-                held = word.held_by(after, who)
-                if held != word.held_by(before, who):
-                    yield word, held
+    def changes(self, before: int, after: int, who: int) -> tuple[tuple[_Word, bool], ...]:
+        """The locks that a thread lets go of, then those that it takes (True): a downgrade does
+        both."""
+        if not (before ^ after) & self.mask:
+            return ()
+        now = [(word, word.held_by(after, who)) for word in self.words]
+        found = [(w, held) for w, held in now if held != w.held_by(before, who)]
+        return tuple(sorted(found, key=lambda change: change[1]))
 
 
 # -- threads ---------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ class _Walk:
                 continue
             seen.add(known)
             for number, after in self._code.moves(state, at).taken:
-                locks = tuple(self._words.changes(state, after, self._number + 1))
+                locks = self._words.changes(state, after, self._number + 1)
                 self._steps.setdefault(here, set()).add((number, self._here(after), locks))
 
     def orders(self, initial: State) -> set[Order]:

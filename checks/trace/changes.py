@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,7 +15,10 @@ from ..engine.interpret import Position
 
 Variables = Mapping[str, Variable]
 
-LOCKS = ("SpinLock.owner", "RwSem.writer", "RwSem.readers", "Folio.locked_by")
+LOCKS = (
+    "SpinLock.owner", "RwSem.writer", "RwSem.readers", "Folio.locked_by", "MmapLock.writer",
+    "MmapLock.readers", "VmaLock.writer", "VmaLock.readers",
+)  # fmt: skip
 
 
 class Weight(IntEnum):
@@ -35,29 +38,49 @@ class Change:
     weight: Weight
 
 
-def changes(before: Position, after: Position, known: Variables) -> tuple[Change, ...]:
-    """What differs, ghosts aside, in the order of declaration."""
+def written_locks(positions: Iterable[Position]) -> frozenset[str]:
+    """The locks that somebody holds for writing at one of these positions."""
+    return frozenset(
+        owner(cell)
+        for pos in positions for cell, value in pos.cells.items()
+        if value and cell.var in LOCKS and cell.var.endswith(".writer")
+    )  # fmt: skip
+
+
+def changes(
+    before: Position, after: Position, known: Variables, written: Collection[str] | None = None
+) -> tuple[Change, ...]:
+    """What differs, ghosts aside, in the order of declaration.
+
+    `written`: the locks that somebody takes for writing, if that is known.  Who takes another one
+    for reading keeps nobody off.
+    """
     found: list[Change] = []
     for cell, new in after.cells.items():
         old = before.cells[cell]
         if old == new or known[cell.var].storage is Storage.GHOST:
             continue
         if cell.var in LOCKS:
-            found += _lock(cell, old, new)
+            keeps_off = written is None or owner(cell) in written
+            reads = cell.var.endswith(".readers")
+            weight = Weight.COUNT if reads and not keeps_off else Weight.LOCK
+            found += _lock(cell, old, new, weight)
         else:
             found += _change(cell, known[cell.var], old, new)
     return tuple(sorted(found, key=lambda c: -c.weight))
 
 
-def _lock(cell: Cell, old: int, new: int) -> list[Change]:
+def _lock(cell: Cell, old: int, new: int, weight: Weight) -> list[Change]:
     was, now = set(_names(cell.sort, old)), set(_names(cell.sort, new))
     name = _lock_name(cell)
-    took = [Change(f"{cpu(t)} takes {name}", Weight.LOCK) for t in sorted(now - was)]
-    return took + [Change(f"{cpu(t)} drops {name}", Weight.LOCK) for t in sorted(was - now)]
+    took = [Change(f"{cpu(t)} takes {name}", weight) for t in sorted(now - was)]
+    return took + [Change(f"{cpu(t)} drops {name}", weight) for t in sorted(was - now)]
 
 
 def _lock_name(cell: Cell) -> str:
-    return owner(cell) + {"Folio.locked_by": ".lock", "RwSem.readers": "(r)"}.get(cell.var, "")
+    if cell.var == "Folio.locked_by":
+        return owner(cell) + ".lock"
+    return owner(cell) + ("(r)" if cell.var.endswith(".readers") else "")
 
 
 def cpu(thread: str) -> str:

@@ -17,7 +17,18 @@ from ..engine.engines import Engine
 from ..engine.search import DEADLOCK, Limits
 from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
-from .changes import Change, Variables, Weight, changes, cpu, held_by, key, owner, shown
+from .changes import (
+    Change,
+    Variables,
+    Weight,
+    changes,
+    cpu,
+    held_by,
+    key,
+    owner,
+    shown,
+    written_locks,
+)
 from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
 from .schedule import write_schedule
@@ -158,8 +169,9 @@ def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
                 continue
         groups.append((step.tick, what, [step]))
     rows = []
+    written = written_locks(step.after for step in done)
     for tick, what, members in groups:
-        changed = changes(members[0].before, members[-1].after, known)
+        changed = changes(members[0].before, members[-1].after, known, written)
         if tick.rule:
             text = _hardware(tick.rule, changed)
             rows.append(Row(RULE, text, changed))

@@ -23,7 +23,9 @@ class CastSet:
     By default each neighbour alone begins in every state and with each default value of every axis;
     `starts` names the states for a value of an axis that takes fewer.  Pairs begin only in the
     states of `pair_initial`.  `--full` takes every state and value for all.  A sample is drawn from
-    casts of as many neighbours and with such values as `sampled` says.
+    casts of as many neighbours and with such values as `sampled` says.  `writers` are neighbours
+    that hold VMAs of the subject for writing, and keep off whoever reads them: no pair has one,
+    and they begin as pairs do.
     """
 
     blueprint: Blueprint
@@ -31,6 +33,7 @@ class CastSet:
     axes: tuple[Axis, ...]
     neighbours: Group
     initial: tuple[Initial, ...]
+    writers: Group = ()
     pair_initial: tuple[str, ...] = ()
     starts: Mapping[tuple[str, Any], tuple[str, ...]] = field(default_factory=dict)
     assumed: tuple[Initial, ...] = ()
@@ -46,8 +49,12 @@ class CastSet:
                     found += [self._cast(subject, others, values, i) for i in self._begin(values)]
             starts = [i for i in self.initial if i.name in self.pair_initial]
             first = {a.name: a.default[0] for a in self.axes}
-            for two in itertools.combinations(self._present(kernel), 2):
-                found += [self._cast(subject, two, first, i) for i in starts]
+            few = itertools.chain(
+                itertools.combinations(self._present(kernel), 2),
+                ((n,) for n in self.writers if n.exists_in(kernel)),
+            )
+            for others in few:
+                found += [self._cast(subject, others, first, i) for i in starts]
         return _fitting(found)
 
     def full(self, kernel: str) -> list[Cast]:
@@ -64,6 +71,7 @@ class CastSet:
     ) -> list[Cast]:  # fmt: skip
         here = self._present(kernel)
         groups = [g for count in range(most + 1) for g in itertools.combinations(here, count)]
+        groups += [(n,) for n in self.writers if n.exists_in(kernel)]
         product = itertools.product(self.subjects, groups, values, initial)
         return _fitting(self._cast(s, g, v, i) for s, g, v, i in product)
 
@@ -105,7 +113,7 @@ class CastSet:
         """The cast of a name, which may have more neighbours than the product; None if a part of
         the name is not known."""
         subject, *others = name.partition("/")[0].split("+")
-        here = {n.name: n for n in self._present(kernel)}
+        here = {n.name: n for n in (*self.neighbours, *self.writers) if n.exists_in(kernel)}
         subjects = [s for s in self.subjects if s.name == subject]
         if not subjects or not here.keys() >= set(others):
             return None
@@ -126,7 +134,8 @@ class CastSet:
 
     def absent(self, kernel: str) -> list[str]:
         """The neighbours that a kernel does not have."""
-        return [n.name for n in self.neighbours if not n.exists_in(kernel)]
+        every = (*self.neighbours, *self.writers)
+        return [n.name for n in every if not n.exists_in(kernel)]
 
     def told(self, neighbour: Neighbour) -> str:
         """A neighbour in a line, with the noun of its role."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Routines that may run beside one that holds its VMAs for reading only.
+"""Routines that may run beside the one under test.
 
-Each chooses its page once, at its first step.  fork, mprotect, mremap and anonymous collapse are
-not here: they hold the VMA for writing.
+Each chooses its page once, at its first step, and takes the locks that its system call or fault
+takes.  Those in the last part change VMAs, with mmap_lock and the VMA held for writing; fork,
+mremap and collapse, which do too, wait for worlds that have what they make.
 """
 
 from __future__ import annotations
@@ -15,9 +16,25 @@ from ..kernel.anon.madvise import madvise_free
 from ..kernel.anon.migrate import migrate_folio
 from ..kernel.anon.mprotect import change_protection
 from ..kernel.anon.reclaim import shrink_folio_list
-from ..kernel.anon.uffd import uffdio_copy
+from ..kernel.anon.uffd import uffd_lock_vma, uffdio_copy
+from ..kernel.anon.unmap import munmap
 from ..kernel.anon.zap import madvise_dontneed, zap_table
 from ..kernel.gup import gup_fast
+from ..kernel.mmap_lock import (
+    end_read,
+    lock_mm_and_find_vma,
+    lock_vma_under_rcu,
+    mmap_read_lock,
+    mmap_read_trylock,
+    mmap_read_unlock,
+    mmap_write_lock,
+    mmap_write_unlock,
+    try_vma_read_lock,
+    vma_end_read,
+    vma_lookup,
+    vma_start_write,
+    vmas_of,
+)
 from ..kernel.objects import Folio, Vma
 from ..kernel.rmap import folio_referenced, folio_referenced_unlocked
 from .neighbour import Conflict, Neighbour
@@ -41,46 +58,76 @@ def gup_some_page(vma: Vma) -> None:
     gup_fast(vma, addr)
 
 
-@kernel("mm/madvise.c:do_madvise", "7.3.4")
+@kernel("mm/madvise.c:madvise_walk_vmas", "7.3.4")
 def dontneed_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
-    madvise_dontneed(vma, addr)
+    by_vma = try_vma_read_lock(vma)
+    if vma_lookup(vma):
+        madvise_dontneed(vma, addr)
+    end_read(vma, by_vma)
 
 
-@kernel("mm/madvise.c:do_madvise", "7.3.4")
+@kernel("mm/madvise.c:madvise_walk_vmas", "7.3.4")
+def dontneed_table(vma: Vma) -> None:
+    by_vma = try_vma_read_lock(vma)
+    if vma_lookup(vma):
+        zap_table(vma)
+    end_read(vma, by_vma)
+
+
+@kernel("mm/madvise.c:madvise_walk_vmas", "7.3.4")
 def free_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
-    madvise_free(vma, addr)
+    by_vma = try_vma_read_lock(vma)
+    if vma_lookup(vma):
+        madvise_free(vma, addr)
+    end_read(vma, by_vma)
 
 
-@kernel("mm/memory.c:handle_mm_fault", "7.3.4")
+@kernel("arch/x86/mm/fault.c:do_user_addr_fault", "7.3.4")
 def write_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
+    by_vma = lock_vma_under_rcu(vma)
+    if not by_vma and not lock_mm_and_find_vma(vma):
+        return
     write_fault(vma, addr)
+    end_read(vma, by_vma)
 
 
-@kernel("mm/memory.c:handle_mm_fault", "7.3.4")
+@kernel("arch/x86/mm/fault.c:do_user_addr_fault", "7.3.4")
 def swap_in_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
+    by_vma = lock_vma_under_rcu(vma)
+    if not by_vma and not lock_mm_and_find_vma(vma):
+        return
     swap_fault(vma, addr)
+    end_read(vma, by_vma)
 
 
 @kernel("kernel/sched/fair.c:task_numa_work", "7.3.4")
 def numa_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
-    change_protection(vma, addr, True)
+    if mmap_read_trylock(vma.mm):
+        if vma_lookup(vma):
+            change_protection(vma, addr, True)
+        mmap_read_unlock(vma.mm)
 
 
 @kernel("mm/userfaultfd.c:mwriteprotect_range", "7.3.4")
 def wp_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
-    change_protection(vma, addr, False)
+    mmap_read_lock(vma.mm)
+    if vma_lookup(vma):
+        change_protection(vma, addr, False)
+    mmap_read_unlock(vma.mm)
 
 
 @kernel("mm/userfaultfd.c:mfill_atomic", "7.3.4")
 def copy_some_page(vma: Vma) -> None:
     addr = choose(pages_of(vma))
-    uffdio_copy(vma, addr)
+    if uffd_lock_vma(vma):
+        uffdio_copy(vma, addr)
+        vma_end_read(vma)
 
 
 @kernel("mm/vmscan.c:shrink_active_list", "6.12")
@@ -105,6 +152,18 @@ def reclaim_some_folio(vma: Vma) -> None:
 def migrate_some_folio(vma: Vma) -> None:
     folio = choose(mapped_folios(vma))
     migrate_folio(folio)
+
+
+# -- who changes VMAs ------------------------------------------------------------------------------
+
+
+@kernel("mm/mmap.c:dup_mmap", "7.3.4")
+def write_lock_every_vma(vma: Vma) -> None:
+    """Lock all as fork does, and copy nothing."""
+    mmap_write_lock(vma.mm)
+    for each in vmas_of(vma.mm):
+        vma_start_write(each)
+    mmap_write_unlock(vma.mm)
 
 
 SPARE_PAGE = frozenset({"spare_page"})
@@ -144,6 +203,11 @@ UFFD_COPY = Neighbour(
     "uffd_copy", "UFFDIO_COPY at the {}", {"6.12": copy_some_page}, needs=SPARE_PAGE
 )
 PT_RECLAIM = Neighbour(
-    "pt_reclaim", "MADV_DONTNEED frees the {}'s table", {"6.14": zap_table}, needs=SPARE_TABLE,
+    "pt_reclaim", "MADV_DONTNEED frees the {}'s table", {"6.14": dontneed_table}, needs=SPARE_TABLE,
     conflict=Conflict.TABLE,
 )  # fmt: skip
+VMA_WRITER = Neighbour(
+    "vma_writer", "mmap_lock and every VMA are held for writing, as in fork",
+    {"6.12": write_lock_every_vma},
+)  # fmt: skip
+MUNMAP = Neighbour("munmap", "munmap of the {}", {"6.12": munmap})

@@ -17,7 +17,18 @@ from model.lang import World
 from model.lang.errors import ModelError, near
 from model.lang.sorts import Int
 
-from ..kernel.objects import AnonVma, Folio, Gather, Mm, RmapWalk, RwSem, Swap, Vma
+from ..kernel.objects import (
+    AnonVma,
+    Folio,
+    Gather,
+    Mm,
+    MmapLock,
+    RmapWalk,
+    RwSem,
+    Swap,
+    Vma,
+    VmaLock,
+)
 
 
 @dataclass(frozen=True)
@@ -209,7 +220,9 @@ class Parts:
         for thread, process in zip(self.w.all(Thread), self.plan.crew, strict=True):
             if process == name:
                 thread.cpu.__dict__["root"] = root
-        return self.w.new(Mm, name, root=root, mmap_lock=self.sem(f"{name}.mmap_lock"))
+        return self.w.new(
+            Mm, name, root=root, mmap_lock=self.w.new(MmapLock, f"{name}.mmap_lock"),
+        )  # fmt: skip
 
     def anon_vma(self, name: str, rwsem: RwSem, root: int) -> AnonVma:
         """An anon_vma; those of one root have its lock and its number."""
@@ -225,7 +238,7 @@ class Parts:
         inside = tuple(trees)
         return self.w.new(
             Vma, region, mm=mm, start=lo, end=hi, shift=shift, anon_vma=own or inside[0],
-            trees=inside, lock=self.sem(f"{region}.vma_lock"), **fields,
+            trees=inside, lock=self.w.new(VmaLock, f"{region}.vma_lock"), **fields,
         )  # fmt: skip
 
     def user(self, mm: Mm) -> Cpu:

@@ -65,6 +65,29 @@ UP = orders(
     s390=("full", "", "arch/s390/include/asm/atomic.h:arch_atomic64_fetch_add (laag, bcr)"),
 )
 
+# -- mmap_lock's VMAs ------------------------------------------------------------------------------
+
+VMA_START_READ = orders(  # looks first
+    x86=("full", "once", "include/linux/refcount.h:__refcount_add_not_zero_limited_acquire"),
+    arm64=("acquire", "once", "include/linux/refcount.h:__refcount_add_not_zero_limited_acquire"),
+    s390=("full", "once", "include/linux/refcount.h:__refcount_add_not_zero_limited_acquire"),
+)
+VMA_END_READ = orders(
+    x86=("full", "", "include/linux/refcount.h:__refcount_sub_and_test (lock xadd)"),
+    arm64=("release", "", "include/linux/refcount.h:__refcount_sub_and_test (_release)"),
+    s390=("full", "", "include/linux/refcount.h:__refcount_sub_and_test (laa, bcr)"),
+)
+VMA_EXCLUDE_READERS = orders(
+    x86=("full", "", "include/linux/refcount.h:__refcount_add_not_zero (lock cmpxchg)"),
+    arm64=("relaxed", "", "include/linux/refcount.h:__refcount_add_not_zero (_relaxed)"),
+    s390=("full", "", "include/linux/refcount.h:__refcount_add_not_zero (cs)"),
+)
+VMA_END_WRITE_ALL = orders(  # a barrier for stores, then a plain store
+    x86=("release", "", "include/linux/seqlock.h:do_raw_write_seqcount_end"),
+    arm64=("relaxed", "", "include/linux/seqlock.h:do_raw_write_seqcount_end (dmb ishst)"),
+    s390=("release", "", "include/linux/seqlock.h:do_raw_write_seqcount_end"),
+)
+
 # -- the folio lock --------------------------------------------------------------------------------
 
 FOLIO_LOCK = orders(

@@ -33,6 +33,20 @@ class RwSem(Kobject):
     writer: Thread | None = lockword(None, "who holds it for writing")
 
 
+class MmapLock(Kobject):
+    """mmap_lock, a rwsem, apart from the others: who may wait for it is then known."""
+
+    readers: frozenset[Thread] = lockword(frozenset(), "who holds it for reading")
+    writer: Thread | None = lockword(None, "who holds it for writing")
+
+
+class VmaLock(Kobject):
+    """The lock of a VMA: vm_refcnt, vm_lock_seq."""
+
+    readers: frozenset[Thread] = lockword(frozenset(), "who holds it for reading")
+    writer: Thread | None = lockword(None, "who keeps readers out")
+
+
 @record
 class Batched:
     """mm->tlb_flush_batched: two generations in one atomic word."""
@@ -45,7 +59,7 @@ class Mm(Kobject):
     """struct mm_struct."""
 
     root: Root = kfield(const=True, doc="its page tables")
-    mmap_lock: RwSem = kfield(const=True)
+    mmap_lock: MmapLock = kfield(const=True)
     tlb_flush_pending: int = kfield(0, "open mmu_gathers", hi=7)
     tlb_flush_batched: Batched = kfield(Batched(), "unmaps whose flush is due, and how many had it")
 
@@ -67,6 +81,7 @@ class Vma(Kobject):
     mm: Mm = kfield(const=True)
     start: Addr = kfield(0, const=True)
     end: Addr = kfield(0, const=True)
+    attached: bool = kfield(True, "in the tree of its mm (vm_refcnt is not 0)")
     writable: bool = kfield(True, "VM_WRITE", const=True)
     readable: bool = kfield(True, "VM_READ: accessible at all", const=True)
     shared: bool = kfield(False, "VM_SHARED", const=True)
@@ -78,7 +93,7 @@ class Vma(Kobject):
     trees: tuple[AnonVma, ...] = kfield(
         (), const=True, doc="interval trees that it is in, that of the root first"
     )
-    lock: RwSem = kfield(const=True, doc="the VMA lock")
+    lock: VmaLock = kfield(const=True, doc="the VMA lock")
     hugetlb_lock: RwSem | None = kfield(
         None, "hugetlb: vm_private_data, the lock of a VMA that may share PMD tables", const=True
     )

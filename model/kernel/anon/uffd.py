@@ -19,6 +19,13 @@ from ..folio import (
     linear_page_index,
 )
 from ..locks import folio_unlock
+from ..mmap_lock import (
+    lock_vma_under_rcu,
+    mmap_read_lock,
+    mmap_read_unlock,
+    vma_lookup,
+    vma_start_read_locked,
+)
 from ..objects import Folio, Mapping, Vma
 from ..pgtable import (
     is_uffd_wp_marker,
@@ -30,6 +37,20 @@ from ..pgtable import (
     set_pte_at,
 )
 from ..rmap import pmd_of
+
+
+@kernel("mm/userfaultfd.c:uffd_lock_vma", "7.3.4")
+def uffd_lock_vma(vma: Vma) -> bool:
+    """Lock a VMA for reading, under mmap_lock if it cannot be had at once; false if there is
+    none."""
+    if lock_vma_under_rcu(vma):
+        return True
+    mmap_read_lock(vma.mm)
+    found = vma_lookup(vma)
+    if found:
+        vma_start_read_locked(vma)
+    mmap_read_unlock(vma.mm)
+    return found
 
 
 @kernel("mm/userfaultfd.c:mfill_atomic_install_pte", "7.3.4")

@@ -268,8 +268,11 @@ BESIDE = (
     beside.PT_RECLAIM.at("src", "pt_reclaim_src"), beside.SWAP_IN.at("dst", "swap_in_dst"),
     SECOND, BACK,
 )  # fmt: skip
-"""MOVE holds its VMAs for reading: fork, mprotect, mremap and anonymous collapse, which hold them
-for writing, run before it or after it."""
+
+WRITERS = (beside.VMA_WRITER.at("src"), beside.MUNMAP.at("src", "munmap_src"),
+           beside.MUNMAP.at("dst", "munmap_dst"))  # fmt: skip
+"""MOVE holds its VMAs for reading, so that these run before it or after it; and so do mprotect,
+mremap and anonymous collapse."""
 
 _STICKY = (
     "after a retry the call reports -EEXIST and no progress for pages that it has moved: "
@@ -314,8 +317,7 @@ FAMILY = Family(
     title="userfaultfd: opportunistic TLB-flush batching for present pages in MOVE",
     asks=(__doc__ or "").partition("Asks: ")[2].strip(),
     left_out=(
-        "MMU notifiers; cache aliasing; huge source PMDs; requests across two page tables; "
-        "signals; fallback from the VMA lock to mmap_lock"
+        "MMU notifiers; cache aliasing; huge source PMDs; requests across two page tables; signals"
     ),
     variants=VARIANTS,
     before="per_page",
@@ -340,6 +342,7 @@ FAMILY = Family(
                  noun="page-table locks"),
         ),
         neighbours=BESIDE,
+        writers=WRITERS,
         initial=INITIAL,
         assumed=ASSUMED,
         pair_initial=("all_at_src",),

@@ -12,14 +12,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.hw.objects import Addr, Entry, Frame, Pmd, Pte, PteKind, PteVal, SpinLock, Table
-from model.kernel.errno import EAGAIN, PAGE_SIZE
+from model.kernel.anon.uffd import uffd_lock_vma
+from model.kernel.errno import EAGAIN, ENOENT, PAGE_SIZE
 from model.kernel.folio import folio_move_anon_rmap, linear_page_index, set_folio_index
-from model.kernel.locks import (
-    down_read_trylock,
-    spin_lock,
-    spin_lock_nested,
-    spin_unlock,
-    up_read,
+from model.kernel.locks import spin_lock, spin_lock_nested, spin_unlock
+from model.kernel.mmap_lock import (
+    lock_vma_under_rcu,
+    mmap_read_lock,
+    mmap_read_unlock,
+    vma_end_read,
+    vma_lookup,
+    vma_start_read_locked,
 )
 from model.kernel.objects import Folio, Mm, Vma
 from model.kernel.pgtable import (
@@ -31,7 +34,7 @@ from model.kernel.pgtable import (
     set_pte_at,
 )
 from model.kernel.swap import folio_swap_entry, swap_has_cache
-from model.lang import kernel, pure, unmodelled
+from model.lang import kernel, pure
 
 
 @pure
@@ -125,20 +128,31 @@ def move_swap_pte(
 
 
 @kernel("mm/userfaultfd.c:uffd_move_lock", "6.18")
-def uffd_move_lock(dst_vma: Vma, src_vma: Vma) -> None:
-    """Both VMAs locked for reading.
+def uffd_move_lock(mm: Mm, dst_vma: Vma, src_vma: Vma) -> int:
+    """Both VMAs locked for reading: 0, or -ENOENT if there is one no more.
 
-    Left out: falling back to mmap_lock when a VMA lock is contended, for nobody in a cast holds
-    one for writing; the second lock never sleeps (lock_vma_under_rcu).
+    The second one is only tried while the first is held, for a writer may wait for that one.
     """
-    if not down_read_trylock(dst_vma.lock):
-        unmodelled("uffd_move_lock falls back to mmap_lock")
-    if src_vma != dst_vma and not down_read_trylock(src_vma.lock):
-        unmodelled("uffd_move_lock falls back to mmap_lock")
+    if not uffd_lock_vma(dst_vma):
+        return -ENOENT
+    if src_vma == dst_vma:
+        return 0
+    if lock_vma_under_rcu(src_vma):
+        return 0
+    vma_end_read(dst_vma)
+    mmap_read_lock(mm)
+    found = vma_lookup(dst_vma)  # find_vmas_mm_locked
+    if found:
+        found = vma_lookup(src_vma)
+    if found:
+        vma_start_read_locked(dst_vma)
+        vma_start_read_locked(src_vma)
+    mmap_read_unlock(mm)
+    return 0 if found else -ENOENT
 
 
 @kernel("mm/userfaultfd.c:uffd_move_unlock", "6.18")
 def uffd_move_unlock(dst_vma: Vma, src_vma: Vma) -> None:
+    vma_end_read(src_vma)
     if src_vma != dst_vma:
-        up_read(src_vma.lock)
-    up_read(dst_vma.lock)
+        vma_end_read(dst_vma)

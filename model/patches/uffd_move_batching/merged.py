@@ -306,14 +306,16 @@ def move_pages(
     allow_src_holes: bool,
 ) -> int:  # fmt: skip
     """The ioctl's work: pages moved, or an error if none was."""
-    err = 0
     moved = 0
     src_pmd = mm.root.pmds[src_start]  # mm_find_pmd: the same for the whole request
     dst_pmd = mm.root.pmds[dst_start]
     src_addr = src_start
     dst_addr = dst_start
     src_end: Addr = src_start + length
-    uffd_move_lock(dst_vma, src_vma)
+    err = uffd_move_lock(mm, dst_vma, src_vma)
+    if err != 0:
+        reports_pages(err)
+        return err
     while src_addr < src_end:
         if pmd_none(src_pmd):
             if not allow_src_holes:

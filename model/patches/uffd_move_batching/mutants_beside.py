@@ -52,6 +52,12 @@ NEIGHBOURS = (
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
     ),
     mutant(
+        "VMA not locked by munmap", "whoever has locked it for reading goes on in it",
+        drop("vma_start_write", in_="munmap"),
+        breaks="an_unmapped_vma_maps_nothing",
+        cast="move+munmap_dst/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
         "folio->mapping not read again under the lock", "the walk goes on with what it was before",
         drop_branch("mapping != anon_vma", nth=1, in_="folio_lock_anon_vma_read_unlocked"),
         drop_branch("mapping != anon_vma", nth=1, in_="folio_lock_anon_vma_read_unlocked"),

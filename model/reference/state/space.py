@@ -13,7 +13,7 @@ from typing import Any
 
 from model.hw.objects import Cpu, Pmd, PteKind, PteVal
 from model.kernel.huge.memory import split_huge_pmd
-from model.kernel.objects import AnonVma, Folio, Mapping, Mm, Vma
+from model.kernel.objects import AnonVma, Folio, Mapping, Mm, Vma, VmaLock
 
 from .universe import Universe
 
@@ -149,7 +149,7 @@ class Space:
         area = Area(
             self.universe, f"p{self.number}:{start}-{end}",
             {"mm": self.mm, "start": start, "end": end, "shift": shift,
-             "lock": self.universe.sem("vma_lock")},
+             "lock": self.universe.new(VmaLock, "vma_lock")},
         )  # fmt: skip
         area.set(flags)
         area.whole = area

@@ -22,6 +22,7 @@ from model.kernel.objects import (
     Gather,
     Mapping,
     Mm,
+    MmapLock,
     RmapWalk,
     RwSem,
     Swap,
@@ -280,7 +281,7 @@ class Universe(World):
             pmd = Directory(self, f"{name}.pmd{rank}", {"ptl": pml, "room": room})
             pmds[start:end] = [pmd] * (end - start)
         root = self.new(Root, f"{name}.pgd", pmds=tuple(pmds))
-        mm = self.new(Mm, name, root=root, mmap_lock=self.sem(f"{name}.mmap_lock"))
+        mm = self.new(Mm, name, root=root, mmap_lock=self.new(MmapLock, f"{name}.mmap_lock"))
         return mm, self.new(Cpu, f"{name}.cpu", user=True, root=root)
 
 

@@ -50,15 +50,15 @@ def test_a_set_without_casts(tmp_path: Path) -> None:
 from model.cast.cast_set import CastSet
 from model.cast.casts import Subject
 from model.cast.worlds import TWO_VMAS
-from model.kernel.locks import down_write, up_write
+from model.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock
 from model.kernel.objects import Mm
 from model.lang import kernel
 from model.patches.family import Family, Variant
 
 @kernel("mm/x.c:section", "6.17")
 def section(mm: Mm) -> int:
-    down_write(mm.mmap_lock)
-    up_write(mm.mmap_lock)
+    mmap_write_lock(mm)
+    mmap_write_unlock(mm)
     return 1
 
 made = Variant("one", "a section", "6.17", {"section": section}, "nothing.py")

@@ -98,7 +98,7 @@ def test_the_command() -> None:
     ran = run("locks", "--scenario", REFERENCED)
     assert ran.exit_code == 0
     assert "  hugetlb_fault_mutex > hugetlb vma_lock > i_mmap_rwsem > folio lock: " in ran.stdout
-    assert ": uffd_move_lock 134 (read) > " in ran.stdout
+    assert ": uffd_lock_vma 46 (read) > " in ran.stdout
     assert ran.stdout.endswith("\nno cycle\n")
     assert max(map(len, ran.stdout.splitlines())) <= 100
     dot = run("locks", PATCH, "--scenario", ALONE, "--format", "dot").stdout

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""munmap of a whole VMA: taken out of the tree with mmap_lock held for writing, unmapped after.
+
+Left out: the table goes too if nothing else lies in it (free_pgd_range), which no world says of
+its VMAs; the VMA's links to anon_vmas (unlink_anon_vmas): walks find entries that map nothing;
+splitting, several VMAs, MMU notifiers.  The kernel clears the entries of a table in one section of
+its lock, the model one entry a section.
+"""
+
+from __future__ import annotations
+
+from model.hw.objects import Addr
+from model.lang import kernel, static
+
+from ..folio import all_folios, folio_put
+from ..mmap_lock import (
+    mmap_read_unlock,
+    mmap_write_downgrade,
+    mmap_write_lock,
+    mmap_write_unlock,
+    vma_lookup,
+    vma_mark_detached,
+    vma_start_write,
+)
+from ..objects import Folio, Vma
+from ..tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
+from .zap import zap_pte
+
+
+@static
+def addresses_in(vma: Vma) -> tuple[Addr, ...]:
+    """The addresses of a VMA."""
+    return tuple(range(vma.start, vma.end))
+
+
+@kernel("mm/vma.c:unmap_region", "7.3.4")
+def unmap_region(vma: Vma) -> None:
+    recorded = False
+    dead: frozenset[Folio] = frozenset()
+    tlb_gather_mmu(vma.mm)
+    for addr in addresses_in(vma):
+        due, folio = zap_pte(vma, addr)
+        recorded = recorded or due
+        if folio is not None:
+            dead = dead | frozenset({folio})
+    tlb_flush_mmu(vma.mm, vma.start, vma.end, recorded, False)
+    for gone in all_folios():
+        if gone in dead:
+            folio_put(gone)
+    dec_tlb_flush_pending(vma.mm)
+
+
+@kernel("mm/vma.c:do_vmi_align_munmap", "7.3.4")
+def munmap(vma: Vma) -> None:
+    """The lock is only held for reading while entries are cleared: nobody finds the VMA then."""
+    mmap_write_lock(vma.mm)
+    if not vma_lookup(vma):
+        mmap_write_unlock(vma.mm)
+        return
+    vma_start_write(vma)
+    vma_mark_detached(vma)
+    mmap_write_downgrade(vma.mm)
+    unmap_region(vma)
+    mmap_read_unlock(vma.mm)
