@@ -40,7 +40,7 @@ def role(patch: Family, mutant: Mutant) -> Role:
     cast = cast_of(patch, mutant)
     setup = world_of(cast)
     called = _called_in(cast, variant, setup)
-    ctx = Context(setup.world, swap=variant.swap, edits=dict(mutant.edits))
+    ctx = Context(setup.world, edits=dict(mutant.edits))
     for name, _ in mutant.edits:
         if name not in called:
             raise ModelError(

@@ -63,16 +63,19 @@ class StepMutant:
 def steps_of(variant: Variant, cast: Cast) -> list[StepMutant]:
     """Every mutation of one step of a variant, in the order of the functions' text."""
     setup = world_of(cast)
-    ctx = Context(setup.world, swap=variant.swap)
+    ctx = Context(setup.world)
     found: list[StepMutant] = []
-    functions = variant.called_by([variant.call(cast, setup)[0]])
-    mine = {f.name: f for group in functions.values() for f in group if _is_of_patch(f)}
+    routine, _ = variant.call(cast, setup)
+    functions = variant.called_by([routine])
+    variant = replace(variant, swap=variant.swap_in(routine), edited={})
+    mine = {f.name: f for group in functions.values() for f in group if is_of_patch(f)}
     for fn in sorted(mine.values(), key=lambda f: (_file(f), _line(f))):
         found += steps_in(fn, ctx.tree(fn)[1], variant)
     return found
 
 
-def _is_of_patch(fn: Function) -> bool:
+def is_of_patch(fn: Function) -> bool:
+    """True of a function of the patch, false of those of the kernel around it."""
     return not fn.fn.__module__.startswith(("model.kernel", "model.hw", "model.lang"))
 
 
@@ -152,7 +155,7 @@ def _kind(fn: Function, variant: Variant) -> str:
     """What a call of a function is, or "" for none of the kinds: it does one thing only."""
     if (
         fn.kind == "routine"
-        and _is_of_patch(fn)
+        and is_of_patch(fn)
         and fn.name not in _RELEASES.keys() | set(_RELEASES.values())
     ):
         return ""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from invariants import every
 from invariants.registry import GROUPS, NOT_BUILT, Invariant
 from model.hw.arch import ARCHS
-from model.patches.family import Family
+from model.patches.family import Family, Variant
 
 from ..target.target import EXAMPLES
 from .columns import WIDTH
@@ -82,7 +82,7 @@ def explained_invariant(invariant: Invariant) -> list[str]:
 def explained_patch(patch: Family) -> list[str]:
     """A patch: what it asks, its variants, what is left out."""
     rows = [("title", patch.title), ("asks", patch.asks), ("left out", patch.left_out)]
-    rows += [("variant", f"{v.name}: {v.doc} ({v.file})") for v in patch.variants]
+    rows += [("variant", f"{v.name}: {v.doc} ({_text(v)})") for v in patch.variants]
     rows += [("neighbour", f"{n.name}: {patch.casts.told(n)}") for n in patch.casts.neighbours]
     rows += [("initial", f"{i.name}: {i.doc}") for i in patch.casts.initial]
     rows += [("assumed", f"{i.name}: {i.doc}; {i.assumption}") for i in patch.casts.assumed]
@@ -92,6 +92,12 @@ def explained_patch(patch: Family) -> list[str]:
         rows.append(("asked", f"{asked.text} {shown}{asked.answer}"))
     rows += [("observed", f"{o.variant}: {o.text}") for o in patch.observations]
     return [patch.name, *_rows(rows)]
+
+
+def _text(variant: Variant) -> str:
+    """The file of a version, and what it has otherwise."""
+    names = ", ".join(variant.edited_names)
+    return f"{variant.file}; edited: {names}" if names else variant.file
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -34,7 +34,9 @@ def _head(trace: Trace) -> list[str]:
     lines += [f"          {part}" for part in relied]
     kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"
     mutant = f", mutant: {play.role.mutant}" if play.role.mutant else ""
-    model = f"{variant.file} {variant.name}{mutant}, {kernel or 'kernel ' + variant.kernel}"
+    names = ", ".join(variant.edited_names)
+    edited = f" (edited: {names})" if names else ""
+    model = f"{variant.file} {variant.name}{edited}{mutant}, {kernel or 'kernel ' + variant.kernel}"
     fewest = "fewest" if trace.fewest else "perhaps not the fewest"
     lines += [
         f"scenario  {play.name}",

@@ -173,7 +173,7 @@ class Stage:
         """A thread as the front end makes it, once for all stages of one world: what is asked
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
-        ctx = replace(self._ctx, swap=role.variant.swap, edits=dict(role.edits))
+        ctx = replace(self._ctx, swap=role.variant.swap_in(call.fn), edits=dict(role.edits))
         with selected(self.arch):
             return _made.thread((self._origin, call.thread.name, call.fn, names), ctx, call)
 

@@ -15,6 +15,7 @@ A decorated function still runs as Python; see `runtime`.
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from .traits import Trait, traits_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Text = tuple[str, ast.FunctionDef]
+"""The file and the syntax tree of a function."""
+
 
 class ModelFunction(Generic[P, R]):
     """A function of a model, with what its decorator declared.
@@ -35,8 +39,12 @@ class ModelFunction(Generic[P, R]):
     `cite` is ``file:function`` of the kernel, `version` the version read; `orders` is how it is
     ordered, by memory model; `traits` are what invariants attach to and reductions rest on (see
     `traits`).  `hardware`, of a rule: no software takes the step, and whoever waits is not helped
-    by its being possible.
+    by its being possible.  One that was made of another has a `text` and the function that it is
+    made `of` (see `frontend.source.edited`).
     """
+
+    text: Text | None = None
+    of: ModelFunction[..., Any] | None = None
 
     def __init__(
         self,
@@ -65,6 +73,11 @@ class ModelFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
+
+    @property
+    def foreign(self) -> frozenset[Trait]:
+        """The trait of what it does, unless that is of `model` as it is written there."""
+        return foreign(self.fn) if self.text is None else frozenset({Trait.FOREIGN})
 
     @property
     def citation(self) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Edits of a routine's text, as small parts that a mutant is put together from.
+"""Edits of a routine's text, as small parts that mutants and edited versions are made of.
 
 Each gives the name of a function and what is done to its syntax tree.  A statement is found by
 the call that it makes; one that is all that an `if` guards moves and goes together with that
@@ -95,7 +95,7 @@ def _missing(tree: ast.FunctionDef, what: str, why: str = "") -> ModelError:
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     calls = dict.fromkeys(ast.unparse(node.func) for node in nodes)
     return ModelError(
-        f"{tree.name}, line {tree.lineno}: no {what} to mutate", why=why,
+        f"{tree.name}, line {tree.lineno}: no {what}", why=why,
         instead=f"name a call that the function makes: {', '.join(calls)}",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import types
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,8 +32,9 @@ class Variant:
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
     says so.  `routines` are those of the subjects, by name; `swap` replaces functions that they
-    call.  `file` is where the routines are, for traces.  `base` and `base_variant` are what a
-    user's own variant was made from.
+    and their neighbours call, and `edited` those that they alone call (see `edited`).  `file` is
+    where the routines are, for traces.  `base` and `base_variant` are what a user's own variant was
+    made from.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Variant:
     beside: str = ""
     counterfactual: str = ""
     swap: Mapping[Function, Function] = field(default_factory=dict)
+    edited: Mapping[Function, Function] = field(default_factory=dict)
     base: str = ""
     base_variant: str = ""
 
@@ -51,28 +53,51 @@ class Variant:
     def neighbours_from(self) -> str:
         return self.beside or self.kernel
 
+    @property
+    def edited_names(self) -> list[str]:
+        """The functions that its routines call with an edited text."""
+        called = self.called_by(self.routines.values())
+        return sorted(name for name, fns in called.items() if any(fn.text for fn in fns))
+
     def call(self, cast: Cast, setup: Setup) -> Routine:
         """The subject of a cast, with the arguments that its initial state chooses."""
         arguments = cast.subject.arguments(setup, **cast.initial.arguments)
         return self.routines[cast.subject.name], arguments
 
+    def swap_in(self, routine: Function) -> Mapping[Function, Function]:
+        """The functions that others replace in what a routine calls."""
+        if not self.edited or routine not in self.routines.values():
+            return self.swap
+        swapped = {old: self.edited.get(new, new) for old, new in self.swap.items()}
+        return {**self.edited, **swapped}
+
     def called_by(self, routines: Iterable[Function]) -> dict[str, list[Function]]:
         """The functions that some routines call in this version, themselves included, by name."""
-        todo = [self.swap.get(fn, fn) for fn in routines]
         found: dict[str, list[Function]] = {}
-        while todo:
-            fn = todo.pop()
-            if fn in found.setdefault(fn.name, []):
-                continue
-            found[fn.name].append(fn)
-            plain = fn.fn
-            assert isinstance(plain, types.FunctionType)
-            for name in _names(plain.__code__):
-                known = plain.__globals__.get(name)
-                for one in known if isinstance(known, tuple) else (known,):
-                    if isinstance(one, ModelFunction):
-                        todo.append(self.swap.get(one, one))
+        for routine in routines:
+            for fn in _called(routine, self.swap_in(routine)):
+                if fn not in found.setdefault(fn.name, []):
+                    found[fn.name].append(fn)
         return found
+
+
+def _called(routine: Function, swap: Mapping[Function, Function]) -> Collection[Function]:
+    """The functions that a routine calls, itself included, with others in the place of some."""
+    todo = [swap.get(routine, routine)]
+    found: dict[Function, None] = {}
+    while todo:
+        fn = todo.pop()
+        if fn in found:
+            continue
+        found[fn] = None
+        plain = fn.fn
+        assert isinstance(plain, types.FunctionType)
+        for name in _names(plain.__code__):
+            known = plain.__globals__.get(name)
+            for one in known if isinstance(known, tuple) else (known,):
+                if isinstance(one, ModelFunction):
+                    todo.append(swap.get(one, one))
+    return found
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -4,7 +4,8 @@
     from model.patches.own_variant import variant_of
     VARIANT = variant_of("uffd_move_batching", "v3", __name__)
 
-Every function of the file that has the name of one that the stored variant runs takes its place.
+Every function of the file that has the name of one that the stored variant runs takes its place;
+`edits` are of those that it does not write out.
 """
 
 from __future__ import annotations
@@ -21,22 +22,26 @@ from typing import Any
 from model.cast.casts import Initial
 from model.cast.neighbour import Neighbour
 from model.lang.declare import ModelFunction
+from model.lang.edits import FunctionEdit, together
 from model.lang.errors import ModelError, near, shown_path
 
 from . import find_family
+from .edited import edited
 from .family import Family, Variant
 
 Function = ModelFunction[..., Any]
 
 
 def variant_of(
-    patch: str, variant: str, module: str, name: str = "", *, replaces: Iterable[Function] = ()
-) -> Variant:
+    patch: str, variant: str, module: str, name: str = "", *, replaces: Iterable[Function] = (),
+    edits: Iterable[FunctionEdit] = (),
+) -> Variant:  # fmt: skip
     """The variant of `patch` in which the functions of a module replace those of their names.
 
     `module` is the module's ``__name__``, by which the variant is called if it has no `name`.
     `replaces` are functions of the kernel around the patch that it replaces as well, wherever they
-    are called, by neighbours too.  ModelError if nothing is replaced, or one of those by nothing.
+    are called, by neighbours too.  `edits` are then made, as in `edited`.  ModelError if nothing is
+    replaced and nothing edited, or one of those by nothing.
     """
     whole = find_family(patch)
     base = whole.variant(variant)
@@ -54,7 +59,8 @@ def variant_of(
         old: mine.get(new.name, new) for old, new in base.swap.items()
     }
     swap.update({f: mine[f.name] for f in theirs if f.name in mine and f not in base.swap})
-    if not any(new in mine.values() for new in swap.values()):
+    changes = tuple(edits)
+    if not changes and not any(new in mine.values() for new in swap.values()):
         names = sorted({f.name for f in theirs})
         wanted = next(iter(mine), "")
         raise ModelError(
@@ -63,11 +69,14 @@ def variant_of(
         )  # fmt: skip
 
     shown = name or module.rpartition(".")[2]
-    return replace(
-        base, name=shown, doc=f"{base.name} with {', '.join(sorted(mine))} of {shown}",
-        routines={subject: swap.get(fn, fn) for subject, fn in base.routines.items()},
+    parts = [f"{', '.join(sorted(mine))} of {shown}"] if mine else []
+    parts += [f"an edited {in_}" for in_, _ in together(changes)]
+    made = replace(
+        base, name=shown, doc=f"{base.name} with {' and '.join(parts)}",
+        routines={subject: swap.get(fn.of or fn, fn) for subject, fn in base.routines.items()},
         file=shown_path(file.__file__ or module), swap=swap, base=patch, base_variant=variant,
     )  # fmt: skip
+    return edited(made, made.name, made.doc, *changes) if changes else made
 
 
 def _is_defined_in(value: Any, module: str) -> bool:
@@ -130,7 +139,7 @@ def require_used(
     ]
     dead = [f for f in mine if f not in used]
     changed = [f for f in dead if _text(f) not in map(_text, stored.get(f.name, ()))]
-    if changed or len(dead) == len(mine):
+    if changed or (mine and len(dead) == len(mine)):
         raise ModelError(
             f"{(changed or dead)[0].name} of {module.__file__} would never run",
             why=f"{variant.base} {variant.base_variant} calls no function of that name",

@@ -50,7 +50,7 @@ def as_python(
     played: Role, routines: list[ModelFunction[..., Any]]
 ) -> Mapping[ModelFunction[..., Any], ModelFunction[..., Any]]:
     """What calls have to run instead, so that Python does what the role does."""
-    swap = dict(played.variant.swap)
+    swap = dict(played.variant.swap_in(routines[0]))
     ctx = Context(_NO_WORLD, edits=dict(played.edits))
     called = played.variant.called_by(routines)
     edited = {fn: ctx.python(fn) for name, _ in played.edits for fn in called[name]}

@@ -115,7 +115,7 @@ def run_twice(here: Stage, cast: Cast, variant: Variant, seed: int) -> Lockstep:
     system = system_of(here, calls, cast, variant)
     initial = begin(here, cast.initial, bool(cast.others))
     before = base(here)
-    with selected(here.arch), swapped(variant.swap):
+    with selected(here.arch), swapped(variant.swap_in(calls[0].fn)):
         bodies = [(c.thread, body(c)) for c in calls]
         run = Lockstep(here.world, system, initial, bodies, rules(here))
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import expr as ex
 from .. import runtime
-from ..declare import ModelFunction, foreign
+from ..declare import ModelFunction
 from ..expr import Cell, Expr
 from ..ir import Check, Update
 from ..sorts import Sort
@@ -47,7 +47,7 @@ class Body(Evaluator):
         self.seen: dict[Cell, None] = {}  # cells read from memory
         self.bound: dict[str, Expr] = {}  # where a name that was assigned to has a value
         self.result: Value = None
-        self.foreign = foreign(fn.fn)  # whether a part of it is none of `model`
+        self.foreign = fn.foreign  # whether a part of it is none of `model`
         self.whole: ast.AST | None = None  # what the statement at hand is, or gives a name to
         self.done: Expr = ex.FALSE
         if args is not None:

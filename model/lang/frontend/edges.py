@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import expr as ex
 from .. import runtime
-from ..declare import ModelFunction, foreign
+from ..declare import ModelFunction
 from ..expr import Cell, Expr, Local
 from ..ir import Access, Call, Check, Edge, Kind, Op, Site, Storage, Update
 from ..sorts import Sort, join, same_kind
@@ -149,7 +149,7 @@ class Edges(Evaluator):
         self.effect(node)
         into = self.temporary(place.sort, node)
         op = Op(Kind.LOAD, updates=(Update(into, place),), access=Access(place))
-        self.emit(op, node, call=Call("read", (("", place),), foreign(self.fn.fn)))
+        self.emit(op, node, call=Call("read", (("", place),), self.fn.foreign))
         return into
 
     def call_pure(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
@@ -175,7 +175,7 @@ class Edges(Evaluator):
             result = tuple(self.hold(v, node, updates, (i,)) for i, v in enumerate(result))
         else:
             result = self.hold(result, node, updates, ())
-        if self.pending and done.op.guard is not ex.TRUE and foreign(self.fn.fn):
+        if self.pending and done.op.guard is not ex.TRUE and self.fn.foreign:
             self.emit(Op(Kind.LET), node)  # what fails on the way to a wait does not wait
         self.emit(replace(done.op, updates=tuple(updates)), node, call=done.call)
         return result

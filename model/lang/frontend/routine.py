@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import expr as ex
 from .. import runtime
-from ..declare import ModelFunction, foreign
+from ..declare import ModelFunction
 from ..errors import ModelError
 from ..expr import Expr, Local
 from ..ir import Access, Call, Kind, Op, Site, Thread, Update
@@ -266,7 +266,7 @@ class Routine(Edges):
             )  # fmt: skip
         self.pending += body.checks
         new = self.fit(self.lift(value, node, place.sort), place.sort, node)
-        call = Call("write", (("", place), ("", new)), foreign(self.fn.fn))
+        call = Call("write", (("", place), ("", new)), self.fn.foreign)
         self.emit(Op(Kind.STORE, updates=(Update(place, new),), access=Access(place)), node,
                   call=call)  # fmt: skip
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The text of a modelled function: its syntax tree, its file, and edits made by mutants."""
+"""The text of a modelled function: its syntax tree, its file, and edits of it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..declare import ModelFunction
+from ..declare import ModelFunction, Text
 from ..errors import ModelError, shown_path
 from ..ir import Storage
 from ..objects import World
 
 
 @functools.cache
-def _parsed(fn: Callable[..., Any]) -> tuple[str, ast.FunctionDef]:
+def _parsed(fn: Callable[..., Any]) -> Text:
     try:
         file = shown_path(inspect.getsourcefile(fn) or "?")
         lines, start = inspect.getsourcelines(fn)
@@ -42,7 +42,27 @@ def _parsed(fn: Callable[..., Any]) -> tuple[str, ast.FunctionDef]:
 
 
 Edit = Callable[[ast.FunctionDef], ast.FunctionDef]
-"""What a mutant does to a function: a changed copy of its tree, line numbers kept."""
+"""A change of a function: a changed copy of its tree, line numbers kept."""
+
+
+def text_of(fn: ModelFunction[..., Any]) -> Text:
+    """File and syntax tree of a function, as it stands in its file or as edits have made it."""
+    return fn.text or _parsed(fn.fn)
+
+
+def edited(fn: ModelFunction[..., Any], edit: Edit | None, version: str) -> ModelFunction[..., Any]:
+    """A function of its own, with what the decorator of another one declared and, after an edit,
+    another text; `version` says what its text is then."""
+    made = copy.copy(fn)
+    made.of = fn.of or fn
+    if edit is not None:
+        file, node = text_of(fn)
+        made.text = file, whole(edit(node))
+        made.fn, made.version = _plain(fn, made.text), version
+        if fn.kind == "step":
+            made.traits = fn.traits | made.foreign
+    return made
+
 
 Changes = tuple[
     Mapping[ModelFunction[..., Any], ModelFunction[..., Any]], Mapping[str, Edit]
@@ -109,7 +129,7 @@ class Context:
     def tree(self, fn: ModelFunction[..., Any]) -> tuple[str, ast.FunctionDef]:
         """File and syntax tree of a function, edited where a mutant says so."""
         self.asked.add(fn)
-        file, node = _parsed(fn.fn)
+        file, node = text_of(fn)
         edit = self.edits.get(fn.name)
         return file, edit(node) if edit else node
 
@@ -120,13 +140,27 @@ class Context:
 
     def python(self, fn: ModelFunction[..., Any]) -> ModelFunction[..., Any]:
         """A function as plain Python, edited where a mutant says so."""
-        file, node = self.tree(fn)
-        bare = _OneLeft().visit(copy.deepcopy(node))
-        bare.decorator_list = []
-        text = ast.fix_missing_locations(ast.Module([bare], []))
-        scope: dict[str, Any] = {}
-        exec(compile(text, file, "exec"), _globals(fn), scope)
-        return ModelFunction(fn.kind, scope[fn.fn.__name__])
+        return ModelFunction(fn.kind, _plain(fn, self.tree(fn)))
+
+
+def _plain(fn: ModelFunction[..., Any], text: Text) -> Callable[..., Any]:
+    """A Python function of a text, among the names of another function."""
+    bare = whole(text[1])
+    bare.decorator_list = []
+    module = ast.fix_missing_locations(ast.Module([bare], []))
+    scope: dict[str, Any] = {}
+    around = inspect.getclosurevars(fn.fn).nonlocals
+    names = {**_globals(fn), **around} if around else _globals(fn)
+    exec(compile(module, fn.fn.__code__.co_filename, "exec"), names, scope)
+    made: Callable[..., Any] = scope[fn.fn.__name__]
+    return made
+
+
+def whole(tree: ast.FunctionDef) -> ast.FunctionDef:
+    """A copy of a tree that Python takes: no `and` and no `or` of which an edit has left one
+    part."""
+    made: ast.FunctionDef = _OneLeft().visit(copy.deepcopy(tree))
+    return made
 
 
 class _OneLeft(ast.NodeTransformer):

@@ -19,7 +19,9 @@ from model.cast.parts import Setup
 from model.cast.worlds import TWO_VMAS, share_with_child
 from model.hw.objects import PteKind, PteVal
 from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
+from model.lang.edits import drop_condition
 
+from ..edited import edited
 from ..family import Family, Observation, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
 from .answers import QUESTIONS
@@ -39,26 +41,27 @@ def _request(s: Setup, src: str = "src", dst: str = "dst") -> tuple[Any, ...]:
 _HERE = "model/patches/uffd_move_batching/"
 _POSTED = {merged.move_present_ptes: v3.move_and_put_first}
 
+_V3 = Variant(
+    "v3", "as posted 2025-08-07 (the seed)", "6.17", {"move": merged.move_pages}, _HERE + "v3.py",
+    swap=_POSTED,
+)  # fmt: skip
+_V2 = edited(
+    replace(_V3, routines={"move": per_page.move_pages}),
+    "v2", "as posted 2025-08-05: any anon_vma in a batch",
+    drop_condition("folio_anon_vma", in_="check_ptes_for_batched_move"),
+)  # fmt: skip
+_V1 = replace(
+    _V2, name="v1", doc="as posted 2025-07-31: a single page is flushed at once",
+    file=_HERE + "v1.py", swap={**_POSTED, v3.move_present_ptes: v1.move_present_ptes},
+)  # fmt: skip
+
 VARIANTS = (
     Variant(
         "per_page", "kernel 6.17: one page, ptep_clear_flush, anon_vma write lock", "6.17",
         {"move": per_page.move_pages}, _HERE + "per_page.py",
         swap={merged.move_present_ptes: per_page.move_present_pte},
     ),
-    Variant(
-        "v1", "as posted 2025-07-31: a single page is flushed at once", "6.17",
-        {"move": per_page.move_pages}, _HERE + "v1.py",
-        swap={**_POSTED, v3.move_present_ptes: v1.move_present_ptes},
-    ),
-    Variant(
-        "v2", "as posted 2025-08-05: any anon_vma in a batch", "6.17",
-        {"move": per_page.move_pages}, _HERE + "v3.py",
-        swap={**_POSTED, v3.check_ptes_for_batched_move: v3.check_ptes_any_anon_vma},
-    ),
-    Variant(
-        "v3", "as posted 2025-08-07 (the seed)", "6.17",
-        {"move": merged.move_pages}, _HERE + "v3.py", swap=_POSTED,
-    ),
+    _V1, _V2, _V3,
     Variant(
         "merged", "kernel 6.18 (50944692052b)", "6.18", {"move": merged.move_pages},
         _HERE + "merged.py",

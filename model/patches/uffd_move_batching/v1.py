@@ -29,7 +29,7 @@ from model.kernel.tlbflush import flush_tlb_batched_pending, flush_tlb_range
 from model.lang import kernel
 
 from .common import double_pt_lock, double_pt_unlock, is_pte_pages_stable, moved_pte
-from .v3 import check_ptes_any_anon_vma
+from .v3 import check_ptes_for_batched_move
 
 
 @kernel("mm/userfaultfd.c:move_present_ptes", "v1")
@@ -79,7 +79,7 @@ def move_present_ptes(
             src_pte = next_pte(src_pte)
             dst_pte = next_pte(dst_pte)
             folio_unlock(src_folio)
-            src_folio = check_ptes_any_anon_vma(src_pte, dst_pte, src_anon_vma)
+            src_folio = check_ptes_for_batched_move(src_pte, dst_pte, src_anon_vma)
             if src_folio is None:
                 break
             orig_src_pte = ptep_get_and_clear(mm, src_addr, src_pte)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The batching patch as posted, versions 2 and 3 (20250807103902.2242717-1).
+"""The batching patch as posted, version 3 (20250807103902.2242717-1); version 2 is an edit of it.
 
 Against the merged form: the reference to the first folio is put by the caller, at the end; the
-folio that is still locked when the batch ends is unlocked after both page-table locks are
-dropped.  Version 2 has no check that all folios of a batch share an anon_vma.
+folio that is still locked when the batch ends is unlocked after both page-table locks are dropped.
 """
 
 from __future__ import annotations
@@ -55,24 +54,6 @@ def check_ptes_for_batched_move(src_pte: Pte, dst_pte: Pte, src_anon_vma: AnonVm
         or folio_test_large(folio)
         or folio_anon_vma(folio) != src_anon_vma
     ):
-        folio_unlock(folio)
-        return None
-    return folio
-
-
-@kernel("mm/userfaultfd.c:check_ptes_for_batched_move", "v2")
-def check_ptes_any_anon_vma(src_pte: Pte, dst_pte: Pte, src_anon_vma: AnonVma) -> Folio | None:
-    """Versions 1 and 2: whatever the anon_vma of the next folio."""
-    orig_dst_pte = ptep_get(dst_pte)
-    if not pte_none(orig_dst_pte):
-        return None
-    orig_src_pte = ptep_get(src_pte)
-    if pte_none(orig_src_pte) or not pte_present(orig_src_pte) or is_zero_page(orig_src_pte):
-        return None
-    folio = vm_normal_folio(orig_src_pte)
-    if folio is None or not folio_trylock(folio):
-        return None
-    if not PageAnonExclusive(folio) or folio_test_large(folio):
         folio_unlock(folio)
         return None
     return folio

@@ -8,7 +8,8 @@ errno, None if it does not write it (mm/userfaultfd.c, fs/userfaultfd.c).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ from model.kernel.errno import EAGAIN, EEXIST, EINVAL, ENOENT, ENOMEM
 from model.kernel.folio import folio_alloc, folio_put, vm_normal_folio
 from model.kernel.pgtable import pte_alloc
 from model.lang.declare import ModelFunction, swapped
-from model.patches.family import Variant
+from model.patches.family import Function, Variant
 from model.patches.uffd_move_batching.huge import move_pages_leaf
 
 from ..state.compound import head_of_entry
@@ -152,13 +153,23 @@ class Move:
 
     variant: Variant
 
+    @functools.cached_property
+    def edited(self) -> Mapping[Function, Function]:
+        """The functions that its routine alone calls in the place of others."""
+        own, swap = self.variant.swap_in(self.routine), self.variant.swap
+        return {old: new for old, new in own.items() if swap.get(old) is not new}
+
     @property
     def routine(self) -> ModelFunction[..., Any]:
         """move_pages, as the variant has it."""
         return self.variant.routines["move"]
 
     def __call__(self, space: Space, page: int, length: int, target: int, holes: bool) -> Answer:
-        """userfaultfd_move, with the variant's functions swapped in by the caller."""
+        """userfaultfd_move, with what the variant swaps for neighbours too swapped in already."""
+        with swapped(self.edited):
+            return self._called(space, page, length, target, holes)
+
+    def _called(self, space: Space, page: int, length: int, target: int, holes: bool) -> Answer:
         if length == 0:
             return -EINVAL, None
         moved, err = 0, 0

@@ -147,7 +147,7 @@ KERNEL = '@kernel("mm/x.c:x", "v4")\n'
     ("added", "said"),
     [
         (KERNEL + "def flush_all() -> None:\n    pass\n", "flush_all of"),  # nobody calls it
-        (KERNEL + "def check_ptes_any_anon_vma() -> None:\n    pass\n", "would never run"),  # v1's
+        (KERNEL + "def move_present_pte() -> None:\n    pass\n", "would never run"),  # per_page's
         ("def uffd_move_lock() -> None:\n    pass\n", "takes no function's place"),
         ("uffd_move_lock = double_pt_unlock\n", "takes no function's place"),
     ],
