@@ -9,8 +9,13 @@ from pathlib import Path
 
 from model.lang.errors import ModelError, shown_path
 from model.lang.expr import show
+from model.lang.frontend.source import text_of
 from model.lang.ir import Edge, Thread
+from model.patches import FAMILIES
 from model.patches.family import Family, Variant
+
+from ..stage.stage import Role
+from .listing import text_lines
 
 ROOT = Path(inspect.getfile(Family)).parents[2]
 
@@ -41,8 +46,11 @@ def _edge(edge: Edge) -> str:
     return "; ".join(text)
 
 
-def python_source(patch: Family, variant: Variant) -> str:
-    """The file of a variant, ready to be saved, changed and decided."""
+def python_source(patch: Family, role: Role) -> str:
+    """The file of a version, ready to be saved, changed and decided; a user's own as it is."""
+    variant = role.variant
+    if role.source not in FAMILIES:
+        return Path(role.source).read_text().rstrip("\n")
     path = ROOT / variant.file
     if not path.exists():
         raise ModelError(f"the source of {variant.name} is not there", where=variant.file)
@@ -56,7 +64,19 @@ def python_source(patch: Family, variant: Variant) -> str:
             whole = f"{base}.{node.module}" if node.module else base
             old = f"from {'.' * node.level}{node.module or ''} import"
             lines[node.lineno - 1] = lines[node.lineno - 1].replace(old, f"from {whole} import")
-    body = "\n".join(lines)
+    body = "\n".join(_with_edits(lines, variant))
     marker = "from model.lang import"
     body = body.replace(marker, f"from model.patches.own_variant import variant_of\n{marker}", 1)
     return f'{body}\n\nVARIANT = variant_of("{patch.name}", "{variant.name}", __name__)'
+
+
+def _with_edits(lines: list[str], variant: Variant) -> list[str]:
+    """The lines of its file, with the functions that it edits as they are then."""
+    called = variant.called_by(variant.routines.values())
+    edited = [fn for fns in called.values() for fn in fns
+              if fn.text is not None and fn.text[0] == variant.file]  # fmt: skip
+    for fn in sorted(edited, key=lambda fn: -fn.fn.__code__.co_firstlineno):
+        before, begin = inspect.getsourcelines((fn.of or fn).fn)
+        text = [line for _, line in text_lines(fn, text_of(fn)[1])]
+        lines[begin - 1 : begin - 1 + len(before)] = text
+    return lines
