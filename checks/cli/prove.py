@@ -30,8 +30,8 @@ def prove(
 ) -> None:
     """Theorems for any number of CPUs, threads and pages; and that the models agree with them."""
     from ..examples.theorem import prove_shoot
-    from ..prove.theorems import no_core, prove_patch  # so does Z3
-    from ..render.prove import inferred_lines, proof_lines
+    from ..prove.theorems import no_core, none_applies, prove_patch, theories_of  # so does Z3
+    from ..render.prove import inferred_lines, none_lines, proof_lines
 
     limits = Limits(max_states)
     example = example_named(patch)
@@ -47,6 +47,9 @@ def prove(
         proofs = prove_patch(target.family, role, one_arch(arch), limits)
         say([f"prove      {target.family.name}, {role.variant.name}: {role.variant.doc}"])
         say([f"MUTANT     {mutant}"] if mutant else [])
+        if not theories_of(role.variant):
+            say(none_lines(none_applies(target.family, role.variant)))
+            sys.exit(UNKNOWN)
     verdicts = set()
     shown = False
     for proof in proofs:

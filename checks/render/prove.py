@@ -52,6 +52,11 @@ def proof_lines(proof: Proof, *, times: bool) -> list[str]:
     return lines
 
 
+def none_lines(sentence: str) -> list[str]:
+    """The answer where no theory says anything."""
+    return _wrapped("UNKNOWN    ", sentence)
+
+
 def _wrapped(head: str, text: str) -> list[str]:
     parts = textwrap.wrap(" ".join(text.split()), WIDTH - 11)
     return [f"{head:<11}{parts[0]}", *(f"{'':11}{part}" for part in parts[1:])]

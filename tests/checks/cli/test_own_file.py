@@ -29,7 +29,8 @@ CAST = "unmap+gup_fast/1p/init=mapped"
         (("necessity", FILE), 0, "no flush_tlb_page(flushed, flushed.start)      needed by"),
         (("show", FILE), 0, "unmap_from_both: 95 locations"),
         (("export", FILE, "--scenario", CAST), 0, f"/* {CAST}: 2 threads"),
-        (("prove", FILE), 2, "forked has no core"),
+        (("prove", FILE), 0, "PROVED     core any-N: no_stale_tlb_use"),
+        (("prove", FILE, "--variant", "child_twice"), 1, "FAILED     no_stale_tlb_use"),
     ],
     ids=lambda a: a[0] if isinstance(a, tuple) else "",
 )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from checks.engine.search import Limits
 from checks.prove import theorems
 from checks.prove.proof import Proof
-from checks.prove.theorems import THEORIES, prove_patch
+from checks.prove.theorems import prove_patch
 from checks.target.target import as_mutant, by_name
 from model.patches.uffd_move_batching.mutants import MOVERS
 
@@ -96,9 +96,9 @@ OF_6_18 = {"anon_vma lock under the PTL", "no anon_vma lock beside an unlocked w
 
 
 def proofs_of(mutant: str, core: str, scenario: str, monkeypatch: pytest.MonkeyPatch) -> Proof:
-    (theory,) = (t for t in THEORIES[PATCH] if t.core.name == core)
+    (theory,) = (t for t in theorems.THEORIES if t.core.name == core)
     chosen = (replace(theory, scenarios=(scenario,)),)
-    monkeypatch.setitem(THEORIES, PATCH, chosen)
+    monkeypatch.setattr(theorems, "THEORIES", chosen)
     monkeypatch.setattr(theorems, "_ask_patch", lambda *_: (None, 0))  # it takes longest
     subject = by_name(PATCH, "merged" if mutant in OF_6_18 else "folio_lock_only")
     role = (as_mutant(subject, mutant) if mutant else subject).selected.role
@@ -147,8 +147,8 @@ def test_the_others_lack_nothing(mutant: str, core: str, monkeypatch: pytest.Mon
 
 
 def test_the_command_shows_the_step_and_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [replace(t, scenarios=(ALONE,)) for t in THEORIES[PATCH] if t.core.name == "flush"]
-    monkeypatch.setitem(THEORIES, PATCH, tuple(kept))
+    kept = [replace(t, scenarios=(ALONE,)) for t in theorems.THEORIES if t.core.name == "flush"]
+    monkeypatch.setattr(theorems, "THEORIES", tuple(kept))
     ran = run("prove", PATCH, "--variant", "folio_lock_only", "--mutant", "no flush")
     assert ran.exit_code == 1
     lines = ran.stdout.splitlines()

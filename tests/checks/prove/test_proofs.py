@@ -10,10 +10,11 @@ import pytest
 from checks.engine.search import Limits
 from checks.examples.example import explorer_of, system_of
 from checks.examples.theorem import prove_shoot
+from checks.prove import theorems
 from checks.prove.cores import shoot
 from checks.prove.proof import Proof
 from checks.prove.refinement import Comparison
-from checks.prove.theorems import THEORIES, prove_patch
+from checks.prove.theorems import prove_patch
 from checks.target.target import by_name
 
 from ...command import run
@@ -26,9 +27,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer scenarios: two without neighbours, or those that a core is about."""
     kept = [
         replace(t, scenarios=t.scenarios[:2] if t.core.name == "flush" else t.scenarios[-1:])
-        for t in THEORIES[PATCH]
+        for t in theorems.THEORIES
     ]
-    monkeypatch.setitem(THEORIES, PATCH, tuple(kept))
+    monkeypatch.setattr(theorems, "THEORIES", tuple(kept))
 
 
 def proofs(variant: str, arch: str = "x86_64") -> dict[str, Proof]:
@@ -43,7 +44,9 @@ def test_the_form_of_6_19_has_all_three() -> None:
     assert {name: p.verdict for name, p in found.items()} == {
         "flush": "PROVED", "order": "PROVED", "rmap": "PROVED",
     }  # fmt: skip
-    assert [len(p.compared) for p in found.values()] == [len(t.scenarios) for t in THEORIES[PATCH]]
+    assert [len(p.compared) for p in found.values()] == [
+        len(t.scenarios) for t in theorems.THEORIES
+    ]
 
 
 @pytest.mark.usefixtures("few")
