@@ -174,3 +174,11 @@ def test_verdicts_are_those_of_the_text_written_out() -> None:
     target = as_mutant(by_name(FAMILY.name, "merged"), "flush after the PTLs")
     mutant = replace(play, role=target.selected.role)
     assert theatre.play(play, Limits()).states == theatre.play(mutant, Limits()).states
+
+
+def test_what_a_call_is_comes_from_the_edited_text() -> None:
+    """A flush that flushes nothing is none that could be needed, and the kernel's own is."""
+    idle = of_merged(drop("flush_everywhere", in_="flush_tlb_range"))
+    flushes = {name: {step.kind for step in steps_of(v, scene()) if "flush_tlb" in step.text}
+               for name, v in (("idle", idle), ("merged", MERGED))}  # fmt: skip
+    assert flushes == {"idle": set(), "merged": {"flush"}}
