@@ -69,6 +69,10 @@ FAMILY = Family(
     left_out="mmu_gather, which flushes for many pages at once",
     variants=(Variant("one", "flushed page by page", "7.3.4", {"unmap": unmap_page}, __file__),),
     before="one", after="one",
+    never={
+        "example_family.py:unmap_page:if pte is None::yes": "nobody frees the table",
+        "example_family.py:unmap_page:if folio is not None::no": "every page here has a folio",
+    },
     casts=CastSet(
         Blueprint(_world, roles={"area": "area"}),
         (Subject("unmap", "the first page is unmapped", lambda s: (s.vma("area"),)),),

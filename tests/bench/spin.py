@@ -31,9 +31,9 @@ from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.hw.arch import ARCHS
 from model.lang.errors import ModelError
-from model.patches import FAMILIES
 from model.patches.family import Family
 from tests.checks.engine.spinning import spun
+from tests.families import MOVE
 
 SHAPES = ((0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1))
 """Neighbours and pages; each is as likely."""
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     rng = random.Random(asked.seed)
     wrong = done = large = violated = 0
     print(f"{'unreduced':>10} {'reduced':>8} {'SPIN s':>7}  violated  cast", flush=True)
-    for drawn in draws(FAMILIES["uffd_move_batching"], rng):
+    for drawn in draws(MOVE, rng):
         if done == asked.casts:
             break
         whole = decided(drawn, NO_PASSES, asked.max_states)

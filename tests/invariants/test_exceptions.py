@@ -17,10 +17,10 @@ from model.hw.objects import SpinLock
 from model.kernel.locks import spin_lock, spin_lock_nested
 from model.lang import kernel
 from model.patches.family import Variant
-from model.patches.uffd_move_batching import FAMILY
 from model.patches.uffd_move_batching.common import double_pt_lock, in_address_order
+from tests.families import MOVE
 
-MERGED = FAMILY.variant("merged")
+MERGED = MOVE.variant("merged")
 
 OF_LINUX = {"reports_what_it_did"}
 """Violations that are true of `merged`, see the observations of the patch."""
@@ -28,7 +28,7 @@ OF_LINUX = {"reports_what_it_did"}
 
 def violated(name: str, variant: Variant = MERGED, arch: str = "x86_64") -> set[str]:
     """Invariants that fail in the cast of a name, not known of Linux; every state is visited."""
-    cast = FAMILY.casts.named(name, variant.neighbours_from)
+    cast = MOVE.casts.named(name, variant.neighbours_from)
     assert cast is not None
     stage = Stage(Setting.of(cast), arch, REGISTRY.values())
     _, search = stage.search(cast, Role(variant))
@@ -54,7 +54,7 @@ def test_a_page_may_come_where_a_pinned_one_was_zapped() -> None:
 
 def test_a_table_that_was_freed_may_be_in_use_again() -> None:
     name = "move+pt_reclaim_src+move_back/1p/ptl=different/init=no_table"
-    assert violated(name, FAMILY.variant("per_page")) == set()
+    assert violated(name, MOVE.variant("per_page")) == set()
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "s390"])

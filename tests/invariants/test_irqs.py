@@ -16,7 +16,7 @@ from model.kernel.rmap import pmd_of
 from model.kernel.task import local_irq_restore, local_irq_save
 from model.lang import kernel
 from model.lang.declare import ModelFunction
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 
 
 @kernel("mm/gup.c:gup_fast", "as it would be with the page-table lock")
@@ -53,8 +53,8 @@ def test_a_flush_under_a_lock_that_is_taken_with_interrupts_off(
     look: ModelFunction[..., None], arch: str, wrong: set[str]
 ) -> None:
     """On arm64 an invalidation is broadcast: MOVE waits for nobody."""
-    merged = FAMILY.variant("merged")
-    cast = FAMILY.casts.named("move/1p/ptl=different/init=all_at_src", merged.kernel)
+    merged = MOVE.variant("merged")
+    cast = MOVE.casts.named("move/1p/ptl=different/init=all_at_src", merged.kernel)
     assert cast is not None
     beside = Neighbour("look", "", {"6.12": look}, role="src")
     cast = replace(cast, others=(beside,))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every built-in trace is carried out by plain Python as well, with equal states after each step.
 
-Those of the golden files, and one for each mutant of the table: the functions that Python runs
+Those of the golden files, and one for each mutant of every family: the functions that Python runs
 are edited as the mutant's are.  What a trace shows is then what the text of the models does, apart
 from the front end, the reductions and the engines that found it.
 """
@@ -31,14 +31,17 @@ from model.hw.arch import selected
 from model.lang.declare import ModelFunction, swapped
 from model.lang.frontend.source import Context
 from model.lang.ir import Edge
-from model.patches.uffd_move_batching import FAMILY
 from tests.command import write_late_flush
+from tests.families import EVERY, MOVE, source
 from tests.model.lockstep import SILENT, Difference, Lockstep
 from tests.model.test_two_runs import body, rules
 
 ROOT = Path(__file__).parents[2]
 SCHEDULE = re.compile(r"(?m)^replay    check-invariants replay '([^']+)'$")
-MUTANTS = {m.name: m for m in FAMILY.mutants}
+Key = tuple[str, str]
+"""The name of a family, and of a mutant of it."""
+
+MUTANTS = {(name, m.name): m for name, family in EVERY.items() for m in family.mutants}
 
 
 def golden() -> Iterator[str]:
@@ -100,32 +103,33 @@ def test_golden_traces(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(run.log) >= len(schedule.ticks)
 
 
-def play_of_mutant(name: str) -> Play:
-    row = MUTANTS[name]
-    return Play(cast_of(FAMILY, row), replace(role(FAMILY, row), source=FAMILY.name), row.archs[0])
+def play_of_mutant(key: Key) -> Play:
+    family, row = EVERY[key[0]], MUTANTS[key]
+    played = replace(role(family, row), source=source(family.name))
+    return Play(cast_of(family, row), played, row.archs[0])
 
 
 @functools.cache
-def shortest(name: str) -> Trace:
+def shortest(key: Key) -> Trace:
     """The trace of a mutant in its cast."""
-    trace = find_trace(play_of_mutant(name), REGISTRY[MUTANTS[name].breaks[0]])
+    trace = find_trace(play_of_mutant(key), REGISTRY[MUTANTS[key].breaks[0]])
     assert trace is not None
     return trace
 
 
-def trace_of_mutant(name: str) -> tuple[Play, tuple[Tick, ...]]:
-    return play_of_mutant(name), read_schedule(shortest(name).schedule).ticks
+def trace_of_mutant(key: Key) -> tuple[Play, tuple[Tick, ...]]:
+    return play_of_mutant(key), read_schedule(shortest(key).schedule).ticks
 
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_traces_of_mutants(name: str) -> None:
-    run = follow(*trace_of_mutant(name))
+@pytest.mark.parametrize("key", MUTANTS, ids="-".join)
+def test_traces_of_mutants(key: Key) -> None:
+    run = follow(*trace_of_mutant(key))
     assert run.log
 
 
 def test_an_edit_that_python_does_not_have_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test can fail: Python with the flush, the IR without."""
-    play, ticks = trace_of_mutant("no flush")
+    play, ticks = trace_of_mutant((MOVE.name, "no flush"))
     monkeypatch.setattr("tests.model.test_traces.as_python", lambda *_: play.role.variant.swap)
     with pytest.raises(Difference, match="Python is at"):
         follow(play, ticks)

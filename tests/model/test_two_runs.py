@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every routine of a cast does as plain Python what its IR does, step by step.
 
-Each variant of the built-in patch beside every neighbour, from every initial state, on every
+Each version of every family beside every neighbour, from every initial state, on every
 architecture, under random schedules with hardware in between.  That a front end which is wrong is
 noticed is a test as well: `test_a_broken_front_end_is_noticed`.
 """
@@ -12,18 +12,17 @@ import ast
 import functools
 import itertools
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 import pytest
 
 from checks.stage.stage import Role, Setting, Stage
-from model.cast.casts import Cast, Initial, invocations
+from model.cast.cast_set import CastSet, Group
+from model.cast.casts import Cast, Initial, Subject, invocations
 from model.cast.neighbour import Neighbour
-from model.cast.neighbours import USER
-from model.cast.worlds import NEEDS, TWO_VMAS
 from model.hw import tlb
 from model.hw.arch import ARCHS, selected
 from model.kernel.task import return_to_caller
@@ -34,26 +33,29 @@ from model.lang.declare import swapped
 from model.lang.expr import Expr
 from model.lang.frontend.body import Body
 from model.lang.frontend.routine import Routine
-from model.lang.ir import Edge, Kind, State, System
+from model.lang.ir import Edge, Kind, System
 from model.lang.objects import Kobject, World
 from model.lang.sorts import Int
-from model.patches.family import Variant
-from model.patches.uffd_move_batching import FAMILY
+from model.patches.family import Family, Variant
+from tests.families import EVERY, MOVE, archs_of
 from tests.model.lockstep import Difference, Lockstep, play
 
-PAGES = 2
-STATES = (*FAMILY.casts.initial, *FAMILY.casts.assumed)
+PLAYED = [(name, arch) for name, family in EVERY.items() for arch in archs_of(family)]
 
 
 @functools.cache
-def stage(arch: str) -> Stage:
-    """A world with everything that any initial state needs; PTLs same on every other one."""
-    ptl = ("different", "same")[list(ARCHS).index(arch) % 2]
-    return Stage(setting(ptl), arch, [], anytime=True)
+def stage(name: str, arch: str, crew: tuple[str, ...]) -> Stage:
+    """A world of a family with everything that any initial state or neighbour needs; where an axis
+    has several values by default, every other architecture has another one."""
+    casts, turn = EVERY[name].casts, list(ARCHS).index(arch)
+    axes = tuple((a.name, a.default[turn % len(a.default)]) for a in casts.axes)
+    states, neighbours = (p.needs for p in states_of(casts)), (n.needs for n in casts.neighbours)
+    needs = frozenset[str]().union(*states, *neighbours)
+    return Stage(Setting(casts.blueprint, axes, needs, crew), arch, [], anytime=True)
 
 
-def setting(ptl: str) -> Setting:
-    return Setting(TWO_VMAS, (("pages", PAGES), ("ptl", ptl)), frozenset(NEEDS), ("mm",) * 3)
+def states_of(casts: CastSet) -> tuple[Initial, ...]:
+    return (*casts.initial, *casts.assumed)
 
 
 @functools.cache
@@ -89,74 +91,122 @@ def body(call: Invocation) -> Callable[[], Any]:
 
 
 @functools.cache
-def begin(here: Stage, initial: Initial, user: bool) -> State:
-    """The state that a cast begins in."""
-    return here.initial(cast_of(here, (USER,) if user else (), initial))
-
-
-@functools.cache
 def base(here: Stage) -> dict[tuple[str, tuple[int, ...]], int]:
     """The world as it was when the IR was made."""
     return here.world.snapshot()
 
 
-def system_of(here: Stage, calls: Sequence[Invocation], cast: Cast, variant: Variant) -> System:
-    """The raw system.  Threads that no variant changes are made for one of them only."""
-    subject, plain = Role(variant), Role(FAMILY.variant(FAMILY.after))
-    alone = here.raw_system(replace(cast, others=cast.others and (USER,)), plain)
-    threads = [here.raw(call, subject if call.fn is calls[0].fn else plain) for call in calls]
-    return replace(alone, threads=tuple(threads))
+@dataclass(frozen=True)
+class Scene:
+    """A family on an architecture."""
+
+    family: str
+    arch: str
+
+    @property
+    def of(self) -> Family:
+        return EVERY[self.family]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        return self.of.casts.subjects
+
+    @functools.cached_property
+    def states(self) -> list[Initial]:
+        """The states that its worlds are large enough for."""
+        casts = self.of.casts
+        axes = dict(self.stage(casts.cast()).setting.axes)
+        return [state for state in states_of(casts) if state.fits(axes)]
+
+    def stage(self, cast: Cast) -> Stage:
+        """The world that a cast is played in, which is that of others too."""
+        return stage(self.family, self.arch, cast.crew)
+
+    def cast(self, subject: Subject, others: Group, initial: Initial) -> Cast:
+        casts = self.of.casts
+        axes = dict(self.stage(casts.cast(others)).setting.axes)
+        return replace(casts.cast(others, initial.name, **axes), subject=subject)
+
+    def present(self, variant: Variant) -> list[Neighbour]:
+        return [n for n in self.of.casts.neighbours if n.exists_in(variant.neighbours_from)]
+
+    def user(self) -> Group:
+        """What lets user code store, if any neighbour does."""
+        return tuple(n for n in self.of.casts.neighbours if n.stores)[:1]
+
+    def system(self, calls: Sequence[Invocation], cast: Cast, variant: Variant) -> System:
+        """The raw system.  Threads that no variant changes are made for one of them only."""
+        here, plain = self.stage(cast), Role(self.of.variant(self.of.after))
+        alone = here.raw_system(replace(cast, others=cast.others and self.user()), plain)
+        threads = [
+            here.raw(call, Role(variant) if call.fn is calls[0].fn else plain) for call in calls
+        ]
+        return replace(alone, threads=tuple(threads))
+
+    def run_twice(self, cast: Cast, variant: Variant, seed: int) -> Lockstep:
+        """One random run; Difference where Python and the IR part."""
+        here = self.stage(cast)
+        subject = variant.call(cast, here.setup)
+        calls = invocations(here.setup, subject, cast, variant.neighbours_from)
+        system = self.system(calls, cast, variant)
+        initial = here.initial(replace(cast, others=cast.others and self.user()))
+        before = base(here)
+        with selected(self.arch), swapped(variant.swap_in(calls[0].fn)):
+            bodies = [(c.thread, body(c)) for c in calls]
+            run = Lockstep(here.world, system, initial, bodies, rules(here))
+            try:
+                return play(run, Random(seed))
+            finally:
+                here.world.restore(before)
 
 
-def run_twice(here: Stage, cast: Cast, variant: Variant, seed: int) -> Lockstep:
-    """One random run; Difference where Python and the IR part."""
-    subject = variant.call(cast, here.setup)
-    calls = invocations(here.setup, subject, cast, variant.neighbours_from)
-    system = system_of(here, calls, cast, variant)
-    initial = begin(here, cast.initial, bool(cast.others))
-    before = base(here)
-    with selected(here.arch), swapped(variant.swap_in(calls[0].fn)):
-        bodies = [(c.thread, body(c)) for c in calls]
-        run = Lockstep(here.world, system, initial, bodies, rules(here))
-        try:
-            return play(run, Random(seed))
-        finally:
-            here.world.restore(before)
-
-
-def cast_of(here: Stage, others: tuple[Neighbour, ...], initial: Initial) -> Cast:
-    return FAMILY.casts.cast(others, initial.name, **dict(here.setting.axes))
-
-
-def present(variant: Variant) -> list[Neighbour]:
-    return [n for n in FAMILY.casts.neighbours if n.exists_in(variant.neighbours_from)]
-
-
-@pytest.mark.parametrize("variant", FAMILY.variants, ids=lambda v: v.name)
-@pytest.mark.parametrize("arch", ARCHS)
-def test_variants_beside_every_neighbour(arch: str, variant: Variant) -> None:
-    here = stage(arch)
-    beside = itertools.cycle(present(variant))
+@pytest.mark.parametrize(
+    ("family", "arch", "variant"),
+    [(*scene, v.name) for scene in PLAYED for v in EVERY[scene[0]].variants],
+)
+def test_variants_beside_every_neighbour(family: str, arch: str, variant: str) -> None:
+    scene = Scene(family, arch)
+    of = scene.of.variant(variant)
+    beside = itertools.cycle(scene.present(of))
     ended = 0
-    states = STATES[list(ARCHS).index(arch) % 2 :: 2]
-    for seed, initial in enumerate(states):
-        others = tuple(next(beside) for _ in range(seed % 3))
-        run = run_twice(here, cast_of(here, others, initial), variant, seed)
-        ended += run.it.ended(run.pos)
-    assert ended > len(states) // 2, "most runs end"
+    states = scene.states[list(ARCHS).index(arch) % 2 :: 2] or scene.states
+    chosen = [*itertools.islice(itertools.cycle(states), max(len(states), 3))]
+    for subject in scene.subjects:
+        for seed, initial in enumerate(chosen):
+            others = tuple(itertools.islice(beside, seed % 3))
+            run = scene.run_twice(scene.cast(subject, others, initial), of, seed)
+            ended += run.it.ended(run.pos)
+    assert ended > len(scene.subjects) * len(chosen) // 2, "most runs end"
 
 
-@pytest.mark.parametrize("neighbour", FAMILY.casts.neighbours, ids=lambda n: n.name)
-def test_neighbours_from_every_state(neighbour: Neighbour) -> None:
-    """Beside the mover of 6.18, enough runs for many of a neighbour's edges to be taken: three from
-    each state, and more where little of the neighbour runs unless the mover came first."""
-    here, variant = stage("x86_64"), FAMILY.variant("merged")
+def neighbours() -> Iterator[tuple[str, str]]:
+    """The names of every family and of its neighbours; one that several families have at a role of
+    the same world, in the first of them."""
+    seen: set[tuple[object, ...]] = set()
+    for name, family in EVERY.items():
+        for n in family.casts.neighbours:
+            key = n.role, n.again, family.casts.blueprint, *n.since.values()
+            if key not in seen:
+                yield name, n.name
+            seen.add(key)
+
+
+@pytest.mark.parametrize(("family", "neighbour"), list(neighbours()))
+def test_neighbours_from_every_state(family: str, neighbour: str) -> None:
+    """Beside the version after the patch, enough runs for many of a neighbour's edges to be taken:
+    three from each state, and more where little of it runs unless the subject came first."""
+    scene = Scene(family, archs_of(EVERY[family])[0])
+    (beside,) = (n for n in scene.of.casts.neighbours if n.name == neighbour)
+    variant = scene.of.variant(scene.of.after)
+    if not beside.exists_in(variant.neighbours_from):
+        variant = next(v for v in scene.of.variants if beside.exists_in(v.neighbours_from))
     taken: set[tuple[int, int]] = set()
     seen, shown = 0, list[Edge]()
-    for seed, initial in enumerate(STATES * 16):
-        if seed >= 3 * len(STATES) and seen > len(shown) * 0.4:
+    begin = list(itertools.product(scene.subjects, scene.states))
+    for seed, (subject, initial) in enumerate(begin * 16):
+        if seed >= 3 * len(begin) and seen > len(shown) * 0.4:
             break
-        run = run_twice(here, cast_of(here, (neighbour,), initial), variant, seed)
+        run = scene.run_twice(scene.cast(subject, (beside,), initial), variant, seed)
         taken |= run.fired
         shown = [e for e in run.system.threads[-1].edges if e.op.kind is not Kind.LET]
         seen = sum((len(run.sides) - 1, e.number) in taken for e in shown)
@@ -236,8 +286,11 @@ def test_a_broken_front_end_is_noticed(
     monkeypatch.setattr(cls, method, wrong(getattr(cls, method)))
     # What the right one made would be used again.
     monkeypatch.setattr("checks.stage.stage._made", compose.Compiled())
-    here = Stage(setting("different"), "x86_64", [], anytime=True)
-    variant = FAMILY.variant("merged")
+    monkeypatch.setattr("tests.model.test_two_runs.stage", functools.cache(stage.__wrapped__))
+    scene = Scene(MOVE.name, "x86_64")
+    variant = MOVE.variant("merged")
+    (subject,) = scene.subjects
     with pytest.raises(Difference):  # noqa: PT012 - any of these runs may find it
-        for seed, neighbour in enumerate(present(variant) * 2):
-            run_twice(here, cast_of(here, (neighbour,), STATES[seed % 3]), variant, seed)
+        for seed, neighbour in enumerate(scene.present(variant) * 2):
+            cast = scene.cast(subject, (neighbour,), scene.states[seed % 3])
+            scene.run_twice(cast, variant, seed)

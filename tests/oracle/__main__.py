@@ -5,7 +5,7 @@
     python -m tests.oracle --compiled 10000               the compiled engine
     python -m tests.oracle --programs 1000 --seed 5000    from another seed on
     python -m tests.oracle --programs 9 --passes merge    one pass set
-    python -m tests.oracle --casts 300 --mutants 300      real ones, TLBs eager and at any time
+    python -m tests.oracle --casts 300 --mutants 300      of each family, TLBs eager and at any time
     python -m tests.oracle --faults 10000                 how many programs until each fault shows
 
 Each difference is printed as it is found; the first few programs that differ are made smaller and
@@ -25,6 +25,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from model.patches import FAMILIES
+from model.patches.family import Family
+
 from .casetext import as_test, case_text
 from .compare import PASSES, Outcome, compare
 from .compiled import AT_ONCE, compare_compiled
@@ -36,6 +39,7 @@ from .statements import Program
 from .write import system_of
 
 Compare = Callable[[Program], Outcome]
+Draw = Callable[[int, int, Family], list[Side]]
 
 _SHOWN = 5
 """Programs that are made smaller."""
@@ -183,11 +187,16 @@ def _campaigns(asked: argparse.Namespace) -> Iterator[_Tally]:
         compiled = range(asked.seed, asked.seed + asked.compiled)
         yield _tallied("programs, compiled", lambda t: _with_compiled(t, compiled))
     if asked.casts:
-        casts = some_casts(asked.casts, asked.seed)
+        casts = _of_all(some_casts, asked.casts, asked.seed)
         yield _tallied("casts", lambda t: _with_sides(t, casts, passes))
     if asked.mutants:
-        mutants = some_mutants(asked.mutants, asked.seed)
+        mutants = _of_all(some_mutants, asked.mutants, asked.seed)
         yield _tallied("mutants", lambda t: _with_sides(t, mutants, passes))
+
+
+def _of_all(draw: Draw, count: int, seed: int) -> list[Side]:
+    """So many of every stored family."""
+    return [side for family in FAMILIES.values() for side in draw(count, seed, family)]
 
 
 if __name__ == "__main__":

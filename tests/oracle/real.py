@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Casts and mutants of the patch, unreduced in the oracle and reduced in the reference engine.
+"""Casts and mutants of families, unreduced in the oracle and reduced in the reference engine.
 
 With TLBs that are eager, as the tool decides, and that fill and forget at any time.  Of the latter
 the invariants that fail are compared with those that the tool finds with eager ones, too.
@@ -7,6 +7,7 @@ the invariants that fail are compared with those that the tool finds with eager 
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,8 @@ from checks.reduce.reducer import Passes
 from checks.stage.stage import Role, Setting, Stage
 from invariants import REGISTRY
 from model.cast.casts import Cast
-from model.hw.arch import ARCHS
 from model.patches.family import Family, Variant
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import archs_of
 
 from .compare import PASSES, Outcome, judge, violations
 from .evaluator import MeaninglessError
@@ -129,26 +129,26 @@ _TOGETHER = 6
 """Casts of a side."""
 
 Pool = dict[tuple[int, int], list[Cast]]
-"""Casts by pages and neighbours."""
+"""Casts by size of the world and neighbours."""
 
 SIZES = {(1, 0): 1, (1, 1): 6, (1, 2): 2, (2, 0): 1, (2, 1): 2}
-"""How often casts of so many pages and neighbours are drawn."""
+"""How often casts of so many pages, or the like, and neighbours are drawn."""
 
 
-def some_casts(count: int, seed: int, patch: Family = FAMILY) -> list[Side]:
+def some_casts(count: int, seed: int, patch: Family) -> list[Side]:
     """Casts of every variant, neighbour and architecture, drawn."""
     rnd = random.Random(seed)
     pools = {v.name: _pool(patch, v) for v in patch.variants}
-    sides = []
-    for first in range(0, count, _TOGETHER):
+    sides: list[Side] = []
+    while (left := count - sum(len(side.casts) for side in sides)) > 0:
         variant = rnd.choice(patch.variants)
         played = Role(variant, source=patch.name)
-        most = min(_TOGETHER, count - first)
-        sides.append(_drawn(rnd, played, pools[variant.name], most))
+        most = min(_TOGETHER, left)
+        sides.append(_drawn(rnd, played, pools[variant.name], most, archs_of(patch)))
     return sides
 
 
-def some_mutants(count: int, seed: int, patch: Family = FAMILY) -> list[Side]:
+def some_mutants(count: int, seed: int, patch: Family) -> list[Side]:
     """Mutants of the table, in the casts in which they are shown; then steps of the variants that
     are removed, moved or weakened, in casts that are drawn."""
     rnd = random.Random(seed)
@@ -166,23 +166,25 @@ def some_mutants(count: int, seed: int, patch: Family = FAMILY) -> list[Side]:
             known[variant.name] = steps_of(variant, pool[1, 0][0])
         step = rnd.choice(known[variant.name])
         played = step.of(Role(variant, source=patch.name))
-        sides.append(_drawn(rnd, played, pool, min(2, left)))
+        sides.append(_drawn(rnd, played, pool, min(2, left), archs_of(patch)))
     return sides
 
 
 def _pool(patch: Family, variant: Variant) -> Pool:
     found: Pool = {size: [] for size in SIZES}
     for cast in patch.casts.full(variant.neighbours_from):
-        size = cast.axes["pages"], len(cast.others)
+        size = math.prod(cast.size), len(cast.others)
         if size in found:
             found[size].append(cast)
-    return found
+    return {size: casts for size, casts in found.items() if casts}
 
 
-def _drawn(rnd: random.Random, played: Role, pool: Pool, most: int) -> Side:
-    """Casts of one size, with one lock for both page tables or with two."""
-    (size,) = rnd.choices(list(SIZES), list(SIZES.values()))
-    same = rnd.random() < 0.3
-    casts = [cast for cast in pool[size] if cast.few is same]
-    arch, anytime = rnd.choice(list(ARCHS)), rnd.random() < 0.5
+def _drawn(
+    rnd: random.Random, played: Role, pool: Pool, most: int, archs: Sequence[str]
+) -> Side:  # fmt: skip
+    """Casts of one size, of values of axes that begin in few states or of others."""
+    (size,) = rnd.choices(list(pool), [SIZES[size] for size in pool])
+    few = rnd.random() < 0.3
+    casts = [cast for cast in pool[size] if cast.few is few] or pool[size]
+    arch, anytime = rnd.choice(archs), rnd.random() < 0.5
     return Side(played, arch, anytime, tuple(rnd.sample(casts, min(most, len(casts)))))

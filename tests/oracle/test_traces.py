@@ -2,7 +2,7 @@
 """Every trace that is shown, step by step in the oracle: each step is one of the unreduced system
 in which TLBs fill and forget at any time, and the last breaks what the trace says.
 
-Of the golden files, and one for each mutant of the table.
+Of the golden files, and one for each mutant of every family.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from checks.trace.run import Done, Runner, Tick
 from checks.trace.schedule import read_schedule
 from invariants import REGISTRY
 from tests.command import write_late_flush
-from tests.model.test_traces import MUTANTS, trace_of_mutant
+from tests.families import MOVE
+from tests.model.test_traces import MUTANTS, Key, trace_of_mutant
 
 from .evaluator import MeaninglessError
 from .naive import DEADLOCK, Naive, Packed, Step
@@ -121,15 +122,15 @@ def test_golden_files_show_traces() -> None:
     assert len(list(golden())) == sum(lines) >= 5
 
 
-@pytest.mark.parametrize("name", list(MUTANTS))
-def test_traces_of_mutants(name: str) -> None:
-    run = Validated(*trace_of_mutant(name))
-    assert run.shows(MUTANTS[name].breaks[0])
+@pytest.mark.parametrize("key", MUTANTS, ids="-".join)
+def test_traces_of_mutants(key: Key) -> None:
+    run = Validated(*trace_of_mutant(key))
+    assert run.shows(MUTANTS[key].breaks[0])
 
 
 def test_a_step_that_is_left_out_is_noticed() -> None:
     """The next step of that thread begins somewhere else."""
-    run = Validated(*trace_of_mutant("index not updated"))
+    run = Validated(*trace_of_mutant((MOVE.name, "index not updated")))
     steps = [step for done in run.done for step in run.steps(done)]
     follow(run.oracle, steps)
     for left_out in range(len(steps) - 1):

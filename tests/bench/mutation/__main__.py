@@ -27,14 +27,13 @@ from checks.play.play import Play
 from checks.stage.stage import Role
 from checks.target.selection import known_archs
 from invariants import REGISTRY
-from model.patches import FAMILIES
+from tests.families import MOVE
 
 from .judges import Judged, judge_mutations
 from .playing import Fate, Player, caught_by, in_turn, plays_of
 from .steps import Function, Mutation, mutations
 
 VERSIONS = ("merged", "folio_lock_only")
-PATCH = FAMILIES["uffd_move_batching"]
 TABLE = Path(__file__).with_name("survivors.txt")
 
 HINTS = 3
@@ -199,18 +198,18 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> t
     """Mutants of steps: how many fit, and how many survivors the table does not explain."""
     score, seen, left, fit = Score(archs), set[Function](), 0, 0
     for version in VERSIONS:
-        role = Role(PATCH.variant(version), source=PATCH.name)
-        every = mutations(role.variant, PATCH.casts, seen)
+        role = Role(MOVE.variant(version), source=MOVE.name)
+        every = mutations(role.variant, MOVE.casts, seen)
         chosen = [m for m in every if _is_asked(f"{version}/{m.name}", asked)]
         if not chosen:
             continue
         player = Player(tuple(REGISTRY.values()), asked.max_states)
-        plays = {a: plays_of(role, PATCH.casts, a, quick=asked.quick) for a in archs}
+        plays = {a: plays_of(role, MOVE.casts, a, quick=asked.quick) for a in archs}
         every_play = [p for arch in archs for p in plays[arch]]
         _learned(every_play, asked.max_states)
         player.learn(every_play)
         few = [p for p in every_play if len(p.cast.others) < 2]
-        player.share([p for p in few if p.cast.initial is PATCH.casts.initial[0]])
+        player.share([p for p in few if p.cast.initial is MOVE.casts.initial[0]])
 
         killers: dict[str, list[str]] = {}
 
@@ -231,7 +230,7 @@ def of_steps(asked: argparse.Namespace, archs: Sequence[str], until: float) -> t
         for n, fates in in_children(jobs, asked.jobs, until):
             left -= 1
             target = (
-                chosen[n].target if chosen[n].target != PATCH.casts.subjects[0].name else version
+                chosen[n].target if chosen[n].target != MOVE.casts.subjects[0].name else version
             )
             score.note(target, f"{version}/{chosen[n].name}", fates)
             casts = killers.setdefault(chosen[n].step.function, [])
@@ -254,8 +253,8 @@ def of_invariants(asked: argparse.Namespace, until: float) -> tuple[int, int]:
         return 0, 0
     player = Player(tuple(REGISTRY.values()), asked.max_states)
     for version in VERSIONS:
-        role = Role(PATCH.variant(version), source=PATCH.name)
-        every = plays_of(role, PATCH.casts, "x86_64", quick=asked.quick)
+        role = Role(MOVE.variant(version), source=MOVE.name)
+        every = plays_of(role, MOVE.casts, "x86_64", quick=asked.quick)
         plays += [p for p in every if len(p.cast.others) < 2]
     _learned(plays, asked.max_states)
     player.learn(plays)

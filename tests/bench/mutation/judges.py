@@ -23,11 +23,10 @@ from invariants.registry import Invariant
 from model.cast.casts import world_of
 from model.lang.errors import ModelError
 from model.lang.frontend.source import Context, Edit
-from model.patches import FAMILIES
+from tests.families import MOVE
 
 from .playing import Fate, Player
 
-PATCH = FAMILIES["uffd_move_batching"]
 STATES = 50_000
 
 Change = Callable[[ast.AST], ast.AST]
@@ -58,9 +57,9 @@ class Judged:
     def _missed(self) -> Fate | None:
         """True if a planted bug is not found any more."""
         player = Player((self.invariant,), STATES)
-        for mutant in PATCH.mutants:
+        for mutant in MOVE.mutants:
             if self.invariant.name in mutant.breaks:
-                play = Play(cast_of(PATCH, mutant), role(PATCH, mutant), mutant.archs[0])
+                play = Play(cast_of(MOVE, mutant), role(MOVE, mutant), mutant.archs[0])
                 if self.invariant.name not in player.play(play).fails:
                     return Fate("killed", f"does not find '{mutant.name}'", play.cast.name)
         return None
@@ -78,10 +77,10 @@ class Judged:
     def _without(self) -> list[Play]:
         """The casts of its planted bugs, for the versions without them that do not break it."""
         found: dict[tuple[str, str], Play] = {}
-        for mutant in PATCH.mutants:
+        for mutant in MOVE.mutants:
             if self.invariant.name in mutant.breaks:
-                one = Role(PATCH.variant(mutant.variant), source=PATCH.name)
-                play = Play(cast_of(PATCH, mutant), one, mutant.archs[0])
+                one = Role(MOVE.variant(mutant.variant), source=MOVE.name)
+                play = Play(cast_of(MOVE, mutant), one, mutant.archs[0])
                 found[play.role.variant.name, play.name] = play
         return list(found.values())
 
@@ -92,7 +91,7 @@ def judge_mutations() -> list[Judged]:
     for invariant in REGISTRY.values():
         if invariant.fn is None:
             continue
-        tree = Context(world_of(PATCH.casts.cast(pages=1)).world).tree(invariant.fn)[1]
+        tree = Context(world_of(MOVE.casts.cast(pages=1)).world).tree(invariant.fn)[1]
         before = {ast.unparse(tree)}
         for what, edit in _changes(tree):
             text = ast.unparse(edit(tree))

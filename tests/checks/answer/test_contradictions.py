@@ -22,11 +22,10 @@ from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless
 from model.kernel.rmap import pmd_of
 from model.lang import kernel, pure
-from model.patches import FAMILIES
+from tests.families import MOVE
 
 from ...command import Ran, run
 
-PATCH = FAMILIES["uffd_move_batching"]
 NULL = REGISTRY["no_null_pointer_is_followed"]
 SCENE = "move+folio_referenced/1p/ptl=different/init=all_at_src"
 BROKEN = ("uffd_move_batching", "--variant", "folio_lock_only_old_walk", "--arch", "x86_64",
@@ -51,13 +50,13 @@ def gup_fast_that_takes_no_table_for_one(vma: Vma, addr: Addr, write: bool) -> N
 def test_a_check_after_the_last_step_of_a_thread_replays() -> None:
     """A value that a local may not have fails where it is kept, which is no step by itself."""
     careless = replace(
-        PATCH.variant("merged"),
+        MOVE.variant("merged"),
         swap={gup.gup_fast_pte_range: gup_fast_that_takes_no_table_for_one},
     )
     name = "move+gup_fast+pt_reclaim_src/1p/ptl=different/init=all_at_src"
-    cast = PATCH.casts.named(name, "6.18")
+    cast = MOVE.casts.named(name, "6.18")
     assert cast is not None
-    play = Play(cast, Role(careless, source=PATCH.name), "x86_64")
+    play = Play(cast, Role(careless, source=MOVE.name), "x86_64")
     trace = find_trace(play, NULL)
     assert trace is not None
     assert trace.rows[-1].text == "table = -"

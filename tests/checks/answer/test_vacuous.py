@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from checks.answer.report import Column, Question, Report
-from checks.engine.search import Limits
 from checks.play.cells import Reach, Verdict, falling_short, verdict
-from checks.play.play import Finding, Outcome, Play, Theatre, UnderTest, unfinished
+from checks.play.play import Finding, Outcome, Play, UnderTest, unfinished
 from checks.render.table import table_lines
 from checks.stage.ends import End
 from checks.stage.stage import Role, Setting, Stage
@@ -22,7 +21,7 @@ from invariants import REGISTRY
 from model.cast.casts import Cast
 from model.kernel.anon.zap import zap_pte
 from model.lang.traits import Trait
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 
 from ...command import Ran, run
 
@@ -171,36 +170,20 @@ def test_what_a_neighbour_alone_breaks_is_violated_all_the_same() -> None:
 
 
 def cast(*names: str, state: str = "all_at_src") -> Cast:
-    others = {n.name: n for n in FAMILY.casts.neighbours}
-    return FAMILY.casts.cast(tuple(others[n] for n in names), state, pages=1)
+    others = {n.name: n for n in MOVE.casts.neighbours}
+    return MOVE.casts.cast(tuple(others[n] for n in names), state, pages=1)
 
 
 def test_routines_under_test() -> None:
     """The subject wherever it runs, and whatever calls a function that the patch changes."""
     beside = cast("move_back", "zap_dst")
     stage = Stage(Setting.of(beside), "x86_64", ())
-    merged = FAMILY.variant("merged")
+    merged = MOVE.variant("merged")
     assert stage.tested(beside, Role(merged)) == (True, True, False)
     changed = replace(merged, swap={zap_pte: zap_pte})
-    before = replace(FAMILY, variants=(merged, changed)).changed(merged)
+    before = replace(MOVE, variants=(merged, changed)).changed(merged)
     assert stage.tested(beside, Role(merged, changed=before)) == (True, True, True)
-    assert FAMILY.changed(merged).isdisjoint({zap_pte})
-
-
-SUCCEEDS = {
-    "all_at_src", "read_only", "clean", "large", "last_large", "zero_page", "swapped_out",
-    "swap_cached", "other_anon_vma",
-}  # fmt: skip
-"""States in which one page can be moved."""
-
-
-@pytest.mark.parametrize("state", [i.name for i in FAMILY.casts.initial if i.fits({"pages": 1})])
-def test_a_move_succeeds_where_there_is_a_page_to_move(state: str) -> None:
-    play = Play(cast(state=state), Role(FAMILY.variant("merged")), "x86_64")
-    found = Theatre(()).play(play, Limits())
-    assert found.violated == {}
-    best = End.MORE if state in SUCCEEDS else End.ERROR
-    assert [(t.routine, t.end) for t in found.tested] == [("move_pages", best)]
+    assert MOVE.changed(merged).isdisjoint({zap_pte})
 
 
 # -- branches --------------------------------------------------------------------------------------
@@ -240,7 +223,7 @@ def outcome(*tested: UnderTest, beside: str = "", name: str = "all_at_src") -> O
         unfinished(""), states=1, tested=tested, present=others.union(*every[0]),
         seen=others.union(*every[1]),
     )  # fmt: skip
-    return Outcome(Play(cast(state=name), Role(FAMILY.variant("merged")), "x86_64"), found)
+    return Outcome(Play(cast(state=name), Role(MOVE.variant("merged")), "x86_64"), found)
 
 
 def routine(present: str, seen: str, *, name: str = "f", end: End = End.MORE) -> UnderTest:

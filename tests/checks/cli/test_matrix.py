@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 from tests.model.hw import forked
 
 from ...command import Ran, run
@@ -35,7 +35,7 @@ def test_every_version_of_a_stored_patch() -> None:
     """A family that has no such scenario has no line."""
     scene = "move/1p/ptl=different/init=all_at_src"
     ran = run("matrix", FILE, "uffd_move_batching", *ASKED, "--scenario", scene)
-    assert versions(ran) == [v.name for v in FAMILY.variants]
+    assert versions(ran) == [v.name for v in MOVE.variants]
     assert ran.exit_code == 0
 
 

@@ -11,7 +11,6 @@ import pytest
 from checks.mutate.played import role as role_of
 from checks.stage.stage import Role
 from invariants import REGISTRY
-from model.patches.uffd_move_batching import FAMILY
 from tests.bench.mutation.__main__ import KINDS, Earlier, Score, in_children, main, read_table
 from tests.bench.mutation.judges import Judged, judge_mutations
 from tests.bench.mutation.playing import (
@@ -24,17 +23,18 @@ from tests.bench.mutation.playing import (
     plays_of,
 )  # fmt: skip
 from tests.bench.mutation.steps import Function, Mutation, mutations
+from tests.families import MOVE
 
 EXCLUSIVE = "move+write_fault/1p/ptl=different/init=once_shared"
-MERGED = Role(FAMILY.variant("merged"), source=FAMILY.name)
+MERGED = Role(MOVE.variant("merged"), source=MOVE.name)
 
 
 @functools.cache
 def versions() -> tuple[list[Mutation], list[Mutation]]:
     """The mutations of two versions, made one after the other."""
     seen: set[Function] = set()
-    other = FAMILY.variant("folio_lock_only")
-    return mutations(MERGED.variant, FAMILY.casts, seen), mutations(other, FAMILY.casts, seen)
+    other = MOVE.variant("folio_lock_only")
+    return mutations(MERGED.variant, MOVE.casts, seen), mutations(other, MOVE.casts, seen)
 
 
 @functools.cache
@@ -72,7 +72,7 @@ def test_a_version_does_not_repeat_its_neighbours() -> None:
 
 
 def test_the_smallest_casts_come_first() -> None:
-    casts = casts_for(FAMILY.casts, "6.18")
+    casts = casts_for(MOVE.casts, "6.18")
     assert casts[0].name == "move/1p/ptl=different/init=all_at_src"
     counts = [len(c.others) for c in casts]
     assert counts == sorted(counts)
@@ -81,19 +81,19 @@ def test_the_smallest_casts_come_first() -> None:
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_casts_that_catch_mutants_of_the_table_come_early(quick: bool) -> None:
-    casts = [p.cast for p in in_turn(plays_of(MERGED, FAMILY.casts, "x86_64", quick=quick))]
+    casts = [p.cast for p in in_turn(plays_of(MERGED, MOVE.casts, "x86_64", quick=quick))]
     names = [c.name for c in casts]
     assert len(set(names)) == len(names)
     alone = sum(not c.others for c in casts)
-    assert set(names[: alone + len(CAUGHT) + 2 * len(FAMILY.casts.neighbours)]) >= CAUGHT
+    assert set(names[: alone + len(CAUGHT) + 2 * len(MOVE.casts.neighbours)]) >= CAUGHT
 
 
 @pytest.mark.parametrize("name", ["move/2p/ptl=different/init=pinned", EXCLUSIVE])
 def test_searched_as_it_is_or_reduced_is_the_same(name: str) -> None:
     player = Player(tuple(REGISTRY.values()), 1000)
-    (pins,) = (m for m in FAMILY.mutants if m.name == "no pin check")
-    for role in (MERGED, role_of(FAMILY, pins)):
-        (play,) = (p for p in plays_of(role, FAMILY.casts, "x86_64") if p.cast.name == name)
+    (pins,) = (m for m in MOVE.mutants if m.name == "no pin check")
+    for role in (MERGED, role_of(MOVE, pins)):
+        (play,) = (p for p in plays_of(role, MOVE.casts, "x86_64") if p.cast.name == name)
         as_it_is, reduced = player._as_it_is(play), player._reduced(play)
         assert as_it_is is not None
         assert as_it_is.states > reduced.states
@@ -117,7 +117,7 @@ def test_searched_as_it_is_or_reduced_is_the_same(name: str) -> None:
 def test_what_becomes_of_a_step(name: str, how: str, by: str) -> None:
     """In casts without neighbours, where no neighbour's step runs."""
     (found,) = (m for n, m in steps().items() if n.partition(" line ")[0] == name)
-    plays = [p for p in plays_of(MERGED, FAMILY.casts, "x86_64") if not p.cast.others]
+    plays = [p for p in plays_of(MERGED, MOVE.casts, "x86_64") if not p.cast.others]
     alone = [*[p for p in plays if p.cast.axes["pages"] == 1][:3],
              *(p for p in plays if p.cast.name == "move/2p/ptl=different/init=hole")]  # fmt: skip
     fate = Player(tuple(REGISTRY.values()), 1000).fate(found, alone, 4)
@@ -137,7 +137,7 @@ def test_every_invariant_is_mutated_in_every_way() -> None:
     ],
 )
 def test_what_becomes_of_an_invariant(name: str, how: str, by: str) -> None:
-    plays = [p for p in plays_of(MERGED, FAMILY.casts, "x86_64") if p.cast.name == EXCLUSIVE]
+    plays = [p for p in plays_of(MERGED, MOVE.casts, "x86_64") if p.cast.name == EXCLUSIVE]
     fate = judges()[name].fate(plays)
     assert (fate.how, by in fate.by) == (how, True), fate
 

@@ -15,11 +15,10 @@ from checks.target.selection import chosen_casts
 from checks.target.target import by_name
 from invariants import REGISTRY
 from model.lang.errors import ModelError
-from model.patches import FAMILIES
+from tests.families import MOVE
 
 from ...command import run
 
-PATCH = FAMILIES["uffd_move_batching"]
 ALONE = "move/1p/ptl=different/init=all_at_src"
 
 
@@ -29,15 +28,15 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(variant: str, scenario: str) -> Asked:
-    role = by_name(PATCH.name, variant).selected.role
-    casts = chosen_casts(PATCH.casts, role.variant.neighbours_from, scenario, full=False)
+    role = by_name(MOVE.name, variant).selected.role
+    casts = chosen_casts(MOVE.casts, role.variant.neighbours_from, scenario, full=False)
     return Asked(role, tuple(casts), ("x86_64",), tuple(REGISTRY.values()), Limits())
 
 
 @pytest.mark.parametrize("variant", ["v3", "merged"])
 def test_every_kind_of_step_is_found(variant: str) -> None:
-    of = PATCH.variant(variant)
-    steps = steps_of(of, PATCH.casts.default(of.neighbours_from)[0])
+    of = MOVE.variant(variant)
+    steps = steps_of(of, MOVE.casts.default(of.neighbours_from)[0])
     assert len({s.name for s in steps}) == len(steps)
     assert {s.kind for s in steps} == set(KINDS) - {"barrier"}  # MOVE has no barrier of its own
     assert {s.function for s in steps} >= {
@@ -104,7 +103,7 @@ def test_a_base_that_is_not_decided_is_refused() -> None:
 
 
 def test_the_command() -> None:
-    ran = run("necessity", PATCH.name, "--scenario", ALONE, "--step", "no flush*", "--trace")
+    ran = run("necessity", MOVE.name, "--scenario", ALONE, "--step", "no flush*", "--trace")
     assert ran.exit_code == 0
     assert "137 no flush_tlb_range(src_vma, src_start, src_addr)" in ran.stdout
     assert "needed by flushed_before_ptl_is_released (+1)" in ran.stdout
@@ -113,4 +112,4 @@ def test_the_command() -> None:
     line = next(x for x in ran.stdout.splitlines() if x.startswith("replay"))
     schedule = line.split("'")[1]
     assert run("replay", schedule).exit_code == 1
-    assert run("necessity", PATCH.name, "--step", "nothing").stderr.count("\n") == 1
+    assert run("necessity", MOVE.name, "--step", "nothing").stderr.count("\n") == 1

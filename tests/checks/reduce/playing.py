@@ -17,7 +17,7 @@ from model.kernel.objects import Mm
 from model.kernel.tlbflush import flush_everywhere
 from model.lang import primitive
 from model.patches.family import Variant
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 
 EVERY = tuple(i for i in REGISTRY.values() if i.kind != "engine")
 """The invariants that are part of a system."""
@@ -47,7 +47,7 @@ def flush_nothing(mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level: b
 def variant(name: str) -> Variant:
     """A variant of the patch; ``merged, no flush`` is one in which nobody flushes at once."""
     base, _, broken = name.partition(", ")
-    found = FAMILY.variant(base)
+    found = MOVE.variant(base)
     if not broken:
         return found
     return replace(found, name=name, swap={**found.swap, flush_everywhere: flush_nothing})
@@ -60,7 +60,7 @@ def casts(of: Variant, *states: str) -> list[Cast]:
     """
     return [
         cast
-        for cast in FAMILY.casts.full(of.neighbours_from)
+        for cast in MOVE.casts.full(of.neighbours_from)
         if cast.axes["pages"] == 1 and len(cast.others) <= 1 and not cast.few
         and (cast.initial.name in states if states else not cast.initial.needs)
     ]  # fmt: skip
@@ -68,7 +68,7 @@ def casts(of: Variant, *states: str) -> list[Cast]:
 
 def cast(of: Variant, name: str) -> Cast:
     """The cast of a name."""
-    found = FAMILY.casts.named(name, of.neighbours_from)
+    found = MOVE.casts.named(name, of.neighbours_from)
     assert found is not None, name
     return found
 

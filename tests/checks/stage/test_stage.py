@@ -30,12 +30,11 @@ from model.lang.edits import answer
 from model.lang.expr import Expr
 from model.lang.frontend.source import Context
 from model.lang.ir import Thread
-from model.patches import FAMILIES
 from model.patches.family import Variant
+from tests.families import MOVE
 
 from ...command import run, write_late_flush
 
-PATCH = FAMILIES["uffd_move_batching"]
 BESIDE_GUP = "move+gup_fast/1p/ptl=different/init=all_at_src"
 BROKEN = "a_pinned_page_is_not_moved"
 Function = ModelFunction[..., Any]
@@ -63,11 +62,11 @@ def first_page(vma: Vma) -> tuple[Addr, ...]:
 
 def merged(swap: Mapping[Function, Function]) -> Variant:
     """A variant that has the name of the stored one."""
-    return replace(PATCH.variant("merged"), swap=swap)
+    return replace(MOVE.variant("merged"), swap=swap)
 
 
 def cast(name: str) -> Cast:
-    found = PATCH.casts.named(name, "6.18")
+    found = MOVE.casts.named(name, "6.18")
     assert found is not None
     return found
 
@@ -104,7 +103,7 @@ def test_an_edit_reaches_neighbours_and_what_they_compute() -> None:
 
 def test_what_a_variant_does_not_touch_is_compiled_once() -> None:
     theatre = Theatre([])
-    roles = [Role(PATCH.variant(v)) for v in ("v1", "v2", "v3", "per_page", "merged")]
+    roles = [Role(MOVE.variant(v)) for v in ("v1", "v2", "v3", "per_page", "merged")]
     assert len({id(neighbour(role, theatre)) for role in roles}) == 1
 
 

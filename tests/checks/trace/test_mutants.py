@@ -12,6 +12,7 @@ from checks.render.columns import WIDTH
 from checks.render.trace import LINES, trace_lines
 from checks.trace.trace import find_trace
 from invariants import REGISTRY
+from tests.families import MOVE
 from tests.model.test_traces import MUTANTS, play_of_mutant, shortest
 
 NAMED = {
@@ -32,7 +33,7 @@ NAMED = {
 
 @pytest.mark.parametrize("name", NAMED)
 def test_trace_of_a_mutant(name: str) -> None:
-    trace = shortest(name)
+    trace = shortest((MOVE.name, name))
     lines = trace_lines(trace)
     assert any(NAMED[name] in line for line in lines), "\n".join(lines)
     assert len(lines) <= LINES
@@ -53,11 +54,11 @@ def test_where_the_shortest_is_too_far_a_trace_is_found_all_the_same(
     """A violation in a state, a deadlock, and one at a step."""
     if engine == "compiled" and not compiler.present():
         pytest.skip("no C compiler")
-    invariant, fewest = REGISTRY[MUTANTS[name].breaks[0]], shortest(name)
+    invariant, fewest = REGISTRY[MUTANTS[MOVE.name, name].breaks[0]], shortest((MOVE.name, name))
     monkeypatch.setattr("checks.trace.trace.MOST_STATES", 0)
     monkeypatch.setenv("CFLAGS", "-O0")
     monkeypatch.setattr(engines, "LARGE", 1 if engine == "compiled" else 1_000_000)
-    trace = find_trace(play_of_mutant(name), invariant)
+    trace = find_trace(play_of_mutant((MOVE.name, name)), invariant)
     assert trace is not None
     assert (trace.invariant, trace.fewest) == (invariant, False)
     assert trace.statements >= fewest.statements

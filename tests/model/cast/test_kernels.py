@@ -10,7 +10,7 @@ from model.cast.casts import Axis
 from model.cast.kernels import kernel_named
 from model.cast.neighbours import FOLIO_REFERENCED, PT_RECLAIM
 from model.lang.errors import ModelError
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 
 from ...command import run
 
@@ -60,7 +60,7 @@ def test_one_version_beside_several_kernels(kernel: str, states: int, said: str)
 @pytest.mark.parametrize("kernel", ["", "x"])
 def test_a_version_beside_no_kernel_is_refused(kernel: str) -> None:
     with pytest.raises(ModelError, match="no kernel"):
-        FAMILY.variant(f"merged:{kernel}")
+        MOVE.variant(f"merged:{kernel}")
 
 
 def test_only_numbers_are_sizes() -> None:
@@ -69,4 +69,4 @@ def test_only_numbers_are_sizes() -> None:
 
 
 def test_its_own_kernel_is_no_counterfactual() -> None:
-    assert FAMILY.variant("merged:6.18").counterfactual == ""
+    assert MOVE.variant("merged:6.18").counterfactual == ""

@@ -26,10 +26,10 @@ from model.lang import kernel
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.frontend.source import Context
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 from tests.model.kernel.routine import part_taken
 
-STATES = FAMILY.casts.initial
+STATES = MOVE.casts.initial
 POISON = PteVal(kind=PteKind.MARKER, entry=1)
 
 

@@ -12,7 +12,7 @@ from checks.mutate.played import role
 from model.lang import edits as ed
 from model.lang.errors import ModelError
 from model.patches.mutant import mutant
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 
 TEXT = """\
 def routine(a, b):
@@ -148,15 +148,10 @@ def test_a_function_that_the_cast_does_not_call_is_an_error() -> None:
         breaks="no_use_of_a_free_table", cast="move/1p/ptl=different/init=all_at_src",
     )  # fmt: skip
     with pytest.raises(ModelError, match="calls zap_table"):
-        role(FAMILY, wrong)
+        role(MOVE, wrong)
 
 
 def test_a_cast_that_is_not_there_is_an_error() -> None:
-    wrong = replace(FAMILY.mutants[0], cast="move/1p/ptl=different/init=all_at_sr")
+    wrong = replace(MOVE.mutants[0], cast="move/1p/ptl=different/init=all_at_sr")
     with pytest.raises(ModelError, match="did you mean move/1p/ptl=different/init=all_at_src"):
-        role(FAMILY, wrong)
-
-
-def test_every_mutant_of_the_table_can_be_made() -> None:
-    for row in FAMILY.mutants:
-        assert role(FAMILY, row).mutant == row.name
+        role(MOVE, wrong)

@@ -15,7 +15,7 @@ from model.lang.errors import ModelError
 from model.lang.frontend.source import Context
 from model.lang.ir import Edge, System
 from model.lang.textform.text import read, write
-from model.patches.uffd_move_batching import FAMILY
+from tests.families import MOVE
 
 from .strategies import systems
 
@@ -40,21 +40,21 @@ def test_shoot() -> None:
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
-@pytest.mark.parametrize("neighbour", FAMILY.casts.neighbours[1::5], ids=lambda n: n.name)
+@pytest.mark.parametrize("neighbour", MOVE.casts.neighbours[1::5], ids=lambda n: n.name)
 def test_raw_threads(arch: str, neighbour: object) -> None:
-    (beside,) = [n for n in FAMILY.casts.neighbours if n is neighbour]
-    cast = FAMILY.casts.cast((beside,))
+    (beside,) = [n for n in MOVE.casts.neighbours if n is neighbour]
+    cast = MOVE.casts.cast((beside,))
     stage = Stage(Setting.of(cast), arch, [])
-    system = stage.raw_system(cast, Role(FAMILY.variant("merged")))
+    system = stage.raw_system(cast, Role(MOVE.variant("merged")))
     text = write(system)
     assert same(read(text), system)
     assert write(read(text)) == text
 
 
 def test_a_reduced_system_with_its_parts() -> None:
-    cast = FAMILY.casts.cast(pages=1)
+    cast = MOVE.casts.cast(pages=1)
     stage = Stage(Setting.of(cast), "x86_64", [])
-    system = stage.reduced(cast, Role(FAMILY.variant("per_page")))
+    system = stage.reduced(cast, Role(MOVE.variant("per_page")))
     assert any(e.parts for t in system.threads for e in t.edges)
     assert same(read(write(system)), system)
 
@@ -71,9 +71,9 @@ def test_any_system(system: System) -> None:
 
 
 def test_an_edge_is_one_line() -> None:
-    cast = FAMILY.casts.cast(pages=1)
+    cast = MOVE.casts.cast(pages=1)
     stage = Stage(Setting.of(cast), "x86_64", [])
-    system = stage.raw_system(cast, Role(FAMILY.variant("merged")))
+    system = stage.raw_system(cast, Role(MOVE.variant("merged")))
     lines = write(system).splitlines()
     assert sum(line.startswith("  edge ") for line in lines) == len(system.threads[0].edges)
     assert not any("(parts" in line for line in lines)
