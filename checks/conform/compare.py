@@ -9,7 +9,6 @@ from typing import Any
 
 from model.reference.programs.observation import Comparison
 from model.reference.programs.program import (
-    FREES_NOTHING_FIRST,
     BadProgramError,
     Machine,
     Operation,
@@ -67,7 +66,7 @@ def compare(program: Program, pair: Pair, check: Callable[[Any], str] | None = N
                 steps += 1
                 what = f"'{expected}' expected, '{seen}' seen" if expected != seen else ""
                 what = what or comparison.difference(
-                    reference.observe(), other.observe(), frees=op.name not in FREES_NOTHING_FIRST
+                    reference.observe(), other.observe(), frees=op.call.frees_first
                 )
             if not what and check is not None:
                 what = check(reference)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from model.reference.programs.generate import WEIGHTS, Generator
-from model.reference.programs.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
-from model.reference.programs.generate_hugetlb import WEIGHTS as HUGETLB_WEIGHTS
-from model.reference.programs.generate_hugetlb import HugetlbGenerator
+from model.reference.programs.generate import Generator
+from model.reference.programs.generate_huge import HugeGenerator
+from model.reference.programs.generate_hugetlb import ARENA, HugetlbGenerator
 from model.reference.programs.observation import Capability
 from model.reference.programs.program import Arena, Program
+from model.reference.programs.system_calls import often_in
 
 PAGES = 16
 HUGE = Arena(24, huge=8)
@@ -39,12 +39,12 @@ def random_program(
 ) -> Program:
     """`steps` operations, none of those in `without`."""
     if Capability.HUGE in can and number % 6 == 5:
-        return _huge_program(seed, number, steps, can, without, HUGE, HUGE_WEIGHTS)
+        return _huge_program(seed, number, steps, can, without, HUGE)
     if number % 12 == 4:
-        return _huge_program(seed, number, steps, can, without, PUDS, PUD_WEIGHTS)
+        return _huge_program(seed, number, steps, can, without, PUDS)
     theme = THEMES[number % len(THEMES)]
-    weights = {n: w * theme.get(n, 1) for n, w in WEIGHTS.items() if n not in without}
     arena = Arena(PAGES, PAGES // 2 if number // len(THEMES) % 2 else 0)
+    weights = {n: w * theme.get(n, 1) for n, w in _often(arena, without).items()}
     generator = Generator(seed << 32 | number, arena, can, fork="fork" not in without,
                           weights=weights)  # fmt: skip
     return Program(generator.program(steps).ops[:steps], arena)
@@ -52,11 +52,10 @@ def random_program(
 
 def _huge_program(
     seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str],
-    arena: Arena, every: Mapping[str, int],
+    arena: Arena,
 ) -> Program:  # fmt: skip
-    weights = {n: w for n, w in every.items() if n not in without}
     generator = HugeGenerator(seed << 32 | number, arena, can, fork="fork" not in without,
-                              weights=weights)  # fmt: skip
+                              weights=_often(arena, without))  # fmt: skip
     return Program(generator.program(steps).ops[:steps], arena)
 
 
@@ -64,5 +63,8 @@ def random_hugetlb_program(
     seed: int, number: int, steps: int, can: Collection[Capability], without: Collection[str] = ()
 ) -> Program:
     """The same of huge pages."""
-    weights = {n: w for n, w in HUGETLB_WEIGHTS.items() if n not in without}
-    return HugetlbGenerator(seed << 32 | number, can, weights).program(steps)
+    return HugetlbGenerator(seed << 32 | number, can, _often(ARENA, without)).program(steps)
+
+
+def _often(arena: Arena, without: Collection[str]) -> dict[str, int]:
+    return {n: often for n, often in often_in(arena.kind).items() if n not in without}

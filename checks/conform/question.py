@@ -14,7 +14,8 @@ from model.lang.errors import ModelError
 from model.reference.machine.check import broken
 from model.reference.machine.machine import Reference
 from model.reference.programs.observation import Capability
-from model.reference.programs.program import SHAPES, Arena, Program
+from model.reference.programs.program import Arena, Program
+from model.reference.programs.system_calls import SYSTEM_CALLS
 from model.reference.state.behaviour import Behaviour
 
 from .generate import PAGES, random_hugetlb_program, random_program
@@ -57,10 +58,10 @@ def check_question(question: Question) -> None:
     if sys.platform != "linux" or sys.maxsize < 2**32 or sys.byteorder != "little":
         raise ModelError("conform", why="it runs on 64-bit little-endian Linux alone")
     for name in question.without:
-        if name not in SHAPES:
+        if name not in SYSTEM_CALLS:
             raise ModelError(
                 f"--without {name}", why="there is no such operation",
-                instead=f"known: {', '.join(SHAPES)}",
+                instead=f"known: {', '.join(SYSTEM_CALLS)}",
             )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 
-from model.reference.programs.generate import NEEDS
 from model.reference.programs.observation import Capability, Kind, Observation, Page, VmaView
 from model.reference.programs.program import Arena, Operation, Refused, Result
 
@@ -46,7 +45,7 @@ class Kernel:
         self._arena, self._base, self._unit = arena, base_of(arena), unit_of(arena)
 
     def run(self, op: Operation) -> Result:
-        for need in NEEDS.get(op.name, ()):
+        for need in op.call.needs:
             if need not in self.can:
                 raise Refused(f"{op.name} needs {need.value}")
         return self._family.run(op)

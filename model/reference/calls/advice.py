@@ -6,8 +6,6 @@ Addresses and lengths are pages of the arena; the result is 0 or a negative errn
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from model.hw.objects import PteKind, PteVal
 from model.kernel.anon.madvise import madvise_free as madvise_free_page
 from model.kernel.anon.reclaim import shrink_folio_list
@@ -18,31 +16,16 @@ from model.kernel.pgtable import NONE, pte_alloc, pte_offset_map_lock, pte_unmap
 
 from ..programs.program import Refused
 from ..state.space import Area, Space
+from . import hugetlb
 from .faults import GUARD, entry, fault_error, handle_mm_fault, touch
 from .huge import free_large
 from .maps import zap_range
+from .routines import advises, carries_out
 
 EHWPOISON = 133
 
 
-def walk_vmas(
-    space: Space, page: int, length: int, behaviour: Callable[[Space, Area, int, int], int]
-) -> int:
-    """madvise_walk_vmas: each VMA of the range; -ENOMEM at the end if there was a hole."""
-    end, at, hole = page + length, page, 0
-    if length == 0:
-        return 0
-    for area in space.within(page, end):
-        if area.start > at:
-            hole = -ENOMEM
-        stop = min(end, area.end)
-        err = behaviour(space, area, max(page, area.start), stop)
-        if err:
-            return err
-        at = stop
-    return hole if at >= end else -ENOMEM
-
-
+@advises("dontneed", hugetlb.dontneed)
 def dontneed(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_dontneed_free, madvise_dontneed_single_vma."""
     if area.flags.locked:
@@ -51,6 +34,7 @@ def dontneed(space: Space, area: Area, start: int, end: int) -> int:
     return 0
 
 
+@advises("free")
 def free(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_dontneed_free, madvise_free_single_vma."""
     if area.flags.locked or not area.is_anonymous:
@@ -71,6 +55,7 @@ def free(space: Space, area: Area, start: int, end: int) -> int:
     return 0
 
 
+@advises("pageout")
 def pageout(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_pageout: folios that something else maps too are left alone."""
     if area.flags.locked:
@@ -117,10 +102,31 @@ def populate(space: Space, page: int, length: int, write: bool, *, huge: bool = 
     return 0
 
 
+@carries_out("populate_read")
+def populate_read(space: Space, page: int, length: int) -> int:
+    return populate(space, page, length, False)
+
+
+@carries_out("populate_write")
+def populate_write(space: Space, page: int, length: int) -> int:
+    return populate(space, page, length, True)
+
+
+@carries_out("huge_read")
+def huge_read(space: Space, page: int, length: int) -> int:
+    return populate(space, page, length, False, huge=True)
+
+
+@carries_out("huge_write")
+def huge_write(space: Space, page: int, length: int) -> int:
+    return populate(space, page, length, True, huge=True)
+
+
 def _is_there(val: PteVal, write: bool) -> bool:
     return val.kind == PteKind.PRESENT and not val.protnone and (val.write or not write)
 
 
+@advises("guard")
 def guard(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_guard_install: what is there is zapped.  The VMA says so ever after (since 6.19), so
     that fork copies the markers; an anonymous one gets an anon_vma."""
@@ -139,6 +145,7 @@ def guard(space: Space, area: Area, start: int, end: int) -> int:
     return 0
 
 
+@advises("unguard")
 def unguard(space: Space, area: Area, start: int, end: int) -> int:
     """madvise_guard_remove."""
     for page in range(start, end):

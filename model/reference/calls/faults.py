@@ -31,10 +31,11 @@ from model.kernel.gup import gup_fast_pte_range
 from model.kernel.objects import Folio, Mapping
 from model.kernel.pgtable import is_uffd_wp_marker
 
-from ..programs.program import PTRS_PER_PTE
+from ..programs.program import PTRS_PER_PTE, Result
 from ..state.space import Area, Space
 from . import hugetlb
 from .huge import huge_fault, pin_leaf, walk_to_leaf
+from .routines import carries_out
 
 POISONED, GUARD = 2, 4
 """PTE_MARKER_POISONED and PTE_MARKER_GUARD (include/linux/swapops.h): the `entry` of a marker."""
@@ -51,6 +52,17 @@ def entry(space: Space, page: int) -> PteVal:
 
 
 # -- user accesses --------------------------------------------------------------------------------
+
+
+@carries_out("read")
+def read(space: Space, page: int) -> Result:
+    token = load(space, page)
+    return Result("EFAULT") if token is None else Result(value=token)
+
+
+@carries_out("write")
+def write(space: Space, page: int, token: int) -> Result:
+    return Result("" if store(space, page, token) else "EFAULT")
 
 
 def load(space: Space, page: int) -> int | None:

@@ -44,6 +44,7 @@ from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gath
 from ..programs.program import Refused
 from ..state.compound import PageOf
 from ..state.space import Area, Space
+from .routines import advises
 
 # -- user accesses, faults, GUP --------------------------------------------------------------------
 
@@ -176,6 +177,7 @@ def _batch(space: Space, page: int, end: int) -> int:
     return end
 
 
+@advises("collapse")
 def collapse(space: Space, area: Area, start: int, end: int) -> int:
     """mm/khugepaged.c:madvise_collapse of a part of a VMA: 0 or -errno."""
     huge = space.universe.arena.huge

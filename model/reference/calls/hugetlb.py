@@ -174,15 +174,12 @@ def mprotect_fixup(space: Space, area: Area, start: int, end: int, prot: str) ->
 # -- mremap ----------------------------------------------------------------------------------------
 
 
-def mremap(
-    space: Space, page: int, old: int, new: int, target: int, flags: frozenset[str],
-    *, many: bool = True,
-) -> int:  # fmt: skip
+def mremap(space: Space, page: int, old: int, new: int, target: int, flags: frozenset[str]) -> int:
     """do_mremap behind check_mremap_params: hugetlb neither grows nor leaves its VMA behind."""
     fixed, dontunmap = "fixed" in flags, "dontunmap" in flags
     if fixed:
         _refuse_what_breaks_kernels(space, page, min(old, new), target)
-    if fixed and old == new and many:
+    if fixed and old == new and space.universe.kernel.mremap_many:
         return _remap_move(space, page, old, target, dontunmap)
     area = space.find(page)
     if area is None:

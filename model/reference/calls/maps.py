@@ -26,6 +26,7 @@ from ..state.space import Area, Flags, Space
 from . import hugetlb
 from .faults import GUARD, entry, populate
 from .huge import change_leaves, move_pmd, realigned, zap_leaves
+from .routines import carries_out
 
 # -- page tables of a range ------------------------------------------------------------------------
 
@@ -109,8 +110,11 @@ def mm_populate(space: Space, start: int, end: int) -> int:
 # -- mmap and munmap -------------------------------------------------------------------------------
 
 
+@carries_out("munmap")
 def munmap(space: Space, page: int, length: int) -> int:
     """mm/vma.c:do_vmi_munmap; -EINVAL for no length."""
+    if space.universe.arena.hugetlb:
+        return hugetlb.munmap(space, page, length)
     if length == 0:
         return -EINVAL
     end = page + length
@@ -136,11 +140,14 @@ def free_pgtables(space: Space) -> None:
             dec_tlb_flush_pending(space.mm)
 
 
+@carries_out("mmap")
 def mmap(space: Space, page: int, length: int, prot: str, kind: str, at: int) -> int:
     """mm/mmap.c:do_mmap with MAP_FIXED: what is there goes.  -EINVAL for no length.
 
     `at`: the page of the memfd that comes first, for kinds "file" and "shared".
     """
+    if space.universe.arena.hugetlb:
+        return hugetlb.mmap(space, page, length, prot, kind, at)
     if length == 0:
         return -EINVAL
     munmap(space, page, length)
@@ -154,6 +161,7 @@ def mmap(space: Space, page: int, length: int, prot: str, kind: str, at: int) ->
 # -- mprotect --------------------------------------------------------------------------------------
 
 
+@carries_out("mprotect")
 def mprotect(space: Space, page: int, length: int, prot: str) -> int:
     """mm/mprotect.c:do_mprotect_pkey: -ENOMEM where it comes to a hole, after what is before it."""
     if length == 0:
@@ -190,6 +198,7 @@ def mprotect_fixup(space: Space, area: Area, start: int, end: int, prot: str) ->
 # -- mlock -----------------------------------------------------------------------------------------
 
 
+@carries_out("mlock")
 def mlock(space: Space, page: int, length: int) -> int:
     """mm/mlock.c:do_mlock, as who may lock any amount; -ENOMEM, -EAGAIN (out of memory)."""
     err = apply_vma_lock_flags(space, page, length, locked=True)
@@ -199,6 +208,7 @@ def mlock(space: Space, page: int, length: int) -> int:
     return {-EFAULT: -ENOMEM, -ENOMEM: -EAGAIN}.get(err, err)
 
 
+@carries_out("munlock")
 def munlock(space: Space, page: int, length: int) -> int:
     """mm/mlock.c:munlock; -ENOMEM as above."""
     return apply_vma_lock_flags(space, page, length, locked=False)
@@ -221,20 +231,15 @@ def apply_vma_lock_flags(space: Space, page: int, length: int, *, locked: bool) 
 # -- mremap ----------------------------------------------------------------------------------------
 
 
-def mremap(
-    space: Space, page: int, old: int, new: int, target: int, flags: frozenset[str],
-    *, many: bool = True,
-) -> int:  # fmt: skip
-    """mm/mremap.c:do_mremap; lengths `old` and `new`; `target` counts with fixed only.
-
-    `many`: a range of several VMAs can be moved (6.17 and later).
-    """
+@carries_out("mremap")
+def mremap(space: Space, page: int, old: int, target: int, new: int, flags: frozenset[str]) -> int:
+    """mm/mremap.c:do_mremap; lengths `old` and `new`; `target` counts with fixed only."""
     fixed, dontunmap = "fixed" in flags, "dontunmap" in flags
     if check_mremap_params(page, old, new, target, flags):
         return -EINVAL
     if space.universe.arena.hugetlb:
-        return hugetlb.mremap(space, page, old, new, target, flags, many=many)
-    if fixed and old == new and many:
+        return hugetlb.mremap(space, page, old, new, target, flags)
+    if fixed and old == new and space.universe.kernel.mremap_many:
         return _remap_move(space, page, old, target, dontunmap)
     area = space.find(page)
     err = _check_prep_vma(area, page, old, new, fixed or dontunmap)
@@ -255,7 +260,8 @@ def check_mremap_params(page: int, old: int, new: int, target: int, flags: froze
     fixed, dontunmap = "fixed" in flags, "dontunmap" in flags
     if new == 0:
         return -EINVAL
-    if (fixed or dontunmap) and ("maymove" not in flags or (dontunmap and old != new)):
+    moves = fixed or dontunmap
+    if moves and ("maymove" not in flags or "odd_target" in flags or (dontunmap and old != new)):
         return -EINVAL
     overlap = fixed and page < target + new and target < page + old
     return -EINVAL if overlap else 0

@@ -19,6 +19,7 @@ from . import hugetlb
 from .faults import entry, pin
 from .huge import copy_leaf
 from .maps import zap_range
+from .routines import carries_out
 
 MOST_LIVING = 6
 """A folio counts as pinned from so many references on as GUP_PIN of the models says, and each
@@ -72,6 +73,7 @@ def exit_mm(space: Space) -> None:
     universe.drop(space.mm.root)
 
 
+@carries_out("pin")
 def pin_buffer(space: Space, page: int, length: int, slot: int) -> int:
     """A registered buffer: 0, -EBUSY if the slot is taken, -EFAULT if a page cannot be pinned for
     writing, after which none is (io_uring/rsrc.c:io_sqe_buffer_register)."""
@@ -91,6 +93,7 @@ def pin_buffer(space: Space, page: int, length: int, slot: int) -> int:
     return 0
 
 
+@carries_out("unpin")
 def unpin(space: Space, slot: int) -> int:
     """0, or -ENOENT if there is no buffer in the slot."""
     if slot not in space.pins:

@@ -8,11 +8,9 @@ errno, None if it does not write it (mm/userfaultfd.c, fs/userfaultfd.c).
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 from model.hw.objects import PteKind, PteVal
 from model.kernel.anon.uffd import (
@@ -23,18 +21,18 @@ from model.kernel.anon.uffd import (
 from model.kernel.errno import EAGAIN, EEXIST, EINVAL, ENOENT, ENOMEM
 from model.kernel.folio import folio_alloc, folio_put, vm_normal_folio
 from model.kernel.pgtable import pte_alloc
-from model.lang.declare import ModelFunction, swapped
-from model.patches.family import Function, Variant
+from model.lang.declare import swapped
 from model.patches.uffd_move_batching.huge import move_pages_leaf
 
+from ..programs.system_calls import ODD
 from ..state.compound import head_of_entry
 from ..state.space import Area, Space
 from .faults import POISONED
 from .maps import change_range
+from .routines import Answer, carries_out
 
-Answer = tuple[int, int | None]
 
-
+@carries_out("register")
 def register(space: Space, page: int, length: int, modes: frozenset[str]) -> Answer:
     """userfaultfd_register: -EINVAL for no mode, no length, or nothing mapped in the range."""
     end = page + length
@@ -48,6 +46,7 @@ def register(space: Space, page: int, length: int, modes: frozenset[str]) -> Ans
     return 0, None
 
 
+@carries_out("unregister")
 def unregister(space: Space, page: int, length: int) -> Answer:
     """userfaultfd_unregister: write protection is resolved."""
     end = page + length
@@ -63,11 +62,12 @@ def unregister(space: Space, page: int, length: int) -> Answer:
     return 0, None
 
 
-def writeprotect(space: Space, page: int, length: int, off: bool) -> Answer:
+@carries_out("wp")
+def writeprotect(space: Space, page: int, length: int, flags: frozenset[str]) -> Answer:
     """mwriteprotect_range: -ENOENT at the first VMA that is not registered for it."""
     if length == 0:
         return -EINVAL, None
-    err = -ENOENT
+    err, off = -ENOENT, "off" in flags
     for area in space.within(page, page + length):
         if not area.uffd_wp:
             return -ENOENT, None
@@ -80,11 +80,14 @@ def writeprotect(space: Space, page: int, length: int, off: bool) -> Answer:
 # -- filling ---------------------------------------------------------------------------------------
 
 
-def copy(space: Space, page: int, length: int, token: int, wp: bool) -> Answer:
+@carries_out("copy")
+def copy(space: Space, page: int, length: int, token: int, flags: frozenset[str]) -> Answer:
     """UFFDIO_COPY of pages that begin with the token."""
+    wp = "wp" in flags
     return _fill(space, page, length, lambda area, at: _copy_page(space, area, at, token, wp), wp)
 
 
+@carries_out("zeropage")
 def zeropage(space: Space, page: int, length: int) -> Answer:
     """UFFDIO_ZEROPAGE."""
     frame = space.universe.zero
@@ -98,6 +101,7 @@ def zeropage(space: Space, page: int, length: int) -> Answer:
     return _fill(space, page, length, one, False)
 
 
+@carries_out("poison")
 def poison(space: Space, page: int, length: int) -> Answer:
     """UFFDIO_POISON."""
     marker = PteVal(kind=PteKind.MARKER, entry=POISONED)
@@ -147,71 +151,55 @@ def _fill(
 # -- UFFDIO_MOVE -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Move:
-    """A variant of UFFDIO_MOVE: the routine that it is, with what it calls swapped in."""
+@carries_out("move")
+def move(space: Space, page: int, length: int, target: int, flags: frozenset[str]) -> Answer:
+    """UFFDIO_MOVE, once validate_range lets it through."""
+    if length == 0 or not flags.isdisjoint(ODD):
+        return -EINVAL, None
+    return userfaultfd_move(space, page, length, target, "holes" in flags)
 
-    variant: Variant
 
-    @functools.cached_property
-    def edited(self) -> Mapping[Function, Function]:
-        """The functions that its routine alone calls in the place of others."""
-        own, swap = self.variant.swap_in(self.routine), self.variant.swap
-        return {old: new for old, new in own.items() if swap.get(old) is not new}
+def userfaultfd_move(space: Space, page: int, length: int, target: int, holes: bool) -> Answer:
+    """userfaultfd_move."""
+    moved, err = 0, 0
+    dst = space.find(target)
+    if dst is not None and not dst.shared:
+        space.anon_vma_prepare(dst)
+    src = dst if dst is not None and dst.start <= page < dst.end else space.find(page)
+    if dst is None or src is None:
+        return -ENOENT, -ENOENT
+    if not _movable(src, dst, page, target, length):
+        return -EINVAL, -EINVAL
+    for at, extent in _pieces(space, page, target, length):
+        ret = _piece(
+            space, space.part(dst, target + at), space.part(src, page + at), target + at,
+            page + at, extent, length - at, holes,
+        )  # fmt: skip
+        moved += max(ret, 0)
+        if ret < extent:
+            err = min(ret, 0)
+            break
+    if moved == length:
+        return 0, moved
+    return (-EAGAIN, moved) if moved else (err, err)
 
-    @property
-    def routine(self) -> ModelFunction[..., Any]:
-        """move_pages, as the variant has it."""
-        return self.variant.routines["move"]
 
-    def __call__(self, space: Space, page: int, length: int, target: int, holes: bool) -> Answer:
-        """userfaultfd_move, with what the variant swaps for neighbours too swapped in already."""
-        with swapped(self.edited):
-            return self._called(space, page, length, target, holes)
+def _piece(
+    space: Space, dst: Area, src: Area, dst_page: int, src_page: int, extent: int, left: int,
+    holes: bool,
+) -> int:  # fmt: skip
+    """What lies in one table on both sides; pages moved, or an error.
 
-    def _called(self, space: Space, page: int, length: int, target: int, holes: bool) -> Answer:
-        if length == 0:
-            return -EINVAL, None
-        moved, err = 0, 0
-        dst = space.find(target)
-        if dst is not None and not dst.shared:
-            space.anon_vma_prepare(dst)
-        src = dst if dst is not None and dst.start <= page < dst.end else space.find(page)
-        if dst is None or src is None:
-            return -ENOENT, -ENOENT
-        if not _movable(src, dst, page, target, length):
-            return -EINVAL, -EINVAL
-        for at, extent in _pieces(space, page, target, length):
-            ret = self._piece(
-                space, space.part(dst, target + at), space.part(src, page + at), target + at,
-                page + at, extent, length - at, holes,
-            )  # fmt: skip
-            moved += max(ret, 0)
-            if ret < extent:
-                err = min(ret, 0)
-                break
-        if moved == length:
-            return 0, moved
-        return (-EAGAIN, moved) if moved else (err, err)
-
-    def _piece(
-        self, space: Space, dst: Area, src: Area, dst_page: int, src_page: int, extent: int,
-        left: int, holes: bool,
-    ) -> int:  # fmt: skip
-        """What lies in one table on both sides; pages moved, or an error.
-
-        `left`: of the request.
-        """
-        pmds = space.mm.root.pmds
-        if not space.universe.arena.huge:
-            return int(self.routine(space.mm, dst, src, dst_page, src_page, extent, holes))
-        with swapped({vm_normal_folio: head_of_entry}):
-            ret = move_pages_leaf(
-                pmds[dst_page], pmds[src_page], dst, src, dst_page, src_page, left
-            )
-            if ret != 0:
-                return ret
-            return int(self.routine(space.mm, dst, src, dst_page, src_page, extent, holes))
+    `left`: of the request.
+    """
+    routine, pmds = space.universe.routines["move"], space.mm.root.pmds
+    if not space.universe.arena.huge:
+        return int(routine(space.mm, dst, src, dst_page, src_page, extent, holes))
+    with swapped({vm_normal_folio: head_of_entry}):
+        ret = move_pages_leaf(pmds[dst_page], pmds[src_page], dst, src, dst_page, src_page, left)
+        if ret != 0:
+            return ret
+        return int(routine(space.mm, dst, src, dst_page, src_page, extent, holes))
 
 
 def _movable(src: Area, dst: Area, page: int, target: int, length: int) -> bool:

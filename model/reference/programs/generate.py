@@ -14,32 +14,7 @@ from random import Random
 
 from .observation import Capability
 from .program import PROTECTIONS, SLOTS, TOKENS, Arena, Operation, Program, check_op
-
-WEIGHTS: Mapping[str, int] = {
-    "mmap": 4, "munmap": 2, "mprotect": 5, "mremap": 4, "mlock": 1, "munlock": 1,
-    "dontneed": 4, "free": 1, "pageout": 4, "populate_read": 2, "populate_write": 2,
-    "guard": 1, "unguard": 1, "fork": 2, "exit": 2, "read": 12, "write": 18,
-    "register": 3, "unregister": 1, "copy": 4, "zeropage": 2, "move": 16, "wp": 4, "poison": 1,
-    "pin": 3, "unpin": 2,
-}  # fmt: skip
-"""How often each operation is tried."""
-
-NEEDS: Mapping[str, tuple[Capability, ...]] = {
-    "register": (Capability.UFFD,), "unregister": (Capability.UFFD,),
-    "copy": (Capability.UFFD,), "zeropage": (Capability.UFFD,), "wp": (Capability.UFFD,),
-    "move": (Capability.UFFD, Capability.MOVE), "poison": (Capability.UFFD, Capability.POISON),
-    "guard": (Capability.GUARD,), "unguard": (Capability.GUARD,),
-    "huge_read": (Capability.HUGE,), "huge_write": (Capability.HUGE,),
-    "collapse": (Capability.HUGE,),
-    "pageout": (Capability.SWAP,), "pin": (Capability.PIN,), "unpin": (Capability.PIN,),
-}  # fmt: skip
-"""What a machine must be capable of to be asked for an operation."""
-
-TOUCHES = frozenset({
-    "read", "write", "copy", "zeropage", "populate_read", "populate_write", "huge_read",
-    "huge_write",
-})  # fmt: skip
-"""What leaves something where it was."""
+from .system_calls import SYSTEM_CALLS, often_in
 
 MAX_LIVING = 4
 """At most so many processes live at once."""
@@ -72,13 +47,15 @@ class Generator:
 
     def __init__(
         self, seed: int, arena: Arena, can: Collection[Capability], *, fork: bool = True,
-        files: bool = True, weights: Mapping[str, int] = WEIGHTS,
+        files: bool = True, weights: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
-        """`can`: what the machines that will run the programs do.  `files`: map the memfd too."""
+        """`can`: what the machines that will run the programs do.  `files`: map the memfd too.
+        `weights`: how often each operation is tried, if not as usual."""
+        weights = often_in(arena.kind) if weights is None else weights
         self._random = Random(seed)
         self._arena, self._files = arena, files
         names = [n for n in weights if fork or n not in ("fork", "exit")]
-        self._names = [n for n in names if all(c in can for c in NEEDS.get(n, ()))]
+        self._names = [n for n in names if all(c in can for c in SYSTEM_CALLS[n].needs)]
         self._weights = [weights[n] for n in self._names]
         self._belief = _Belief({0: [None] * arena.pages})
         self._used = 1
@@ -98,7 +75,8 @@ class Generator:
             self._note(op)
         while len(ops) < begun:
             name = self._random.choices(self._names, self._weights)[0]
-            made = _MAKE[name](self)
+            make = _MAKE.get(name)
+            made = self._mapped(name) if make is None else make(self)
             if made is not None:
                 check_op(made, self._arena, self._belief.places, self._used)
                 ops.append(self._note(made))
@@ -359,12 +337,10 @@ def _touched(place: Place | None) -> bool:
 def _touch(op: Operation, place: Place) -> None:
     if op.name == "mprotect":
         place.prot = op.prot
-    elif op.name in TOUCHES:
-        place.touched = True
+    elif op.call.touches is not None:
+        place.touched = op.call.touches
         if op.name == "write":
             place.lazy = "written" if place.lazy in ("freed", "written") else ""
-    elif op.name in ("dontneed",):
-        place.touched = False
     elif op.name in ("free", "pageout"):
         place.lazy = "freed" if op.name == "free" and place.touched else ""
     elif op.name == "register":
@@ -376,16 +352,10 @@ def _touch(op: Operation, place: Place) -> None:
 
 
 _MAKE: Mapping[str, Callable[[Generator], Operation | None]] = {
-    "munmap": lambda g: g._mapped("munmap"), "mlock": lambda g: g._mapped("mlock"),
-    "munlock": lambda g: g._mapped("munlock"), "guard": lambda g: g._mapped("guard"),
-    "unguard": lambda g: g._mapped("unguard"),
-    "populate_read": lambda g: g._mapped("populate_read"),
-    "populate_write": lambda g: g._mapped("populate_write"),
     "collapse": lambda g: g._anon("collapse", 8),
     "huge_read": lambda g: g.filled("huge_read"), "huge_write": lambda g: g.filled("huge_write"),
     "dontneed": lambda g: g._mapped("dontneed", flags=g._flags(odd_address=0.01)),
     "free": Generator.free, "pageout": Generator.pageout,
-    "unregister": lambda g: g._mapped("unregister"),
     "zeropage": lambda g: g._registered("zeropage", touched=False),
     "poison": lambda g: g._registered("poison", touched=False),
     "mmap": lambda g: g.mmap(), "mprotect": lambda g: g.mprotect(),
@@ -394,4 +364,4 @@ _MAKE: Mapping[str, Callable[[Generator], Operation | None]] = {
     "register": lambda g: g.register(), "copy": lambda g: g.copy(), "move": lambda g: g.move(),
     "wp": lambda g: g.wp(), "pin": lambda g: g.pin(), "unpin": lambda g: g.unpin(),
 }  # fmt: skip
-"""How each operation is chosen; None: not now."""
+"""How what is not just a range of mapped pages is chosen; None: not now."""

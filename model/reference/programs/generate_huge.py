@@ -3,25 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
-from .generate import WEIGHTS, Generator, Place
+from .generate import Generator, Place
 from .program import Operation, Program
-
-HUGE_WEIGHTS: Mapping[str, int] = {
-    **WEIGHTS, "huge_write": 16, "huge_read": 6, "move": 24, "mremap": 12, "mprotect": 6,
-    "register": 5, "dontneed": 6, "munmap": 1, "mmap": 3, "write": 14, "fork": 3, "exit": 3,
-    "copy": 1, "zeropage": 1, "poison": 1, "guard": 1, "wp": 3, "pin": 2, "unregister": 1,
-    "collapse": 5, "free": 4, "pageout": 0, "mlock": 0, "munlock": 0,
-}  # fmt: skip
-"""How often each operation is tried; those that are refused there never."""
-
-PUD_WEIGHTS: Mapping[str, int] = {
-    "mmap": 3, "munmap": 2, "mprotect": 5, "mremap": 16, "dontneed": 3, "fork": 3, "exit": 2,
-    "read": 8, "write": 16, "register": 2, "unregister": 1, "wp": 2,
-}  # fmt: skip
-"""The same in an arena of whole PUDs."""
 
 
 class HugeGenerator(Generator):

@@ -10,17 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from random import Random
 
-from .generate import NEEDS
 from .observation import Capability
-from .program import PARTS_OF_A_PUD, SHAPES, TOKENS, Arena, Operation, Program, check_op
+from .program import PARTS_OF_A_PUD, TOKENS, Arena, Operation, Program, check_op
+from .system_calls import SYSTEM_CALLS, often_in
 
 ARENA = Arena(3 * PARTS_OF_A_PUD, hugetlb=True)
-
-WEIGHTS: Mapping[str, int] = {
-    "mmap": 6, "munmap": 3, "mprotect": 8, "mremap": 5, "dontneed": 3, "fork": 4, "exit": 2,
-    "read": 18, "write": 20, "move": 1, "free": 1, "pageout": 1, "guard": 1,
-}  # fmt: skip
-"""How often each operation is tried."""
 
 MAX_LIVING = 3
 
@@ -29,11 +23,13 @@ class HugetlbGenerator:
     """A program from a seed.  Which pages each process has mapped is kept for choosing alone."""
 
     def __init__(
-        self, seed: int, can: Collection[Capability], weights: Mapping[str, int] = WEIGHTS
+        self, seed: int, can: Collection[Capability], weights: Mapping[str, int] | None = None
     ) -> None:
-        """`can`: what the machines that will run the program do."""
+        """`can`: what the machines that will run the program do.  `weights`: how often each
+        operation is tried, if not as usual."""
+        weights = often_in(ARENA.kind) if weights is None else weights
         self._random = Random(seed)
-        self._names = [n for n in weights if all(c in can for c in NEEDS.get(n, ()))]
+        self._names = [n for n in weights if all(c in can for c in SYSTEM_CALLS[n].needs)]
         self._weights = [weights[n] for n in self._names]
         self._mapped: dict[int, set[int]] = {0: set()}
         self._used = 1
@@ -107,7 +103,8 @@ class HugetlbGenerator:
 
     def _plain(self, name: str) -> Operation:
         proc = self._proc()
-        odd = self._odd("odd_address") if "odd_address" in SHAPES[name].flags else frozenset[str]()
+        may_be_odd = "odd_address" in SYSTEM_CALLS[name].flags
+        odd = self._odd("odd_address") if may_be_odd else frozenset[str]()
         prot = self._random.choices(("none", "r", "rw"), (1, 4, 6))[0]
         prot = prot if name == "mprotect" else "rw"
         return Operation(name, proc, *self._where(proc), prot=prot, flags=odd)

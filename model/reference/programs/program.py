@@ -26,9 +26,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 from .observation import Capability, Observation
+from .system_calls import ODD, SYSTEM_CALLS, SystemCall
 
 PAGE_SIZE = 4096
 
@@ -90,66 +91,11 @@ class Machine(Protocol):
 
 # -- operations --------------------------------------------------------------------------------
 
-ODD = ("odd_address", "odd_length", "odd_target")
-"""Flags that add one byte to the address, to the length, to the target; in an arena of huge pages
-a base page."""
-
 PROTECTIONS = ("none", "r", "rw")
 KINDS = ("anon", "file", "shared")
 """What mmap maps, always MAP_FIXED and replacing what was there: private anonymous memory, the
 memfd privately, the memfd shared."""
 
-
-@dataclass(frozen=True)
-class Shape:
-    """How an operation is written: what it takes besides its process, and what it does."""
-
-    doc: str
-    takes: tuple[str, ...] = ("range",)
-    flags: tuple[str, ...] = ()
-
-
-SHAPES: Mapping[str, Shape] = {
-    "mmap": Shape("mmap; `@ page` is the offset in the memfd", ("range", "prot", "kind", "at")),
-    "munmap": Shape("munmap", flags=ODD[:1]),
-    "mprotect": Shape("mprotect", ("range", "prot"), ODD[:1]),
-    "mremap": Shape("mremap; without fixed the target is the page itself and only its length "
-                    "counts", ("range", "target range"),
-                    ("maymove", "fixed", "dontunmap", "odd_address", "odd_target")),
-    "mlock": Shape("mlock"),
-    "munlock": Shape("munlock"),
-    "dontneed": Shape("MADV_DONTNEED", flags=ODD[:1]),
-    "free": Shape("MADV_FREE"),
-    "pageout": Shape("MADV_PAGEOUT"),
-    "populate_read": Shape("MADV_POPULATE_READ"),
-    "populate_write": Shape("MADV_POPULATE_WRITE"),
-    "huge_read": Shape("MADV_POPULATE_READ, with leaves where the whole PMD can be one"),
-    "huge_write": Shape("MADV_POPULATE_WRITE, with leaves where the whole PMD can be one"),
-    "collapse": Shape("MADV_COLLAPSE"),
-    "guard": Shape("MADV_GUARD_INSTALL"),
-    "unguard": Shape("MADV_GUARD_REMOVE"),
-    "fork": Shape("fork, without events; the child is the next number never used", ("child",)),
-    "exit": Shape("the process ends, p0 never does", ()),
-    "read": Shape("load a byte from a page as the kernel's copy_from_user does", ("page",)),
-    "write": Shape("store a byte, as copy_to_user does", ("page", "token")),
-    "register": Shape("UFFDIO_REGISTER with the process's own userfaultfd, which has "
-                      "UFFD_FEATURE_SIGBUS", flags=("missing", "wp")),
-    "unregister": Shape("UFFDIO_UNREGISTER"),
-    "copy": Shape("UFFDIO_COPY of pages that begin with the token", ("range", "token"),
-                  ("wp",)),
-    "zeropage": Shape("UFFDIO_ZEROPAGE"),
-    "move": Shape("UFFDIO_MOVE; holes is ALLOW_SRC_HOLES", ("range", "target"), ("holes", *ODD)),
-    "wp": Shape("UFFDIO_WRITEPROTECT; off resolves", flags=("off",)),
-    "poison": Shape("UFFDIO_POISON"),
-    "pin": Shape("pin the pages for long and for writing, as io_uring registers a buffer in a "
-                 "slot (FOLL_LONGTERM | FOLL_WRITE); EBUSY if the slot is taken",
-                 ("range", "slot")),
-    "unpin": Shape("give the buffer in the slot back; ENOENT if there is none", ("slot",)),
-}  # fmt: skip
-"""Every operation by its name."""
-
-FREES_NOTHING_FIRST = frozenset({"write", "populate_write", "mlock", "pin"})
-"""Operations that free a frame only after they have put another in its place, if at all."""
 
 TOKENS = range(1, 256)
 SLOTS = range(4)
@@ -157,7 +103,7 @@ SLOTS = range(4)
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation.  Which fields mean something is in SHAPES; the others keep their defaults.
+    """One operation.  Its system call takes some of the fields; the others keep their defaults.
 
     Pages and lengths are in base pages of the arena.
     """
@@ -179,24 +125,51 @@ class Operation:
     flags: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        shape = SHAPES[self.name]
-        words = [f"p{self.proc}", self.name, *(_SHOW[t](self) for t in shape.takes)]
-        words += [f for f in shape.flags if f in self.flags]
+        words = [f"p{self.proc}", self.name, *(TAKES[t].show(self) for t in self.call.takes)]
+        words += [f for f in self.call.flags if f in self.flags]
         return " ".join(w for w in words if w)
 
+    @property
+    def call(self) -> SystemCall:
+        """The system call that it is."""
+        return SYSTEM_CALLS[self.name]
 
-_SHOW: Mapping[str, Callable[[Operation], str]] = {
-    "range": lambda op: f"{op.page}+{op.length}",
-    "page": lambda op: f"{op.page}",
-    "prot": lambda op: op.prot,
-    "kind": lambda op: op.kind,
-    "at": lambda op: f"@ {op.at}" if op.kind != "anon" else "",
-    "target": lambda op: f"-> {op.target}",
-    "target range": lambda op: f"-> {op.target}+{op.new_length}",
-    "child": lambda op: f"-> p{op.target}",
-    "token": lambda op: f"= {op.token}",
-    "slot": lambda op: f"slot {op.slot}",
-}
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the routine of its call is given: what it takes, and its flags, if there are any
+        but odd ones."""
+        taken = [value for take in self.call.takes for value in TAKES[take].values(self)]
+        return (*taken, *([self.flags] if set(self.call.flags) - set(ODD) else []))
+
+
+@dataclass(frozen=True)
+class Take:
+    """A part of an operation: its text, how that is read, and the values that are in it."""
+
+    show: Callable[[Operation], str]
+    pattern: str
+    values: Callable[[Operation], tuple[Any, ...]]
+
+
+TAKES: Mapping[str, Take] = {
+    "range": Take(lambda op: f"{op.page}+{op.length}", r"(?P<page>\d+)\+(?P<length>\d+)",
+                  lambda op: (op.page, op.length)),
+    "page": Take(lambda op: f"{op.page}", r"(?P<page>\d+)", lambda op: (op.page,)),
+    "prot": Take(lambda op: op.prot, rf"(?P<prot>{'|'.join(PROTECTIONS)})",
+                 lambda op: (op.prot,)),
+    "kind": Take(lambda op: op.kind, rf"(?P<kind>{'|'.join(KINDS)})", lambda op: (op.kind,)),
+    "at": Take(lambda op: f"@ {op.at}" if op.kind != "anon" else "", r"(?:@ (?P<at>\d+))?",
+               lambda op: (op.at,)),
+    "target": Take(lambda op: f"-> {op.target}", r"-> (?P<target>\d+)", lambda op: (op.target,)),
+    "target range": Take(lambda op: f"-> {op.target}+{op.new_length}",
+                         r"-> (?P<target>\d+)\+(?P<new_length>\d+)",
+                         lambda op: (op.target, op.new_length)),
+    "child": Take(lambda op: f"-> p{op.target}", r"-> p(?P<target>\d+)",
+                  lambda op: (op.target,)),
+    "token": Take(lambda op: f"= {op.token}", r"= (?P<token>\d+)", lambda op: (op.token,)),
+    "slot": Take(lambda op: f"slot {op.slot}", r"slot (?P<slot>\d+)", lambda op: (op.slot,)),
+}  # fmt: skip
+"""The parts that a system call may take, by name."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +203,13 @@ class Arena:
         words += [f"pud {self.pud}"] if self.pud else []
         words += ["hugetlb"] if self.hugetlb else []
         return " ".join(words)
+
+    @property
+    def kind(self) -> str:
+        """The kind that it is, of ARENAS."""
+        if self.hugetlb:
+            return "hugetlb"
+        return "huge" if self.huge else "pud" if self.pud else "plain"
 
     @property
     def scale(self) -> int:
@@ -274,7 +254,6 @@ class Program:
 def check_op(op: Operation, arena: Arena, living: Iterable[int], used: int) -> None:
     """BadProgramError unless a machine may be asked for `op`, where the processes `living` live
     and `used` numbers of processes have been used."""
-    shape = SHAPES[op.name]
     if op.proc not in living:
         raise BadProgramError(f"p{op.proc} does not live")
     if op.name == "fork" and op.target != used:
@@ -283,13 +262,13 @@ def check_op(op: Operation, arena: Arena, living: Iterable[int], used: int) -> N
         raise BadProgramError("p0 does not exit")
     spans = {"range": (op.page, op.length), "page": (op.page, 1), "target": (op.target, op.length)}
     spans["target range"] = (op.target, op.new_length)
-    for take in shape.takes:
+    for take in op.call.takes:
         lo, length = spans.get(take, (0, 0))
         if lo + length > arena.pages or lo >= arena.pages:
             raise BadProgramError(f"{lo}+{length} is not inside the arena of {arena.pages} pages")
     if op.name == "mmap" and arena.hugetlb and op.kind == "anon":
         raise BadProgramError("an arena of huge pages maps its memfd alone: file or shared")
-    if op.name in ("huge_read", "huge_write", "collapse") and not arena.huge:
+    if op.call.often.keys() == {"huge"} and not arena.huge:
         raise BadProgramError(f"{op.name} needs an arena with huge pages: arena 24 huge 8")
     if op.name == "mmap" and op.at + op.length > arena.pages:
         raise BadProgramError(f"{op.at}+{op.length} is behind the end of the memfd")
@@ -317,18 +296,6 @@ def check_program(program: Program) -> None:
 
 # -- reading -----------------------------------------------------------------------------------
 
-_PATTERNS = {
-    "range": r"(?P<page>\d+)\+(?P<length>\d+)",
-    "page": r"(?P<page>\d+)",
-    "prot": rf"(?P<prot>{'|'.join(PROTECTIONS)})",
-    "kind": rf"(?P<kind>{'|'.join(KINDS)})",
-    "at": r"(?:@ (?P<at>\d+))?",
-    "target": r"-> (?P<target>\d+)",
-    "target range": r"-> (?P<target>\d+)\+(?P<new_length>\d+)",
-    "child": r"-> p(?P<target>\d+)",
-    "token": r"= (?P<token>\d+)",
-    "slot": r"slot (?P<slot>\d+)",
-}
 _HEAD = re.compile(r"p(?P<proc>\d{1,4}) (?P<name>\w+)(?: (?P<rest>.*))?", re.ASCII)
 _ARENA = re.compile(
     r"arena (\d{1,6})(?: boundary (\d{1,6}))?(?: huge (\d{1,6}))?(?: pud (\d{1,6}))?( hugetlb)?",
@@ -344,17 +311,17 @@ def parse_op(text: str) -> Operation:
     if head is None:
         raise BadProgramError(f"'{text}' does not begin with a process and an operation: p0 read 3")
     name = head["name"]
-    if name not in SHAPES:
-        raise BadProgramError(f"no operation '{name}'; there are {', '.join(SHAPES)}")
-    shape = SHAPES[name]
-    takes = [_PATTERNS[t] for t in shape.takes]
+    if name not in SYSTEM_CALLS:
+        raise BadProgramError(f"no operation '{name}'; there are {', '.join(SYSTEM_CALLS)}")
+    call = SYSTEM_CALLS[name]
+    takes = [TAKES[t].pattern for t in call.takes]
     found = re.match(r"\s*".join(takes) + r"(?=\s|$)", head["rest"] or "", re.ASCII)
     if found is None:
         raise BadProgramError(f"'{text}' is not like '{_example(name)}'")
     flags = (head["rest"] or "")[found.end() :].split()
     for flag in flags:
-        if flag not in shape.flags:
-            known = ", ".join(shape.flags) or "none"
+        if flag not in call.flags:
+            known = ", ".join(call.flags) or "none"
             raise BadProgramError(f"'{flag}' is no flag of {name}; there are {known}")
     values: dict[str, int | str] = {"proc": int(head["proc"])}
     for key, value in found.groupdict().items():
@@ -364,7 +331,7 @@ def parse_op(text: str) -> Operation:
             raise BadProgramError(f"{value} is too large")
         values[key] = int(value) if value.isdigit() else value
     op = Operation(name, flags=frozenset(flags), **values)  # type: ignore[arg-type]  # by the patterns
-    if "token" in shape.takes and op.token not in TOKENS:
+    if "token" in call.takes and op.token not in TOKENS:
         raise BadProgramError(f"a token is {TOKENS[0]} to {TOKENS[-1]}, not {op.token}")
     if op.slot not in SLOTS:
         raise BadProgramError(f"a slot is {SLOTS[0]} to {SLOTS[-1]}, not {op.slot}")
@@ -372,9 +339,8 @@ def parse_op(text: str) -> Operation:
 
 
 def _example(name: str) -> str:
-    shape = SHAPES[name]
     sample = Operation(name, 0, 4, 2, 1 if name == "fork" else 8, 2, "rw", "anon", 0, 7, 0)
-    return " ".join([str(sample), *(f"[{f}]" for f in shape.flags)])
+    return " ".join([str(sample), *(f"[{f}]" for f in sample.call.flags)])
 
 
 def _check_arena(arena: Arena) -> None:

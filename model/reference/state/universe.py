@@ -128,9 +128,12 @@ WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
 class Universe(World):
     """A world that grows."""
 
-    def __init__(self, arena: Arena, kernel: Behaviour) -> None:
+    def __init__(
+        self, arena: Arena, kernel: Behaviour, routines: Dict[str, ModelFunction[..., Any]]
+    ) -> None:
+        """`routines`: those of patches that system calls run, by the names of these."""
         super().__init__()
-        self.arena, self.kernel = arena, kernel
+        self.arena, self.kernel, self.routines = arena, kernel, routines
         self._tuples: dict[type[Kobject], tuple[Any, ...]] = {}
         self._last: dict[str, int] = {}
         cpu = self.new(Cpu, "kernel")

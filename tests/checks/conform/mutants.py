@@ -16,6 +16,7 @@ from unittest import mock
 from model.kernel.errno import EAGAIN
 from model.lang.declare import ModelFunction
 from model.reference.calls import advice, huge, maps, uffd
+from model.reference.calls.routines import Answer
 from model.reference.machine import machine
 from model.reference.machine.machine import Reference
 from model.reference.programs.observation import Capability, Kind, Page
@@ -81,22 +82,22 @@ _COUNTED = ("who leaves a table is not counted",)
 
 
 def _move_with(change: Callable[[bool], bool]) -> Patch:
-    true = uffd.Move.__call__
+    true: Callable[..., Answer] = uffd.userfaultfd_move
 
-    def call(self: uffd.Move, where: Any, page: int, length: int, target: int, holes: bool) -> Any:
-        return true(self, where, page, length, target, change(holes))
+    def call(*arguments: Any) -> Answer:
+        return true(*arguments[:-1], change(arguments[-1]))
 
-    return uffd.Move, "__call__", call
+    return uffd, "userfaultfd_move", call
 
 
 def _one_page_short() -> Patch:
-    true = uffd.Move.__call__
+    true: Callable[..., Answer] = uffd.userfaultfd_move
 
-    def call(self: uffd.Move, *arguments: Any) -> uffd.Answer:
-        error, left = true(self, *arguments)
+    def call(*arguments: Any) -> Answer:
+        error, left = true(*arguments)
         return error, left - 1 if error == -EAGAIN and left is not None else left
 
-    return uffd.Move, "__call__", call
+    return uffd, "userfaultfd_move", call
 
 
 def _move_vma_with(dontunmap: bool) -> Patch:

@@ -11,7 +11,7 @@ import pytest
 from model.hw.arch import ARCHS
 from model.reference.machine.check import broken
 from model.reference.machine.machine import Reference
-from model.reference.programs.generate_huge import HUGE_WEIGHTS, PUD_WEIGHTS, HugeGenerator
+from model.reference.programs.generate_huge import HugeGenerator
 from model.reference.programs.observation import Capability
 from model.reference.programs.program import Arena, BadProgramError, Program, Refused, parse
 from model.reference.state.behaviour import Behaviour
@@ -27,9 +27,8 @@ ARENA = Arena(24, huge=8)
 
 
 def programs(count: int = PROGRAMS, arena: Arena = ARENA) -> Iterator[Program]:
-    weights = PUD_WEIGHTS if arena.pud else HUGE_WEIGHTS
     for seed in range(count):
-        yield HugeGenerator(seed, arena, set(Capability), weights=weights).program(30)
+        yield HugeGenerator(seed, arena, set(Capability)).program(30)
 
 
 def test_programs_agree_with_the_oracle_and_leave_everything_sound() -> None:
@@ -135,7 +134,7 @@ def test_who_maps_a_large_folio_is_held_against_the_entries() -> None:
 
 
 def test_a_third_mm_makes_two_slots_inexact() -> None:
-    universe = Universe(ARENA, Behaviour())
+    universe = Universe(ARENA, Behaviour(), {})
     one, two, three = (universe.mm(f"p{n}")[0] for n in range(3))
     ids = MmIds()
     ids.add(one, 1)

@@ -11,21 +11,21 @@ from collections.abc import Iterator
 import pytest
 
 from model.hw.arch import ARCHS
-from model.patches.uffd_move_batching import FAMILY
 from model.reference.calls.processes import MOST_LIVING
 from model.reference.machine.check import broken
 from model.reference.machine.machine import Reference
-from model.reference.programs.generate import WEIGHTS, Generator
+from model.reference.programs.generate import Generator
 from model.reference.programs.observation import Capability, Comparison
 from model.reference.programs.program import (
-    FREES_NOTHING_FIRST,
     Arena,
     Program,
     Refused,
     parse,
     parse_op,
 )
+from model.reference.programs.system_calls import often_in
 from model.reference.state.behaviour import Behaviour
+from tests.families import MOVE
 from tests.model.reference.mutants import MUTANTS, Mutant
 from tests.model.reference.oracle import NotToldError, Oracle
 
@@ -121,10 +121,10 @@ def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant
     assert any(with_mutant(program, mutant) for program in programs())
 
 
-@pytest.mark.parametrize("name", [v.name for v in FAMILY.variants if v.name != "merged"])
+@pytest.mark.parametrize("name", [v.name for v in MOVE.variants if v.name != "merged"])
 def test_one_thread_cannot_tell_the_versions_of_the_move(name: str) -> None:
     """A batch does what as many single pages do."""
-    weights = {**WEIGHTS, "move": 60, "register": 10, "copy": 10}
+    weights = {**often_in("plain"), "move": 60, "register": 10, "copy": 10}
     for seed in range(40):
         arena = ARENAS[seed % 2]
         program = Generator(seed, arena, set(Capability), weights=weights).program(30)
@@ -154,7 +154,7 @@ def differs(program: Program, whole: Reference, wrong: Reference) -> str:
         except Refused:
             continue
         what = "" if one == two else f"{op}: {one} expected, {two} seen"
-        frees = op.name not in FREES_NOTHING_FIRST
+        frees = op.call.frees_first
         what = what or comparison.difference(whole.observe(), wrong.observe(), frees=frees)
         if what:
             return what

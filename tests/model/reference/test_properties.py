@@ -19,7 +19,6 @@ from model.reference.machine.machine import Reference
 from model.reference.programs.program import (
     KINDS,
     PROTECTIONS,
-    SHAPES,
     SLOTS,
     Arena,
     BadProgramError,
@@ -29,6 +28,7 @@ from model.reference.programs.program import (
     parse,
     parse_op,
 )
+from model.reference.programs.system_calls import SYSTEM_CALLS
 from tests.model.reference.mutants import MUTANTS
 from tests.model.reference.oracle import NotToldError, Oracle
 
@@ -37,12 +37,12 @@ NO_FLUSH = next(m for m in MUTANTS if m.name == "no flush after a gather")
 PAGES = st.integers(0, ARENA.pages - 1)
 PROCESSES = st.integers(0, 3)
 Span = tuple[int, int]
-PLAIN = [n for n, s in SHAPES.items() if s.takes == ("range",)]
+PLAIN = [n for n, s in SYSTEM_CALLS.items() if s.takes == ("range",)]
 
 
 def some_flags(name: str) -> st.SearchStrategy[frozenset[str]]:
     """Any flags of an operation, none most of the time."""
-    return st.one_of(st.just(frozenset()), st.frozensets(st.sampled_from(SHAPES[name].flags)))
+    return st.one_of(st.just(frozenset()), st.frozensets(st.sampled_from(SYSTEM_CALLS[name].flags)))
 
 
 @st.composite

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.lang.errors import ModelError
+from model.reference.calls.routines import ROUTINES, carries_out
 from model.reference.programs.generate import Generator
 from model.reference.programs.observation import Capability
-from model.reference.programs.program import SHAPES, Arena, BadProgramError, parse
+from model.reference.programs.program import Arena, BadProgramError, parse
+from model.reference.programs.system_calls import ARENAS, SYSTEM_CALLS
 
 WORDS = st.sampled_from([
-    *SHAPES, "p0", "p1", "arena", "boundary", "16", "4+2", "0+0", "-> 3", "->", "p2", "= 7", "=",
-    "@", "@ 3", "rw", "r", "anon", "shared", "slot 1", "holes", "wp", "#", "999999999", "\n",
+    *SYSTEM_CALLS, "p0", "p1", "arena", "boundary", "16", "4+2", "0+0", "-> 3", "->", "p2", "= 7",
+    "=", "@", "@ 3", "rw", "r", "anon", "shared", "slot 1", "holes", "wp", "#", "999999999", "\n",
     "\u0664",
 ])  # fmt: skip
 
@@ -54,3 +57,14 @@ def test_what_is_wrong_is_said(text: str, why: str) -> None:
     with pytest.raises(BadProgramError) as caught:
         parse(text)
     assert why in str(caught.value)
+
+
+def test_every_system_call_is_carried_out_and_tried() -> None:
+    assert SYSTEM_CALLS.keys() == {*ROUTINES, "fork", "exit"}
+    assert all(any(call.often.values()) for call in SYSTEM_CALLS.values())
+    assert all(set(call.often) <= set(ARENAS) for call in SYSTEM_CALLS.values())
+
+
+def test_a_routine_of_no_system_call_is_refused() -> None:
+    with pytest.raises(ModelError, match="no system call 'mvoe'; did you mean move"):
+        carries_out("mvoe")
