@@ -69,6 +69,7 @@ FAMILY = Family(
     left_out="mmu_gather, which flushes for many pages at once",
     variants=(Variant("one", "flushed page by page", "7.3.4", {"unmap": unmap_page}, __file__),),
     before="one", after="one",
+    no_system_call={"unmap": "the reference MM unmaps as the kernel does, with mmu_gather"},
     never={
         "example_family.py:unmap_page:if pte is None::yes": "nobody frees the table",
         "example_family.py:unmap_page:if folio is not None::no": "every page here has a folio",

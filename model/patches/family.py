@@ -143,6 +143,20 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class AsSystemCall:
+    """A subject as a system call of the reference MM (docs/reference-mm.md), by the `name` of this.
+
+    The last operation of `program` is one, and takes the steps that the subject takes alone in the
+    cast of that name.  `parts` are further routines of the patch that it runs, which no cast has.
+    """
+
+    name: str
+    cast: str
+    program: str
+    parts: Mapping[str, Function] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Family:
     """A patch and what is known of its versions.
 
@@ -150,6 +164,8 @@ class Family:
     asked in its review.  `before` and `after` name the variants that a bare name compares.  `never`
     lists branches that no cast takes ("file.py:function:line:yes or no"), with the reason.
     `not_modelled` are calls of the kernel's functions that the models do not make, with the reason.
+    `system_calls` are subjects that the reference MM runs, `no_system_call` the others, with the
+    reason why it has nothing that is one.
     """
 
     name: str
@@ -166,6 +182,8 @@ class Family:
     without: Mapping[str, str] = field(default_factory=dict)
     never: Mapping[str, str] = field(default_factory=dict)
     not_modelled: Mapping[str, str] = field(default_factory=dict)
+    system_calls: Mapping[str, AsSystemCall] = field(default_factory=dict)
+    no_system_call: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, variant: Variant) -> frozenset[Function]:
         """Functions that versions of the patch, and this one, put in the place of others, and

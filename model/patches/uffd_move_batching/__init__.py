@@ -22,9 +22,10 @@ from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
 from model.lang.edits import drop_condition
 
 from ..edited import edited
-from ..family import Family, Observation, Variant
+from ..family import AsSystemCall, Family, Observation, Variant
 from . import folio_lock_only, merged, per_page, v1, v3
 from .answers import QUESTIONS
+from .huge import move_pages_leaf
 from .mutants import MOVERS
 from .mutants_beside import NEIGHBOURS
 from .never import NEVER
@@ -315,6 +316,17 @@ OBSERVATIONS = (
     *(Observation(v, _MISSED_PIN) for v in ("v1", "v2", "v3", "merged", "folio_lock_only")),
 )
 
+_MOVES = """\
+arena 8 boundary 4
+p0 mmap 0+4 rw anon
+p0 mmap 4+4 rw anon
+p0 write 7 = 9              # so that the destination has a page table
+p0 register 4+4 missing
+p0 write 0 = 1
+p0 write 1 = 2
+p0 move 0+2 -> 4
+"""
+
 FAMILY = Family(
     name="uffd_move_batching",
     title="userfaultfd: opportunistic TLB-flush batching for present pages in MOVE",
@@ -336,6 +348,9 @@ FAMILY = Family(
         "mmu_notifier_invalidate_range_start": "no cast has a secondary MMU",
         "mmu_notifier_invalidate_range_end": "no cast has a secondary MMU",
     },
+    system_calls={"move": AsSystemCall("move", "move/2p/ptl=different/init=all_at_src", _MOVES, {
+        "leaf": move_pages_leaf,
+    })},
     casts=CastSet(
         TWO_VMAS,
         (Subject("move", "UFFDIO_MOVE of the whole source VMA", _request),),

@@ -22,7 +22,6 @@ from model.kernel.errno import EAGAIN, EEXIST, EINVAL, ENOENT, ENOMEM
 from model.kernel.folio import folio_alloc, folio_put, vm_normal_folio
 from model.kernel.pgtable import pte_alloc
 from model.lang.declare import swapped
-from model.patches.uffd_move_batching.huge import move_pages_leaf
 
 from ..programs.system_calls import ODD
 from ..state.compound import head_of_entry
@@ -192,14 +191,14 @@ def _piece(
 
     `left`: of the request.
     """
-    routine, pmds = space.universe.routines["move"], space.mm.root.pmds
+    call, pmds = space.universe.patches.system_calls["move"], space.mm.root.pmds
+    request = space.mm, dst, src, dst_page, src_page, extent, holes
     if not space.universe.arena.huge:
-        return int(routine(space.mm, dst, src, dst_page, src_page, extent, holes))
+        return int(call.routine(*request))
     with swapped({vm_normal_folio: head_of_entry}):
-        ret = move_pages_leaf(pmds[dst_page], pmds[src_page], dst, src, dst_page, src_page, left)
-        if ret != 0:
-            return ret
-        return int(routine(space.mm, dst, src, dst_page, src_page, extent, holes))
+        leaves = pmds[dst_page], pmds[src_page]
+        ret = int(call.parts["leaf"](*leaves, dst, src, dst_page, src_page, left))
+        return ret if ret != 0 else int(call.routine(*request))
 
 
 def _movable(src: Area, dst: Area, page: int, target: int, length: int) -> bool:

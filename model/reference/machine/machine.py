@@ -21,7 +21,6 @@ from model.kernel.errno import EINVAL, NAMES
 from model.kernel.hugetlb.tables import want_pmd_share
 from model.lang import pure, runtime
 from model.lang.declare import ModelFunction, swapped
-from model.patches.uffd_move_batching import FAMILY
 
 from ..calls import faults, processes
 from ..calls.advice import EHWPOISON
@@ -89,14 +88,13 @@ class Reference:
             self.can -= {Capability.HUGE_ZERO}
         if not kernel.table_reclaim:
             self.can -= {Capability.TABLE_RECLAIM}
-        move = FAMILY.variant(kernel.move)
+        self.universe = Universe(arena, kernel)
         self._swaps = {
             **ADAPTED, **WITHOUT_GHOSTS, **(LARGE if arena.huge else {}),
-            **move.swap, **(swaps or {}),
+            **self.universe.patches.swaps, **(swaps or {}),
         }  # fmt: skip
         if not kernel.pmd_sharing:
             self._swaps[want_pmd_share] = never
-        self.universe = Universe(arena, kernel, move.routines)
         self._alone = runtime.Alone(self.universe.thread)
         self.spaces: dict[int, Space] = {0: Space(self.universe, 0)}
         self._used = 1

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Behaviour:
     """What differs between versions; the defaults are 6.18."""
 
-    move: str = "merged"
-    """The variant of UFFDIO_MOVE, by its name in model/patches/uffd_move_batching."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of families, by name, another version than that after the patch."""
     over_markers: bool = True
     """UFFDIO_COPY takes the place of any marker; 7.3.4: EEXIST."""
     mremap_many: bool = True

@@ -37,6 +37,7 @@ from model.lang.declare import ModelFunction
 from ..programs.program import PARTS_OF_A_PUD, Arena
 from .behaviour import Behaviour
 from .compound import PageOf
+from .patched import patches
 
 if TYPE_CHECKING:
     from .space import Area, Space
@@ -128,12 +129,10 @@ WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
 class Universe(World):
     """A world that grows."""
 
-    def __init__(
-        self, arena: Arena, kernel: Behaviour, routines: Dict[str, ModelFunction[..., Any]]
-    ) -> None:
-        """`routines`: those of patches that system calls run, by the names of these."""
+    def __init__(self, arena: Arena, kernel: Behaviour) -> None:
         super().__init__()
-        self.arena, self.kernel, self.routines = arena, kernel, routines
+        self.arena, self.kernel = arena, kernel
+        self.patches = patches(kernel.versions)
         self._tuples: dict[type[Kobject], tuple[Any, ...]] = {}
         self._last: dict[str, int] = {}
         cpu = self.new(Cpu, "kernel")

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model.patches import FAMILIES
 from tests.command import run, write_program
+from tests.families import MOVE
 
 
 def test_the_machine_form_has_what_the_tables_have(tmp_path: Path) -> None:
@@ -41,9 +44,24 @@ def test_what_is_refused_is_said_and_unknown(tmp_path: Path) -> None:
 def test_variants_of_the_move(tmp_path: Path) -> None:
     """6.17 moves a page at a time: a range flush more."""
     path = write_program(tmp_path)
-    texts = {v: run("step", str(path), "--variant", v).stdout for v in ("per_page", "merged")}
-    assert texts["per_page"] == texts["merged"]
-    assert run("step", str(path), "--variant", "mergd").exit_code == 2
+    asked = ("per_page", "merged", f"{MOVE.name}=merged")
+    texts = {run("step", str(path), "--variant", v).stdout for v in asked}
+    assert len(texts) == 1
+    steps = {v: run("step", str(path), "--steps", "--variant", v).stdout for v in asked}
+    assert steps["per_page"] != steps["merged"] == steps[f"{MOVE.name}=merged"]
+
+
+def test_a_version_that_is_not_there_or_in_two_patches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(write_program(tmp_path))
+    for wrong, said in (("mergd", "did you mean merged"), ("move=v3", "no patch 'move'")):
+        ran = run("step", path, "--variant", wrong)
+        assert (ran.exit_code, ran.stdout) == (2, "")
+        assert said in ran.stderr
+    monkeypatch.setitem(FAMILIES, "other", replace(MOVE, name="other"))
+    assert f"{MOVE.name}=v3 or other=v3" in run("step", path, "--variant", "v3").stderr
+    assert run("step", path, "--variant", "other=v3").exit_code == 0
 
 
 def test_bad_programs_are_one_line(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_who_maps_a_large_folio_is_held_against_the_entries() -> None:
 
 
 def test_a_third_mm_makes_two_slots_inexact() -> None:
-    universe = Universe(ARENA, Behaviour(), {})
+    universe = Universe(ARENA, Behaviour())
     one, two, three = (universe.mm(f"p{n}")[0] for n in range(3))
     ids = MmIds()
     ids.add(one, 1)

@@ -128,7 +128,7 @@ def test_one_thread_cannot_tell_the_versions_of_the_move(name: str) -> None:
     for seed in range(40):
         arena = ARENAS[seed % 2]
         program = Generator(seed, arena, set(Capability), weights=weights).program(30)
-        other = Reference(arena, Behaviour(move=name))
+        other = Reference(arena, Behaviour(versions={MOVE.name: name}))
         assert not differs(program, Reference(arena), other)
 
 
