@@ -19,7 +19,7 @@ COMMANDS = (
     ("ruff", "format", "--check", "--quiet", "."),
     ("mypy",),
     ("lint-imports",),
-    ("pytest", "-n", "auto", "--dist", "loadgroup", "--quiet"),
+    ("pytest", "-n", "auto", "--quiet"),
 )
 """Each is a program that the extra ``test`` of the package installs beside Python."""
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from checks.engine import interrupts
 
@@ -21,11 +23,21 @@ SHARING = {
 """Files whose tests look at the same traces."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of a file, or of files that share something, to one worker."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("traces" if file in SHARING else file))
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist comes without types
+    """The tests of a file, or of files that share something, go to one worker.
+
+    Not by `--dist loadgroup`: the groups that xdist writes into names of tests are lost with
+    pytest 9.2, and nothing says so.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "traces" if file in SHARING else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    return _ByFile(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")
