@@ -194,11 +194,11 @@ def _piece(
     call, pmds = space.universe.patches.system_calls["move"], space.mm.root.pmds
     request = space.mm, dst, src, dst_page, src_page, extent, holes
     if not space.universe.arena.huge:
-        return int(call.routine(*request))
+        return int(call(*request))
     with swapped({vm_normal_folio: head_of_entry}):
         leaves = pmds[dst_page], pmds[src_page]
         ret = int(call.parts["leaf"](*leaves, dst, src, dst_page, src_page, left))
-        return ret if ret != 0 else int(call.routine(*request))
+        return ret if ret != 0 else int(call(*request))
 
 
 def _movable(src: Area, dst: Area, page: int, target: int, length: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.lang.declare import ModelFunction
+from model.lang.declare import ModelFunction, swapped
 from model.lang.errors import ModelError, near
 from model.patches import FAMILIES, find_family
 from model.patches.family import Family
@@ -19,10 +19,19 @@ Function = ModelFunction[..., Any]
 
 @dataclass(frozen=True)
 class Patched:
-    """A system call as a version of a family has it: its routine, and further ones by name."""
+    """A system call as a version of a family has it: its routine, and further ones by name.
+
+    `edited` are functions that the routine alone calls in the place of others.
+    """
 
     routine: Function
     parts: Mapping[str, Function]
+    edited: Mapping[Function, Function]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The result of the routine, with what it alone calls in place."""
+        with swapped(self.edited):
+            return self.routine(*arguments)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,9 @@ def patches(versions: Mapping[str, str]) -> Patches:
     swaps: dict[Function, Function] = {}
     for name, (family, subject) in run.items():
         variant = family.variant(versions.get(family.name, family.after))
-        found[name] = Patched(variant.routines[subject], family.system_calls[subject].parts)
+        routine = variant.routines[subject]
+        own = variant.swap_in(routine).items()
+        edited = {old: new for old, new in own if variant.swap.get(old) is not new}
+        found[name] = Patched(routine, family.system_calls[subject].parts, edited)
         swaps |= variant.swap
     return Patches(found, swaps)
