@@ -8,13 +8,15 @@ correct execution of parallel programs that share memory", 1988).
 
 Two accesses of one location are never taken in the other order.  What orders two others of a
 thread, on its way from one to the other: a full barrier; a barrier of loads or of stores; an
-acquire at the first, a release at the second; a release and then an acquire (both are RCsc on
-arm64); and on arm64 a dependency, of an address or of a value, or of a store behind a branch.  x86
-and s390 only let a store be overtaken by a later load.  An atomic or a trylock that may fail orders
-only on the way on which it has not, unless its architecture orders it either way.  What depends on
-a plain load is not kept after it, for a compiler may break that.  A way that no run takes counts as
-well, but for one that contradicts itself: each is followed with what it knows of locals (`ways`),
-by what checks of the model demand, and by what nobody ever sets (`unset`).
+acquire at the first, a release at the second; on arm64 a release and then an acquire (both are RCsc
+there; on riscv they are fences, and RCpc); and on arm64 and riscv a dependency, of an address or of
+a value, or of a store behind a branch.  x86 and s390 only let a store be overtaken by a later load.
+All four are multi-copy atomic: a store is seen by all other threads at once.  An atomic or a
+trylock that may fail orders only on the way on which it has not, unless its architecture orders it
+either way.  What depends on a plain load is not kept after it, for a compiler may break that.  A
+way that no run takes counts as well, but for one that contradicts itself: each is followed with
+what it knows of locals (`ways`), by what checks of the model demand, and by what nobody ever sets
+(`unset`).
 
 Conflicts of fields that both sides use under the lock that their declaration names do not count,
 for what is in a critical section stays in it; nor do lock words, unless somebody looks at one

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from model.lang import expr as ex
+from model.lang.errors import ModelError, near
 from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Edge, Kind, Op, Thread
 from model.lang.order import BARRIERS, success_conditions
@@ -18,8 +19,29 @@ from model.lang.sorts import Bool
 from .usage import Region
 from .ways import NOTHING, Facts, asked_ahead, assigned, branched, carried, renamed
 
-TSO = frozenset({"x86", "s390"})
-"""Memory models in which only a store and a later load are not kept in order."""
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules in which memory models differ.
+
+    `tso`: only a store and a later load are not kept in order.  `rcsc`: a release and a later
+    acquire are kept in order, and are a full barrier together.
+    """
+
+    tso: bool = False
+    rcsc: bool = False
+
+
+RULES = {
+    "x86": Rules(tso=True),
+    "s390": Rules(tso=True),
+    "arm64": Rules(rcsc=True),
+    "riscv": Rules(),
+}
+"""By memory model.  On riscv the acquire and the release of a lock are fences, `fence r,rw` after
+the load and `fence rw,w` before the store, and leave that load free to overtake that store
+(arch/riscv/include/asm/barrier.h:__smp_store_release, __smp_load_acquire 7.3.4).  An AMO that is
+.rl and a later one that is .aq would stay in order; a declared word tells nothing of that."""
 
 _FULL = frozenset({"mb", "after atomic", "dsb", "tlbi and dsb"})
 
@@ -70,7 +92,12 @@ class Overtaking:
     ) -> None:  # fmt: skip
         self._leaving, self._asked = thread.leaving(), asked_ahead(thread)
         self._accesses, self._words = accesses, words
-        self._tso = family in TSO
+        if family not in RULES:
+            raise ModelError(
+                f"no memory model '{family}'", why="what it may reorder is not known",
+                instead=near(family, RULES),
+            )  # fmt: skip
+        self._rules = RULES[family]
 
     def overtaken(self, access: Access) -> Iterator[tuple[Access, Facts]]:
         """The part of an access that may come late, and the facts that say that it may not.
@@ -85,12 +112,12 @@ class Overtaking:
         says = self._success(access.edge.op)
         if says is not None:
             yield replace(access, writes=False), says
-        if access.order == "acquire" and access.writes and not self._tso:
+        if access.order == "acquire" and access.writes and not self._rules.tso:
             yield replace(access, reads=False, reserved=True), NOTHING
 
     def following(self, first: Access, says: Facts) -> Found:
         """The accesses that may be carried out before one that comes earlier in its thread."""
-        if self._tso and not first.writes:
+        if self._rules.tso and not first.writes:
             return Found()
         depends = first.reads and first.order != "plain"
         tainted = _assigned(first.edge) if depends else frozenset()
@@ -129,7 +156,8 @@ class Overtaking:
         released, says = way.released, _followed(op, way.says)
         if op.access is not None:
             order = op.access.order
-            barrier = order == "full" or (order == "acquire" and released)
+            paired = self._rules.rcsc and released
+            barrier = order == "full" or (order == "acquire" and paired)
             if barrier and self._success(op) is None:
                 found.barriers[id(edge)] = edge
                 return None
@@ -171,7 +199,7 @@ class Overtaking:
         """The facts each of which says that an atomic has not failed; None if it orders anyway."""
         assert op.access is not None
         tests = success_conditions(op, self._words)
-        if op.access.otherwise == "full" or not tests:
+        if op.access.otherwise in ("full", op.access.order) or not tests:
             return None
         said: set[Expr] = set()
         for update in op.updates:
@@ -182,7 +210,7 @@ class Overtaking:
 
     def _kept(self, here: Access, way: _Way) -> bool:
         """True if an access is kept after the first one."""
-        if self._tso:
+        if self._rules.tso:
             return not here.reads
         if here.order == "release" and here.writes:
             return True

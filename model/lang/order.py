@@ -16,8 +16,9 @@ from .errors import ModelError, near
 from .expr import Cell, Expr
 from .ir import Op
 
-MODELS = ("x86", "arm64", "s390")
-"""The memory models.  Each architecture has one of them, and several may have the same."""
+MODELS = ("x86", "arm64", "s390", "riscv")
+"""The memory models.  Each architecture has one of them, and several may have the same; riscv is
+RVWMO."""
 
 WORDS = ("plain", "once", "relaxed", "acquire", "release", "full")
 

@@ -364,6 +364,7 @@ def may_fail(b: Box) -> bool:  # here: def
         x86=("acquire", "", "x.h:x"),
         arm64=("full", "once", "x.h:x"),
         s390=("full", "once", "x.h:x"),
+        riscv=("full", "once", "x.h:x"),
     ),
     several="one is only looked at",
 )
