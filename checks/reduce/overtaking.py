@@ -186,7 +186,8 @@ class Overtaking:
             if here.order == "full":  # it comes early only if it fails
                 here = replace(here, writes=False)
             if self._kept(here, way):
-                kept = kept or here.reads
+                looks = replace(here, writes=False)  # of an atomic, only the write may be kept
+                kept = kept or (here.reads and self._kept(looks, way))
                 continue
             if way.branch and here.writes:  # keeps the store of an atomic, but not what it looks at
                 here = replace(here, writes=False)

@@ -50,6 +50,12 @@ def atomic(
     return Op(Kind.RMW, updates=(Update(place, more), *said), access=access)
 
 
+def taken(order: str, value: Expr = ONE) -> Op:
+    """Puts a value into z, and has what was there."""
+    updates = (Update(Z, value), Update(R, Z))
+    return Op(Kind.RMW, updates=updates, access=Access(Z, order))
+
+
 def both_at_once(order: str = "plain") -> Op:
     """Declared to be several accesses: of x and of y."""
     updates = (Update(X, ONE), Update(Y, ONE))

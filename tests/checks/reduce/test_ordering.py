@@ -44,6 +44,7 @@ from .litmus import (
     load,
     pairs,
     store,
+    taken,
     where,
 )
 
@@ -201,6 +202,22 @@ def test_a_barrier_on_another_way_is_named() -> None:
     again = graph([(0, 1, store(X)), *ways, (2, 0, flush), (3, 4, load(R, Y))])
     (found,) = Ordering([again, other], ROLES, frozenset(), "arm64").pairs()
     assert found.unless == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "atom", "seen"),
+    [
+        (store(X), taken("release"), load(Q, X)),
+        (load(Q, X), taken("once", Q), store(X)),  # only what it writes depends on x
+        (load(Q, X), taken("acquire", Q), store(X)),
+    ],
+)
+def test_what_an_atomic_looks_at_may_be_early(first: Op, atom: Op, seen: Op) -> None:
+    """Though what it writes is kept: what hangs on its look is then early with it."""
+    other = [load(Q, Y), barrier("mb"), seen]
+    for family in ("arm64", "riscv"):
+        assert pairs([first, atom, store(Y, R)], other, family) != []
+        assert pairs([first, barrier("mb"), atom, store(Y, R)], other, family) == []
 
 
 def test_a_store_that_a_branch_keeps_on_one_way_only() -> None:
