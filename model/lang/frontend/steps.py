@@ -33,7 +33,11 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
     """The operation that a call of a step is."""
     body = Body(ctx, fn, args).run()
     storage = ctx.storage()
-    memory = [c for c in body.seen if storage[c.var] in (Storage.MEMORY, Storage.LOCK)]
+    read = _read(body, storage)
+    memory = [
+        c for c in body.seen
+        if c in read and storage[c.var] in (Storage.MEMORY, Storage.LOCK)
+    ]  # fmt: skip
     written = [c for c in body.writes if storage[c.var] in (Storage.MEMORY, Storage.LOCK)]
     places = list(dict.fromkeys([*memory, *written]))
     words = {(c.index if storage[c.var] is Storage.LOCK else c) for c in places}
@@ -60,6 +64,19 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
     return CompiledStep(op, call_of(ctx, fn, args, body.foreign), body.result)
 
 
+def _effects(body: Body, storage: Mapping[str, Storage]) -> list[Expr]:
+    """What the step does and says: its guard, its result, and what it writes besides ghosts."""
+    written = [u for u in body.updates() if storage[u.place.var] is not Storage.GHOST]  # type: ignore[union-attr]
+    places = [i for u in written if isinstance(u.place, Cell) for i in u.place.index]
+    return [body.guard, *(u.value for u in written), *places, *va.expressions(body.result)]
+
+
+def _read(body: Body, storage: Mapping[str, Storage]) -> set[Cell]:
+    """The cells that what the step does depends on; what is read for ghosts and checks alone is no
+    access of the step."""
+    return {c for e in _effects(body, storage) for c in ex.leaves(e) if isinstance(c, Cell)}
+
+
 def _kind(fn: ModelFunction[..., Any], body: Body, memory: list[Cell], written: list[Cell]) -> Kind:
     if fn.barrier:
         return Kind.BARRIER
@@ -72,8 +89,7 @@ def _refuse_ghost_reads(
     fn: ModelFunction[..., Any], body: Body, storage: Mapping[str, Storage], where: str
 ) -> None:
     """What runs must not depend on what only invariants know, nor software on a TLB."""
-    effects = [u.value for u in body.updates() if storage[u.place.var] is not Storage.GHOST]  # type: ignore[union-attr]
-    for part in (body.guard, *effects, *va.expressions(body.result)):
+    for part in _effects(body, storage):
         for leaf in ex.leaves(part):
             if isinstance(leaf, Cell) and storage[leaf.var] is Storage.GHOST:
                 raise ModelError(

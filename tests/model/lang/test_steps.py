@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from model.lang import Kobject, World, compose, effect, kernel, kfield, step
+from model.lang import Kobject, World, check, compose, effect, ghost, kernel, kfield, step
 from model.lang import expr as ex
 from model.lang.errors import ModelError
 from model.lang.expr import Cell
 from model.lang.frontend.source import Context
 from model.lang.frontend.steps import compile_step
-from model.lang.ir import State
+from model.lang.ir import Kind, State
 from model.lang.traits import Trait
 
 
@@ -26,6 +26,7 @@ class Task(Kobject):
 class Node(Kobject):
     n: int = kfield(0, hi=9)
     next: Node | None = kfield(None)
+    seen: int = ghost(0, hi=9)
 
 
 @effect
@@ -189,3 +190,25 @@ def test_a_name_without_a_value_is_an_error_of_the_model(n: int) -> None:
     assert bool(ex.evaluate(check.cond, state.__getitem__)) == (n == 0)
     with contextlib.nullcontext() if n == 0 else pytest.raises(UnboundLocalError):
         names_under_a_condition(nodes[0])
+
+
+@step()
+def noted(a: Node, b: Node) -> None:
+    check(b.n < 5, "model:few")
+    a.seen = a.n + b.n
+
+
+@step(order="plain")
+def noted_beside_a_store(a: Node, b: Node) -> None:
+    a.seen = b.n
+    a.n = 1
+
+
+def test_what_is_read_for_ghosts_and_checks_is_no_access() -> None:
+    """No order is asked for, and two places are none too many."""
+    ctx, nodes = world((0, 1))
+    assert compile_step(ctx, noted, list(nodes)).op.access is None
+    stored = compile_step(ctx, noted_beside_a_store, list(nodes)).op
+    assert stored.kind is Kind.STORE
+    assert stored.access is not None
+    assert stored.access.place.var == "Node.n"
