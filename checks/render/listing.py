@@ -83,7 +83,7 @@ def _shown(family: Family, role: Role, also: Collection[str]) -> list[Function]:
     variant = role.variant
     own = variant.called_by(variant.routines.values())
     kernel = variant.neighbours_from
-    others = [n for n in family.casts.neighbours if n.since and n.exists_in(kernel)]
+    others = [n for n in family.casts.beside if n.since and n.exists_in(kernel)]
     beside = [n.routine(kernel) for n in others]
     around = variant.called_by(fn for fn in beside if fn is not None)
     shown = [fn for fns in own.values() for fn in fns if is_of_patch(fn) or fn.text]

@@ -84,7 +84,7 @@ def _kernel_of(family: Family, variant: Variant) -> str:
     """Neighbours of another kernel: those that it lacks, and whose text the others have."""
     kernel = variant.neighbours_from
     absent = family.casts.absent(kernel)
-    here = [n for n in family.casts.neighbours if n.again is None and n.name not in absent]
+    here = [n for n in family.casts.beside if n.again is None and n.name not in absent]
     routines = [fn for fn in (n.routine(kernel) for n in here) if fn is not None]
     read = [
         f"{version} ({count} functions)"

@@ -40,6 +40,11 @@ class CastSet:
     """States that no kernel is in, decided only when a scenario is asked for by name."""
     sampled: tuple[tuple[int, Mapping[str, Any]], ...] = ((3, {}), (4, {}))
 
+    @property
+    def beside(self) -> Group:
+        """All that may run beside a subject."""
+        return (*self.neighbours, *self.writers)
+
     def default(self, kernel: str) -> list[Cast]:
         """Each neighbour alone from every state, all pairs from the states named for pairs."""
         found: list[Cast] = []
@@ -113,7 +118,7 @@ class CastSet:
         """The cast of a name, which may have more neighbours than the product; None if a part of
         the name is not known."""
         subject, *others = name.partition("/")[0].split("+")
-        here = {n.name: n for n in (*self.neighbours, *self.writers) if n.exists_in(kernel)}
+        here = {n.name: n for n in self.beside if n.exists_in(kernel)}
         subjects = [s for s in self.subjects if s.name == subject]
         if not subjects or not here.keys() >= set(others):
             return None
@@ -134,8 +139,7 @@ class CastSet:
 
     def absent(self, kernel: str) -> list[str]:
         """The neighbours that a kernel does not have."""
-        every = (*self.neighbours, *self.writers)
-        return [n.name for n in every if not n.exists_in(kernel)]
+        return [n.name for n in self.beside if not n.exists_in(kernel)]
 
     def told(self, neighbour: Neighbour) -> str:
         """A neighbour in a line, with the noun of its role."""

@@ -100,7 +100,7 @@ def with_more(family: Family, module: ModuleType) -> Family:
     neighbours: tuple[Neighbour, ...] = tuple(getattr(module, "NEIGHBOURS", ()))
     initial: tuple[Initial, ...] = tuple(getattr(module, "INITIAL", ()))
     for kind, more, there in (
-        ("neighbour", neighbours, casts.neighbours), ("initial state", initial, casts.initial),
+        ("neighbour", neighbours, casts.beside), ("initial state", initial, casts.initial),
     ):  # fmt: skip
         names = [one.name for one in (*there, *more)]
         for one in more:
@@ -131,7 +131,7 @@ def require_used(
     for f in _functions_of(whole, variant):
         stored.setdefault(f.name, []).append(f)
     routines = [*variant.routines.values()]
-    for neighbour in family.casts.neighbours:
+    for neighbour in family.casts.beside:
         routines += [fn for fn in neighbour.since.values() if fn is not None]
     used = {f for group in variant.called_by(routines).values() for f in group}
     mine = [

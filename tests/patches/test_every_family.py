@@ -28,7 +28,7 @@ from checks.target.selection import archs_of, chosen_casts
 from checks.target.target import as_mutant
 from invariants import REGISTRY, find
 from model.cast.kernels import kernel_named
-from model.hw.arch import ARCHS
+from model.hw.archs import ARCHS
 from model.patches import FAMILIES
 from model.patches.family import Asked as Question
 from tests.command import run
@@ -54,7 +54,7 @@ def unique(things: Iterable[Any]) -> bool:
 def test_every_part_has_a_name_of_its_own(family: str) -> None:
     of = EVERY[family]
     casts = of.casts
-    for parts in (of.variants, casts.subjects, casts.axes, casts.neighbours):
+    for parts in (of.variants, casts.subjects, casts.axes, casts.beside):
         assert unique(parts)
     assert unique((*casts.initial, *casts.assumed))
 

@@ -66,7 +66,7 @@ def mutations(variant: Variant, casts: CastSet, seen: set[Function]) -> list[Mut
         if fn not in seen:
             seen.add(fn)
             found += _of_function(fn, variant, alone, casts.subjects[0].name)
-    for neighbour in casts.neighbours:
+    for neighbour in casts.beside:
         if neighbour.again is not None or not neighbour.exists_in(kernel):
             continue
         cast = casts.cast((neighbour,), pages=1)

@@ -28,7 +28,7 @@ def edited_functions(role: Role) -> list[tuple[str, list[str], ast.FunctionDef]]
     """The name, the text and the tree of each function that a role edits."""
     ctx = Context(World(), edits=dict(role.edits))
     kernel = role.variant.neighbours_from
-    others = [n.routine(kernel) for n in FAMILY.casts.neighbours if n.since and n.exists_in(kernel)]
+    others = [n.routine(kernel) for n in FAMILY.casts.beside if n.since and n.exists_in(kernel)]
     routines = [*role.variant.routines.values(), *(fn for fn in others if fn is not None)]
     names = {name for name, _ in role.edits} | {*role.variant.edited_names}
     found = []

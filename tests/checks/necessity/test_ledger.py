@@ -90,7 +90,8 @@ def test_not_shown_needed_with_what_was_asked() -> None:
 def test_what_cannot_be_decided_is_not_called_anything_else() -> None:
     """Without its clause the call goes on past the end of the page table: the model has no more."""
     of = asked("merged", "move/2p/ptl=different/init=one_at_dst")
-    (row,) = ledger(of, chosen_steps(of.role, of.casts, "no check err != 0*"), Verdicts())
+    _, after_a_page = chosen_steps(of.role, of.casts, "no check err != 0*")
+    (row,) = ledger(of, [after_a_page], Verdicts())
     assert row.need is Need.UNDECIDED
     assert "leaves the range" in row.why
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 import pytest
 
 from checks.mutate.played import cast_of, role
+from checks.stage import stage as stages
 from checks.stage.stage import Role, Setting
 from model.cast.parts import Setup
+from model.lang.compose import Compiled
 from model.lang.edits import replace_keyword
 from model.patches.mutant import mutant
 from tests.checks.mutate.played import stage, violated
@@ -28,6 +30,8 @@ def test_permission_is_gained_where_a_vma_is_read_only(
         return made
 
     monkeypatch.setattr(Setting, "build", read_only)
+    monkeypatch.setattr(stages, "_made", Compiled())  # not those of the world as it is
+    monkeypatch.setattr(stages, "_kept", {})
     wrong = mutant(
         "writable regardless of the VMA", "the entry for the destination is made writable",
         replace_keyword("PteVal", "write", "True", in_="moved_pte"),
