@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checks.target.target import own_model
 from model.cast.casts import Cast
-from model.hw.arch import ARCHS
+from model.hw.archs import DEFAULT
 from model.patches import FAMILIES, find_family
 from model.patches.family import Family
 
@@ -37,7 +37,7 @@ def source(name: str) -> str:
 
 def archs_of(family: Family) -> list[str]:
     """The architectures on which it is decided."""
-    return [name for name in ARCHS if name not in family.without]
+    return [name for name in DEFAULT if name not in family.without]
 
 
 def smallest(family: Family) -> Cast:

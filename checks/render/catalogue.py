@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from invariants import every
 from invariants.registry import GROUPS, NOT_BUILT, Invariant
-from model.hw.arch import ARCHS
+from model.hw.archs import ARCHS
 from model.patches.family import Family, Variant
 
 from ..target.target import EXAMPLES
@@ -26,7 +26,7 @@ def listed(kind: str, patches: Sequence[Family]) -> list[str]:
             return _pairs((f"{p.name} {v.name}", v.doc) for p in patches for v in p.variants)
         case "archs":
             return _pairs(
-                (a.name, f"invalidates by {a.remote.name.lower()}; {', '.join(a.cites)}")
+                (a.name, f"{a.doc}{'' if a.by_default else ', by name only'}; {', '.join(a.cites)}")
                 for a in ARCHS.values()
             )
         case "mutants":
@@ -83,7 +83,7 @@ def explained_patch(patch: Family) -> list[str]:
     """A patch: what it asks, its variants, what is left out."""
     rows = [("title", patch.title), ("asks", patch.asks), ("left out", patch.left_out)]
     rows += [("variant", f"{v.name}: {v.doc} ({_text(v)})") for v in patch.variants]
-    rows += [("neighbour", f"{n.name}: {patch.casts.told(n)}") for n in patch.casts.neighbours]
+    rows += [("neighbour", f"{n.name}: {patch.casts.told(n)}") for n in patch.casts.beside]
     rows += [("initial", f"{i.name}: {i.doc}") for i in patch.casts.initial]
     rows += [("assumed", f"{i.name}: {i.doc}; {i.assumption}") for i in patch.casts.assumed]
     rows += [("not on", f"{arch}: {why}") for arch, why in patch.without.items()]

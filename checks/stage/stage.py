@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 from checks.stage.attach import Attacher
 from invariants.registry import Invariant
 from model.cast.casts import Cast, Initial, invocations
+from model.cast.kernels import kernel_named
 from model.cast.neighbour import Conflict
 from model.cast.parts import Blueprint, Plan, Setup
 from model.hw import tlb
-from model.hw.arch import selected
+from model.hw.arch import Arch, selected
+from model.hw.archs import arch_named
 from model.hw.eager_tlb import eager, eager_initial
 from model.hw.memory import order_accesses
 from model.kernel.task import return_to_caller
@@ -132,8 +134,8 @@ class Stage:
         self._base = self.world.snapshot()
         self._ctx = Context(self.world, epilogue=return_to_caller)
         self._attacher = Attacher(self._ctx, chosen)
-        with selected(arch) as table:
-            self._ctx.memory_model = table.memory_model
+        self._newest = arch_named(arch)
+        self._ctx.memory_model = self._newest.memory_model
         self._origin = setting, arch
         self.variables = self.world.variables()
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
@@ -151,6 +153,10 @@ class Stage:
         other._passes, other._reducer, other._families = passes, self._reducer.by(passes), {}
         return other
 
+    def arch_of(self, variant: Variant) -> Arch:
+        """The architecture as the kernel has it that a variant runs in."""
+        return self._newest.at(kernel_named(variant.neighbours_from).has)
+
     # -- threads --------------------------------------------------------------------------------
 
     def _calls(self, cast: Cast, role: Role) -> list[Invocation]:
@@ -165,7 +171,7 @@ class Stage:
         return _once(key, partial(self._with_invariants, bare, call.thread))
 
     def _with_invariants(self, bare: Thread, who: Kobject) -> Thread:
-        with selected(self.arch):
+        with selected(self._newest):
             thread = self._attacher.thread(bare, who)
         return with_ends(thread) if self._ends else thread
 
@@ -174,8 +180,9 @@ class Stage:
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
         ctx = replace(self._ctx, swap=role.variant.swap_in(call.fn), edits=dict(role.edits))
-        with selected(self.arch):
-            return _made.thread((self._origin, call.thread.name, call.fn, names), ctx, call)
+        arch = self.arch_of(role.variant)
+        with selected(arch):
+            return _made.thread((self._origin, arch, call.thread.name, call.fn, names), ctx, call)
 
     def _thread(self, call: Invocation, role: Role) -> Thread:
         raw = self.raw(call, role)
@@ -189,7 +196,7 @@ class Stage:
 
     def _compiled(self, rules: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:
         """What hardware does by itself, as rules of this world."""
-        with selected(self.arch):
+        with selected(self._newest):
             return _once((self._origin, rules), partial(compose.rules, self._ctx, rules))
 
     def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:

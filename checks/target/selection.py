@@ -7,7 +7,7 @@ import fnmatch
 
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
-from model.hw.arch import ARCHS
+from model.hw.archs import ARCHS, DEFAULT
 from model.lang.errors import ModelError, near
 from model.patches.family import Family
 
@@ -31,9 +31,9 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
 
 
 def known_archs(names: str) -> tuple[str, ...]:
-    """Architectures from a list with commas; all of them if it is empty."""
+    """Architectures from a list with commas; those decided by default if it is empty."""
     if not names:
-        return tuple(ARCHS)
+        return DEFAULT
     found = tuple(dict.fromkeys(n.strip() for n in names.split(",")))
     for name in found:
         if name not in ARCHS:

@@ -20,6 +20,9 @@ LOCKS = (
     "MmapLock.readers", "VmaLock.writer", "VmaLock.readers",
 )  # fmt: skip
 
+UNSHOWN = ("Gather.todo",)
+"""What the calls themselves say: what an mmu_gather has recorded."""
+
 
 class Weight(IntEnum):
     """How much a reader needs a row; the first go last when a trace has to be cut."""
@@ -58,7 +61,7 @@ def changes(
     found: list[Change] = []
     for cell, new in after.cells.items():
         old = before.cells[cell]
-        if old == new or known[cell.var].storage is Storage.GHOST:
+        if old == new or known[cell.var].storage is Storage.GHOST or cell.var in UNSHOWN:
             continue
         if cell.var in LOCKS:
             keeps_off = written is None or owner(cell) in written

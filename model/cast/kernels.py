@@ -30,8 +30,14 @@ class Kernel:
         return (int(major), int(minor)) <= self.mainline or commit in self.backports
 
 
-STABLE: dict[str, frozenset[str]] = {}
-"""Backports of stable kernels among the commits that routines name; none was found so far."""
+_UNSHARE_BY_GATHER = "8ce720d5bd91"
+
+STABLE: dict[str, frozenset[str]] = {
+    "6.12.107": frozenset({_UNSHARE_BY_GATHER}),
+    "6.12.117": frozenset({_UNSHARE_BY_GATHER}),
+}
+"""Backports of stable kernels that were read, among the commits that routines and architectures
+name."""
 
 
 def kernel_named(name: str) -> Kernel:

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The table of architectures: what a flush does on each, with the source of each entry.
+"""The architectures that a scenario may be decided for, as a model sees them.
 
-A scenario is decided for one of these.  Model code asks ``arch()`` and branches on the answer
-while it is compiled, so that nothing of another architecture is left in a transition system.
+Model code asks ``arch()`` and branches on the answer while it is compiled, so that nothing of
+another architecture is left in a transition system.  The table is in `archs`.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from model.lang import static
 from model.lang.errors import ModelError, near
@@ -21,8 +22,32 @@ class Remote(enum.Enum):
     """How a flush reaches the other CPUs."""
 
     IPI = "an interrupt; the initiator waits, a CPU with interrupts off holds it off"
-    BROADCAST = "an instruction that all CPUs obey; complete at a barrier of the issuer"
+    BROADCAST = "an instruction that all CPUs obey, or firmware; the issuer waits for all"
     WITH_ENTRY = "the instruction that changes the entry; nothing is left to flush"
+
+
+class GatherFlush(enum.Enum):
+    """The text of tlb_flush(), the flush of an mmu_gather."""
+
+    X86 = "the range, of lazy CPUs too only if tables were freed; unshared tables do not count"
+    ARM64 = (
+        "last level unless tables were freed or unshared; of a whole mm if tables were freed, or "
+        "nothing"
+    )
+    ARM64_6_12 = "last level unless tables were freed or unshared; of a whole mm then, or nothing"
+    ARM64_FREED = "last level unless tables were freed; of a whole mm then, or nothing"
+    RISCV = "the whole mm if tables were freed, else the range"
+    S390 = "the whole mm if something has set flush_mm, else nothing"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An architecture as it was `before` a release that lacks a `commit`; `now` are its values
+    then, by field."""
+
+    before: str
+    commit: str
+    now: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -30,26 +55,36 @@ class Arch:
     """What the models ask of an architecture.
 
     `memory_model` names the memory model, for which every order has a line (`model.lang.order`).
-    `page_last_level`: flush_tlb_page drops no walk-cache entries.  `page_skips_lazy`,
-    `range_skips_lazy`: that flush leaves lazy CPUs alone, which flush when they next run the mm.
-    `table_sync_ipi`: tlb_remove_table_sync_one() interrupts every CPU.  `gather_last_level`: the
-    flush at the end of an mmu_gather that freed no tables drops no walk-cache entries.
-    `batches_unmap`: try_to_unmap may defer its flush; `broadcasts_by_entry`: it then broadcasts an
-    invalidation for each entry at once, and puts off only the wait for it.
+    `remote` is how flush_tlb_range() and the like reach other CPUs, `batch` how
+    arch_tlbbatch_flush() does.  `page_last_level`, `range_last_level`: that flush drops no
+    walk-cache entries.  `page_skips_lazy`, `range_skips_lazy`: it leaves lazy CPUs alone, which
+    flush when they next run the mm.  `gather` is the text of tlb_flush(), `whole_mm_from` the
+    number of strides from which on a flush of a range is one of the mm.  `table_sync_ipi`:
+    tlb_remove_table_sync_one() interrupts every CPU.  `batches_unmap`: try_to_unmap may defer its
+    flush; `broadcasts_by_entry`: it then broadcasts an invalidation for each entry at once, and
+    puts off only the wait for it.  `moves_tables`: HAVE_MOVE_PMD.  `wrprotects_at_once`:
+    ptep_set_wrprotect() is one access.  `by_default`: it is decided where nothing is said.
     """
 
     name: str
+    doc: str
     memory_model: str
     remote: Remote
+    batch: Remote
     page_last_level: bool
     range_last_level: bool
     page_skips_lazy: bool
     range_skips_lazy: bool
-    gather_last_level: bool
+    gather: GatherFlush
+    whole_mm_from: int
     batches_unmap: bool
     table_sync_ipi: bool
     broadcasts_by_entry: bool
+    moves_tables: bool
     cites: tuple[str, ...]
+    wrprotects_at_once: bool = True
+    by_default: bool = True
+    earlier: tuple[Earlier, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if self.memory_model not in MODELS:
@@ -57,79 +92,25 @@ class Arch:
                 f"no memory model '{self.memory_model}'", instead=near(self.memory_model, MODELS)
             )
 
+    def at(self, has: Callable[[str, str], bool]) -> Arch:
+        """The architecture in a kernel, of which `has` says whether it is as mainline since a
+        release, by a commit."""
+        found = self
+        for old in self.earlier:
+            if not has(old.before, old.commit):
+                found = replace(found, **dict(old.now))
+        return found
 
-ARCHS = {
-    a.name: a
-    for a in (
-        Arch(
-            "x86_64", "x86", Remote.IPI,
-            page_last_level=False, range_last_level=False,
-            page_skips_lazy=True, range_skips_lazy=False,
-            gather_last_level=False, batches_unmap=True, table_sync_ipi=True,
-            broadcasts_by_entry=False,
-            cites=(
-                "arch/x86/mm/tlb.c:flush_tlb_mm_range 7.3.4 (IPI to mm_cpumask, waits)",
-                "arch/x86/mm/tlb.c:native_flush_tlb_multi 7.3.4 (lazy CPUs unless freed_tables)",
-                "arch/x86/include/asm/tlbflush.h:flush_tlb_range 7.3.4 (freed_tables true)",
-                "arch/x86/include/asm/tlbflush.h:flush_tlb_page 7.3.4 (freed_tables false)",
-                "arch/x86/include/asm/tlb.h:tlb_flush 7.3.4 (passes freed_tables)",
-                "arch/x86/mm/tlb.c:arch_tlbbatch_flush 7.3.4; mm/rmap.c:should_defer_flush 7.3.4",
-                "mm/mmu_gather.c:tlb_remove_table_sync_one 7.3.4",
-                "Intel SDM vol. 3, 4.10.4.1 (INVLPG drops paging-structure caches of the PCID)",
-            ),
-        ),
-        Arch(
-            "x86_64-invlpgb", "x86", Remote.BROADCAST,
-            page_last_level=False, range_last_level=False,
-            page_skips_lazy=False, range_skips_lazy=False,
-            gather_last_level=False, batches_unmap=True, table_sync_ipi=True,
-            broadcasts_by_entry=False,
-            cites=(
-                "arch/x86/mm/tlb.c:broadcast_tlb_flush 7.3.4 (INVLPGB, then TLBSYNC, no IPI)",
-                "arch/x86/mm/tlb.c:arch_tlbbatch_flush 7.3.4 (all non-globals by INVLPGB)",
-                "AMD APM vol. 3, INVLPGB and TLBSYNC",
-            ),
-        ),
-        Arch(
-            "arm64", "arm64", Remote.BROADCAST,
-            page_last_level=True, range_last_level=False,
-            page_skips_lazy=False, range_skips_lazy=False,
-            gather_last_level=True, batches_unmap=True, table_sync_ipi=True,
-            broadcasts_by_entry=True,
-            cites=(
-                "arch/arm64/include/asm/tlbflush.h:flush_tlb_range 7.3.4 (VAE1IS, all levels)",
-                "arch/arm64/include/asm/tlbflush.h:flush_tlb_page 7.3.4 (VALE1IS, last level)",
-                "arch/arm64/include/asm/tlb.h:tlb_flush 7.3.4 (last level unless freed_tables)",
-                "arch/arm64/include/asm/tlbflush.h:arch_tlbbatch_add_pending 7.3.4 (no DSB)",
-                "Arm ARM D8.14 (TLBI is complete after a DSB of the PE that issued it)",
-            ),
-        ),
-        Arch(
-            "s390", "s390", Remote.WITH_ENTRY,
-            page_last_level=True, range_last_level=True,
-            page_skips_lazy=False, range_skips_lazy=False,
-            gather_last_level=True, batches_unmap=False, table_sync_ipi=True,
-            broadcasts_by_entry=False,
-            cites=(
-                "arch/s390/include/asm/pgtable.h:ptep_get_and_clear 7.3.4 (IPTE)",
-                "arch/s390/mm/pgtable.c:ptep_xchg_direct, ptep_xchg_lazy 7.3.4",
-                "arch/s390/include/asm/tlbflush.h:flush_tlb_range 7.3.4 (the whole mm if flush_mm)",
-            ),
-        ),
-    )
-}  # fmt: skip
 
 _selected: list[Arch] = []
 
 
 @contextmanager
-def selected(name: str) -> Iterator[Arch]:
-    """Compile for this architecture; ModelError for a name that is not in the table."""
-    if name not in ARCHS:
-        raise ModelError(f"no architecture '{name}'", instead=near(name, ARCHS))
-    _selected.append(ARCHS[name])
+def selected(found: Arch) -> Iterator[None]:
+    """Compile for this architecture."""
+    _selected.append(found)
     try:
-        yield ARCHS[name]
+        yield
     finally:
         _selected.pop()
 

@@ -192,6 +192,14 @@ def drop(cpu: Cpu, start: Addr, end: Addr) -> None:
 
 
 @effect
+def drop_entries(cpu: Cpu, start: Addr, end: Addr) -> None:
+    """One CPU loses its translations of [start, end), and keeps pointers to tables."""
+    for addr in translated(cpu):
+        if start <= addr and addr < end:
+            cpu.tlb[addr] = frozenset()
+
+
+@effect
 def settled(cpu: Cpu, start: Addr, end: Addr) -> None:
     """`cpu` has been flushed: what the flushing thread had taken away there need be remembered
     only where another CPU may still have it."""
@@ -213,11 +221,14 @@ def drop_entry(cpu: Cpu, addr: Addr) -> None:
 
 
 @step("arch/x86/mm/tlb.c:flush_tlb_func", "7.3.4", order="full", traits="ipi")
-def ipi(cpu: Cpu, start: Addr, end: Addr, skip_lazy: bool) -> None:
+def ipi(cpu: Cpu, start: Addr, end: Addr, skip_lazy: bool, last_level: bool) -> None:
     """One CPU takes the flush interrupt; the initiator has to wait for it."""
     wait_until(not cpu.irqs_off)
     if cpu.user and not (skip_lazy and cpu.lazy):
-        drop(cpu, start, end)
+        if last_level:
+            drop_entries(cpu, start, end)
+        else:
+            drop(cpu, start, end)
         settled(cpu, start, end)
 
 
@@ -232,9 +243,7 @@ def broadcast_flush(cpu: Cpu, root: Root, start: Addr, end: Addr, last_level: bo
     """
     for other in users_of(cpu, root):
         if last_level:
-            for addr in translated(other):
-                if start <= addr and addr < end:
-                    other.tlb[addr] = frozenset()
+            drop_entries(other, start, end)
         else:
             drop(other, start, end)
         settled(other, start, end)

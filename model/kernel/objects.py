@@ -61,6 +61,7 @@ class Mm(Kobject):
     root: Root = kfield(const=True, doc="its page tables")
     mmap_lock: MmapLock = kfield(const=True)
     tlb_flush_pending: int = kfield(0, "open mmu_gathers", hi=7)
+    flush_mm: bool = kfield(False, "s390: context.flush_mm, a flush is due")
     tlb_flush_batched: Batched = kfield(Batched(), "unmaps whose flush is due, and how many had it")
 
 
@@ -153,8 +154,22 @@ class RmapWalk(Kobject):
     )
 
 
+@record
+class Gathered:
+    """What an mmu_gather has to flush: the range from start to before end, and why."""
+
+    start: Addr = 0
+    end: Addr = 0
+    fullmm: bool = False
+    freed_tables: bool = False
+    unshared_tables: bool = False
+    fully_unshared_tables: bool = False
+    cleared_ptes: bool = False
+    cleared_pmds: bool = False
+
+
 class Gather(Kobject):
-    """struct mmu_gather, one per thread: what it has to flush and to free."""
+    """struct mmu_gather, one per thread."""
 
     thread: Thread = kfield(const=True)
     mm: Mm | None = ghost(None, "what it is for, between tlb_gather_mmu and tlb_finish_mmu")
@@ -162,4 +177,4 @@ class Gather(Kobject):
     put_off: Array[Addr, Mm | None] = ghost(
         None, "where the thread has put off a flush by set_tlb_ubc_flush_pending, until the unlock"
     )
-    freed_tables: bool = kfield(False)
+    todo: Gathered = kfield(Gathered(), "its fields")

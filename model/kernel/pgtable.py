@@ -212,7 +212,12 @@ def ptep_set_access_flags(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None:
 @step("arch/x86/include/asm/pgtable.h:ptep_set_wrprotect", "7.3.4", order=PTE_WRITE_PROTECT,
       traits="pte")  # fmt: skip
 def ptep_set_wrprotect(mm: Mm, addr: Addr, pte: Pte) -> None:
-    """Take Write away; the caller flushes.  s390: IPTE (ptep_xchg_lazy)."""
+    """Take Write away; the caller flushes.  s390: IPTE (ptep_xchg_lazy).
+
+    Not modelled: riscv since 7.2, where it is a load and a store, and hardware may set Dirty
+    between them.
+    """
+    check(arch().wrprotects_at_once, "model:ptep_set_wrprotect is two accesses")
     me: Thread = current()
     old = pte.val
     new = replace(old, write=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Flushing: the calls that mm code makes, mmu_gather, and the flush that unmapping puts off."""
+"""Flushing: the calls that mm code makes, and the flush that unmapping puts off."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.lang import current, primitive, static, step
 
 from ..hw.orders import ATOMIC, CMPXCHG
 from .objects import Batched, Gather, Mm, Vma
-from .task import addresses, cpus, mine
+from .task import cpus, mine
 
 
 @static
@@ -29,6 +29,10 @@ def mms() -> tuple[Mm, ...]:
     return me.world.all(Mm)
 
 
+PTRS_PER_TABLE = 512
+"""Entries of a table, whatever a world has of them."""
+
+
 @primitive("arch/x86/mm/tlb.c:flush_tlb_mm_range", "7.3.4")
 def flush_everywhere(mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level: bool) -> None:
     """Invalidate [start, end) on all CPUs and wait until that is complete.
@@ -40,7 +44,7 @@ def flush_everywhere(mm: Mm, start: Addr, end: Addr, skip_lazy: bool, last_level
     if arch().remote == Remote.IPI:
         for cpu in cpus():
             if in_mm_cpumask(cpu, mm):
-                ipi(cpu, start, end, skip_lazy)
+                ipi(cpu, start, end, skip_lazy, last_level)
     elif arch().remote == Remote.BROADCAST:
         broadcast_flush(me.cpu, mm.root, start, end, last_level)
 
@@ -56,75 +60,25 @@ def flush_tlb_range(vma: Vma, start: Addr, end: Addr) -> None:
 
 
 @static
-def all_of(mm: Mm) -> tuple[int, int]:
-    """The first address of an mm and the one after the last."""
-    return 0, len(mm.root.pmds)
+def end_of(mm: Mm) -> int:
+    """The address after the last one of an mm; the first is 0."""
+    return len(mm.root.pmds)
+
+
+@static
+def is_whole_mm(strides: int) -> bool:
+    """True if the flush of a range of so many strides is one of the whole mm."""
+    return strides >= arch().whole_mm_from
 
 
 @primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_mm", "7.3.4")
 def flush_tlb_mm(mm: Mm) -> None:
-    start, end = all_of(mm)
-    flush_everywhere(mm, start, end, False, False)
+    flush_everywhere(mm, 0, end_of(mm), False, False)
 
 
 @step("include/linux/mm_inline.h:mm_tlb_flush_pending", "7.3.4", order="relaxed")
 def mm_tlb_flush_pending(mm: Mm) -> bool:
     return mm.tlb_flush_pending > 0
-
-
-# -- mmu_gather ------------------------------------------------------------------------------------
-
-
-@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order=ATOMIC)
-def tlb_gather_mmu(mm: Mm) -> None:
-    """inc_tlb_flush_pending: from now on others know that a flush is due."""
-    tlb = mine(Gather)
-    mm.tlb_flush_pending = mm.tlb_flush_pending + 1
-    tlb.mm = mm
-
-
-@step("include/asm-generic/tlb.h:tlb_remove_tlb_entry", "7.3.4", order="plain")
-def tlb_remove_tlb_entry(addr: Addr) -> None:
-    """Record an address for the flush."""
-    tlb = mine(Gather)
-    tlb.range[addr] = True
-
-
-@step("include/linux/mm_inline.h:mm_tlb_flush_nested", "7.3.4", order="relaxed")
-def mm_tlb_flush_nested(mm: Mm) -> bool:
-    return mm.tlb_flush_pending > 1
-
-
-@step("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4", order=ATOMIC)
-def dec_tlb_flush_pending(mm: Mm) -> None:
-    tlb = mine(Gather)
-    mm.tlb_flush_pending = mm.tlb_flush_pending - 1
-    tlb.mm = None
-    for addr in addresses():
-        tlb.range[addr] = False
-
-
-@primitive("mm/mmu_gather.c:tlb_finish_mmu", "7.3.4")
-def tlb_flush_mmu(mm: Mm, start: Addr, end: Addr, recorded: bool, freed_tables: bool) -> None:
-    """The flush of tlb_finish_mmu for a gather over [start, end); frees nothing yet.
-
-    Another gather is open: the whole mm and the walk caches too, for its entries may be changed
-    and not yet flushed.  arm64 drops walk caches only if tables were freed.  s390 flushes the mm
-    then, and only then (arch/s390/include/asm/tlb.h:pte_free_tlb sets flush_mm).
-    """
-    me: Thread = current()
-    nested = mm_tlb_flush_nested(mm)
-    if arch().remote == Remote.WITH_ENTRY:
-        if freed_tables:
-            first, last = all_of(mm)
-            broadcast_flush(me.cpu, mm.root, first, last, False)
-        return
-    if nested:
-        flush_tlb_mm(mm)
-    elif freed_tables:
-        flush_everywhere(mm, start, end, False, False)
-    elif recorded:
-        flush_everywhere(mm, start, end, arch().page_skips_lazy, arch().gather_last_level)
 
 
 # -- the flush that try_to_unmap puts off ----------------------------------------------------------
@@ -153,7 +107,8 @@ def try_to_unmap_flush(deferred: frozenset[Mm]) -> None:
     """arch_tlbbatch_flush: what set_tlb_ubc_flush_pending put off, for these address spaces.
 
     x86 interrupts the CPUs that were noted (batch->cpumask), each of which drops all that it has
-    of any process; here, of the one that it runs.
+    of any process; here, of the one that it runs.  Lazy CPUs are left alone: they know by the
+    generation that set_tlb_ubc_flush_pending has counted up.  Where there is INVLPGB it broadcasts.
     """
     me: Thread = current()
     if arch().broadcasts_by_entry:
@@ -163,7 +118,10 @@ def try_to_unmap_flush(deferred: frozenset[Mm]) -> None:
     else:
         for mm in mms():
             if mm in deferred:
-                flush_tlb_mm(mm)
+                if arch().batch == Remote.BROADCAST:
+                    broadcast_flush(me.cpu, mm.root, 0, end_of(mm), False)
+                else:
+                    flush_everywhere(mm, 0, end_of(mm), arch().page_skips_lazy, False)
 
 
 @step("mm/rmap.c:flush_tlb_batched_pending", "7.3.4", order="relaxed")

@@ -29,7 +29,7 @@ from checks.stage.stage import Role, Setting, Stage
 from checks.target.target import as_mutant, by_name
 from invariants import REGISTRY
 from model.cast.casts import Cast
-from model.hw.arch import ARCHS
+from model.hw.archs import ARCHS
 from model.lang.errors import ModelError
 from model.patches.family import Family
 from tests.checks.engine.spinning import spun

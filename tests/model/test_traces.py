@@ -74,7 +74,7 @@ def follow(play: Play, ticks: tuple[Tick, ...]) -> Lockstep:
     done = Runner(system, initial).run(ticks)
     assert done is not None, "the schedule cannot be carried out in the IR"
     swap = as_python(play.role, [c.fn for c in calls])
-    with selected(play.arch), swapped(swap):
+    with selected(stage.arch_of(play.role.variant)), swapped(swap):
         bodies = [(c.thread, body(c)) for c in calls]
         with Lockstep(stage.world, system, initial, bodies, rules(stage)) as run:
             for step in done:

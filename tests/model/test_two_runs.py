@@ -24,7 +24,8 @@ from model.cast.cast_set import CastSet, Group
 from model.cast.casts import Cast, Initial, Subject, invocations
 from model.cast.neighbour import Neighbour
 from model.hw import tlb
-from model.hw.arch import ARCHS, selected
+from model.hw.arch import selected
+from model.hw.archs import ARCHS
 from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang import expr as ex
@@ -49,7 +50,7 @@ def stage(name: str, arch: str, crew: tuple[str, ...]) -> Stage:
     has several values by default, every other architecture has another one."""
     casts, turn = EVERY[name].casts, list(ARCHS).index(arch)
     axes = tuple((a.name, a.default[turn % len(a.default)]) for a in casts.axes)
-    states, neighbours = (p.needs for p in states_of(casts)), (n.needs for n in casts.neighbours)
+    states, neighbours = (p.needs for p in states_of(casts)), (n.needs for n in casts.beside)
     needs = frozenset[str]().union(*states, *neighbours)
     return Stage(Setting(casts.blueprint, axes, needs, crew), arch, [], anytime=True)
 
@@ -128,11 +129,11 @@ class Scene:
         return replace(casts.cast(others, initial.name, **axes), subject=subject)
 
     def present(self, variant: Variant) -> list[Neighbour]:
-        return [n for n in self.of.casts.neighbours if n.exists_in(variant.neighbours_from)]
+        return [n for n in self.of.casts.beside if n.exists_in(variant.neighbours_from)]
 
     def user(self) -> Group:
         """What lets user code store, if any neighbour does."""
-        return tuple(n for n in self.of.casts.neighbours if n.stores)[:1]
+        return tuple(n for n in self.of.casts.beside if n.stores)[:1]
 
     def system(self, calls: Sequence[Invocation], cast: Cast, variant: Variant) -> System:
         """The raw system.  Threads that no variant changes are made for one of them only."""
@@ -151,7 +152,7 @@ class Scene:
         system = self.system(calls, cast, variant)
         initial = here.initial(replace(cast, others=cast.others and self.user()))
         before = base(here)
-        with selected(self.arch), swapped(variant.swap_in(calls[0].fn)):
+        with selected(here.arch_of(variant)), swapped(variant.swap_in(calls[0].fn)):
             bodies = [(c.thread, body(c)) for c in calls]
             run = Lockstep(here.world, system, initial, bodies, rules(here))
             try:
@@ -184,7 +185,7 @@ def neighbours() -> Iterator[tuple[str, str]]:
     the same world, in the first of them."""
     seen: set[tuple[object, ...]] = set()
     for name, family in EVERY.items():
-        for n in family.casts.neighbours:
+        for n in family.casts.beside:
             key = n.role, n.again, family.casts.blueprint, *n.since.values()
             if key not in seen:
                 yield name, n.name
@@ -196,7 +197,7 @@ def test_neighbours_from_every_state(family: str, neighbour: str) -> None:
     """Beside the version after the patch, enough runs for many of a neighbour's edges to be taken:
     three from each state, and more where little of it runs unless the subject came first."""
     scene = Scene(family, archs_of(EVERY[family])[0])
-    (beside,) = (n for n in scene.of.casts.neighbours if n.name == neighbour)
+    (beside,) = (n for n in scene.of.casts.beside if n.name == neighbour)
     variant = scene.of.variant(scene.of.after)
     if not beside.exists_in(variant.neighbours_from):
         variant = next(v for v in scene.of.variants if beside.exists_in(v.neighbours_from))

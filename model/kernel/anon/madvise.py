@@ -22,6 +22,7 @@ from ..folio import (
     vm_normal_folio,
 )
 from ..locks import folio_trylock, folio_unlock
+from ..mmu_gather import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu, tlb_remove_tlb_entry
 from ..objects import Vma
 from ..pgtable import (
     NONE,
@@ -41,13 +42,7 @@ from ..swap import (
     is_swap_entry,
     swap_free,
 )
-from ..tlbflush import (
-    dec_tlb_flush_pending,
-    flush_tlb_batched_pending,
-    tlb_flush_mmu,
-    tlb_gather_mmu,
-    tlb_remove_tlb_entry,
-)
+from ..tlbflush import flush_tlb_batched_pending
 
 
 @step("include/linux/pgtable.h:clear_young_dirty_ptes", "7.3.4", order=PTE_CLEAR_YOUNG_DIRTY,
@@ -69,11 +64,11 @@ def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
 
 
 @kernel("mm/madvise.c:madvise_free_pte_range", "7.3.4")
-def madvise_free_pte(vma: Vma, addr: Addr) -> bool:
-    """One entry; whether a flush is due."""
+def madvise_free_pte(vma: Vma, addr: Addr) -> None:
+    """One entry."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False
+        return
     flush_tlb_batched_pending(vma.mm)
     ptent = ptep_get(pte)
     if not pte_present(ptent):
@@ -81,36 +76,34 @@ def madvise_free_pte(vma: Vma, addr: Addr) -> bool:
             swap_free(ptent.entry)
             set_pte_at(vma.mm, addr, pte, NONE)
         pte_unmap_unlock(pte)
-        return False
+        return
     folio = vm_normal_folio(ptent)
     if folio is None:
         pte_unmap_unlock(pte)
-        return False
+        return
     entry = folio_swap_entry_lockless(folio)
     if entry != 0 or folio_test_dirty(folio):
         if not folio_trylock(folio):
             pte_unmap_unlock(pte)
-            return False
+            return
         maps = folio_mapcount(folio)
         entry = folio_swap_entry(folio)
         if maps != 1 or (entry != 0 and not folio_free_swap(folio)):
             folio_unlock(folio)
             pte_unmap_unlock(pte)
-            return False
+            return
         folio_clear_dirty(folio)
         folio_unlock(folio)
-    recorded = ptent.young or ptent.dirty
-    if recorded:
+    if ptent.young or ptent.dirty:
         clear_young_dirty_pte(vma, addr, pte)
         tlb_remove_tlb_entry(addr)
     folio_mark_lazyfree(folio)
     pte_unmap_unlock(pte)
-    return recorded
 
 
 @kernel("mm/madvise.c:madvise_free_single_vma", "7.3.4")
 def madvise_free(vma: Vma, addr: Addr) -> None:
     tlb_gather_mmu(vma.mm)
-    recorded = madvise_free_pte(vma, addr)
-    tlb_flush_mmu(vma.mm, addr, addr + 1, recorded, False)
+    madvise_free_pte(vma, addr)
+    tlb_flush_mmu(vma.mm)
     dec_tlb_flush_pending(vma.mm)

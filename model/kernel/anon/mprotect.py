@@ -17,6 +17,7 @@ from model.hw.objects import Addr, Pte, PteVal
 from model.lang import kernel, primitive, pure
 
 from ..folio import PageAnonExclusive, folio_maybe_dma_pinned, folio_test_anon, vm_normal_folio
+from ..mmu_gather import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu, tlb_remove_tlb_entry
 from ..objects import Vma
 from ..pgtable import (
     NONE,
@@ -34,13 +35,7 @@ from ..pgtable import (
 )
 from ..rmap import pmd_of
 from ..swap import is_swap_entry
-from ..tlbflush import (
-    dec_tlb_flush_pending,
-    flush_tlb_batched_pending,
-    tlb_flush_mmu,
-    tlb_gather_mmu,
-    tlb_remove_tlb_entry,
-)
+from ..tlbflush import flush_tlb_batched_pending
 
 
 @primitive("include/linux/pgtable.h:ptep_modify_prot_start", "7.3.4")
@@ -54,32 +49,30 @@ def ptep_modify_prot_commit(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None
 
 
 @kernel("mm/mprotect.c:change_pte_range", "7.3.4")
-def change_pte(vma: Vma, addr: Addr, prot_numa: bool) -> bool:
-    """One entry; whether a flush is due."""
+def change_pte(vma: Vma, addr: Addr, prot_numa: bool) -> None:
+    """One entry."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False
+        return
     flush_tlb_batched_pending(vma.mm)
     oldpte = ptep_get(pte)
     if not pte_present(oldpte) or (prot_numa and oldpte.protnone):
         pte_unmap_unlock(pte)
-        return False
+        return
     if prot_numa:
         folio = vm_normal_folio(oldpte)
         if folio is None or folio_maybe_dma_pinned(folio):
             pte_unmap_unlock(pte)
-            return False
+            return
     oldpte = ptep_modify_prot_start(vma, addr, pte)
     if prot_numa:
         ptent = replace(oldpte, protnone=True)
     else:
         ptent = replace(oldpte, write=False, uffd_wp=True)
     ptep_modify_prot_commit(vma, addr, pte, ptent)
-    recorded = ptent != oldpte
-    if recorded:
+    if ptent != oldpte:
         tlb_remove_tlb_entry(addr)
     pte_unmap_unlock(pte)
-    return recorded
 
 
 @kernel("mm/mprotect.c:change_protection", "7.3.4")
@@ -87,8 +80,8 @@ def change_protection(vma: Vma, addr: Addr, prot_numa: bool) -> None:
     """change_prot_numa (kernel/sched/fair.c:task_numa_work), or uffd_wp_range
     (mm/userfaultfd.c:mwriteprotect_range)."""
     tlb_gather_mmu(vma.mm)
-    recorded = change_pte(vma, addr, prot_numa)
-    tlb_flush_mmu(vma.mm, addr, addr + 1, recorded, False)
+    change_pte(vma, addr, prot_numa)
+    tlb_flush_mmu(vma.mm)
     dec_tlb_flush_pending(vma.mm)
 
 
@@ -124,8 +117,8 @@ def can_change_shared_pte_writable(vma: Vma, pte: PteVal) -> bool:
 
 
 @kernel("mm/mprotect.c:change_pte_range", "7.3.4")
-def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> bool:
-    """One entry, to what the VMA says now; whether a flush is due.
+def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> None:
+    """One entry, to what the VMA says now.
 
     `uffd_wp` is MM_CP_UFFD_WP, `uffd_wp_resolve` undoes it.  Without the first,
     MM_CP_TRY_CHANGE_WRITABLE is set for private writable VMAs
@@ -135,7 +128,7 @@ def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) 
         pte_alloc(pmd_of(vma))
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False
+        return
     flush_tlb_batched_pending(vma.mm)
     oldpte = ptep_get(pte)
     if pte_none(oldpte) and uffd_wp and vma.file is not None:
@@ -147,10 +140,10 @@ def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) 
         if entry != oldpte:
             set_pte_at(vma.mm, addr, pte, entry)
         pte_unmap_unlock(pte)
-        return False
+        return
     if not pte_present(oldpte):
         pte_unmap_unlock(pte)
-        return False
+        return
     oldpte = ptep_modify_prot_start(vma, addr, pte)
     ptent = pte_modify(vma, oldpte)
     if uffd_wp:
@@ -165,8 +158,6 @@ def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) 
     if upgrade:
         ptent = replace(ptent, write=True)
     ptep_modify_prot_commit(vma, addr, pte, ptent)
-    recorded = ptent != oldpte
-    if recorded:
+    if ptent != oldpte:
         tlb_remove_tlb_entry(addr)
     pte_unmap_unlock(pte)
-    return recorded

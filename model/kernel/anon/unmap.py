@@ -22,8 +22,8 @@ from ..mmap_lock import (
     vma_mark_detached,
     vma_start_write,
 )
+from ..mmu_gather import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from ..objects import Folio, Vma
-from ..tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from .zap import zap_pte
 
 
@@ -35,15 +35,13 @@ def addresses_in(vma: Vma) -> tuple[Addr, ...]:
 
 @kernel("mm/vma.c:unmap_region", "7.3.4")
 def unmap_region(vma: Vma) -> None:
-    recorded = False
     dead: frozenset[Folio] = frozenset()
     tlb_gather_mmu(vma.mm)
     for addr in addresses_in(vma):
-        due, folio = zap_pte(vma, addr)
-        recorded = recorded or due
+        folio = zap_pte(vma, addr)
         if folio is not None:
             dead = dead | frozenset({folio})
-    tlb_flush_mmu(vma.mm, vma.start, vma.end, recorded, False)
+    tlb_flush_mmu(vma.mm)
     for gone in all_folios():
         if gone in dead:
             folio_put(gone)

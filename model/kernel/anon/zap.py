@@ -12,6 +12,13 @@ from model.lang import kernel, step
 
 from ..folio import all_folios, folio_put, folio_remove_rmap_pte, vm_normal_folio
 from ..locks import spin_lock, spin_lock_nested, spin_trylock, spin_unlock
+from ..mmu_gather import (
+    dec_tlb_flush_pending,
+    pte_free_tlb,
+    tlb_flush_mmu,
+    tlb_gather_mmu,
+    tlb_remove_tlb_entry,
+)
 from ..objects import Folio, Vma
 from ..pgtable import (
     NONE,
@@ -28,31 +35,25 @@ from ..pgtable import (
 from ..rmap import pmd_of
 from ..swap import is_swap_entry, swap_free
 from ..task import synchronize_rcu
-from ..tlbflush import (
-    dec_tlb_flush_pending,
-    flush_tlb_batched_pending,
-    tlb_flush_mmu,
-    tlb_gather_mmu,
-    tlb_remove_tlb_entry,
-)
+from ..tlbflush import flush_tlb_batched_pending
 
 
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
-def zap_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
-    """Clear one entry of an anonymous VMA; whether a flush is due, and the folio that is to be
-    freed after it.  What the function does besides for a file, which no cast has, is in
-    `shmem_reclaim.zap_file_pte`."""
+def zap_pte(vma: Vma, addr: Addr) -> Folio | None:
+    """Clear one entry of an anonymous VMA; the folio that is to be freed after the flush.
+
+    What the function does besides for a file, which no cast has, is in
+    `file.reclaim.zap_file_pte`.
+    """
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False, None
+        return None
     flush_tlb_batched_pending(vma.mm)
-    recorded = False
     folio: Folio | None = None
     ptent = ptep_get(pte)
     if pte_present(ptent):
         ptent = ptep_get_and_clear(vma.mm, addr, pte)
         tlb_remove_tlb_entry(addr)
-        recorded = True
         folio = vm_normal_folio(ptent)
         if folio is not None:
             folio_remove_rmap_pte(folio)
@@ -61,14 +62,14 @@ def zap_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
             swap_free(ptent.entry)
         set_pte_at(vma.mm, addr, pte, NONE)
     pte_unmap_unlock(pte)
-    return recorded, folio
+    return folio
 
 
 @kernel("mm/madvise.c:madvise_dontneed_single_vma", "7.3.4")
 def madvise_dontneed(vma: Vma, addr: Addr) -> None:
     tlb_gather_mmu(vma.mm)
-    recorded, folio = zap_pte(vma, addr)
-    tlb_flush_mmu(vma.mm, addr, addr + 1, recorded, False)
+    folio = zap_pte(vma, addr)
+    tlb_flush_mmu(vma.mm)
     if folio is not None:
         folio_put(folio)
     dec_tlb_flush_pending(vma.mm)
@@ -131,18 +132,16 @@ def zap_table(vma: Vma) -> None:
     tlb_gather_mmu(vma.mm)
     pte = pte_offset_map_lock(pmd, vma.start)
     if pte is None:
-        tlb_flush_mmu(vma.mm, vma.start, vma.end, False, False)
+        tlb_flush_mmu(vma.mm)
         dec_tlb_flush_pending(vma.mm)
         return
     flush_tlb_batched_pending(vma.mm)
-    recorded = False
     dead: frozenset[Folio] = frozenset()
     for addr in addresses_of(pmd):
         ptent = ptep_get(pte.table.slots[addr])
         if pte_present(ptent):
             ptent = ptep_get_and_clear(vma.mm, addr, pte.table.slots[addr])
             tlb_remove_tlb_entry(addr)
-            recorded = True
             folio = vm_normal_folio(ptent)
             if folio is not None:
                 folio_remove_rmap_pte(folio)
@@ -158,7 +157,9 @@ def zap_table(vma: Vma) -> None:
     pte_unmap_unlock(pte)
     if taken is None:
         taken = zap_pte_table_if_empty(vma)
-    tlb_flush_mmu(vma.mm, vma.start, vma.end, recorded, taken is not None)
+    if taken is not None:
+        pte_free_tlb(vma.mm, vma.start)
+    tlb_flush_mmu(vma.mm)
     for gone in all_folios():
         if gone in dead:
             folio_put(gone)

@@ -26,6 +26,7 @@ from ..folio import (
     vm_normal_folio,
 )
 from ..locks import folio_trylock, folio_unlock
+from ..mmu_gather import tlb_remove_tlb_entry
 from ..objects import Folio, Mapping, Mm, Vma
 from ..pgtable import (
     NONE,
@@ -49,12 +50,7 @@ from ..swap import (
     swap_free,
     swap_writeout,
 )
-from ..tlbflush import (
-    flush_tlb_batched_pending,
-    set_tlb_ubc_flush_pending,
-    tlb_remove_tlb_entry,
-    try_to_unmap_flush,
-)
+from ..tlbflush import flush_tlb_batched_pending, set_tlb_ubc_flush_pending, try_to_unmap_flush
 from .filemap import i_mmap, i_mmap_lock_read, i_mmap_unlock_read
 
 
@@ -66,23 +62,21 @@ def cond_install_uffd_wp_pte(vma: Vma, addr: Addr, pte: Pte, old: PteVal) -> Non
 
 
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
-def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> tuple[bool, Folio | None]:
-    """Clear one entry of a VMA of a file; whether a flush is due, and the folio to put after it.
+def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> Folio | None:
+    """Clear one entry of a VMA of a file; the folio to put after the flush.
     Of the others, with fewer steps, it is `zap.zap_pte`.
 
     Write protection stays as a marker, unless the VMA goes (ZAP_FLAG_DROP_MARKER).
     """
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False, None
+        return None
     flush_tlb_batched_pending(vma.mm)
-    recorded = False
     folio: Folio | None = None
     ptent = ptep_get(pte)
     if pte_present(ptent):
         ptent = ptep_get_and_clear(vma.mm, addr, pte)
         tlb_remove_tlb_entry(addr)
-        recorded = True
         folio = vm_normal_folio(ptent)
         if folio is not None:
             if ptent.dirty and not folio_test_anon(folio):
@@ -98,7 +92,7 @@ def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> tuple[bool, Folio 
     elif not pte_none(ptent) and (drop_markers or not is_uffd_wp_marker(ptent)):
         set_pte_at(vma.mm, addr, pte, NONE)
     pte_unmap_unlock(pte)
-    return recorded, folio
+    return folio
 
 
 @kernel("mm/rmap.c:try_to_unmap_one", "7.3.4")

@@ -24,10 +24,11 @@ from ..folio import (
     vm_normal_folio,
 )
 from ..locks import folio_trylock, folio_unlock, spin_lock, spin_unlock
+from ..mmu_gather import tlb_remove_pmd_tlb_entry, tlb_remove_tlb_entry
 from ..objects import Folio, Vma
 from ..pgtable import next_pte, pte_offset_map_lock, pte_present, pte_unmap_unlock, ptep_get
 from ..rmap import pmd_of
-from ..tlbflush import flush_tlb_batched_pending, tlb_remove_tlb_entry
+from ..tlbflush import flush_tlb_batched_pending
 from .pmd import (
     is_huge_zero_pmd,
     pmd_folio,
@@ -67,12 +68,11 @@ def free_all_of(folio: Folio, entries: int) -> bool:
 
 
 @kernel("mm/madvise.c:madvise_free_pte_range", "7.3.4")
-def madvise_free_ptes(vma: Vma, addr: Addr, end: Addr) -> bool:
-    """Entries of a folio that may be cleaned; whether a flush is due."""
-    recorded = False
+def madvise_free_ptes(vma: Vma, addr: Addr, end: Addr) -> None:
+    """Entries of a folio that may be cleaned."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False
+        return
     flush_tlb_batched_pending(vma.mm)
     first = pte
     while True:
@@ -80,7 +80,6 @@ def madvise_free_ptes(vma: Vma, addr: Addr, end: Addr) -> bool:
         if ptent.young or ptent.dirty:
             clear_young_dirty_pte(vma, addr, pte)
             tlb_remove_tlb_entry(addr)
-            recorded = True
         if pte_present(ptent):
             folio = vm_normal_folio(ptent)
             if folio is not None:
@@ -90,40 +89,37 @@ def madvise_free_ptes(vma: Vma, addr: Addr, end: Addr) -> bool:
             break
         pte = next_pte(pte)
     pte_unmap_unlock(first)
-    return recorded
 
 
 @kernel("mm/huge_memory.c:madvise_free_huge_pmd", "7.3.4")
-def madvise_free_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr, whole: bool) -> bool:
-    """A leaf; whether a flush is due.  If the range has not the whole of it, its folio is split
+def madvise_free_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr, whole: bool) -> None:
+    """A leaf.  If the range has not the whole of it, its folio is split
     and the caller goes on with entries, if it could be."""
     spin_lock(pmd.ptl)
     orig_pmd = pmdp_get_leaf(pmd)
     if not pmd_trans_huge(orig_pmd) or is_huge_zero_pmd(orig_pmd):
         spin_unlock(pmd.ptl)
-        return False
+        return
     folio = pmd_folio(orig_pmd)
     maps = folio_mapcount(folio)
     if maps > 1 and folio_mapped_shared(folio):
         spin_unlock(pmd.ptl)
-        return False
+        return
     if not folio_trylock(folio):
         spin_unlock(pmd.ptl)
-        return False
+        return
     if not whole:
         folio_get(folio)
         spin_unlock(pmd.ptl)
         split_large_folio(folio)
         folio_unlock(folio)
         folio_put(folio)
-        return False
+        return
     folio_clear_dirty(folio)
     folio_unlock(folio)
-    recorded = orig_pmd.young or orig_pmd.dirty
-    if recorded:
+    if orig_pmd.young or orig_pmd.dirty:
         pmdp_invalidate(vma, haddr, pmd)
         set_pmd_at(vma.mm, haddr, pmd, replace(orig_pmd, young=False, dirty=False))
-        tlb_remove_tlb_entry(haddr)
+        tlb_remove_pmd_tlb_entry(pmd)
     folio_mark_lazyfree(folio)
     spin_unlock(pmd.ptl)
-    return recorded

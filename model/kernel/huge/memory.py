@@ -29,9 +29,9 @@ from ..folio import (
     folio_ref_count,
 )
 from ..locks import folio_trylock, folio_unlock, spin_lock, spin_lock_nested, spin_unlock
+from ..mmu_gather import tlb_remove_pmd_tlb_entry
 from ..objects import Folio, Vma
 from ..pgtable import NONE, pmd_populate, pte_same, set_pte_at, spare_table, userfaultfd_pte_wp
-from ..tlbflush import tlb_remove_tlb_entry
 from .pmd import (
     addrs_of_pmd,
     flush_pmd_tlb_range,
@@ -268,7 +268,7 @@ def zap_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr) -> Folio | None:
     folio: Folio | None = None
     spin_lock(pmd.ptl)
     orig_pmd = pmdp_huge_get_and_clear(vma.mm, haddr, pmd)
-    tlb_remove_tlb_entry(haddr)
+    tlb_remove_pmd_tlb_entry(pmd)
     if not is_huge_zero_pmd(orig_pmd):
         folio = pmd_folio(orig_pmd)
         folio_remove_rmap_pmd(folio)
@@ -287,8 +287,8 @@ def can_change_private_pmd_writable(vma: Vma, pmd: PteVal) -> bool:
 
 
 @kernel("mm/huge_memory.c:change_huge_pmd", "7.3.4")
-def change_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> bool:
-    """A leaf, to what the VMA says now; whether a flush is due.  See `change_prot_pte`."""
+def change_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> None:
+    """A leaf, to what the VMA says now.  See `change_prot_pte`."""
     spin_lock(pmd.ptl)
     oldpmd = pmdp_make_invalid(vma.mm, haddr, pmd)  # pmdp_invalidate_ad: no flush yet
     entry = pte_modify(vma, oldpmd)
@@ -302,11 +302,9 @@ def change_huge_pmd(vma: Vma, pmd: Pmd, haddr: Addr, uffd_wp: bool, uffd_wp_reso
     if upgrade:
         entry = replace(entry, write=True)
     set_pmd_at(vma.mm, haddr, pmd, entry)
-    recorded = entry != oldpmd
-    if recorded:
-        tlb_remove_tlb_entry(haddr)
+    if entry != oldpmd:
+        tlb_remove_pmd_tlb_entry(pmd)
     spin_unlock(pmd.ptl)
-    return recorded
 
 
 # -- fork, mremap ----------------------------------------------------------------------------------

@@ -7,14 +7,14 @@ mmap_lock is held for writing.  Left out: a registered VMA, whose entries are lo
 
 from __future__ import annotations
 
-from model.hw.arch import Remote, arch
+from model.hw.arch import arch
 from model.hw.objects import Addr, Pmd, Table
 from model.lang import kernel, step
 
 from ..locks import spin_lock, spin_lock_nested, spin_unlock
 from ..objects import Vma
 from ..pgtable import pmd_clear, pmd_none, pmd_populate, pmdp_get_lockless
-from ..tlbflush import flush_tlb_range
+from ..tlbflush import PTRS_PER_TABLE, flush_tlb_mm, flush_tlb_range, is_whole_mm
 
 
 @step(traits="ghost")
@@ -28,8 +28,8 @@ def move_normal_pmd(vma: Vma, old_addr: Addr, length: int, old_pmd: Pmd, new_pmd
     """Whether the table was moved; the flush comes before the locks are dropped."""
     if vma.uffd_wp or vma.uffd_missing:
         return False
-    if arch().remote == Remote.WITH_ENTRY:
-        return False  # s390 does not select HAVE_MOVE_PMD
+    if not arch().moves_tables:
+        return False
     if not pmd_none(new_pmd):
         return False
     moved = False
@@ -41,7 +41,10 @@ def move_normal_pmd(vma: Vma, old_addr: Addr, length: int, old_pmd: Pmd, new_pmd
         pmd_clear(old_pmd)
         entries_map_at(table, old_pmd, new_pmd)
         pmd_populate(new_pmd, table)
-        flush_tlb_range(vma, old_addr, old_addr + length)
+        if is_whole_mm(PTRS_PER_TABLE):
+            flush_tlb_mm(vma.mm)
+        else:
+            flush_tlb_range(vma, old_addr, old_addr + length)
         moved = True
     if new_pmd.ptl != old_pmd.ptl:
         spin_unlock(new_pmd.ptl)

@@ -25,6 +25,14 @@ from ..folio import (
     vm_normal_folio,
 )
 from ..locks import spin_lock, spin_lock_nested, spin_unlock
+from ..mmu_gather import (
+    dec_tlb_flush_pending,
+    tlb_end_vma,
+    tlb_flush_mmu,
+    tlb_flush_mmu_tlbonly,
+    tlb_gather_mmu,
+    tlb_remove_tlb_entry,
+)
 from ..objects import Folio, Mapping, Vma
 from ..pgtable import (
     pte_none,
@@ -35,7 +43,6 @@ from ..pgtable import (
     ptep_set_wrprotect,
     set_pte_at,
 )
-from ..tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu, tlb_remove_tlb_entry
 from .tables import (
     huge_pmd_unshare,
     huge_pmd_unshare_flush,
@@ -49,7 +56,6 @@ from .tables import (
 @kernel("mm/hugetlb.c:hugetlb_change_protection", "7.3.4")
 def hugetlb_change_protection(vma: Vma, mapping: Mapping, start: Addr, end: Addr) -> None:
     """To what the VMA says now.  A shared table is left instead: its pages fault again."""
-    recorded = False
     tlb_gather_mmu(vma.mm)
     hugetlb_vma_lock_write(vma)
     i_mmap_lock_write(mapping)
@@ -62,19 +68,19 @@ def hugetlb_change_protection(vma: Vma, mapping: Mapping, start: Addr, end: Addr
         left = huge_pmd_unshare(vma, addr, pte)
         if left:
             spin_unlock(pte.table.ptl)
-            huge_pmd_unshare_flush(vma, addr, pte.table)
             break
         now = ptep_get(pte)
         if pte_present(now):
             old = ptep_modify_prot_start(vma, addr, pte)
             ptep_modify_prot_commit(vma, addr, pte, pte_modify(vma, old))
             tlb_remove_tlb_entry(addr)
-            recorded = True
         spin_unlock(pte.table.ptl)
         addr += 1
-    tlb_flush_mmu(vma.mm, start, end, recorded, False)
+    tlb_flush_mmu_tlbonly(vma.mm)
+    huge_pmd_unshare_flush(vma.mm)
     i_mmap_unlock_write(mapping)
     hugetlb_vma_unlock_write(vma)
+    tlb_flush_mmu(vma.mm)
     dec_tlb_flush_pending(vma.mm)
 
 
@@ -84,7 +90,6 @@ def unmap_hugepage_range(vma: Vma, mapping: Mapping, start: Addr, end: Addr) -> 
 
     A shared table is left whole, also where only a part of it is asked for.
     """
-    recorded = False
     dead: frozenset[Folio] = frozenset()
     tlb_gather_mmu(vma.mm)
     hugetlb_vma_lock_write(vma)
@@ -98,22 +103,22 @@ def unmap_hugepage_range(vma: Vma, mapping: Mapping, start: Addr, end: Addr) -> 
         left = huge_pmd_unshare(vma, addr, pte)
         if left:
             spin_unlock(pte.table.ptl)
-            huge_pmd_unshare_flush(vma, addr, pte.table)
             break
         now = ptep_get(pte)
         if pte_present(now):
             old = ptep_get_and_clear(vma.mm, addr, pte)
             tlb_remove_tlb_entry(addr)
-            recorded = True
             folio = vm_normal_folio(old)
             if folio is not None:
                 folio_remove_rmap_pte(folio)
                 dead = dead | frozenset({folio})
         spin_unlock(pte.table.ptl)
         addr += 1
-    tlb_flush_mmu(vma.mm, start, end, recorded, False)
+    tlb_end_vma(vma.mm)
+    huge_pmd_unshare_flush(vma.mm)
     i_mmap_unlock_write(mapping)
     hugetlb_vma_unlock_write(vma)
+    tlb_flush_mmu(vma.mm)
     for gone in all_folios():
         if gone in dead:
             folio_put(gone)
@@ -143,7 +148,6 @@ def move_hugetlb_page_tables(
     The new table is asked for with i_mmap_rwsem held for writing; where the new VMA may share one,
     huge_pmd_share takes it for reading, and waits for itself.
     """
-    moved = False
     done = 0
     tlb_gather_mmu(vma.mm)
     hugetlb_vma_lock_write(vma)
@@ -156,17 +160,17 @@ def move_hugetlb_page_tables(
         if not pte_none(now):
             left = huge_pmd_unshare(vma, old_addr + done, src_pte)
             if left:
-                huge_pmd_unshare_flush(vma, old_addr + done, src_pte.table)
                 break
             first = huge_pte_alloc(new_vma, mapping, new_addr)
             dst_pte = first.table.slots[new_addr + done]
             move_huge_pte(vma, old_addr + done, new_addr + done, src_pte, dst_pte)
             tlb_remove_tlb_entry(old_addr + done)
-            moved = True
         done += 1
-    tlb_flush_mmu(vma.mm, old_addr, old_addr + length, moved, False)
+    tlb_flush_mmu_tlbonly(vma.mm)
+    huge_pmd_unshare_flush(vma.mm)
     i_mmap_unlock_write(mapping)
     hugetlb_vma_unlock_write(vma)
+    tlb_flush_mmu(vma.mm)
     dec_tlb_flush_pending(vma.mm)
 
 

@@ -26,10 +26,18 @@ from ..file.filemap import (
     i_mmap_unlock_write,
 )
 from ..locks import down_read, down_write, spin_lock, spin_unlock, up_read, up_write
+from ..mmu_gather import (
+    clear_fully_unshared,
+    dec_tlb_flush_pending,
+    gathered,
+    tlb_flush_mmu,
+    tlb_flush_mmu_tlbonly,
+    tlb_gather_mmu,
+    tlb_unshare_pmd_ptdesc,
+)
 from ..objects import Mapping, Mm, Vma
 from ..pgtable import first_addr, pmd_clear, pmd_none, pmd_populate, pmdp_get_lockless
 from ..task import threads
-from ..tlbflush import flush_everywhere
 
 # -- locks -----------------------------------------------------------------------------------------
 
@@ -212,13 +220,13 @@ def huge_pte_alloc(vma: Vma, mapping: Mapping, addr: Addr) -> Pte:
 
 @kernel("mm/hugetlb.c:huge_pmd_unshare", "7.3.4")
 def huge_pmd_unshare(vma: Vma, addr: Addr, pte: Pte) -> bool:
-    """Leave a table that others use; true if it was shared.  The caller flushes, before it drops
-    i_mmap_rwsem (`huge_pmd_unshare_flush`)."""
+    """Leave a table that others use; true if it was shared.  It is recorded in the caller's gather,
+    which is flushed before i_mmap_rwsem is dropped (`huge_pmd_unshare_flush`)."""
     table = pte.table
     if not ptdesc_pmd_is_shared(table):
         return False
     pmd_clear(pud_of(vma, addr))
-    ptdesc_pmd_pts_dec(table)
+    tlb_unshare_pmd_ptdesc(table, pud_bases(vma.mm)[addr], pud_ends(vma.mm)[addr])
     return True
 
 
@@ -231,30 +239,34 @@ def tlb_remove_table_sync_one() -> None:
 
 
 @primitive("mm/hugetlb.c:huge_pmd_unshare_flush", "7.3.4")
-def huge_pmd_unshare_flush(vma: Vma, addr: Addr, table: Table) -> None:
-    """tlb_flush_unshared_tables: all that the PUD entry mapped, and the pointer to the table; then,
-    if only one user is left, who may write to it alone, wait for GUP-fast."""
-    flush_everywhere(vma.mm, pud_bases(vma.mm)[addr], pud_ends(vma.mm)[addr], False, False)
-    if arch().table_sync_ipi:
-        alone = not ptdesc_pmd_is_shared(table)
-        if alone:
+def huge_pmd_unshare_flush(mm: Mm) -> None:
+    """tlb_flush_unshared_tables: flush, unless that is done; then, if a table has only one user
+    left, who may write to it alone, wait for GUP-fast."""
+    todo = gathered()
+    if todo.unshared_tables:
+        tlb_flush_mmu_tlbonly(mm)
+    if todo.fully_unshared_tables:
+        if arch().table_sync_ipi:
             tlb_remove_table_sync_one()
+        clear_fully_unshared()
 
 
 @kernel("mm/hugetlb.c:hugetlb_unshare_pmds", "7.3.4")
 def hugetlb_unshare_pmds(vma: Vma, mapping: Mapping, addr: Addr, take_locks: bool) -> None:
     """Leave the table of one PUD entry.  hugetlb_split, before a VMA is split inside of what the
     entry maps, does not take the locks: it holds i_mmap_rwsem, and nobody else walks."""
+    tlb_gather_mmu(vma.mm)
     if take_locks:
         hugetlb_vma_lock_write(vma)
         i_mmap_lock_write(mapping)
     pte = hugetlb_walk(vma, addr)
     if pte is not None:
         spin_lock(pte.table.ptl)
-        left = huge_pmd_unshare(vma, addr, pte)
+        huge_pmd_unshare(vma, addr, pte)
         spin_unlock(pte.table.ptl)
-        if left:
-            huge_pmd_unshare_flush(vma, addr, pte.table)
+    huge_pmd_unshare_flush(vma.mm)
     if take_locks:
         i_mmap_unlock_write(mapping)
         hugetlb_vma_unlock_write(vma)
+    tlb_flush_mmu(vma.mm)
+    dec_tlb_flush_pending(vma.mm)

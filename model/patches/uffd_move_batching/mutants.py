@@ -132,7 +132,7 @@ LOCKS = (
         "by uffd_lock_vma, which waits for mmap_lock with the other VMA locked",
         replace_call("lock_vma_under_rcu", "uffd_lock_vma", in_="uffd_move_lock"),
         breaks="mmap_lock_in_order no_deadlock",
-        cast="move+vma_writer/2p/ptl=different/init=all_at_src",
+        cast="move+vma_writer+munmap_src/1p/ptl=different/init=all_at_src",
     ),
     mutant(
         "anon_vma lock under the PTL", "the anon_vma is locked when both page-table locks are held",

@@ -66,13 +66,13 @@ NEIGHBOURS = (
     ),
     mutant(
         "no flush of walk caches", "the flush after a table is taken away is one of pages only",
-        replace_argument("tlb_flush_mmu", 4, "False", nth=2, in_="zap_table"),
+        drop("pte_free_tlb", in_="zap_table"),
         breaks="no_pointer_to_a_free_table",
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src", archs=FLUSHING,
     ),
     mutant(
         "lazy CPU spared the flush of a freed table", "that flush leaves lazy CPUs alone",
-        replace_argument("flush_everywhere", 3, "True", nth=1, in_="tlb_flush_mmu"),
+        replace_argument("flush_range_of", 2, "True", nth=1, in_="tlb_flush_x86"),
         breaks="no_pointer_to_a_free_table",
         cast="move+lazy_user+pt_reclaim/1p/ptl=different/init=all_at_src",
         why_not={"arm64": "the invalidation is broadcast (arch/arm64/include/asm/tlbflush.h)"},
@@ -80,7 +80,8 @@ NEIGHBOURS = (
     mutant(
         "entry not recorded for the flush", "MADV_DONTNEED clears it and the gather has not got it",
         drop("tlb_remove_tlb_entry", in_="zap_pte"),
-        breaks="flushed_before_ptl_is_released",
+        breaks="flushed_before_ptl_is_released nothing_removed_is_used_after_return "
+        "no_translation_to_a_free_page",
         cast="move+zap_src/1p/ptl=different/init=all_at_src", archs=FLUSHING, why_not=IPTE,
     ),
     mutant(

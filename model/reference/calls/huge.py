@@ -38,8 +38,8 @@ from model.kernel.huge.memory import (
 )
 from model.kernel.huge.move_tables import move_normal_pmd
 from model.kernel.huge.split import gup_fast_pmd_leaf
+from model.kernel.mmu_gather import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from model.kernel.objects import Folio
-from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 
 from ..programs.program import Refused
 from ..state.compound import PageOf
@@ -95,10 +95,10 @@ def pin_leaf(space: Space, page: int) -> bool:
 # -- ranges ----------------------------------------------------------------------------------------
 
 
-def zap_leaves(space: Space, start: int, end: int) -> tuple[bool, list[Folio]]:
-    """mm/memory.c:zap_pmd_range: whole leaves go, others are split; whether a flush is due, and
-    the folios that are to be freed after it."""
-    recorded, dead = False, list[Folio]()
+def zap_leaves(space: Space, start: int, end: int) -> list[Folio]:
+    """mm/memory.c:zap_pmd_range: whole leaves go, others are split; the folios that are to be
+    freed after the flush."""
+    dead: list[Folio] = []
     for first, last, pmd in space.leaves_in(start, end):
         if first < start or end < last:
             space.split_leaf(first)
@@ -106,34 +106,31 @@ def zap_leaves(space: Space, start: int, end: int) -> tuple[bool, list[Folio]]:
         area = space.find(first)
         assert area is not None, "a leaf outside of every VMA"
         folio = zap_huge_pmd(space.part(area, first), pmd, first)
-        recorded = True
         if folio is not None:
             dead.append(folio)
-    return recorded, dead
+    return dead
 
 
-def change_leaves(space: Space, start: int, end: int, uffd_wp: bool, resolve: bool) -> bool:
-    """mm/mprotect.c:change_pmd_range, the same way; whether a flush is due."""
-    recorded = False
+def change_leaves(space: Space, start: int, end: int, uffd_wp: bool, resolve: bool) -> None:
+    """mm/mprotect.c:change_pmd_range, the same way."""
     for first, last, pmd in space.leaves_in(start, end):
         area = space.find(first)
         if first < start or end < last:
             space.split_leaf(first)
         elif area is not None:
             vma = space.part(area, first)
-            recorded = change_huge_pmd(vma, pmd, first, uffd_wp, resolve) or recorded
-    return recorded
+            change_huge_pmd(vma, pmd, first, uffd_wp, resolve)
 
 
 def free_large(space: Space, area: Area, start: int, end: int) -> int:
     """mm/madvise.c:madvise_free_pte_range of what one table maps, until it comes to a page that
     is of no large folio: that page, or `end`."""
-    recorded, at = False, start
+    at = start
     first, last = space.universe.arena.table(start)
     vma, pmd = space.part(area, start), space.mm.root.pmds[start]
     tlb_gather_mmu(space.mm)
     if space.leaf_at(start) is not None:
-        recorded = madvise_free_huge_pmd(vma, pmd, first, start == first and end == last)
+        madvise_free_huge_pmd(vma, pmd, first, start == first and end == last)
         at = end if space.leaf_at(start) is not None else start
     while at < end:
         folio = _large(space, at)
@@ -145,9 +142,9 @@ def free_large(space: Space, area: Area, start: int, end: int) -> int:
                 at = stop
         else:
             if free_all_of(folio.head, len(folio.pages)):
-                recorded = madvise_free_ptes(vma, at, stop) or recorded
+                madvise_free_ptes(vma, at, stop)
             at = stop
-    tlb_flush_mmu(space.mm, start, end, recorded, False)
+    tlb_flush_mmu(space.mm)
     dec_tlb_flush_pending(space.mm)
     return at
 

@@ -18,8 +18,13 @@ from model.kernel.errno import EAGAIN, EFAULT, EINVAL, ENOMEM
 from model.kernel.file.reclaim import zap_file_pte
 from model.kernel.folio import folio_put
 from model.kernel.locks import spin_lock, spin_unlock
+from model.kernel.mmu_gather import (
+    dec_tlb_flush_pending,
+    pte_free_tlb,
+    tlb_flush_mmu,
+    tlb_gather_mmu,
+)
 from model.kernel.pgtable import pmd_clear, pte_alloc
-from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from model.lang.runtime import check
 
 from ..state.space import Area, Flags, Space
@@ -35,7 +40,7 @@ def zap_range(space: Space, start: int, end: int, *, markers: bool, reclaim: boo
     """mm/memory.c:unmap_page_range within one mmu_gather; guard markers only go if `markers`,
     tables that are empty then if `reclaim`."""
     tlb_gather_mmu(space.mm)
-    recorded, dead = zap_leaves(space, start, end)
+    dead = zap_leaves(space, start, end)
     for page in range(start, end):
         val = entry(space, page)
         if val.kind == PteKind.NONE:
@@ -45,28 +50,25 @@ def zap_range(space: Space, start: int, end: int, *, markers: bool, reclaim: boo
         area = space.find(page)
         assert area is not None, "an entry outside of every VMA"
         vma = space.part(area, page)
-        if area.is_anonymous:
-            flush, folio = zap_pte(vma, page)
-        else:
-            flush, folio = zap_file_pte(vma, page, markers)
-        recorded = recorded or flush
+        folio = zap_pte(vma, page) if area.is_anonymous else zap_file_pte(vma, page, markers)
         if folio is not None:
             dead.append(folio)
-    freed = reclaim and _reclaim_tables(space, start, end)
-    tlb_flush_mmu(space.mm, start, end, recorded, freed)
+    if reclaim:
+        _reclaim_tables(space, start, end)
+    tlb_flush_mmu(space.mm)
     for folio in dead:
         folio_put(folio)
     dec_tlb_flush_pending(space.mm)
 
 
-def _reclaim_tables(space: Space, start: int, end: int) -> bool:
-    """The end of mm/memory.c:zap_pte_range, where whole PMDs were zapped: whether a table went."""
-    freed = False
+def _reclaim_tables(space: Space, start: int, end: int) -> None:
+    """The end of mm/memory.c:zap_pte_range, where whole PMDs were zapped."""
     for first, last in space.universe.arena.tables if space.universe.arena.huge else ():
         area = space.find(first)
-        if start <= first and last <= end and area is not None:
-            freed = zap_pte_table_if_empty(space.part(area, first)) is not None or freed
-    return freed
+        if not (start <= first and last <= end) or area is None:
+            continue
+        if zap_pte_table_if_empty(space.part(area, first)) is not None:
+            pte_free_tlb(space.mm, first)
 
 
 def change_range(
@@ -74,16 +76,14 @@ def change_range(
 ) -> None:
     """mm/mprotect.c:change_protection of pages within one mmu_gather, which flushes them all."""
     span = list(pages)
-    recorded = False
     tlb_gather_mmu(space.mm)
     if span:
-        recorded = change_leaves(space, span[0], span[-1] + 1, uffd_wp, resolve)
+        change_leaves(space, span[0], span[-1] + 1, uffd_wp, resolve)
     for page in span:
         area = space.find(page)
-        if area is not None and change_prot_pte(space.part(area, page), page, uffd_wp, resolve):
-            recorded = True
-    if span:
-        tlb_flush_mmu(space.mm, span[0], span[-1] + 1, recorded, False)
+        if area is not None:
+            change_prot_pte(space.part(area, page), page, uffd_wp, resolve)
+    tlb_flush_mmu(space.mm)
     dec_tlb_flush_pending(space.mm)
 
 
@@ -130,13 +130,14 @@ def free_pgtables(space: Space) -> None:
     """mm/memory.c:free_pgtables: tables that no VMA is in go, and the walk caches with them."""
     for pmd in dict.fromkeys(space.mm.root.pmds):
         span = [page for page, other in enumerate(space.mm.root.pmds) if other is pmd]
-        start, end = span[0], span[-1] + 1
-        if pmd.table is not None and next(space.within(start, end), None) is None:
+        start = span[0]
+        if pmd.table is not None and next(space.within(start, span[-1] + 1), None) is None:
             tlb_gather_mmu(space.mm)
             spin_lock(pmd.ptl)
             pmd_clear(pmd)
             spin_unlock(pmd.ptl)
-            tlb_flush_mmu(space.mm, start, end, False, True)
+            pte_free_tlb(space.mm, start)
+            tlb_flush_mmu(space.mm)
             dec_tlb_flush_pending(space.mm)
 
 

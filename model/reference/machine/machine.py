@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from model.hw.arch import selected
+from model.hw.archs import arch_named
 from model.hw.objects import PteKind
 from model.kernel.errno import EINVAL, NAMES
 from model.kernel.hugetlb.tables import want_pmd_share
@@ -112,7 +113,8 @@ class Reference:
             raise Refused(ABSENT[self.arena.kind].format(op.name))
         self.universe.acting = self.spaces[op.proc].mm
         observer = self._alone if watch is None else Watched(self.universe.thread, watch)
-        with selected(self.kernel.arch), swapped(self._swaps), runtime.observed(observer):
+        arch = arch_named(self.kernel.arch)
+        with selected(arch), swapped(self._swaps), runtime.observed(observer):
             result = self._carry_out(op)
         self.universe.sweep()
         return result

@@ -76,11 +76,11 @@ from model.patches.own_variant import variant_of
 
 
 @kernel("mm/memory.c:zap_pte_range", "without recording the entry")
-def zap_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
+def zap_pte(vma: Vma, addr: Addr) -> Folio | None:
     """As the stored one, but nothing is recorded for the flush."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False, None
+        return None
     folio: Folio | None = None
     ptent = ptep_get(pte)
     if pte_present(ptent):
@@ -93,7 +93,7 @@ def zap_pte(vma: Vma, addr: Addr) -> tuple[bool, Folio | None]:
             swap_free(ptent.entry)
         set_pte_at(vma.mm, addr, pte, NONE)
     pte_unmap_unlock(pte)
-    return False, folio
+    return folio
 
 
 @kernel("mm/x.c:look", "7.3.4")

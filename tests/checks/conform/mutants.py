@@ -123,11 +123,11 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-def _whole_leaf(space: Any, start: int, end: int, uffd_wp: bool, resolve: bool) -> bool:
+def _whole_leaf(space: Any, start: int, end: int, uffd_wp: bool, resolve: bool) -> None:
     """change_leaves, of leaves that are in the range in part only as well."""
     first, last = space.universe.arena.table(start)
     everything = huge.change_leaves
-    return everything(space, min(start, first), max(end, last), uffd_wp, resolve)
+    everything(space, min(start, first), max(end, last), uffd_wp, resolve)
 
 
 _SEEN_HUGE = frozenset({Capability.HUGE, Capability.SEES_LARGE, Capability.SEES_LEAVES})

@@ -238,7 +238,7 @@ def test_the_other_forms() -> None:
     (pair,) = result["pairs"]
     assert pair["routine"] == "numa_some_page"
     assert set(pair["first"]) == {"function", "line", "call", "field"}
-    assert {"call": "broadcast_flush", "function": "change_pte", "line": 62, "field": ""} in pair[
+    assert {"call": "broadcast_flush", "function": "change_pte", "line": 57, "field": ""} in pair[
         "unless"
     ]
     assert pair["too"] is True

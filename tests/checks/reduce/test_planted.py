@@ -9,6 +9,12 @@ from checks.reduce.reducer import Passes
 from model.hw.objects import Table
 from model.kernel.anon.zap import free_table, pmdp_get, zap_table
 from model.kernel.locks import spin_trylock, spin_unlock
+from model.kernel.mmu_gather import (
+    dec_tlb_flush_pending,
+    pte_free_tlb,
+    tlb_flush_mmu,
+    tlb_gather_mmu,
+)
 from model.kernel.objects import Vma
 from model.kernel.pgtable import (
     addresses_of,
@@ -20,7 +26,6 @@ from model.kernel.pgtable import (
 )
 from model.kernel.rmap import pmd_of
 from model.kernel.task import synchronize_rcu
-from model.kernel.tlbflush import dec_tlb_flush_pending, tlb_flush_mmu, tlb_gather_mmu
 from model.lang import kernel
 from tests.command import run
 
@@ -35,7 +40,7 @@ def waits_too_early(vma: Vma) -> None:
     tlb_gather_mmu(vma.mm)
     pte = pte_offset_map_lock(pmd, vma.start)
     if pte is None:
-        tlb_flush_mmu(vma.mm, vma.start, vma.end, False, False)
+        tlb_flush_mmu(vma.mm)
         dec_tlb_flush_pending(vma.mm)
         return
     empty = True
@@ -50,7 +55,9 @@ def waits_too_early(vma: Vma) -> None:
             synchronize_rcu()
             pmd_clear(pmd)
         spin_unlock(pmd.ptl)
-    tlb_flush_mmu(vma.mm, vma.start, vma.end, False, taken is not None)
+    if taken is not None:
+        pte_free_tlb(vma.mm, vma.start)
+    tlb_flush_mmu(vma.mm)
     if taken is not None:
         free_table(taken)
     dec_tlb_flush_pending(vma.mm)

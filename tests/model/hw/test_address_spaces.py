@@ -11,7 +11,7 @@ from checks.engine.search import Limits
 from checks.play.play import Play, Theatre
 from checks.stage.stage import Role
 from invariants import REGISTRY
-from model.hw.arch import ARCHS
+from model.hw.archs import ARCHS
 from model.hw.objects import Addr
 from model.kernel.objects import Vma
 from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, mms

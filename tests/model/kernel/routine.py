@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from model.hw.arch import selected
+from model.hw.archs import arch_named
 from model.kernel.task import return_to_caller
 from model.lang import compose
 from model.lang.compose import Invocation
@@ -23,7 +24,7 @@ def part_taken(
     """The part of a routine's steps that it takes from some state, by seed and what sets it up in
     the world `base`.  Difference, if Python and the IR are not alike."""
     taken: set[int] = set()
-    with selected("x86_64"):
+    with selected(arch_named("x86_64")):
         threads = compose.threads(ctx, [call])
         for seed, set_up in states:
             ctx.world.restore(base)

@@ -17,7 +17,8 @@ import pytest
 
 from model.cast.parts import Plan, Setup
 from model.cast.worlds import NEEDS, TWO_VMAS
-from model.hw.arch import ARCHS, selected
+from model.hw.arch import selected
+from model.hw.archs import ARCHS, arch_named
 from model.hw.objects import PteVal, Table
 from model.kernel.errno import VM_FAULT_SIGBUS
 from model.kernel.hugetlb import fault, ranges, tables
@@ -188,7 +189,7 @@ def test_what_leaves_a_shared_table_is_flushed_and_counted(arch: str) -> None:
     child.table, table.sharers = table, 1
     user = s.users["mm"]
     user.walk[s.vma("src").mm.root.pmds[0]] = frozenset({table})
-    with selected(arch), runtime.observed(_alone(huge)):
+    with selected(arch_named(arch)), runtime.observed(_alone(huge)):
         ranges.hugetlb_change_protection(s.vma("src"), huge.cache, 0, 2)
     assert (s.vma("src").mm.root.pmds[0].table, child.table, table.sharers) == (None, table, 0)
     assert not user.walk[s.vma("src").mm.root.pmds[0]]
@@ -202,9 +203,8 @@ def test_mremap_to_where_a_table_can_be_shared_waits_for_itself() -> None:
     s.world.restore(base)
     s.vma("src").mm.root.pmds[s.vma("dst").start].table = None
     move = ranges.move_hugetlb_page_tables
-    with (
-        selected("x86_64"), runtime.observed(_alone(huge)), pytest.raises(runtime.WouldBlock)
-    ):  # fmt: skip
+    waits = pytest.raises(runtime.WouldBlock)
+    with selected(arch_named("x86_64")), runtime.observed(_alone(huge)), waits:
         move(s.vma("src"), s.vma("dst"), huge.cache, 0, s.vma("dst").start, 2)
     s.world.restore(base)
 
@@ -216,6 +216,6 @@ def test_an_empty_pool_is_sigbus() -> None:
     s.pte("src", 0).val = PteVal()
     for folio in s.world.all(type(s.folio(0))):
         folio.free = False
-    with selected("x86_64"), runtime.observed(_alone(huge)):
+    with selected(arch_named("x86_64")), runtime.observed(_alone(huge)):
         assert fault.hugetlb_fault(s.vma("src"), huge.cache, 0, True) == VM_FAULT_SIGBUS
     s.world.restore(base)

@@ -54,7 +54,7 @@ def copy_shared(vma: Any, cache: Any, addr: Any) -> int:
 
 @kernel("mm/memory.c:zap_pte_range", "7.3.4")
 def zap_one(vma: Any, addr: Any) -> None:
-    _, folio = reclaim.zap_file_pte(vma, addr, False)
+    folio = reclaim.zap_file_pte(vma, addr, False)
     if folio is not None:
         folio_put(folio)
 

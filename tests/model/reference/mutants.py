@@ -26,11 +26,12 @@ from model.kernel.folio import (
     folio_move_anon_rmap,
     set_folio_index,
 )
+from model.kernel.mmu_gather import tlb_flush_mmu
 from model.kernel.objects import Folio, Vma
 from model.kernel.objects import Mapping as PageCache
 from model.kernel.pgtable import ptep_set_wrprotect
 from model.kernel.swap import swap_dup_entry_direct, swap_free
-from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, flush_tlb_range, tlb_flush_mmu
+from model.kernel.tlbflush import flush_tlb_mm, flush_tlb_page, flush_tlb_range
 from model.lang import kernel, primitive, pure, step
 from model.lang.declare import ModelFunction
 from model.patches.uffd_move_batching import common

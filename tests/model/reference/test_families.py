@@ -56,7 +56,8 @@ def trace(family: Family, subject: str, version: str) -> list[str]:
     stage = Stage(Setting.of(cast), "x86_64", [], anytime=True)
     calls = invocations(stage.setup, variant.call(cast, stage.setup), cast, variant.kernel)
     system = stage.raw_system(cast, Role(variant))
-    with selected("x86_64"), swapped(variant.swap):
+    swap = variant.swap_in(calls[0].fn)
+    with selected(stage.arch_of(variant)), swapped(swap):
         bodies = [(call.thread, body(call)) for call in calls]
         with Lockstep(stage.world, system, stage.initial(cast), bodies, {}) as run:
             while run.running():

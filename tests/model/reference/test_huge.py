@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from model.hw.arch import ARCHS
+from model.hw.archs import DEFAULT
 from model.reference.machine.check import broken
 from model.reference.machine.machine import Reference
 from model.reference.programs.generate_huge import HugeGenerator
@@ -54,7 +54,7 @@ def test_an_error_that_is_sound_shows_beside_the_reference_itself(mutant: Mutant
     assert any(with_mutant(program, mutant) for program in programs())
 
 
-@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("arch", DEFAULT)
 def test_every_architecture_flushes_what_has_to_be(arch: str) -> None:
     for program in programs(30):
         wrong = run(program, kernel=Behaviour(arch=arch))

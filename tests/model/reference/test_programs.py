@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from model.hw.arch import ARCHS
+from model.hw.archs import DEFAULT
 from model.reference.calls.processes import MOST_LIVING
 from model.reference.machine.check import broken
 from model.reference.machine.machine import Reference
@@ -132,7 +132,7 @@ def test_one_thread_cannot_tell_the_versions_of_the_move(name: str) -> None:
         assert not differs(program, Reference(arena), other)
 
 
-@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("arch", DEFAULT)
 def test_every_architecture_flushes_what_has_to_be(arch: str) -> None:
     for seed in range(40):
         arena = ARENAS[seed % 2]
