@@ -88,7 +88,7 @@ def tlb_unshare_pmd_ptdesc(table: Table, start: Addr, end: Addr) -> None:
 # -- flushing --------------------------------------------------------------------------------------
 
 
-@step("mm/mmu_gather.c:tlb_flush_mmu_tlbonly", "7.3.4", order="plain")
+@step("include/asm-generic/tlb.h:tlb_flush_mmu_tlbonly", "7.3.4", order="plain")
 def gathered() -> Gathered:
     """What there is to flush."""
     return mine(Gather).todo
@@ -184,7 +184,7 @@ def tlb_flush_s390(mm: Mm) -> None:
         broadcast_flush(me.cpu, mm.root, 0, end_of(mm), False)
 
 
-@primitive("mm/mmu_gather.c:tlb_flush_mmu_tlbonly", "7.3.4")
+@primitive("include/asm-generic/tlb.h:tlb_flush_mmu_tlbonly", "7.3.4")
 def tlb_flush_mmu_tlbonly(mm: Mm) -> None:
     todo = gathered()
     if not is_due(todo):
