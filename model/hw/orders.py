@@ -193,17 +193,17 @@ PTE_CLEAR_YOUNG_DIRTY = orders(
 # -- swap and the page cache -----------------------------------------------------------------------
 
 # The model's step is the whole section under the lock of the cluster: taken as one, for nothing
-# but such sections uses what they use.  One that finds nothing to write is only a look.  On riscv
-# it is no more than the lock: what comes before may sink into it, and meet there what comes after.
+# but such sections uses what they use.  One that finds nothing to write is only a look.  Where the
+# lock is an acquire it is no more: what comes before may sink into it, and meet what comes after.
 CLUSTER = orders(
     x86=("full", "once", "mm/swap.h:swap_cluster_lock"),
-    arm64=("full", "once", "mm/swap.h:swap_cluster_lock"),
+    arm64=("acquire", "once", "mm/swap.h:swap_cluster_lock (queued_spin_lock)"),
     s390=("full", "once", "mm/swap.h:swap_cluster_lock"),
     riscv=("acquire", "once", "mm/swap.h:swap_cluster_lock (queued_spin_lock)"),
 )
 XARRAY = orders(  # the same of a section under the lock of a page cache
     x86=("full", "once", "mm/shmem.c:shmem_mfill_filemap_add (xas_lock_irq)"),
-    arm64=("full", "once", "mm/shmem.c:shmem_mfill_filemap_add (xas_lock_irq)"),
+    arm64=("acquire", "once", "mm/shmem.c:shmem_mfill_filemap_add (queued_spin_lock)"),
     s390=("full", "once", "mm/shmem.c:shmem_mfill_filemap_add (xas_lock_irq)"),
     riscv=("acquire", "once", "mm/shmem.c:shmem_mfill_filemap_add (queued_spin_lock)"),
 )
