@@ -46,18 +46,44 @@ def _holds_mmap_lock(mm: Mm, thread: Thread) -> bool:
 
 @at_step(
     "mmap_read_lock mmap_write_lock",
-    "mmap_lock is waited for with no VMA lock, folio lock, anon_vma lock or page-table lock held",
+    "mmap_lock is waited for once, and with no VMA lock, folio lock, anon_vma lock or page-table "
+    "lock held",
     relied_on="mm/rmap.c: the comment at the head; mm/mmap_lock.c:__vma_start_write, which waits "
-    "for readers of a VMA with mmap_lock held",
-    mutants=("source VMA locked as the destination",),
+    "for readers of a VMA with mmap_lock held; a writer that waits keeps off further readers",
+    mutants=("source VMA locked as the destination", "mmap_lock taken twice"),
 )
 def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
     return (
         not holds_spinlock(s, thread)
+        and all(not _holds_mmap_lock(other, thread) for other in s.mms)
         and all(sem.writer != thread and thread not in sem.readers for sem in s.rmap_sems)
         and all(folio.locked_by != thread for folio in s.folios)
         and all(vma.lock.writer != thread and thread not in vma.lock.readers for vma in s.vmas)
     )
+
+
+@at_step(
+    "vma_exclude_readers vma_mark_detached vma_end_write_all mmap_up_write mmap_downgrade_write",
+    "a VMA is locked for writing, changed and let go of with mmap_lock held for writing",
+    relied_on="include/linux/mmap_lock.h: mmap_assert_write_locked, vma_assert_write_locked",
+    mutants=("mmap_lock for reading where VMAs are written",),
+)
+def mmap_lock_is_held_for_writing(
+    s: View, thread: Thread, mm: Mm | None = None, vma: Vma | None = None
+) -> bool:
+    return (mm is not None and mm.mmap_lock.writer == thread) or (
+        vma is not None and vma.mm.mmap_lock.writer == thread
+    )
+
+
+@at_step(
+    "vma_start_read_locked",
+    "a VMA is locked for reading without a try under mmap_lock alone, which keeps writers off",
+    relied_on="include/linux/mmap_lock.h:vma_start_read_locked_nested, mmap_assert_locked",
+    mutants=("mmap_lock not taken where a try failed",),
+)
+def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
+    return _holds_mmap_lock(vma.mm, thread)
 
 
 @at_step(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from model.hw.arch import GatherFlush, arch
 from model.hw.objects import Addr, Pmd, Table, Thread
 from model.hw.tlb import broadcast_flush
-from model.lang import current, primitive, pure, step
+from model.lang import check, current, primitive, pure, step
 
 from ..hw.orders import ATOMIC
 from .objects import Gather, Gathered, Mm
@@ -26,10 +26,12 @@ _OWN = "the gather is the caller's own: nobody else sees it"
 # -- recording -------------------------------------------------------------------------------------
 
 
-@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order=ATOMIC)
+@step("mm/mmu_gather.c:tlb_gather_mmu", "7.3.4", order=ATOMIC, several=_OWN)
 def tlb_gather_mmu(mm: Mm) -> None:
     """inc_tlb_flush_pending: from now on others know that a flush is due."""
     tlb = mine(Gather)
+    check(tlb.mm is None, "model:one gather a thread")
+    tlb.todo = Gathered()
     mm.tlb_flush_pending = mm.tlb_flush_pending + 1
     tlb.mm = mm
 
@@ -96,10 +98,13 @@ def gathered() -> Gathered:
 
 @step("include/asm-generic/tlb.h:__tlb_reset_range", "7.3.4", order="plain")
 def tlb_reset_range() -> None:
+    """All that was recorded is flushed."""
     tlb = mine(Gather)
     tlb.todo = Gathered(
         fullmm=tlb.todo.fullmm, fully_unshared_tables=tlb.todo.fully_unshared_tables
     )
+    for addr in addresses():
+        tlb.range[addr] = False
 
 
 @step("include/asm-generic/tlb.h:tlb_flush_unshared_tables", "7.3.4", order="plain")

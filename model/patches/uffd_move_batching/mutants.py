@@ -135,6 +135,19 @@ LOCKS = (
         cast="move+vma_writer+munmap_src/1p/ptl=different/init=all_at_src",
     ),
     mutant(
+        "mmap_lock taken twice", "and let go of once",
+        insert_after("mmap_read_lock", "mmap_read_lock(mm)", in_="uffd_move_lock"),
+        breaks="mmap_lock_in_order",
+        cast="move+vma_writer/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "mmap_lock not taken where a try failed", "the VMAs are found and locked without it",
+        drop("mmap_read_lock", in_="uffd_move_lock"),
+        drop("mmap_read_unlock", in_="uffd_move_lock"),
+        breaks="mmap_lock_is_held_to_lock_a_vma",
+        cast="move+vma_writer/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
         "anon_vma lock under the PTL", "the anon_vma is locked when both page-table locks are held",
         drop_branch("anon_vma_trylock_write", in_="move_pages_ptes"),
         insert_after(

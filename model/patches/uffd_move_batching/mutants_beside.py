@@ -12,6 +12,7 @@ from model.lang.edits import (
     move_after,
     move_before,
     replace_argument,
+    replace_call,
     replace_keyword,
 )
 
@@ -50,6 +51,12 @@ NEIGHBOURS = (
         move_before("pte_unmap_unlock", "spin_trylock", in_="zap_table"),
         breaks="a_freed_table_maps_nothing",
         cast="move+pt_reclaim/1p/ptl=different/init=all_at_src",
+    ),
+    mutant(
+        "mmap_lock for reading where VMAs are written", "as madvise takes it",
+        replace_call("mmap_write_lock", "mmap_read_lock", in_="write_lock_every_vma"),
+        breaks="mmap_lock_is_held_for_writing everything_is_released",
+        cast="move+vma_writer/1p/ptl=different/init=all_at_src",
     ),
     mutant(
         "VMA not locked by munmap", "whoever has locked it for reading goes on in it",

@@ -65,6 +65,8 @@ UNTOUCHED = {
     "no anon_vma lock beside an unlocked walk": "6.18, whose walks hold no folio lock: the theorem "
     "about rmap is one of 6.19",
     "source VMA locked as the destination": "no core knows of mmap_lock and VMA locks",
+    "mmap_lock taken twice": "no core knows of mmap_lock and VMA locks",
+    "mmap_lock not taken where a try failed": "no core knows of mmap_lock and VMA locks",
     "pin check before the PTE is cleared": "no core knows of pins",
     "no pin check": "no core knows of pins",
     "entry not looked at before use": "a NULL pointer is followed: no step that a core knows of",

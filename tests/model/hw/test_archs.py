@@ -11,7 +11,12 @@ from model.cast.worlds import TWO_VMAS
 from model.hw.arch import selected
 from model.hw.archs import ARCHS, DEFAULT, arch_named
 from model.hw.objects import translation
-from model.kernel.mmu_gather import tlb_flush_mmu
+from model.kernel.mmu_gather import (
+    tlb_flush_mmu,
+    tlb_flush_mmu_tlbonly,
+    tlb_gather_mmu,
+    tlb_remove_tlb_entry,
+)
 from model.kernel.objects import Gather, Gathered
 from model.lang import runtime
 from model.lang.errors import ModelError
@@ -117,3 +122,25 @@ def test_where_nothing_was_recorded_another_gather_still_is_made_up_for() -> Non
     with selected(arch_named("arm64")), runtime.observed(runtime.Alone(setup.threads[0])):
         tlb_flush_mmu(vma.mm)
     assert not cpu.walk[pmd]
+
+
+def test_a_thread_has_one_gather_at_a_time() -> None:
+    setup = TWO_VMAS.world(Plan({"pages": 1, "ptl": "different"}, crew=("mm",) * 3))
+    mm = setup.vma("src").mm
+    with selected(arch_named("x86_64")), runtime.observed(runtime.Alone(setup.threads[0])):
+        tlb_gather_mmu(mm)
+        with pytest.raises(runtime.CheckFailed, match="one gather a thread"):
+            tlb_gather_mmu(mm)
+
+
+def test_what_was_flushed_is_no_longer_on_record() -> None:
+    """An entry that is cleared again, and not recorded again, is not taken for recorded."""
+    setup = TWO_VMAS.world(Plan({"pages": 1, "ptl": "different"}, crew=("mm",) * 3))
+    vma = setup.vma("src")
+    gather = setup.world.all(Gather)[0]
+    with selected(arch_named("x86_64")), runtime.observed(runtime.Alone(setup.threads[0])):
+        tlb_gather_mmu(vma.mm)
+        tlb_remove_tlb_entry(vma.start)
+        assert gather.range[vma.start]
+        tlb_flush_mmu_tlbonly(vma.mm)
+    assert not gather.range[vma.start]
