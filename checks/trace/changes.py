@@ -21,7 +21,7 @@ LOCKS = (
 )  # fmt: skip
 
 UNSHOWN = ("Gather.todo",)
-"""What the calls themselves say: what an mmu_gather has recorded."""
+"""Fields of which the calls themselves tell: records of an mmu_gather."""
 
 
 class Weight(IntEnum):
@@ -53,7 +53,7 @@ def written_locks(positions: Iterable[Position]) -> frozenset[str]:
 def changes(
     before: Position, after: Position, known: Variables, written: Collection[str] | None = None
 ) -> tuple[Change, ...]:
-    """What differs, ghosts aside, in the order of declaration.
+    """Differences, ghosts aside, in the order of declaration.
 
     `written`: the locks that somebody takes for writing, if that is known.  Who takes another one
     for reading keeps nobody off.

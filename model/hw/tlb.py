@@ -193,7 +193,7 @@ def drop(cpu: Cpu, start: Addr, end: Addr) -> None:
 
 @effect
 def drop_entries(cpu: Cpu, start: Addr, end: Addr) -> None:
-    """One CPU loses its translations of [start, end), and keeps pointers to tables."""
+    """Drop a CPU's translations of [start, end), and keep its pointers to tables."""
     for addr in translated(cpu):
         if start <= addr and addr < end:
             cpu.tlb[addr] = frozenset()

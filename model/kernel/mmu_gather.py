@@ -92,7 +92,7 @@ def tlb_unshare_pmd_ptdesc(table: Table, start: Addr, end: Addr) -> None:
 
 @step("include/asm-generic/tlb.h:tlb_flush_mmu_tlbonly", "7.3.4", order="plain")
 def gathered() -> Gathered:
-    """What there is to flush."""
+    """Read what there is to flush."""
     return mine(Gather).todo
 
 

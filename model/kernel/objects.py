@@ -156,7 +156,7 @@ class RmapWalk(Kobject):
 
 @record
 class Gathered:
-    """What an mmu_gather has to flush: the range from start to before end, and why."""
+    """The flush that an mmu_gather owes: the range from start to before end, and why."""
 
     start: Addr = 0
     end: Addr = 0

@@ -65,7 +65,7 @@ def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
 
 @kernel("mm/madvise.c:madvise_free_pte_range", "7.3.4")
 def madvise_free_pte(vma: Vma, addr: Addr) -> None:
-    """One entry."""
+    """Make one entry clean and old."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
         return

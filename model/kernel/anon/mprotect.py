@@ -50,7 +50,7 @@ def ptep_modify_prot_commit(vma: Vma, addr: Addr, pte: Pte, val: PteVal) -> None
 
 @kernel("mm/mprotect.c:change_pte_range", "7.3.4")
 def change_pte(vma: Vma, addr: Addr, prot_numa: bool) -> None:
-    """One entry."""
+    """Take rights from one entry."""
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
         return
@@ -118,7 +118,7 @@ def can_change_shared_pte_writable(vma: Vma, pte: PteVal) -> bool:
 
 @kernel("mm/mprotect.c:change_pte_range", "7.3.4")
 def change_prot_pte(vma: Vma, addr: Addr, uffd_wp: bool, uffd_wp_resolve: bool) -> None:
-    """One entry, to what the VMA says now.
+    """Give one entry what the VMA says now.
 
     `uffd_wp` is MM_CP_UFFD_WP, `uffd_wp_resolve` undoes it.  Without the first,
     MM_CP_TRY_CHANGE_WRITABLE is set for private writable VMAs

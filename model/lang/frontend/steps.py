@@ -65,7 +65,7 @@ def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -
 
 
 def _effects(body: Body, storage: Mapping[str, Storage]) -> list[Expr]:
-    """What the step does and says: its guard, its result, and what it writes besides ghosts."""
+    """Expressions of what the step does: its guard, its result, what it writes besides ghosts."""
     written = [u for u in body.updates() if storage[u.place.var] is not Storage.GHOST]  # type: ignore[union-attr]
     places = [i for u in written if isinstance(u.place, Cell) for i in u.place.index]
     return [body.guard, *(u.value for u in written), *places, *va.expressions(body.result)]

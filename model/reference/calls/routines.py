@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What carries out each system call, by its name: routines of the modules beside this one."""
+"""Routines that carry out system calls, by name: of the modules beside this one."""
 
 from __future__ import annotations
 
