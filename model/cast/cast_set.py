@@ -24,8 +24,8 @@ class CastSet:
     `starts` names the states for a value of an axis that takes fewer.  Pairs begin only in the
     states of `pair_initial`.  `--full` takes every state and value for all.  A sample is drawn from
     casts of as many neighbours and with such values as `sampled` says.  `writers` are neighbours
-    that hold VMAs of the subject for writing, and keep off whoever reads them: no pair has one,
-    and they begin as pairs do.
+    that hold VMAs of the subject for writing, and keep off whoever reads them: they are paired with
+    each other alone, and begin as pairs do.
     """
 
     blueprint: Blueprint
@@ -54,11 +54,8 @@ class CastSet:
                     found += [self._cast(subject, others, values, i) for i in self._begin(values)]
             starts = [i for i in self.initial if i.name in self.pair_initial]
             first = {a.name: a.default[0] for a in self.axes}
-            few = itertools.chain(
-                itertools.combinations(self._present(kernel), 2),
-                ((n,) for n in self.writers if n.exists_in(kernel)),
-            )
-            for others in few:
+            pairs = itertools.combinations(self._present(kernel), 2)
+            for others in (*pairs, *self._writing(kernel)):
                 found += [self._cast(subject, others, first, i) for i in starts]
         return _fitting(found)
 
@@ -76,7 +73,7 @@ class CastSet:
     ) -> list[Cast]:  # fmt: skip
         here = self._present(kernel)
         groups = [g for count in range(most + 1) for g in itertools.combinations(here, count)]
-        groups += [(n,) for n in self.writers if n.exists_in(kernel)]
+        groups += [g for g in self._writing(kernel) if len(g) <= most]
         product = itertools.product(self.subjects, groups, values, initial)
         return _fitting(self._cast(s, g, v, i) for s, g, v, i in product)
 
@@ -144,6 +141,11 @@ class CastSet:
     def told(self, neighbour: Neighbour) -> str:
         """A neighbour in a line, with the noun of its role."""
         return neighbour.doc.format(self.blueprint.roles.get(neighbour.role, ""))
+
+    def _writing(self, kernel: str) -> list[Group]:
+        """Each writer, and each two of them."""
+        here = [n for n in self.writers if n.exists_in(kernel)]
+        return [*((n,) for n in here), *itertools.combinations(here, 2)]
 
     def _present(self, kernel: str) -> list[Neighbour]:
         return [n for n in self.neighbours if n.exists_in(kernel)]

@@ -55,11 +55,11 @@ def test_the_smallest_cast_of_another_family(name: str) -> None:
 
 
 def test_casts_with_a_neighbour() -> None:
-    """Every fifth neighbour; some are too large."""
-    side = Side(Role(MOVE.variant("per_page")), "arm64", False, tuple(BESIDE[::5]))
+    """Every third neighbour; some are too large."""
+    side = Side(Role(MOVE.variant("per_page")), "arm64", False, tuple(BESIDE[::3]))
     compared, different = differing(side)
     assert different == {}
-    assert compared >= 3
+    assert compared >= 6
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,6 @@ A branch is named by its file, function, the text of its line, and the way that 
 
 from __future__ import annotations
 
-_TWO_WRITERS = (
-    "needs one that holds the source VMA for writing, and after it one that unmaps the destination"
-)
-"""Between giving up the lock of the destination and waiting for mmap_lock; casts have one writer
-(mm/userfaultfd.c:uffd_move_lock)."""
-
 _LARGE = "not in Linux either: a large folio was split before, under the folio lock still held"
 """mm/userfaultfd.c:move_pages_ptes; and a page becomes part of a large folio only when free."""
 
@@ -34,7 +28,6 @@ _RECHECKED = (
 """What looks again, under both page-table locks, at what the caller has seen."""
 
 NEVER = {
-    "common.py:uffd_move_lock:if found::no": _TWO_WRITERS,
     **{f"{place}:folio_test_large(src_folio):yes": _LARGE for place in _RECHECKED},
     **{f"{place}:or not PageAnonExclusive(src_folio):yes": _EXCLUSIVE for place in _RECHECKED},
 }

@@ -38,10 +38,13 @@ def outcomes(family: str, variant: str, casts: Iterable[Cast]) -> list[Outcome]:
 
 
 def alone(family: str, variant: str) -> list[Cast]:
-    """The casts with one neighbour at the most."""
-    of = EVERY[family]
-    kernel = of.variant(variant).neighbours_from
-    return [c for c in of.casts.default(kernel) if len(c.others) <= 1]
+    """The casts with one neighbour at the most, and those with several writers."""
+    casts = EVERY[family].casts
+    kernel = EVERY[family].variant(variant).neighbours_from
+    return [
+        c for c in casts.default(kernel)
+        if len(c.others) <= 1 or all(n in casts.writers for n in c.others)
+    ]  # fmt: skip
 
 
 @functools.cache
