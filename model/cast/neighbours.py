@@ -8,7 +8,6 @@ mremap and collapse, which do too, wait for worlds that have what they make.
 
 from __future__ import annotations
 
-from model.hw.objects import Addr
 from model.lang import choose, kernel, static
 
 from ..kernel.anon.fault import swap_fault, write_fault
@@ -29,6 +28,7 @@ from ..kernel.mmap_lock import (
     mmap_read_unlock,
     mmap_write_lock,
     mmap_write_unlock,
+    pages_of,
     try_vma_read_lock,
     vma_end_read,
     vma_lookup,
@@ -38,12 +38,6 @@ from ..kernel.mmap_lock import (
 from ..kernel.objects import Folio, Vma
 from ..kernel.rmap import folio_referenced, folio_referenced_unlocked
 from .neighbour import Conflict, Neighbour
-
-
-@static
-def pages_of(vma: Vma) -> tuple[Addr, ...]:
-    """The addresses of a VMA."""
-    return tuple(range(vma.start, vma.end))
 
 
 @static

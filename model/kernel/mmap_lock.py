@@ -9,7 +9,7 @@ is full; VMAs that are split, merged or found at another address; fairness, as i
 
 from __future__ import annotations
 
-from model.hw.objects import Thread
+from model.hw.objects import Addr, Thread
 from model.lang import current, kernel, static, step, wait_until
 
 from ..hw.orders import (
@@ -82,6 +82,12 @@ def mmap_write_downgrade(mm: Mm) -> None:
 
 
 # -- the lock of a VMA -----------------------------------------------------------------------------
+
+
+@static
+def pages_of(vma: Vma) -> tuple[Addr, ...]:
+    """The addresses of a VMA."""
+    return tuple(range(vma.start, vma.end))
 
 
 @static

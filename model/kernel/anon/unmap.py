@@ -9,8 +9,7 @@ its lock, the model one entry a section.
 
 from __future__ import annotations
 
-from model.hw.objects import Addr
-from model.lang import kernel, static
+from model.lang import kernel
 
 from ..folio import all_folios, folio_put
 from ..mmap_lock import (
@@ -18,6 +17,7 @@ from ..mmap_lock import (
     mmap_write_downgrade,
     mmap_write_lock,
     mmap_write_unlock,
+    pages_of,
     vma_lookup,
     vma_mark_detached,
     vma_start_write,
@@ -27,17 +27,11 @@ from ..objects import Folio, Vma
 from .zap import zap_pte
 
 
-@static
-def addresses_in(vma: Vma) -> tuple[Addr, ...]:
-    """The addresses of a VMA."""
-    return tuple(range(vma.start, vma.end))
-
-
 @kernel("mm/vma.c:unmap_region", "7.3.4")
 def unmap_region(vma: Vma) -> None:
     dead: frozenset[Folio] = frozenset()
     tlb_gather_mmu(vma.mm)
-    for addr in addresses_in(vma):
+    for addr in pages_of(vma):
         folio = zap_pte(vma, addr)
         if folio is not None:
             dead = dead | frozenset({folio})

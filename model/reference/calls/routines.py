@@ -19,8 +19,8 @@ Answer = tuple[int, int | None]
 or as a negative errno, None if it does not write it."""
 
 Routine = Callable[..., int | Answer | Result]
-"""It is given the address space of the process and the `arguments` of the operation; a system call
-gives what the kernel returns, a negative errno or not."""
+"""A system call: from the address space of the process and the `arguments` of the operation to what
+the kernel returns, a negative errno or not."""
 
 Advice = Callable[[Space, Area, int, int], int]
 """Of an madvise: what it does to a part of a VMA; 0 or a negative errno."""

@@ -187,7 +187,7 @@ def _piece(
     space: Space, dst: Area, src: Area, dst_page: int, src_page: int, extent: int, left: int,
     holes: bool,
 ) -> int:  # fmt: skip
-    """What lies in one table on both sides; pages moved, or an error.
+    """Move pages that lie in one table on both sides; how many, or an error.
 
     `left`: of the request.
     """

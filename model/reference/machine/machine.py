@@ -200,11 +200,11 @@ def _view(val: Any, leaf: bool) -> PageView:
 _OF_PROCESSES: Mapping[str, Callable[[Reference, Operation], Result]] = {
     "fork": Reference.fork, "exit": Reference.exit
 }  # fmt: skip
-"""What is done to the machine itself."""
+"""Operations on the machine itself."""
 
 
 def _result_of(answer: int | Answer | Result) -> Result:
-    """What a program is told of what a routine gives."""
+    """The result that a program is told, from what a routine gives."""
     if isinstance(answer, Result):
         return answer
     if isinstance(answer, int):

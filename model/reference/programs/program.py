@@ -103,7 +103,7 @@ SLOTS = range(4)
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation.  Its system call takes some of the fields; the others keep their defaults.
+    """An operation.  Its system call takes some of the fields; the others keep their defaults.
 
     Pages and lengths are in base pages of the arena.
     """
@@ -136,7 +136,7 @@ class Operation:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What the routine of its call is given: what it takes, and its flags, if there are any
+        """Arguments of the routine of its call: what that takes, and its flags, if there are any
         but odd ones."""
         taken = [value for take in self.call.takes for value in TAKES[take].values(self)]
         return (*taken, *([self.flags] if set(self.call.flags) - set(ODD) else []))

@@ -37,11 +37,11 @@ class SystemCall:
     takes: tuple[str, ...] = ("range",)
     flags: tuple[str, ...] = ()
     needs: tuple[Capability, ...] = ()
-    """What a machine must be capable of to be asked for it."""
+    """Capabilities that a machine must have to be asked for it."""
     touches: bool | None = None
     """True if it leaves something where it was, False if nothing."""
     frees_first: bool = True
-    """It may free a frame before it has put another in its place."""
+    """True if a frame may be freed before another is put in its place."""
 
     @property
     def is_ioctl(self) -> bool:
@@ -113,5 +113,5 @@ SYSTEM_CALLS: Mapping[str, SystemCall] = {call.name: call for call in _ALL}
 
 
 def often_in(kind: str) -> dict[str, int]:
-    """How often random programs in a kind of arena try each that is done there."""
+    """The weights with which random programs in a kind of arena try each that is done there."""
     return {name: c.often[kind] for name, c in SYSTEM_CALLS.items() if kind in c.often}

@@ -36,14 +36,14 @@ class Patched:
 
 @dataclass(frozen=True)
 class Patches:
-    """What families change: system calls, by name, and functions that others take the place of."""
+    """Changes by families: system calls, by name, and functions that others take the place of."""
 
     system_calls: Mapping[str, Patched]
     swaps: Mapping[Function, Function]
 
 
 def patches(versions: Mapping[str, str]) -> Patches:
-    """What the stored families change that have a system call, each in the version after its patch
+    """Changes by the stored families that have a system call, each in the version after its patch
     or, by the name of the family, in another one.
 
     Of two families that have the same, the one whose version is named has it, or else the later.

@@ -16,11 +16,11 @@ from checks.play.play import Play, Theatre
 from checks.stage import stage
 from checks.stage.stage import Role
 from invariants import REGISTRY
-from model.cast import neighbours
 from model.cast.casts import Cast
 from model.hw.objects import Addr
 from model.kernel import gup
 from model.kernel.folio import folio_ref_add_pin, folio_try_get, vm_normal_folio
+from model.kernel.mmap_lock import pages_of
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless
 from model.kernel.rmap import pmd_of
@@ -96,7 +96,7 @@ def test_an_edit_reaches_neighbours_and_what_they_compute() -> None:
     theatre = Theatre([])
     plain = neighbour(Role(merged({})), theatre)
     edits = (("pages_of", answer("range", "(vma.start,)", in_="pages_of")[1]),)
-    ours = merged({neighbours.pages_of: first_page})
+    ours = merged({pages_of: first_page})
     for other in (Role(merged({}), edits, "one page"), Role(ours)):
         assert [e.op for e in neighbour(other, theatre).edges] != [e.op for e in plain.edges]
 
