@@ -18,6 +18,7 @@ from model.lang.errors import ModelError
 from ..answer.report import Question, Report, Sample, answer
 from ..engine.engines import Engine
 from ..engine.memory import memory_limit
+from ..engine.native import library
 from ..engine.search import DEPTH, Limits
 from ..examples.example import check_example, example_named
 from ..patch_input import Submission
@@ -198,6 +199,9 @@ def _answered(target: Target, options: _Options) -> Report:
         options.limits, options.jobs, options.engine, cache, options.sample,
         frozenset(options.invariant),
     )  # fmt: skip
+    missing = library.missing()
+    if missing and options.engine is Engine.AUTO:
+        click.echo(f"the native explorer is not used: {missing}; the other is slower", err=True)
     began = time.monotonic()
     with Watcher() as watch:
         report = answer(question, watch)

@@ -47,7 +47,8 @@ class Orbits:
     """Takes packed states to the one that stands for their orbit.
 
     `sizes` are of the classes, `orders` all orders of each; `places` has for each way to choose
-    one order of each class, the last class fastest, where each field goes.
+    one order of each class, the last class fastest, where each field goes; `bits` are all that
+    fields have.
     """
 
     def __init__(
@@ -91,12 +92,12 @@ class Orbits:
             ]
             for chosen in itertools.product(*self.orders)
         ]
-        self._rest = ~sum(((1 << f.width) - 1) << f.offset for f in fields)
+        self.bits = sum(((1 << f.width) - 1) << f.offset for f in fields)
 
     def stands_for(self, state: int) -> int:
         """The state that stands for the orbit of one."""
         codes = [state >> f.offset & (1 << f.width) - 1 for f in self.fields]
-        rest = state & self._rest
+        rest = state & ~self.bits
         best = -1
         for number, chosen in self._left(self._keys(codes)):
             made = rest

@@ -21,7 +21,8 @@ NONE: Mapping[str, int] = MappingProxyType({})
 class Prepared:
     """A system with the text of its threads and rules, and the packing of its states.
 
-    `watch` has for each thread and location the checks of states that its edges may change.
+    `watch` has for each thread, and for the rules, by operation the checks of states that it may
+    change, as bits.
     `classes` are of objects that may be exchanged, with their sizes: then orbits are visited.
     """
 
@@ -31,12 +32,21 @@ class Prepared:
         self.seats = [code.seat for code in self.codes]
         self.rules = press.rules(system.rules) if system.rules else None
         self.judges = press.judges(system.checks)
-        self._finals = press.judges(system.finals)
-        self.watch = [press.watch(code, system.checks) for code in self.codes]
+        self.finals = press.judges(system.finals)
+        self.watch = [press.watch(code, system.checks) for code in self.all_codes()]
 
     def all_codes(self) -> list[Code]:
         """The generated text of every thread and of the rules."""
         return [*self.codes, *([self.rules] if self.rules else [])]
+
+    def changing(self) -> int:
+        """The bits that the threads and rules may change."""
+        found = 0
+        for code in self.all_codes():
+            found |= code.written
+        for seat in self.seats:
+            found |= seat.pc.mask << seat.pc.offset
+        return found & (1 << self.layout.width) - 1  # an index that no object has is past the end
 
     def pack(self, initial: State) -> int:
         """A state given by cell, with all threads at their entry."""
@@ -77,7 +87,7 @@ class Prepared:
 
     def failing_finals(self, state: int) -> list[str]:
         """Invariants of the end that fail in a state in which every thread has returned."""
-        finals = zip(self.system.finals, self._finals, strict=True)
+        finals = zip(self.system.finals, self.finals, strict=True)
         return [final.invariant for final, judge in finals if not judge.holds(state)]
 
     def fails(self, state: int, invariant: str) -> bool:

@@ -10,6 +10,7 @@ not worked out again in a state that agrees in all they look at and write.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Mapping
@@ -49,6 +50,18 @@ class Explorer(Prepared):
         self._search = Search()
         self._stopped = self._progress = False
         self._state_bytes = 0
+
+    @functools.cached_property
+    def _watched(self) -> list[list[tuple[int, ...]]]:
+        """For each thread and location, the checks that the edges which leave it may change."""
+        found = []
+        for code, watch in zip(self.codes, self.watch[: len(self.codes)], strict=True):
+            at = [0] * len(code.footprints)
+            for edge, which in zip(code.thread.edges, watch, strict=True):
+                at[edge.source] |= which
+            judges = range(len(self.judges))
+            found.append([tuple(k for k in judges if which >> k & 1) for which in at])
+        return found
 
     # -- judging --------------------------------------------------------------------------------
 
@@ -134,7 +147,7 @@ class Explorer(Prepared):
         tables = [
             (seat.pc.offset, seat.pc.mask, mark.code.footprints, mark.flips, mark, watch)
             for seat, mark, watch in zip(
-                self.seats, self._marks[: len(self.seats)], self.watch, strict=True
+                self.seats, self._marks[: len(self.seats)], self._watched, strict=True
             )
         ]
         pcs = self.layout.pcs

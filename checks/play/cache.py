@@ -2,9 +2,9 @@
 """What was found before, by content, so that nothing is decided twice.
 
 A finding depends on the text of this tool (models, invariants and engines included), on what runs
-it (Python, the engine, the compiler) and on what was asked: all are in its key.  What a search that
-was cut short by time, memory or the user found is not kept, nor is anything where a user's own file
-has been read, or where the text was changed under the run.
+it (Python, the engine, the native one's sources) and on what was asked: all are in its key.  What a
+search that was cut short by time, memory or the user found is not kept, nor is anything where a
+user's own file has been read, or where the text was changed under the run.
 
 Several versions of the tool may use one directory.  A row is removed when it was not asked for in
 `MOST_DAYS`, and the oldest are where all take more than `MOST_BYTES`.
@@ -27,8 +27,8 @@ from typing import Any, TypeVar
 from invariants.registry import Invariant
 from model.patches import FAMILIES
 
-from ..engine.compiler import identity
 from ..engine.engines import Engine
+from ..engine.native.library import identity
 from ..engine.search import Limits
 from ..engine.userdirs import cache_directory
 from ..stage.ends import End
@@ -211,8 +211,8 @@ def _asked(play: Play) -> list[str]:
 
 def _tool(engine: Engine) -> list[str]:
     """The finder: the text of this tool, and what runs it."""
-    compiler = "" if engine is Engine.REFERENCE else identity()
-    return [sources.digest(), sys.version, engine.value, compiler]
+    built = "" if engine is Engine.REFERENCE else identity()
+    return [sources.digest(), sys.version, engine.value, built]
 
 
 def _today() -> int:

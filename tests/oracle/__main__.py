@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """As many random systems and real casts as are asked for, against the oracle.
 
-    python -m tests.oracle --programs 100000              the reference engine, every pass set
-    python -m tests.oracle --compiled 10000               the compiled engine
-    python -m tests.oracle --programs 1000 --seed 5000    from another seed on
-    python -m tests.oracle --programs 9 --passes merge    one pass set
-    python -m tests.oracle --casts 300 --mutants 300      of each family, TLBs eager and at any time
-    python -m tests.oracle --faults 10000                 how many programs until each fault shows
+    python -m tests.oracle --programs 100000                    the reference engine, every pass set
+    python -m tests.oracle --programs 10000 --engine native     the native engine
+    python -m tests.oracle --programs 1000 --seed 5000          from another seed on
+    python -m tests.oracle --programs 9 --passes merge          one pass set
+    python -m tests.oracle --casts 300 --mutants 300            of each family; TLBs eager or not
+    python -m tests.oracle --faults 10000                       programs until each fault shows
 
 Each difference is printed as it is found; the first few programs that differ are made smaller and
 printed as tests for `test_cases`.  The last lines count what was compared and what was left out:
@@ -25,12 +25,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from checks.engine.engines import Engine
 from model.patches import FAMILIES
 from model.patches.family import Family
 
 from .casetext import as_test, case_text
 from .compare import PASSES, Outcome, compare
-from .compiled import AT_ONCE, compare_compiled
 from .faults import FAULTS, programs_until
 from .generate import program
 from .real import Side, compare_side, some_casts, some_mutants
@@ -112,17 +112,12 @@ def _small(seed: int, kind: tuple[str, str], compare: Compare) -> str:
     return as_test(f"seed_{seed}", str(why), case_text(*system_of(least)))
 
 
-def _with_reference(tally: _Tally, seeds: range, passes: Sequence[str]) -> None:
+def _with_programs(tally: _Tally, seeds: range, passes: Sequence[str], engine: Engine) -> None:
+    def compared(what: Program) -> Outcome:
+        return compare(what, passes, engine=engine)
+
     for seed in seeds:
-        tally.note_program(seed, compare(program(seed), passes), lambda p: compare(p, passes))
-
-
-def _with_compiled(tally: _Tally, seeds: range) -> None:
-    for first in range(0, len(seeds), AT_ONCE):
-        batch = seeds[first : first + AT_ONCE]
-        outcomes = compare_compiled([program(seed) for seed in batch])
-        for seed, outcome in zip(batch, outcomes, strict=True):
-            tally.note_program(seed, outcome, lambda p: compare_compiled([p])[0])
+        tally.note_program(seed, compared(program(seed)), compared)
 
 
 def _with_sides(tally: _Tally, sides: Sequence[Side], passes: Sequence[str]) -> None:
@@ -147,10 +142,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.oracle", description=__doc__, formatter_class=as_it_is
     )
-    for what in ("programs", "compiled", "casts", "mutants"):
+    for what in ("programs", "casts", "mutants"):
         parser.add_argument(f"--{what}", type=int, default=0, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--passes", choices=list(PASSES), action="append", default=[])
+    parser.add_argument(
+        "--engine", choices=("reference", "native"), default="reference", help="of --programs"
+    )
     parser.add_argument("--faults", type=int, default=0, metavar="N")
     parser.add_argument("--fault", default="", metavar="NAME", help="those with this in their name")
     asked = parser.parse_args(arguments)
@@ -162,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tallies = list(_campaigns(asked))
     missed = _find_faults(asked) if asked.faults else 0
     if not tallies and not asked.faults:
-        parser.error("say how many: --programs N, --compiled N, --casts N, --mutants N, --faults N")
+        parser.error("say how many: --programs N, --casts N, --mutants N, --faults N")
     return int(missed > 0 or any(tally.kinds for tally in tallies))
 
 
@@ -182,10 +180,8 @@ def _campaigns(asked: argparse.Namespace) -> Iterator[_Tally]:
     passes = asked.passes or list(PASSES)
     if asked.programs:
         seeds = range(asked.seed, asked.seed + asked.programs)
-        yield _tallied("programs, reference", lambda t: _with_reference(t, seeds, passes))
-    if asked.compiled:
-        compiled = range(asked.seed, asked.seed + asked.compiled)
-        yield _tallied("programs, compiled", lambda t: _with_compiled(t, compiled))
+        engine = Engine(asked.engine)
+        yield _tallied(f"programs, {engine}", lambda t: _with_programs(t, seeds, passes, engine))
     if asked.casts:
         casts = _of_all(some_casts, asked.casts, asked.seed)
         yield _tallied("casts", lambda t: _with_sides(t, casts, passes))

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from checks.engine import engines
 from checks.engine.codegen.code_cache import CodeCache
 from checks.engine.codegen.layout import Layout
+from checks.engine.engines import Engine
 from checks.engine.reference import Explorer
-from checks.engine.search import Search
+from checks.engine.search import Limits, Search
 from checks.play.play import weakened
 from checks.reduce.conflicts import DISCIPLINE
 from checks.reduce.liveness import live_locals
@@ -79,14 +81,18 @@ class Outcome:
         return replace(self, differences=(*self.differences, *more))
 
 
-def compare(program: Program, passes: Iterable[str] = PASSES, most: int = LIMIT) -> Outcome:
-    """Compare the reference engine with the oracle on a program."""
-    return compare_system(*system_of(program), passes, most)
+def compare(
+    program: Program, passes: Iterable[str] = PASSES, most: int = LIMIT,
+    engine: Engine = Engine.REFERENCE,
+) -> Outcome:  # fmt: skip
+    """Compare an engine with the oracle on a program."""
+    return compare_system(*system_of(program), passes, most, engine)
 
 
 def compare_system(
-    system: System, initial: State, passes: Iterable[str] = PASSES, most: int = LIMIT
-) -> Outcome:
+    system: System, initial: State, passes: Iterable[str] = PASSES, most: int = LIMIT,
+    engine: Engine = Engine.REFERENCE,
+) -> Outcome:  # fmt: skip
     """The same of a system over variables of `world`."""
     found = expected(system, initial, most)
     if found is None:
@@ -95,7 +101,7 @@ def compare_system(
     reducer = Reducer(system.variables)
     for name in passes:
         try:
-            explorer, search, given_up = decided(system, initial, PASSES[name], reducer)
+            explorer, search, given_up = decided(system, initial, PASSES[name], reducer, engine)
         except (AssertionError, SyntaxError, LookupError, TypeError, ValueError) as error:
             outcome = outcome.differing(name, [f"{type(error).__name__}: {error}"])
         else:
@@ -122,14 +128,14 @@ def judge(
 
 
 def decided(
-    system: System, initial: State, passes: Passes, reducer: Reducer
+    system: System, initial: State, passes: Passes, reducer: Reducer, engine: Engine
 ) -> tuple[Explorer, Search, bool]:
     """The search that counts, by as many of these passes as what it finds allows; and whether one
     was given up because a discipline was broken."""
     given_up = False
     while True:
-        explorer = explorer_of(system, initial, passes, reducer)
-        search = explorer.run(initial)
+        made = explorer_of(system, initial, passes, reducer)
+        explorer, search = engines.search(lambda: made, initial, Limits(), engine)  # noqa: B023
         weaker = weakened(passes, search)
         if weaker is None:
             return explorer, search, given_up

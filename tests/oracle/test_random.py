@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Random systems, unreduced: the reference and the compiled engine find what the oracle finds."""
+"""Random systems, unreduced: the reference and the native engine find what the oracle finds."""
 
 from __future__ import annotations
 
 import pytest
 
-from checks.engine import compiler
+from checks.engine.engines import Engine
+from checks.engine.native import library
 from model.lang.expr import Cell, Const
 from model.lang.ir import Kind, Op, System
 
 from .casetext import case_text, read_case
 from .compare import UNREDUCED, compare, compare_system, expected
-from .compiled import compare_compiled
 from .generate import program
 from .shrink import shrink
 from .statements import Body, Do, Program
@@ -30,11 +30,14 @@ def test_reference(first: int) -> None:
     assert decided > 90
 
 
-@pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
-def test_compiled() -> None:
-    programs = list(map(program, range(1000, 1040)))
-    outcomes = compare_compiled(programs)
-    assert [o.differences for o in outcomes] == [()] * len(programs)
+@pytest.mark.skipif(not library.present(), reason="the native engine was not built")
+def test_native() -> None:
+    """Unreduced and reduced."""
+    outcomes = [
+        compare(program(seed), [UNREDUCED, "all"], engine=Engine.NATIVE)
+        for seed in range(1000, 1100)
+    ]
+    assert [o.differences for o in outcomes] == [()] * len(outcomes)
     assert any(o.undisciplined for o in outcomes)
 
 

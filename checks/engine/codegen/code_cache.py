@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
 from model.lang.ir import Kind, Op, Rule, StateCheck, Thread
 
 from .layout import Layout
-from .python_code import Judge, RulesCode, ThreadCode
+from .python_code import Code, Judge, RulesCode, ThreadCode
 
 Live = Callable[[Thread], list[frozenset[Local]]]
 
@@ -44,7 +43,7 @@ class CodeCache:
         self._rules: dict[int, RulesCode] = {}
         self._rules_by_content: dict[object, RulesCode] = {}
         self._judges: dict[StateCheck, Judge] = {}
-        self._watch: dict[Any, list[tuple[int, ...]]] = {}
+        self._watch: dict[tuple[int, tuple[StateCheck, ...]], list[int]] = {}
         self._kept: list[object] = []
 
     def thread(self, number: int, thread: Thread) -> ThreadCode:
@@ -77,18 +76,24 @@ class CodeCache:
                 self._judges[check] = Judge(self.layout, check)
         return [self._judges[check] for check in checks]
 
-    def watch(self, code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
-        """For each location, the judges whose truth the edges that leave it may change."""
+    def watch(self, code: Code, judges: tuple[StateCheck, ...]) -> list[int]:
+        """For each operation, the judges whose truth it may change, a bit for each by number."""
         key = (id(code), judges)
         if key not in self._watch:
             self._watch[key] = _watched(code, judges)
         return self._watch[key]
 
 
-def _watched(code: ThreadCode, judges: tuple[StateCheck, ...]) -> list[tuple[int, ...]]:
-    found: list[set[int]] = [set() for _ in code.footprints]
-    support = [{leaf.var for leaf in ex.leaves(j.cond) if isinstance(leaf, Cell)} for j in judges]
-    for edge in code.thread.edges:
-        written = {u.place.var for u in edge.op.updates if isinstance(u.place, Cell)}
-        found[edge.source] |= {k for k, read in enumerate(support) if read & written}
-    return [tuple(sorted(group)) for group in found]
+def _watched(code: Code, judges: tuple[StateCheck, ...]) -> list[int]:
+    about: dict[str, int] = {}
+    for k, judge in enumerate(judges):
+        for name in {leaf.var for leaf in ex.leaves(judge.cond) if isinstance(leaf, Cell)}:
+            about[name] = about.get(name, 0) | 1 << k
+    found = []
+    for op in code.ops:
+        which = 0
+        for update in op.updates:
+            if isinstance(update.place, Cell):
+                which |= about.get(update.place.var, 0)
+        found.append(which)
+    return found

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.lang.expr import Cell, Expr, conjuncts
-from model.lang.ir import Edge, Op, Rule, StateCheck, Thread
+from model.lang.ir import Op, Rule, StateCheck, Thread
 
 from .layout import Layout, Seat, Slot
 from .python_text import PyText
-from .text import decided, laid_out
+from .text import Moved, decided, laid_out
 
 Run = Callable[[int, Callable[[tuple[int, int]], None], Callable[[int, int], bool]], None]
 
@@ -58,12 +58,15 @@ class Effect:
 class Code:
     """Operations of one thread or of rules, compiled as they are first needed.
 
-    `footprints` has one for each location; rules have one location.
+    `footprints` has one for each location; rules have one location.  `software` has for each rule 1
+    where no hardware takes it by itself; it is empty for a thread.
     """
+
+    software = b""
 
     def __init__(self, ops: tuple[Op, ...], text: PyText) -> None:
         self.ops = ops
-        self.layout = text.layout
+        self.layout, self.seat = text.layout, text.seat
         self._text = text
         self._runs: dict[int, Run] = {}
         self._checks: dict[tuple[int, int], Callable[[int], Any]] = {}
@@ -74,6 +77,14 @@ class Code:
     def cells(self) -> frozenset[Cell]:
         """The cells that the operations read or write."""
         return frozenset().union(*(op.cells for op in self.ops))
+
+    @functools.cached_property
+    def written(self) -> int:
+        """The bits that the operations may write, program counters apart."""
+        places = {update.place for op in self.ops for update in op.updates}
+        return functools.reduce(
+            int.__or__, (self.layout.bits(place, self.seat) for place in places), 0
+        )
 
     def moves(self, state: int, at: int = 0) -> Moves:
         """What the operations at a location do in a state."""
@@ -110,16 +121,22 @@ class Code:
             found = self.known[key] = Effect.of(self.moves(state, at), state)
         return found
 
-    def _lines(self, at: int) -> list[str]:
+    def there(self, at: int) -> tuple[dict[int, Op], Moved]:
+        """The operations at a location, by number, and what each does to the program counter."""
         raise NotImplementedError
+
+    def _lines(self, at: int) -> list[str]:
+        return _carried_out(self._text, *self.there(at))
 
 
 class ThreadCode(Code):
     """The successors of each location of a thread."""
 
+    seat: Seat
+
     def __init__(self, layout: Layout, seat: Seat, thread: Thread) -> None:
         super().__init__(tuple(e.op for e in thread.edges), PyText(layout, seat))
-        self.seat, self.thread = seat, thread
+        self.thread = thread
         self._leaving: dict[int, list[int]] = {}
         for n, edge in enumerate(thread.edges):
             self._leaving.setdefault(edge.source, []).append(n)
@@ -128,18 +145,11 @@ class ThreadCode(Code):
         for n, op in enumerate(self.ops):
             self.footprints[thread.edges[n].source] |= self._text.footprint(op)
 
-    def leaving(self, at: int) -> dict[int, Edge]:
-        """The edges that leave a location, by number."""
-        return {n: self.thread.edges[n] for n in self._leaving.get(at, [])}
-
-    def move(self, edge: Edge) -> list[tuple[Slot, int]]:
-        """What an edge does to the program counter."""
-        return [(self.seat.pc, edge.target)] if edge.target != edge.source else []
-
-    def _lines(self, at: int) -> list[str]:
-        leaving = self.leaving(at)
-        moves = {n: self.move(e) for n, e in leaving.items()}
-        return _carried_out(self._text, {n: e.op for n, e in leaving.items()}, moves)
+    def there(self, at: int) -> tuple[dict[int, Op], Moved]:
+        """The edges that leave a location."""
+        edges = {n: self.thread.edges[n] for n in self._leaving.get(at, [])}
+        moved = {n: [(self.seat.pc, e.target)] for n, e in edges.items() if e.target != e.source}
+        return {n: e.op for n, e in edges.items()}, moved
 
 
 class RulesCode(Code):
@@ -147,20 +157,27 @@ class RulesCode(Code):
 
     def __init__(self, layout: Layout, rules: tuple[Rule, ...]) -> None:
         super().__init__(tuple(r.op for r in rules), PyText(layout))
+        self.software = bytes(not rule.hardware for rule in rules)
         self.footprints = [functools.reduce(int.__or__, map(self._text.footprint, self.ops))]
 
-    def _lines(self, at: int) -> list[str]:
+    def there(self, at: int) -> tuple[dict[int, Op], Moved]:
+        """All rules."""
         assert at == 0
-        return _carried_out(self._text, dict(enumerate(self.ops)), {})
+        return dict(enumerate(self.ops)), {}
 
 
 class Judge:
-    """A condition on states, true or false of a packed one; `footprint` is what it looks at."""
+    """A condition on states; `footprint` is what it looks at."""
 
     def __init__(self, layout: Layout, check: StateCheck) -> None:
-        text = PyText(layout)
-        self.holds = _condition(text, check.cond)
-        self.footprint = text.bits(check.cond)
+        self.layout, self.cond = layout, check.cond
+        self._text = PyText(layout)
+        self.footprint = self._text.bits(check.cond)
+
+    @functools.cached_property
+    def holds(self) -> Callable[[int], Any]:
+        """True or false of a packed state."""
+        return _condition(self._text, self.cond)
 
 
 def _condition(text: PyText, cond: Expr) -> Callable[[int], Any]:
@@ -183,9 +200,7 @@ def _action(text: PyText, op: Op, number: int, move: list[tuple[Slot, int]]) -> 
     return [f"if {good} or fail({number}, s):", f"    {step}"]
 
 
-def _carried_out(
-    text: PyText, ops: Mapping[int, Op], moves: Mapping[int, list[tuple[Slot, int]]]
-) -> list[str]:
+def _carried_out(text: PyText, ops: Mapping[int, Op], moves: Moved) -> list[str]:
     """Lines for operations by number, each carried out where its guard holds."""
     actions = [_action(text, op, n, moves.get(n, [])) for n, op in ops.items()]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.lang.expr import Apply, Cell, Const, Expr, Local, Ranges
@@ -21,6 +21,10 @@ LONG = 150
 
 Place = tuple[int, Slot]
 """Offset and shape of a bit field that is always at the same place."""
+
+
+Moved = Mapping[int, list[tuple[Slot, int]]]
+"""By number of an operation, what the program counter is set to."""
 
 
 class TooWideError(Exception):
@@ -235,17 +239,10 @@ class Text(ABC):
 
     def fixed_place(self, e: Expr) -> Place | None:
         """Offset and shape of an expression that is a bit field at a fixed place."""
-        if isinstance(e, Local | Cell):
-            slot = self.layout.slot(e, self.seat)
-            return (slot.offset, slot) if slot else None
-        if isinstance(e, Apply) and e.name == "get" and isinstance(e.args[0], Local | Cell):
-            slot = self.layout.slot(e.args[0], self.seat)
-            if slot is not None:
-                sort = e.args[0].sort
-                assert isinstance(sort, Rec)
-                shift, inner = sort.field(e.data)
-                return slot.offset + shift, Slot(0, inner.bits, inner.lowest)
-        return None
+        return fixed_place(e, self._slot)
+
+    def _slot(self, place: Expr) -> Slot | None:
+        return self.layout.slot(place, self.seat)
 
     def masked(self, e: Expr) -> tuple[int, Slot, int] | None:
         """The field at a fixed place, and the bits of it, that decide whether a set has elements
@@ -255,6 +252,22 @@ class Text(ABC):
             if place is not None:
                 return *place, e.args[1].value
         return None
+
+
+def fixed_place(e: Expr, slot_of: Callable[[Expr], Slot | None]) -> Place | None:
+    """Offset and shape of an expression that is a bit field at a fixed place: a place, or a field
+    of a record that is one."""
+    if isinstance(e, Local | Cell):
+        slot = slot_of(e)
+        return (slot.offset, slot) if slot else None
+    if isinstance(e, Apply) and e.name == "get" and isinstance(e.args[0], Local | Cell):
+        slot = slot_of(e.args[0])
+        if slot is not None:
+            sort = e.args[0].sort
+            assert isinstance(sort, Rec)
+            shift, inner = sort.field(e.data)
+            return slot.offset + shift, Slot(0, inner.bits, inner.lowest)
+    return None
 
 
 def _lowered(text: str, lowest: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.native import library
 from tests.command import run, write_late_flush
 
 SMALL = "move+gup_fast/1p/ptl=different/init=all_at_src"
@@ -102,11 +103,13 @@ def test_names_that_are_not_known() -> None:
 
 
 def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", "no-such-compiler")
-    asked = ("uffd_move_batching", "--arch", "x86_64", "--engine", "compiled", "--no-cache")
+    monkeypatch.setattr(library, "_loaded", lambda: "it was not built")
+    asked = ("uffd_move_batching", "--arch", "x86_64", "--engine", "native", "--no-cache")
     for jobs in ("1", "2"):
         said = one_line(*asked, "--scenario", "move+user/1p/*", "--jobs", jobs)
-        assert "--engine compiled: there is no C compiler 'no-such-compiler'" in said
+        assert "--engine native: it was not built" in said
+    ran = run("uffd_move_batching", "--arch", "x86_64", "--no-cache", "--scenario", SMALL)
+    assert ran.stderr == "the native explorer is not used: it was not built; the other is slower\n"
 
 
 def test_a_mutant_beside_any_number_of_neighbours() -> None:

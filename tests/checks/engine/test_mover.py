@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine import compiler
 from checks.engine.engines import Engine, search
+from checks.engine.native import library
 from checks.engine.search import Limits, Search
 from checks.examples.example import built, explorer_of
 from model.examples.mover import MOVER
@@ -25,7 +25,7 @@ MORE = [(3, 953_240, 3_518_125)]
 
 BROKEN = "no_translation_to_a_free_page"
 
-needs_cc = pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
+needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
 
 
 def searched(pages: int, engine: Engine, variant: str = "") -> Search:
@@ -41,22 +41,18 @@ def test_counts(size: tuple[int, int, int]) -> None:
     assert found.violations == {}
 
 
-@needs_cc
-@pytest.mark.parametrize("tags", ["", "-U__SSE2__"], ids=["as built", "without SSE2"])
+@needs_native
 @pytest.mark.parametrize("size", SIZES + MORE)
-def test_counts_compiled(
-    size: tuple[int, int, int], tags: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CFLAGS", tags)
-    found = searched(size[0], Engine.COMPILED)
+def test_counts_native(size: tuple[int, int, int]) -> None:
+    found = searched(size[0], Engine.NATIVE)
     assert (found.states, found.transitions) == size[1:]
     assert found.violations == {}
 
 
-@needs_cc
+@needs_native
 def test_the_broken_variant() -> None:
     """The same violation, at the same depth, from both explorers; and nothing else is broken."""
-    both = [searched(2, engine, "no_flush") for engine in (Engine.REFERENCE, Engine.COMPILED)]
+    both = [searched(2, engine, "no_flush") for engine in (Engine.REFERENCE, Engine.NATIVE)]
     assert [set(found.violations) for found in both] == [{BROKEN}, {BROKEN}]
     paths = [found.path(found.violations[BROKEN].state) for found in both]
     assert paths[0] == paths[1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from checks.engine import compiler
 from checks.engine.codegen.code_cache import CodeCache
 from checks.engine.codegen.layout import Layout
-from checks.engine.compiled import Program
 from checks.engine.engines import Engine
+from checks.engine.native import library
+from checks.engine.native.explorer import Native
 from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
 from checks.stage.stage import Setting, Stage
@@ -34,7 +34,7 @@ from model.lang.sorts import Int
 SCENE = "move/2p/ptl=different/init=one_at_dst"
 
 
-@pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
+@pytest.mark.skipif(not library.present(), reason="it was not built")
 def test_nothing_comes_after_it() -> None:
     subject = by_name("uffd_move_batching", "merged")
     role = subject.selected.role
@@ -46,12 +46,12 @@ def test_nothing_comes_after_it() -> None:
     stage = Stage(Setting.of(one), "x86_64", REGISTRY.values())
     _, reference = stage.search(one, step.of(role), engine=Engine.REFERENCE)
     assert set(reference.violations) == {NULL_POINTER}
-    _, compiled = stage.search(one, step.of(role), engine=Engine.COMPILED)
-    assert compiled.violations == reference.violations
-    assert (compiled.states, compiled.fired) == (reference.states, reference.fired)
+    _, found = stage.search(one, step.of(role), engine=Engine.NATIVE)
+    assert found.violations == reference.violations
+    assert (found.states, found.fired) == (reference.states, reference.fired)
 
 
-@pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
+@pytest.mark.skipif(not library.present(), reason="it was not built")
 def test_what_else_could_have_happened_is_still_judged() -> None:
     """Of two ways one follows a NULL pointer: the other one is not forgotten."""
     place = ex.cell("n", (), Int(0, 3))
@@ -61,6 +61,6 @@ def test_what_else_could_have_happened_is_still_judged() -> None:
     zero = StateCheck("n_is_0", ex.eq(place, ex.number(0)))
     system = System("s", (Variable("n", (), Int(0, 3)),), (thread,), (), (zero,))
     explorer = Explorer(system, CodeCache(Layout(system.variables, frozenset(), 1)))
-    compiled = Program([explorer], [{place: 0}]).run()
-    assert set(compiled.violations) == {NULL_POINTER, "n_is_0"}
-    assert explorer.run({place: 0}).violations == compiled.violations
+    found = Native(explorer, {place: 0}).run()
+    assert set(found.violations) == {NULL_POINTER, "n_is_0"}
+    assert explorer.run({place: 0}).violations == found.violations

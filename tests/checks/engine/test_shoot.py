@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from checks.engine import compiler
 from checks.engine.engines import Engine, search
+from checks.engine.native import library
 from checks.engine.search import Limits, Search
 from checks.examples.example import explorer_of, system_of
 
@@ -27,7 +27,7 @@ SIZES = [
 MORE = [(4, 2, 2, 369_769, 1_987_288), (3, 3, 3, 2_781_040, 14_814_603)]
 """SPIN and TLC count the initial state as one more transition."""
 
-needs_cc = pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
+needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
 
 
 def searched(
@@ -51,10 +51,10 @@ def test_counts(size: tuple[int, int, int, int, int]) -> None:
     check_counts(size, Engine.REFERENCE)
 
 
-@needs_cc
+@needs_native
 @pytest.mark.parametrize("size", SIZES + MORE)
-def test_counts_compiled(size: tuple[int, int, int, int, int]) -> None:
-    check_counts(size, Engine.COMPILED)
+def test_counts_native(size: tuple[int, int, int, int, int]) -> None:
+    check_counts(size, Engine.NATIVE)
 
 
 @pytest.mark.parametrize("engine", [Engine.REFERENCE, Engine.AUTO])

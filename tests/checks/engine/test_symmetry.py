@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from checks.engine import compiler
-from checks.engine.compiled import Program
 from checks.engine.engines import Engine, search
+from checks.engine.native import library
+from checks.engine.native.explorer import Native
 from checks.engine.orbits import Orbits
 from checks.engine.search import Limits
 from checks.examples.example import explorer_of, system_of
@@ -21,7 +21,7 @@ from model.lang.ir import System
 
 from ...command import run
 
-needs_cc = pytest.mark.skipif(not compiler.present(), reason="there is no C compiler")
+needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
 
 Size = tuple[int, int, int]
 
@@ -37,14 +37,14 @@ def test_counts(size: Size, orbits: int, engine: Engine) -> None:
     assert (found.states, found.why, found.violations) == (orbits, "", {})
 
 
-@needs_cc
+@needs_native
 @pytest.mark.parametrize("size", [(2, 2, 3), (3, 1, 2)])
 def test_both_explorers_choose_the_same_states(size: Size) -> None:
     system, initial = system_of(*size, acked=False)
     classes, _ = symmetric_classes(system, initial)
     explorer = explorer_of(system, classes)
     expected = explorer_of(system, classes).run(initial)
-    found = Program([explorer], [initial]).run()
+    found = Native(explorer, initial).run()
     assert (found.states, found.transitions) == (expected.states, expected.transitions)
     assert found.violations == expected.violations
     assert found.violations

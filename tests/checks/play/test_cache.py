@@ -69,10 +69,10 @@ def decided_again() -> bool:
     ("what", "other"),
     [
         ("checks.play.sources.digest", lambda: "another text"),
-        ("checks.play.cache.identity", lambda: "another compiler"),
+        ("checks.play.cache.identity", lambda: "another native engine"),
         ("checks.play.cache.sys.version", "another Python"),
     ],
-    ids=("text", "compiler", "Python"),
+    ids=("text", "native engine", "Python"),
 )
 def test_what_another_tool_found(what: str, other: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another tool's row is not believed, and it stays: two checkouts use one directory."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from checks.answer.replay import replay
-from checks.engine import compiler, engines
+from checks.engine.native import library
 from checks.render.columns import WIDTH
 from checks.render.trace import LINES, trace_lines
 from checks.trace.trace import find_trace
@@ -46,18 +46,17 @@ def test_trace_of_a_mutant(name: str) -> None:
     assert not any("(fewest)" in line for line in trace_lines(repeated))
 
 
-@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize("engine", ["reference", "native"])
 @pytest.mark.parametrize("name", ["no flush", "PTLs in argument order", "index not updated"])
 def test_where_the_shortest_is_too_far_a_trace_is_found_all_the_same(
     name: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A violation in a state, a deadlock, and one at a step."""
-    if engine == "compiled" and not compiler.present():
-        pytest.skip("no C compiler")
+    if engine == "native" and not library.present():
+        pytest.skip("the native engine was not built")
     invariant, fewest = REGISTRY[MUTANTS[MOVE.name, name].breaks[0]], shortest((MOVE.name, name))
     monkeypatch.setattr("checks.trace.trace.MOST_STATES", 0)
-    monkeypatch.setenv("CFLAGS", "-O0")
-    monkeypatch.setattr(engines, "LARGE", 1 if engine == "compiled" else 1_000_000)
+    monkeypatch.setattr(library, "present", lambda: engine == "native")
     trace = find_trace(play_of_mutant((MOVE.name, name)), invariant)
     assert trace is not None
     assert (trace.invariant, trace.fewest) == (invariant, False)

@@ -63,32 +63,6 @@ static void give_back(void *area, W bytes)
 
 /* -- the table -------------------------------------------------------------------------------- */
 
-/* The product of two words has all that they have; its halves are put together. */
-static inline W mixed(W one, W two)
-{
-	unsigned __int128 product = (unsigned __int128)one * two;
-
-	return (W)product ^ (W)(product >> 64);
-}
-
-static inline W hash_of(const W *key, unsigned words)
-{
-	W hash = 0x9e3779b97f4a7c15u;
-
-	for (unsigned i = 0; i < words; i++)
-		hash = mixed(key[i] ^ hash, 0xbf58476d1ce4e5b9u);
-	return mixed(hash, 0x94d049bb133111ebu);
-}
-
-static inline int same(const W *one, const W *two, unsigned words)
-{
-	W differs = 0;
-
-	for (unsigned i = 0; i < words; i++)
-		differs |= one[i] ^ two[i];
-	return !differs;
-}
-
 static inline struct bucket *bucket_of(const struct explorer *x, W hash)
 {
 	return &x->table[hash & (x->buckets - 1)];
@@ -182,7 +156,7 @@ static int grow_table(struct explorer *x, W buckets)
 		unsigned count = x->states - from < AT_ONCE ? (unsigned)(x->states - from) : AT_ONCE;
 
 		for (unsigned i = 0; i < count; i++) {
-			hash[i] = hash_of(x->queue + (from + i) * words_of(x), words_of(x));
+			hash[i] = hash_of(x->queue + (from + i) * x->words, x->words);
 			__builtin_prefetch(bucket_of(x, hash[i]), 1);
 		}
 		for (unsigned i = 0; i < count; i++)
@@ -226,7 +200,7 @@ static inline void expect_state(const struct explorer *x, W hash)
 	unsigned like = tags_like(b, tag_of(hash));
 
 	if (like)
-		__builtin_prefetch(x->queue + (W)(b->number[first_of(like)] - 1) * words_of(x));
+		__builtin_prefetch(x->queue + (W)(b->number[first_of(like)] - 1) * x->words);
 }
 
 /* Note a state; gives whether it is new. */
@@ -239,7 +213,7 @@ static inline int found(struct explorer *x, const W *key, W hash, uint32_t paren
 		for (unsigned like = tags_like(b, tag); like; like &= like - 1) {
 			uint32_t number = b->number[first_of(like)];
 
-			if (number && same(x->queue + (W)(number - 1) * words_of(x), key, words_of(x)))
+			if (number && same(x->queue + (W)(number - 1) * x->words, key, x->words))
 				return 0;
 		}
 		if (!is_full(b))
@@ -247,7 +221,7 @@ static inline int found(struct explorer *x, const W *key, W hash, uint32_t paren
 	}
 	if (x->states == x->queue_room && !grow_queue(x, x->queue_room + x->queue_room / 8, x->words))
 		return 0;
-	memcpy(x->queue + x->states * words_of(x), key, words_of(x) * sizeof(W));
+	memcpy(x->queue + x->states * x->words, key, x->words * sizeof(W));
 	x->parent[x->states] = parent;
 	put_into(b, hash, (uint32_t)x->states++);
 	if (x->states > x->buckets * SLOTS / 8 * 7)

@@ -27,9 +27,9 @@ struct orbits {
 	const W *weight;
 };
 
-static int is_less(const W *one, const W *two)
+static int is_less(const W *one, const W *two, unsigned words)
 {
-	for (unsigned i = WORDS; i-- > 0;)
+	for (unsigned i = words; i-- > 0;)
 		if (one[i] != two[i])
 			return one[i] < two[i];
 	return 0;
@@ -49,9 +49,9 @@ static int in_order(const W *key, const uint8_t *order, unsigned size)
 }
 
 /* Make a state the one that stands for its orbit. */
-static void stand_for(const struct orbits *o, W *state)
+static void stand_for(const struct orbits *o, W *state, unsigned words)
 {
-	W key[CLASSES][OBJECTS + 1], best[WORDS], made[WORDS], rest[WORDS];
+	W key[CLASSES][OBJECTS + 1], best[words], made[words], rest[words];
 	uint8_t code[o->fields];
 	unsigned at[CLASSES] = {0}, some = 0, c;
 
@@ -92,9 +92,9 @@ static void stand_for(const struct orbits *o, W *state)
 					continue;
 				if (f->holds >= 0)
 					held = o->order[f->holds][at[f->holds] * (OBJECTS + 1) + held];
-				put(made, to->offset, to->width, held);
+				put(made, to->offset, to->width, (W)held);
 			}
-			if (!some || is_less(made, best))
+			if (!some || is_less(made, best, words))
 				memcpy(best, made, sizeof(best));
 			some = 1;
 		}
