@@ -37,9 +37,9 @@ class NotBuiltError(Exception):
     """The extension is not there, or is of other sources; the text says which."""
 
 
-def digest(directory: Path = SOURCES) -> str:
-    """What tells the C text from any other."""
-    text = b"\0".join(path.read_bytes() for path in sorted(directory.glob("*.[ch]")))
+def digest() -> str:
+    """The digest of the C text; as in setup.py."""
+    text = b"\0".join(path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]")))
     return hashlib.sha256(text).hexdigest()[:32]
 
 
