@@ -15,6 +15,8 @@ by_engine(
     "the processor", "model/lang/frontend/body.py",
     ("return", "a routine has run to its end"),
     ("entry not looked at before use",),
+    why="{thread} is at {step}, and the pointer that it follows there is NULL.",
+    then="The kernel oopses, with these locks held: {held}.",
 )  # fmt: skip
 
 
@@ -23,6 +25,8 @@ by_engine(
     "a folio is not used after it is freed",
     relied_on="mm/page_alloc.c: a free page belongs to somebody else",
     mutants=("folio unlocked after the PTLs, without a reference",),
+    why="{thread} is at {step}, but {folio} was freed {folio.free:by}.",
+    then="{folio} may be somebody else's page by now, and this call reads or changes it.",
 )
 def no_use_of_a_free_folio(s: View, thread: Thread, folio: Folio) -> bool:
     return not folio.free
@@ -33,6 +37,9 @@ def no_use_of_a_free_folio(s: View, thread: Thread, folio: Folio) -> bool:
     "a folio is freed only when it is not locked and nothing maps it",
     relied_on="mm/page_alloc.c:free_pages_prepare, PAGE_FLAGS_CHECK_AT_FREE",
     mutants=("folio unlocked after the PTLs, without a reference", "one reference too few"),
+    why="{thread} drops the last reference of {folio}, {in_use(s, folio)}.",
+    then="The page goes back to the allocator in use (bad page): who holds the lock or the mapping "
+    "then works on somebody else's page.",
 )
 def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: int) -> bool:
     return folio.refcount > count or (
@@ -47,6 +54,9 @@ def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: in
     "an entry of a table is not used after the table is freed",
     relied_on="include/linux/pgtable.h: RCU keeps a table that somebody walks",
     mutants=("table freed without a grace period", "GUP-fast with interrupts on"),
+    why="{thread} uses the entry {pte} of {pte.table}, which was freed {pte.table.freed:by}.",
+    then="The page of the table may hold other data by now, which is taken for an entry, or "
+    "overwritten with one.",
 )
 def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     return not pte.table.freed
@@ -57,6 +67,8 @@ def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     "a page-table lock is not released after its table is freed, which it is a part of",
     relied_on="mm/memory.c:ptlock_free: the lock goes with the page of the table",
     mutants=("lock of a table released late",),
+    why="{thread} releases {lock}, a part of {tables_of(s, lock)}, which is freed already.",
+    then="The unlock writes to a page that may belong to somebody else by now.",
 )
 def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
     """A lock of several tables is that of the mm."""
@@ -70,6 +82,9 @@ def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
     "a table that is freed maps nothing: every entry of it is none",
     relied_on="mm/memory.c:pte_free_tlb's callers; a page whose entry goes with its table is lost",
     mutants=("dst pmd not looked at again", "table taken away after its lock"),
+    why="{thread} frees {table}, but its entry {pte} is {pte.val} {pte.val:set}.",
+    then="What the entry names is lost: no walk finds the page any more, and its reference is "
+    "never dropped.",
 )
 def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
     return all(pte.table != table or pte.val.kind == PteKind.NONE for pte in s.ptes)
@@ -80,6 +95,9 @@ def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
     relied_on="kernel/fork.c:check_mm, non-zero pgtables_bytes",
     witness=("pmd", "a pmd changes"),
     mutants=("table not freed",),
+    why="Everybody has returned, {table} is not free, and no pmd points to it.",
+    then="Nobody finds the page of the table again: it leaks, and check_mm() finds non-zero "
+    "pgtables_bytes at exit.",
 )
 def no_table_is_lost(s: View) -> bool:
     return all(table.freed or any(pmd.table == table for pmd in s.pmds) for table in s.tables)
@@ -90,6 +108,9 @@ def no_table_is_lost(s: View) -> bool:
     relied_on="whoever maps something there next; kernel/fork.c:check_mm, non-zero counters",
     witness=("vma_mark_detached", "a VMA is unmapped"),
     mutants=("VMA not locked by munmap",),
+    why="Everybody has returned and {vma} is unmapped, but {pte} is {pte.val} {pte.val:set}.",
+    then="The next mapping at this address finds an entry that is not its own, and the page and "
+    "its counters leak.",
 )
 def an_unmapped_vma_maps_nothing(s: View) -> bool:
     return all(
@@ -106,6 +127,9 @@ def an_unmapped_vma_maps_nothing(s: View) -> bool:
     relied_on="mm/swap.c: the last reference frees; a lost one leaks the page",
     witness=("ref", "a reference is taken"),
     mutants=("one reference too many", "frozen and not freed"),
+    why="Everybody has returned, and {folio} has a count of {folio.refcount} references "
+    "{folio.refcount:set}; due are {accounted(s, folio)}.",
+    then="With too many the page is never freed; with too few it is freed while somebody uses it.",
 )
 def references_balance(s: View) -> bool:
     return all(
@@ -126,6 +150,9 @@ def references_balance(s: View) -> bool:
     relied_on="mm/vmscan.c, mm/migrate.c: what is on no list is neither reclaimed nor migrated",
     witness=("rmap", "a map count changes"),
     mutants=("migrated page left isolated", "frozen and not freed"),
+    why="Everybody has returned and {folio} is in use, but on no LRU list: it was taken off "
+    "{folio.lru:by}.",
+    then="Neither reclaim nor migration finds the page again.",
 )
 def no_page_is_left_off_the_lru(s: View) -> bool:
     return all(folio.free or folio.lru for folio in s.folios)
@@ -136,6 +163,10 @@ def no_page_is_left_off_the_lru(s: View) -> bool:
     relied_on="mm/rmap.c: folio_mapped decides whether reclaim may free",
     witness=("rmap", "a map count changes"),
     mutants=("map count not dropped",),
+    why="Everybody has returned, and {folio} counts {folio.mapcount} mappings "
+    "{folio.mapcount:set}, but is mapped by: {entries(s, folio)}.",
+    then="Reclaim and migration take a mapped page for unmapped, or never free one that is not "
+    "mapped.",
 )
 def map_counts_balance(s: View) -> bool:
     return all(
@@ -152,6 +183,9 @@ def map_counts_balance(s: View) -> bool:
     relied_on="mm/swapfile.c: a slot that nothing names is given to another page",
     witness=("folio_alloc_swap swap_free", "a slot is taken, or an entry of it goes"),
     mutants=("slot not freed with its entry",),
+    why="Everybody has returned, and slot {slot.number} counts {slot.count} entries "
+    "{slot.count:set}, but is named by: {naming(s, slot)}.",
+    then="The slot is given to another page while an entry names it, or is never free again.",
 )
 def swap_counts_balance(s: View) -> bool:
     return all(
@@ -167,6 +201,10 @@ def swap_counts_balance(s: View) -> bool:
     relied_on="mm/rmap.c:put_anon_vma: the last reference frees",
     after=("anon-ref", "a reference is taken"),
     mutants=("anon_vma not put",),
+    why="{thread} returns, and has taken {s.walk(thread).references[anon_vma]} more references to "
+    "{anon_vma} than it has put {s.walk(thread).references[anon_vma]:set}.",
+    then="The anon_vma is never freed; with one put too many it is freed while VMAs and walks use "
+    "it.",
 )
 def anon_vma_references_balance(s: View, thread: Thread) -> bool:
     return all(s.walk(thread).references[anon_vma] == 0 for anon_vma in s.anon_vmas)

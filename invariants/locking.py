@@ -31,6 +31,8 @@ by_engine(
     "everybody who waits", "checks/engine/reference.py",
     ("acquire", "a lock is waited for"),
     ("PTLs in argument order", "folio lock left held"),
+    why="{cycle}.",
+    then="None of them ever goes on: the tasks hang, and so does whoever wants one of these locks.",
 )  # fmt: skip
 
 
@@ -51,6 +53,8 @@ def _holds_mmap_lock(mm: Mm, thread: Thread) -> bool:
     relied_on="mm/rmap.c: the comment at the head; mm/mmap_lock.c:__vma_start_write, which waits "
     "for readers of a VMA with mmap_lock held; a writer that waits keeps off further readers",
     mutants=("source VMA locked as the destination", "mmap_lock taken twice"),
+    why="{thread} waits for the mmap_lock of {mm}, and holds {held}.",
+    then="Who holds mmap_lock may wait for one of these in turn: then neither goes on.",
 )
 def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
     return (
@@ -67,6 +71,8 @@ def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
     "a VMA is locked for writing, changed and let go of with mmap_lock held for writing",
     relied_on="include/linux/mmap_lock.h: mmap_assert_write_locked, vma_assert_write_locked",
     mutants=("mmap_lock for reading where VMAs are written",),
+    why="{thread} is at {step}, and does not hold mmap_lock for writing; it holds {held}.",
+    then="Faults and other system calls may use or change the VMA at the same time.",
 )
 def mmap_lock_is_held_for_writing(
     s: View, thread: Thread, mm: Mm | None = None, vma: Vma | None = None
@@ -81,6 +87,8 @@ def mmap_lock_is_held_for_writing(
     "a VMA is locked for reading without a try under mmap_lock alone, which keeps writers off",
     relied_on="include/linux/mmap_lock.h:vma_start_read_locked_nested, mmap_assert_locked",
     mutants=("mmap_lock not taken where a try failed",),
+    why="{thread} locks {vma} without a try, and does not hold mmap_lock; it holds {held}.",
+    then="Nothing keeps a writer off: the VMA may be changed or detached as it is locked.",
 )
 def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
     return _holds_mmap_lock(vma.mm, thread)
@@ -91,6 +99,8 @@ def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
     "a folio lock is taken before any anon_vma lock, any page-table lock and any other folio lock",
     relied_on="mm/rmap.c, mm/filemap.c: the comments at the head, and lockdep",
     mutants=("sleeping folio lock under the PTL",),
+    why="{thread} waits for the lock of {folio}, and holds {held}.",
+    then="Who has locked the folio may wait for one of these in turn: then neither goes on.",
 )
 def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
     return (
@@ -105,6 +115,8 @@ def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
     "an anon_vma lock is taken before any page-table lock, and one at a time",
     relied_on="mm/rmap.c: the comment at the head, and lockdep",
     mutants=("anon_vma lock under the PTL",),
+    why="{thread} waits for {sem}, and holds {held}.",
+    then="Who holds that rwsem may wait for one of these in turn: then neither goes on.",
 )
 def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
     return not holds_spinlock(s, thread) and all(
@@ -117,6 +129,9 @@ def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
     "of two page-table locks the second is taken as a nested one",
     relied_on="mm/userfaultfd.c:double_pt_lock, mm/mremap.c, lockdep's subclasses",
     mutants=("second PTL not taken as a nested one",),
+    why="{thread} waits for {lock} with spin_lock(), and holds {spinlocks(s, thread)}.",
+    then="lockdep takes this for a deadlock, for both locks are of one class: spin_lock_nested() "
+    "says that they have an order.",
 )
 def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -> bool:
     return not holds_spinlock(s, thread)
@@ -127,6 +142,8 @@ def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -
     "every path releases what it took",
     relied_on="whoever takes the lock next",
     mutants=("folio lock left held", "page table left mapped"),
+    why="{thread} returns, and has not released: {unreleased(s, thread)}.",
+    then="Whoever takes it next waits forever.",
 )
 def everything_is_released(s: View, thread: Thread) -> bool:
     return (
@@ -150,6 +167,9 @@ def everything_is_released(s: View, thread: Thread) -> bool:
         "anon_vma not locked, but unlocked",
         "no folio trylock for the next page",
     ),
+    why="{thread} is at {step}, but does not hold that lock; it holds {held}.",
+    then="Another holder loses the lock while it relies on it, or a lock that nobody holds is "
+    "unlocked.",
 )
 def unlocked_by_its_holder(
     s: View, thread: Thread, lock: SpinLock | None = None, sem: RwSem | None = None,
@@ -171,6 +191,9 @@ def unlocked_by_its_holder(
     "nothing sleeps under a spinlock, in an RCU section or with interrupts off",
     relied_on="the scheduler; include/linux/kernel.h:might_sleep",
     mutants=("sleeping folio lock under the PTL", "page table left mapped"),
+    why="{thread} may sleep at {step}, {atomic(s, thread)}.",
+    then="Who spins for the lock, or waits for this CPU, may wait forever: scheduling while "
+    "atomic.",
 )
 def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
     return not holds_spinlock(s, thread) and thread.rcu == 0 and not thread.cpu.irqs_off
@@ -182,6 +205,9 @@ def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
     "interrupts off or under a spinlock that is taken with interrupts off",
     relied_on="kernel/smp.c:smp_call_function_many_cond: two CPUs would wait for each other",
     mutants=("page-table locks taken with interrupts off",),
+    why="{thread} waits for other CPUs at {step}, {atomic(s, thread)}.",
+    then="A CPU that waits for this one in the same way takes no interrupt either: both wait "
+    "forever.",
 )
 def no_wait_for_a_cpu_with_irqs_off(s: View, thread: Thread) -> bool:
     return not thread.cpu.irqs_off and all(
@@ -195,4 +221,6 @@ by_engine(
     "whoever reads the field under that lock", "model/kernel/objects.py",
     ("pte pmd mapping index", "such a field is written"),
     ("no PTL of the destination", "no folio trylock for the next page"),
+    why="{thread} changes {place} at {step}, and does not hold {lock}; it holds {held}.",
+    then="Who reads or changes it under {lock} does not expect that: one of the changes is lost.",
 )  # fmt: skip

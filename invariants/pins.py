@@ -20,6 +20,10 @@ from .registry import at_step
         "no pin check",
         "a shared page pinned for reading",
     ),
+    why="{thread} sets {pte} to {val}, but {folio} is pinned for {at:addr} "
+    "{folio.pinned_at[at]:by}.",
+    then="The device goes on reading and writing {folio}, which user space at {at:addr} does not "
+    "have any more.",
 )
 def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
     """Such a page is not mapped elsewhere, and no other takes its place.  MADV_DONTNEED may take it
@@ -41,6 +45,9 @@ def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, va
     after=("walk_begins", "a folio is walked"),
     witness=("pin", "a page is pinned"),
     mutants=("pinned page thrown away",),
+    why="{thread} throws {folio} away, which is pinned for {addr:addr} {folio.pinned_at[addr]:by}.",
+    then="The device goes on writing to {folio}, and user space finds another page there, without "
+    "that data.",
 )
 def a_pinned_page_is_not_thrown_away(s: View, thread: Thread, folio: Folio) -> bool:
     """User space may throw it away itself (MADV_DONTNEED)."""
@@ -55,6 +62,9 @@ def a_pinned_page_is_not_thrown_away(s: View, thread: Thread, folio: Folio) -> b
     relied_on="include/linux/rmap.h:folio_try_share_anon_rmap_pte",
     witness=("pin", "a page is pinned"),
     mutants=("no pin check before sharing",),
+    why="{thread} shares {folio}, which is pinned for {addr:addr} {folio.pinned_at[addr]:by}.",
+    then="The next write copies the page: the device goes on with one copy, user space with the "
+    "other.",
 )
 def a_pinned_page_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
     return all(folio.pinned_at[addr] == 0 for addr in s.addresses)
@@ -65,6 +75,9 @@ def a_pinned_page_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
     "a writable entry maps an exclusive page",
     relied_on="mm/gup.c: a writable entry is taken for exclusive without a look at the page",
     mutants=("PageAnonExclusive not looked at",),
+    why="{thread} writes {val} at {step}, but {val.frame} is not PageAnonExclusive "
+    "{val.frame.folio.anon_exclusive:set}.",
+    then="Stores go to a page that others may share, and GUP takes it for exclusive.",
 )
 def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
     return (
@@ -81,6 +94,10 @@ def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
     "a swap or migration entry names no page that is exclusive: it was shared as it was unmapped",
     relied_on="mm/memory.c:do_swap_page (BUG_ON): the entry alone says who gets it exclusive again",
     mutants=("exclusive when it is unmapped", "exclusive when it is migrated"),
+    why="{thread} writes {written}, but {folio} is still PageAnonExclusive "
+    "{folio.anon_exclusive:set}.",
+    then="The entry alone says who gets the page exclusive again: do_swap_page() finds both "
+    "(BUG_ON).",
 )
 def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) -> bool:
     return all(
@@ -102,6 +119,8 @@ def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) 
     "an exclusive page is mapped once, and no swap entry leads to it besides",
     relied_on="mm/memory.c:do_wp_page: writing to it disturbs nobody",
     mutants=("reuse without counting references", "reuse of a page that is still in swap"),
+    why="{thread} makes {folio} exclusive, but {shared_by(s, folio)}.",
+    then="The next write goes to the page without a copy, and the others see it.",
 )
 def an_exclusive_page_is_mapped_once(s: View, thread: Thread, folio: Folio) -> bool:
     return folio.mapcount <= 1 and (folio.swap is None or folio.swap.count == 0)

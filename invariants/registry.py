@@ -10,6 +10,7 @@ it had nothing to say) and the mutants that break it, which the tests make.
 from __future__ import annotations
 
 import inspect
+import string
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ NOT_BUILT = ("progress", "cost")
 """Groups that no invariant is in yet; they are listed and count for nothing."""
 
 
+FORMS = ("", "addr", "set", "by")
+"""How a field of a sentence is shown; see `fields_of`."""
+
+
 @dataclass(frozen=True)
 class Premise:
     """A step without which an invariant had nothing to say: one of these, taken by a
@@ -53,6 +58,8 @@ class Invariant:
     """One invariant.
 
     `kind`: state, step, end, engine, or text for what is read off routines and not off states.
+    `why` says what is wrong in a state that fails, `then` what follows from it for Linux: sentences
+    with fields in braces, each an expression over the names of the condition (see `fields_of`).
     `steps`: for a step, the words of the calls at which it is judged (see `words`); `steady`, if it
     is not "", why other threads can only make it hold once its thread has come to the step.
     """
@@ -68,6 +75,8 @@ class Invariant:
     steps: frozenset[str] = frozenset()
     fn: ModelFunction[..., Any] | None = None
     steady: str = ""
+    why: str = ""
+    then: str = ""
 
     @property
     def witness(self) -> str:
@@ -95,9 +104,37 @@ def _place(fn: Judge) -> str:
     return f"{shown_path(inspect.getsourcefile(fn) or '?')}:{line}"
 
 
+def fields_of(sentence: str) -> list[tuple[str, str]]:
+    """The fields of a sentence in order: an expression, and after a colon how it is shown.
+
+    `addr` is a number that is an address; `set` says where what the expression reads was written
+    last, and `by` who wrote it there.
+    """
+    parts = string.Formatter().parse(sentence)
+    return [(field, form or "") for _, field, form, _ in parts if field is not None]
+
+
+def _said(why: str, then: str, where: str) -> tuple[str, str]:
+    """The two sentences; ModelError for a field that is no expression."""
+    for field, form in (*fields_of(why), *fields_of(then)):
+        try:
+            compile(field, where, "eval")
+        except SyntaxError:
+            raise ModelError(
+                f"'{field}' is no expression", where=where,
+                why="a field of a sentence is one over the names of the condition",
+            ) from None  # fmt: skip
+        if form not in FORMS:
+            raise ModelError(
+                f"'{field}:{form}' is shown in no such way", where=where, instead=near(form, FORMS)
+            )
+    return why, then
+
+
 def _register(
     fn: Judge, kind: str, sentence: str, relied_on: str, premises: Iterable[Premise],
-    mutants: Iterable[str], steps: frozenset[str] = frozenset(), steady: str = "",
+    mutants: Iterable[str], said: tuple[str, str], steps: frozenset[str] = frozenset(),
+    steady: str = "",
 ) -> ModelFunction[..., bool]:  # fmt: skip
     package, _, group = fn.__module__.rpartition(".")
     if package != __package__:
@@ -111,23 +148,25 @@ def _register(
     judge = pure(fn)
     REGISTRY[fn.__name__] = Invariant(
         fn.__name__, group, sentence, relied_on, kind, _place(fn), tuple(premises),
-        tuple(mutants), steps, judge, steady,
+        tuple(mutants), steps, judge, steady, *_said(*said, _place(fn)),
     )  # fmt: skip
     return judge
 
 
 def invariant(
-    sentence: str, *, relied_on: str, witness: Witness, mutants: Iterable[str]
-) -> Callable[[Callable[[View], bool]], ModelFunction[..., bool]]:
+    sentence: str, *, relied_on: str, witness: Witness, mutants: Iterable[str], why: str = "",
+    then: str = "",
+) -> Callable[[Callable[[View], bool]], ModelFunction[..., bool]]:  # fmt: skip
     """Holds in every state: ``f(view)``."""
     return lambda fn: _register(
-        fn, "state", sentence, relied_on, [_premise(witness, _place(fn))], mutants
+        fn, "state", sentence, relied_on, [_premise(witness, _place(fn))], mutants, (why, then)
     )
 
 
 def at_step(
     steps: str, sentence: str, *, relied_on: str, mutants: Iterable[str],
     after: Witness | None = None, witness: Witness | None = None, steady: str = "",
+    why: str = "", then: str = "",
 ) -> Callable[[Judge], ModelFunction[..., bool]]:  # fmt: skip
     """Holds whenever one of `steps` (words, separated by spaces) is taken, in the state before:
     ``f(view, thread, ...)``, further parameters being arguments of the step by name, or
@@ -147,7 +186,8 @@ def at_step(
             premises.append(_premise(witness, where))
         asked = premises[0].steps
         _require_arguments(fn, asked, where)
-        return _register(fn, "step", sentence, relied_on, premises, mutants, asked, steady)
+        said = why, then
+        return _register(fn, "step", sentence, relied_on, premises, mutants, said, asked, steady)
 
     return register
 
@@ -166,23 +206,25 @@ def _require_arguments(judge: Judge, words: Iterable[str], where: str) -> None:
 
 
 def at_end(
-    sentence: str, *, relied_on: str, witness: Witness, mutants: Iterable[str]
-) -> Callable[[Callable[[View], bool]], ModelFunction[..., bool]]:
+    sentence: str, *, relied_on: str, witness: Witness, mutants: Iterable[str], why: str = "",
+    then: str = "",
+) -> Callable[[Callable[[View], bool]], ModelFunction[..., bool]]:  # fmt: skip
     """Holds when every thread has returned: ``f(view)``."""
     return lambda fn: _register(
-        fn, "end", sentence, relied_on, [_premise(witness, _place(fn))], mutants
+        fn, "end", sentence, relied_on, [_premise(witness, _place(fn))], mutants, (why, then)
     )
 
 
 def by_engine(
     name: str, group: str, sentence: str, relied_on: str, where: str, witness: Witness,
-    mutants: Iterable[str],
+    mutants: Iterable[str], *, why: str, then: str,
 ) -> None:  # fmt: skip
     """What an engine or the front end finds by itself."""
     premises = (_premise(witness, name),)
     REGISTRY[name] = Invariant(
-        name, group, sentence, relied_on, "engine", where, premises, tuple(mutants)
-    )
+        name, group, sentence, relied_on, "engine", where, premises, tuple(mutants),
+        why=why, then=then,
+    )  # fmt: skip
 
 
 def by_text(name: str, group: str, sentence: str, relied_on: str, where: str, witness: str) -> None:

@@ -15,6 +15,8 @@ from .registry import at_step
     "and an error if that is none, and only then",
     relied_on="user space, which goes on after the pages that are reported, or tries again",
     mutants=("pages of a batch not reported",),
+    why="{thread} returns {result}, but has put {placed} pages in place.",
+    then="User space goes on behind pages that are not there, or asks again for pages that are.",
 )
 def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
     """So an error is that of the first page, and 0 is never returned (mm/userfaultfd.c:move_pages,
@@ -29,6 +31,8 @@ def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
     "what a call reports as moved is not at its old place any more",
     relied_on="Documentation/admin-guide/mm/userfaultfd.rst: UFFDIO_MOVE moves pages",
     mutants=("zero page stays at the source",),
+    why="{thread} returns {result}, but only {taken(s, thread)} pages have left their old place.",
+    then="User space is told that the page has moved, and still finds it at the source.",
 )
 def what_is_moved_has_left(s: View, thread: Thread, result: int) -> bool:
     """Of an error nothing is asked here: what it says of pages is `reports_what_it_did`."""

@@ -24,6 +24,10 @@ from .registry import at_step, invariant
         "flush after the PTLs, and the page is freed",
         "inaccessible entry not flushed",
     ),
+    why="The TLB of {cpu} still has {addr:addr} => {entry} {cpu.tlb[addr]:set}, but {entry.frame} "
+    "was freed {entry.frame.folio.free:by}.",
+    then="The page may be handed to anyone: user code on {cpu} then reads or writes somebody "
+    "else's data.",
 )
 def no_translation_to_a_free_page(s: View) -> bool:
     return all(
@@ -39,6 +43,9 @@ def no_translation_to_a_free_page(s: View) -> bool:
     relied_on="mm/pgtable-generic.c: the page of a table is used for other data once it is freed",
     witness=("free-table", "a table is freed"),
     mutants=("no flush of walk caches", "lazy CPU spared the flush of a freed table"),
+    why="{cpu} still has {table} in its walk cache for {pmd} {cpu.walk[pmd]:set}, but the table "
+    "was freed {table.freed:by}.",
+    then="A page walk reads whatever the page holds by then as page-table entries.",
 )
 def no_pointer_to_a_free_table(s: View) -> bool:
     return all(not table.freed for cpu in s.cpus for pmd in s.pmds for table in cpu.walk[pmd])
@@ -57,6 +64,11 @@ def no_pointer_to_a_free_table(s: View) -> bool:
         "entry not recorded for the flush",
     ),
     steady="it is about entries under a lock that is held: others can only drop translations",
+    why="{thread} releases {lock}, but the TLB of {cpu} still has {pte.addr:addr} => "
+    "{cpu.tlb[pte.addr]} {cpu.tlb[pte.addr]:set}; the entry was taken away "
+    "{thread.took[pte.addr]:set}.",
+    then="Who takes {lock} next takes the page for unmapped, and may free or write it out while "
+    "{cpu} still uses it.",
 )
 def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> bool:
     """On record for its next owner is what this call has recorded itself, by address and mm: in its
@@ -88,6 +100,10 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
         "flush of another gather not made up for",
     ),
     steady="others can only drop what this call removed, or give user code the right to it again",
+    why="{thread} returns, but the TLB of {cpu} still has {pte.addr:addr} => {cpu.tlb[pte.addr]} "
+    "{cpu.tlb[pte.addr]:set}; the entry is {pte.val} {pte.val:set}.",
+    then="User space is told that the page has left {pte.addr:addr}, and {cpu} still reads and "
+    "writes it there.",
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     """MADV_DONTNEED and mprotect answer for an entry that they find gone too, whoever cleared it.
@@ -106,6 +122,9 @@ def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     relied_on="mm/memory.c:wp_page_copy, mm/migrate.c: nobody can write to the page meanwhile",
     witness=("copy", "a page is copied"),
     mutants=("no flush before a copy", "page not copied"),
+    why="{thread} sets {pte} to {val}, but the copy does not hold what the page held: it was "
+    "written to after the copy.",
+    then="User code finds the data from before its store.",
 )
 def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -> bool:
     """A page that others map already, as one under migration may be, was looked at when the first
@@ -132,6 +151,9 @@ def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -
     "entry that names the slot is left to read it back",
     relied_on="mm/vmscan.c:shrink_folio_list: a page is unmapped and flushed before it is written",
     mutants=("no flush before writing to swap",),
+    why="{thread} drops {folio} from the swap cache, but its slot holds {folio.swap.value} and the "
+    "page {folio.frame.value} {folio.frame.value:set}.",
+    then="The store is lost: the next fault reads the older data back from swap.",
 )
 def no_store_is_lost_to_swap(s: View, thread: Thread, folio: Folio) -> bool:
     """A slot whose count is 0 is read back by nobody (mm/swap_state.c:__swap_cache_add_check 7.3):

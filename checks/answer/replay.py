@@ -49,7 +49,7 @@ def replay(line: str) -> list[Trace]:
         )  # fmt: skip
     broken = runner.failures(done[-1]) if done else runner.interpreter.broken(runner.start)
     return [
-        describe(play, target.registry[name], runner, done, 0, fewest=False)
+        describe(play, target.registry[name], stage.world, runner, done, 0, fewest=False)
         for name in broken
         if name in target.registry
     ]

@@ -12,8 +12,10 @@ results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, s
 pairs[]    scenario, routine, and the accesses first and second, which may be taken in the other
            order, seen after and before, unless[] a barrier comes between: each with function,
            line, call, field; too: whether the version before has it as well (null: not looked at)
-traces[]   invariant, scenario, statements, switches, states, fewest, schedule, columns[], stale[],
-           held[], steps[] (cpu or null for hardware, function, kernel, file, line, text, changes[])
+traces[]   invariant, scenario, why (the facts) and then (what follows), statements, switches,
+           states, fewest, schedule, columns[], stale[], held[], steps[] (cpu or null for hardware,
+           function, kernel, file, line, text, changes[], number, decides: whether it writes what
+           the failing condition reads), not_reached[] (without the last two: what is still to come)
 missing[]  invariant, scenario, why
 contradictions[]  what the tool found wrong with itself, each a text; exit is 2 then
 assumptions[]
@@ -136,6 +138,8 @@ def _trace(trace: Trace) -> dict[str, Any]:
     return {
         "invariant": trace.invariant.name,
         "scenario": trace.play.name,
+        "why": trace.why.facts,
+        "then": trace.why.then,
         "statements": trace.statements,
         "switches": trace.switches,
         "states": trace.states,
@@ -144,7 +148,10 @@ def _trace(trace: Trace) -> dict[str, Any]:
         "columns": list(trace.columns),
         "stale": list(trace.stale),
         "held": list(trace.held),
-        "steps": [_row(r) for r in trace.rows],
+        "steps": [
+            {**_row(r), "number": r.number, "decides": r.number in trace.deciding}
+            for r in trace.rows
+        ],
         "not_reached": [_row(r) for r in trace.pending],
     }
 

@@ -29,6 +29,13 @@ def _head(trace: Trace) -> list[str]:
     sentence = textwrap.wrap(invariant.sentence, WIDTH - 10)
     first = f"VIOLATED  {sentence[0]}"
     lines = [first, *(f"          {more}" for more in sentence[1:])]
+    for n, text in enumerate([trace.why.facts, trace.why.then]):
+        lines += textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent="          " if n else "why       ",
+            subsequent_indent=" " * 10,
+        )
     lines.append(f"          {invariant.name}, {invariant.where}")
     relied = textwrap.wrap(f"relied on by {invariant.relied_on}", WIDTH - 10)
     lines += [f"          {part}" for part in relied]

@@ -15,6 +15,9 @@ from ..engine.interpret import Position
 
 Variables = Mapping[str, Variable]
 
+Place = tuple[str, tuple[int, ...]]
+"""A cell as `World.snapshot` names it."""
+
 LOCKS = (
     "SpinLock.owner", "RwSem.writer", "RwSem.readers", "Folio.locked_by", "MmapLock.writer",
     "MmapLock.readers", "VmaLock.writer", "VmaLock.readers",
@@ -39,6 +42,20 @@ class Change:
 
     text: str
     weight: Weight
+
+
+def place_of(cell: Cell) -> Place:
+    """The place of a cell with constant index."""
+    return cell.var, tuple(i.value for i in cell.index if isinstance(i, Const))
+
+
+def written(before: Position, after: Position) -> frozenset[Place]:
+    """The places whose value differs, ghosts included."""
+    if before.cells is after.cells:
+        return frozenset()
+    return frozenset(
+        place_of(cell) for cell, value in after.cells.items() if before.cells[cell] != value
+    )
 
 
 def written_locks(positions: Iterable[Position]) -> frozenset[str]:
@@ -74,13 +91,14 @@ def changes(
 
 
 def _lock(cell: Cell, old: int, new: int, weight: Weight) -> list[Change]:
-    was, now = set(_names(cell.sort, old)), set(_names(cell.sort, new))
-    name = _lock_name(cell)
+    was, now = set(names_in(cell.sort, old)), set(names_in(cell.sort, new))
+    name = lock_of(cell)
     took = [Change(f"{cpu(t)} takes {name}", weight) for t in sorted(now - was)]
     return took + [Change(f"{cpu(t)} drops {name}", weight) for t in sorted(was - now)]
 
 
-def _lock_name(cell: Cell) -> str:
+def lock_of(cell: Cell) -> str:
+    """The name of the lock that a lock word is (a part) of."""
     if cell.var == "Folio.locked_by":
         return owner(cell) + ".lock"
     return owner(cell) + ("(r)" if cell.var.endswith(".readers") else "")
@@ -96,8 +114,8 @@ def held_by(pos: Position, thread: str) -> str:
     found = []
     for var in LOCKS:
         for cell, value in pos.cells.items():
-            if cell.var == var and thread in _names(cell.sort, value):
-                found.append(_lock_name(cell))
+            if cell.var == var and thread in names_in(cell.sort, value):
+                found.append(lock_of(cell))
     return " ".join(found)
 
 
@@ -118,7 +136,8 @@ def _shown(cell: Cell, at: int, sort: Sort | None = None) -> str:
     return named.show(index.value - named.lowest)
 
 
-def _names(sort: Sort, value: int) -> tuple[str, ...]:
+def names_in(sort: Sort, value: int) -> tuple[str, ...]:
+    """The objects that a lock word names."""
     if isinstance(sort, Set):
         return tuple(sort.elem.show(c) for c in sort.elem.codes() if value >> c & 1)
     assert isinstance(sort, Ref)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from invariants.registry import Invariant
 from model.lang import expr as ex
 from model.lang.ir import Call, Site
+from model.lang.objects import World
 from model.lang.sorts import NOTHING, Int, Ref, Set
 from model.lang.traits import FLUSHES
 
@@ -18,7 +20,9 @@ from ..engine.search import DEADLOCK, Limits
 from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
 from .changes import (
+    LOCKS,
     Change,
+    Place,
     Variables,
     Weight,
     changes,
@@ -27,6 +31,7 @@ from .changes import (
     key,
     owner,
     shown,
+    written,
     written_locks,
 )
 from .expand import UnfaithfulError, expand
@@ -34,6 +39,7 @@ from .run import Done, Runner, Tick
 from .schedule import write_schedule
 from .shortest import RULE, Shortest
 from .visible import Statement, shared, stated, statement
+from .why import Explainer, Why, Writes
 
 UNCHANGED = "TLBs unchanged"
 LATER, WAITS = "  <- not reached yet", "  <- waits"
@@ -49,13 +55,16 @@ MOST_STATES = 1_000_000
 class Row:
     """One statement of a thread, or, with no site, something that hardware does.
 
-    `text` is the call with what it was given; `changes` what it did.
+    `text` is the call with what it was given; `changes` what it did, `writes` where, ghosts
+    included.  Rows of a trace are numbered from 1.
     """
 
     thread: int
     text: str
     changes: tuple[Change, ...]
     site: Site | None = None
+    writes: frozenset[Place] = frozenset()
+    number: int = 0
 
     @property
     def weight(self) -> Weight:
@@ -66,9 +75,9 @@ class Row:
 class Trace:
     """A run that breaks an invariant, with the fewest statements if it says so.
 
-    `rows` end with the one that does.  `pending` says where the other threads stand, `stale` what
-    caches hold that no entry permits, `held` who holds what at the end.  `states` were visited to
-    find it; 0 if it was carried out again.
+    `rows` end with the one that does, `why` says what is wrong then.  `pending` says where the
+    other threads stand, `stale` what caches hold that no entry permits, `held` who holds what at
+    the end.  `states` were visited to find it; 0 if it was carried out again.
     """
 
     invariant: Invariant
@@ -82,10 +91,21 @@ class Trace:
     states: int
     fewest: bool
     schedule: str
+    why: Why
 
     @property
     def statements(self) -> int:
         return sum(1 for r in self.rows if r.site is not None)
+
+    @cached_property
+    def deciding(self) -> frozenset[int]:
+        """The numbers of the rows that write what the failing condition reads; of a lock word, the
+        last one that does."""
+        found: set[int] = set()
+        for place in self.why.reads:
+            rows = [r.number for r in self.rows if place in r.writes]
+            found.update(rows[-1:] if place[0] in (*LOCKS, "Thread.rcu") else rows)
+        return frozenset(found)
 
 
 def find_trace(
@@ -117,7 +137,7 @@ def find_trace(
         )
     runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
     done = expand(runner, path.moves, invariant.name)
-    return describe(play, invariant, runner, done, path.states, fewest=path.fewest)
+    return describe(play, invariant, stage.world, runner, done, path.states, fewest=path.fewest)
 
 
 def carried_out(
@@ -129,21 +149,24 @@ def carried_out(
     done = runner.run(ticks)
     if not done or invariant.name not in runner.failures(done[-1]):
         return None
-    return describe(play, invariant, runner, done, states, fewest=fewest)
+    return describe(play, invariant, stage.world, runner, done, states, fewest=fewest)
 
 
 def describe(
-    play: Play, invariant: Invariant, runner: Runner, done: Sequence[Done], states: int, *,
-    fewest: bool,
+    play: Play, invariant: Invariant, world: World, runner: Runner, done: Sequence[Done],
+    states: int, *, fewest: bool,
 ) -> Trace:  # fmt: skip
     """A run in rows."""
     known = {v.name: v for v in runner.system.variables}
     pending = _pending(runner, done, invariant)
     rows = _without_begun(_rows(done, known), pending)
+    rows = [replace(row, number=n) for n, row in enumerate(rows, 1)]
     last = done[-1].after if done else runner.start
     threads = [r.thread for r in rows if r.thread != RULE]
     switches = sum(1 for a, b in itertools.pairwise(threads) if a != b)
     names = [t.name for t in runner.system.threads]
+    explained = Explainer(world, play.arch, runner, done, invariant, _step_text)
+    writes = Writes([(r.number, cpu(names[r.thread]) if r.site else "", r.writes) for r in rows])
     held = [(cpu(n), held_by(last, n)) for n in names]
     stale = _stale(runner, done, rows) if invariant.group == "tlb" else []
     return Trace(
@@ -152,6 +175,7 @@ def describe(
         tuple(pending), tuple(stale),
         tuple(f"{who} {what}" for who, what in held if what),
         switches, states, fewest, write_schedule(play, [d.tick for d in done]),
+        explained.why(writes),
     )  # fmt: skip
 
 
@@ -169,18 +193,20 @@ def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
                 continue
         groups.append((step.tick, what, [step]))
     rows = []
-    written = written_locks(step.after for step in done)
+    locks = written_locks(step.after for step in done)
     for tick, what, members in groups:
-        changed = changes(members[0].before, members[-1].after, known, written)
+        first, last = members[0].before, members[-1].after
+        changed = changes(first, last, known, locks)
+        where = written(first, last)
         if tick.rule:
             text = _hardware(tick.rule, changed)
-            rows.append(Row(RULE, text, changed))
+            rows.append(Row(RULE, text, changed, writes=where))
             continue
         assert what is not None
         text = _text(members[0], what)
         if not changed and any(_flushes(m) for m in members):
             changed = (Change(UNCHANGED, Weight.STATE),)
-        rows.append(Row(tick.thread, text, changed, what.site))
+        rows.append(Row(tick.thread, text, changed, what.site, where))
     return rows
 
 
@@ -223,6 +249,12 @@ def _hardware(rule: str, changed: Sequence[Change]) -> str:
         case "store":
             return f"[{who} stores through its TLB]"
     return f"[{rule}]"
+
+
+def _step_text(step: Done) -> str:
+    """The statement that the last edge of a step is part of."""
+    what = stated(step.edges[-1])
+    return _text(step, what) if what is not None else "a step"
 
 
 def _text(step: Done, what: Statement) -> str:

@@ -53,6 +53,7 @@ class Array(Generic[K, V]):
     def __getitem__(self, key: K) -> V:
         if not runtime.watched:
             return self.peek(key)
+        runtime.observer().reads(self._owner, self._spec.name, key)
         runtime.touch(self._owner, self._spec.name, write=False)
         value = self.peek(key)
         runtime.touched(self._owner, self._spec.name, write=False)
@@ -121,6 +122,7 @@ class Field:
             return self
         if not runtime.watched or self.const or self.keys() is not None:
             return obj.__dict__[self.name]
+        runtime.observer().reads(obj, self.name, None)
         runtime.touch(obj, self.name, write=False)
         value = obj.__dict__[self.name]
         runtime.touched(obj, self.name, write=False)

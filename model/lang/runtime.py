@@ -45,6 +45,10 @@ class Observer:
     def after_step(self, name: str) -> None:
         """It has been carried out."""
 
+    def reads(self, obj: Any, field: str, key: Any) -> None:
+        """A field of an object is read, or the element of one that `key` names; inside steps
+        too."""
+
     def blocked(self, name: str) -> None:
         """The step had to wait and changed nothing; it is tried again on return."""
         raise WouldBlock(f"{name} has to wait and no other thread runs")

@@ -125,6 +125,9 @@ def trace_of_mutant(key: Key) -> tuple[Play, tuple[Tick, ...]]:
 def test_traces_of_mutants(key: Key) -> None:
     run = follow(*trace_of_mutant(key))
     assert run.log
+    why = shortest(key).why
+    assert why.facts, "no sentence says what is wrong"
+    assert "?" not in why.facts + why.then, "a field of a sentence has no value"
 
 
 def test_an_edit_that_python_does_not_have_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

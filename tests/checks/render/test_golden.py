@@ -73,6 +73,7 @@ if __name__ == "__main__":
     block = MARKED.search(readme)
     assert block is not None
     shown = (ROOT / "tests" / "golden" / "own_model.txt").read_text()
-    trace = next(t for t in re.split(r"(?m)^(?=VIOLATED  )", shown) if block[1] in t[:300])
+    traces = re.split(r"(?m)^(?=VIOLATED  )", shown)
+    trace = next(t for t in traces if block[1] in t.partition("scenario")[0])
     trace = trace[: trace.index("replay    ")].rstrip("\n") + "\n"
     (ROOT / "README.md").write_text(readme.replace(block[2], trace))
