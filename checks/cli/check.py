@@ -68,6 +68,7 @@ class _Options:
     jobs: int
     engine: Engine
     cache: bool
+    full_trace: bool
     stats: bool
 
 
@@ -109,12 +110,13 @@ class _Options:
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
 @click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
+@click.option("--full-trace", is_flag=True, help="Traces with all rows, and all that they change.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
     invariant: tuple[str, ...], param: tuple[str, ...], form: str, full: bool, sample: int | None,
     seed: int | None, max_states: int, max_memory: str, engine: str, max_depth: int | None,
-    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, stats: bool,
+    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, full_trace: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
     until = time.monotonic() + timeout if timeout else float("inf")
@@ -161,6 +163,7 @@ def check(
         jobs,
         Engine(engine),
         not no_cache,
+        full_trace,
         stats,
     )
     found = targets_of(patch, variant)
@@ -181,7 +184,7 @@ def check(
         if form != "json":
             if number:
                 click.echo()
-            say(_shown(report, form))
+            say(_shown(report, options))
     code = worst(codes)
     if form == "json":
         others = [undecided_json(i) for i in found if isinstance(i, Submission)]
@@ -210,15 +213,15 @@ def _answered(target: Target, options: _Options) -> Report:
     return report
 
 
-def _shown(report: Report, form: str) -> list[str]:
+def _shown(report: Report, options: _Options) -> list[str]:
     lines: list[str] = []
-    if form == "commit":
+    if options.form == "commit":
         for trace in report.traces:
             lines += [*commit_lines(trace), ""]
         return [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
     lines += table_lines(report)
     for trace in report.traces:
-        lines += ["", *trace_lines(trace), replay_line(trace)]
+        lines += ["", *trace_lines(trace, full=options.full_trace), replay_line(trace)]
     for missing in report.missing:
         where = missing.cell.worst[0].play.name
         lines += ["", f"VIOLATED  {missing.cell.invariant.sentence}"]

@@ -14,13 +14,14 @@ from .common import say
 
 @click.command()
 @click.argument("schedule")
-def replay(schedule: str) -> None:
+@click.option("--full-trace", is_flag=True, help="All rows, and all that they change.")
+def replay(schedule: str, full_trace: bool) -> None:
     """Carry a trace out again, step by step, as its last line says."""
     traces = replay_schedule(schedule)
     for n, trace in enumerate(traces):
         if n:
             click.echo()
-        say([*trace_lines(trace), replay_line(trace)])
+        say([*trace_lines(trace, full=full_trace), replay_line(trace)])
     if not traces:
         click.echo("the schedule can be carried out and breaks no invariant at its last step")
     sys.exit(1 if traces else 0)

@@ -12,7 +12,7 @@ from model.hw.archs import ARCHS
 from model.patches.family import Family, Variant
 
 from ..target.target import EXAMPLES
-from .columns import WIDTH
+from .page import width
 
 KINDS = ("patches", "variants", "invariants", "archs", "mutants", "scenarios")
 
@@ -60,7 +60,7 @@ def _invariants() -> list[str]:
 def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
     lines = []
     for name, doc in pairs:
-        lines += textwrap.wrap(f"{name}  {doc}", WIDTH - 2, subsequent_indent="    ")
+        lines += textwrap.wrap(f"{name}  {doc}", width() - 2, subsequent_indent="    ")
     return lines
 
 
@@ -104,6 +104,6 @@ def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
     lines = []
     for word, text in rows:
         lines += textwrap.wrap(
-            text, WIDTH, initial_indent=f"  {word:<10}", subsequent_indent=" " * 12
+            text, width(), initial_indent=f"  {word:<10}", subsequent_indent=" " * 12
         )
     return lines

@@ -1,176 +1,183 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The body of a trace in CPU columns, as kernel changelogs have it.
-
-A trace that is longer than its budget loses the rows that a reader needs least, those that change
-nothing first.  How many went is said in place.
-"""
+"""The body of a trace in CPU columns, as kernel changelogs have it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
-from ..trace.changes import Weight
+from ..trace.changes import Change, Weight
 from ..trace.trace import Row, Trace
+from .excerpt import excerpt, still_to_come
+from .page import counted, parts
 
-WIDTH = 100
-LINE = 7
-"""Width of the column of model lines."""
+NUMBER, LINE = 5, 5
+"""Widths of the number of a row, and of the line of a model before its statement."""
+
+BREAKS = "<== BREAKS HERE"
+
+CHANGES = 2
+"""How many changes of a row are shown, the weightiest first."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where columns begin."""
+    """Where columns begin, on a page of so many columns."""
 
     starts: tuple[int, ...]
     changes: int
+    width: int
 
     @classmethod
-    def of(cls, columns: int) -> Frame:
-        step = {1: 44, 2: 29, 3: 19, 4: 15}.get(columns, 12)
-        return cls(tuple(LINE + n * step for n in range(columns)), LINE + columns * step)
+    def of(cls, columns: int, width: int) -> Frame:
+        share = {1: 50, 2: 36, 3: 35}.get(columns, 33)
+        step = (width - NUMBER - share * width // 100) // columns
+        starts = tuple(NUMBER + n * step for n in range(columns))
+        return cls(starts, NUMBER + columns * step, width)
+
+    def line(self, number: str, column: int, text: str, changes: Sequence[str]) -> list[str]:
+        """A row with one cell, in as many lines as it takes: what it changes stands beside it, or
+        below where there is no room."""
+        start = self.starts[column]
+        indent = " " * (len(text) - len(text.lstrip()))
+        fits = len(text) <= self.changes - start - 1
+        room = (self.changes if fits else self.width) - start
+        cells = [text] if fits else [p if n == 0 else indent + p for n, p in
+                                     enumerate(parts(text, room))]  # fmt: skip
+        beside = [p for change in changes for p in parts(change, self.width - self.changes - 1)]
+        lines = []
+        while cells or beside:
+            line = f"{number:<{NUMBER}}".ljust(start) + (cells[0] if cells else "")
+            if beside and max(len(line) + 1, self.changes) + 1 + len(beside[0]) <= self.width:
+                line = f"{line.ljust(self.changes - 1)}  {beside.pop(0)}"
+            lines.append(line.rstrip())
+            cells, number = cells[1:], ""
+        return lines
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 step`, `2 steps`."""
-    return f"{count} {noun}{'s' * (count != 1)}"
+@dataclass
+class _Body:
+    """The lines of the rows that are shown, as they are made."""
 
+    frame: Frame
+    lines: list[str] = field(default_factory=list)
+    inside: dict[int, Row] = field(default_factory=dict)
+    """The row at whose function the last heading of a thread stands."""
 
-def body(trace: Trace, budget: int) -> list[str]:
-    """The rows as at most `budget` lines, column heads included."""
-    frame = Frame.of(len(trace.columns))
-    rules = [(n, "-" * len(_fit(frame, n, c))) for n, c in enumerate(trace.columns)]
-    head = [
-        _line(frame, " line", list(enumerate(trace.columns)), "changes"),
-        _line(frame, " ----", rules, "-------"),
-    ]
-    order = sorted(range(len(trace.rows)), key=lambda n: _worth(trace, n), reverse=True)
-    least, most = 0, len(order)
-    while least < most:  # the largest number of rows that fits
-        middle = (least + most + 1) // 2
-        if len(head) + len(_lines(frame, trace, set(order[:middle]))) <= budget:
-            least = middle
-        else:
-            most = middle - 1
-    return head + _lines(frame, trace, set(order[:least]))
-
-
-def _worth(trace: Trace, at: int) -> tuple[bool, int, int]:
-    """How much a reader needs a row: the last one most, then what it changes, the later the more.
-
-    What is about the objects of the last row is worth more; a lock that is let go again at once
-    less.
-    """
-    row, rows = trace.rows[at], trace.rows
-    worth = 2 * int(row.weight)
-    about = _objects(rows[-1].text)
-    if about & _objects(" ".join([row.text, *(c.text for c in row.changes)])):
-        worth += 3
-    if row.weight is Weight.LOCK and _let_go_at_once(rows, at):
-        worth = 1
-    return at == len(rows) - 1, worth, at
-
-
-def _objects(text: str) -> set[str]:
-    return set(re.findall(r"\b(?:F\d+|[a-z]\w*[+.]\w+)", text))
-
-
-def _let_go_at_once(rows: Sequence[Row], at: int) -> bool:
-    """Whether a lock is held for looking only: nothing changes between taking and dropping it."""
-    for step in (1, -1):
-        beside = rows[at + step :: step] if at + step >= 0 else ()
-        for row in [r for r in beside if r.thread == rows[at].thread][:3]:
-            if row.weight is Weight.LOCK and ("unlock" in row.text) != ("unlock" in rows[at].text):
-                return True
-            if row.weight is not Weight.NOTHING:
-                break
-    return False
-
-
-def _lines(frame: Frame, trace: Trace, shown: set[int]) -> list[str]:
-    """The rows in `shown`, in order; others are counted in their place."""
-    lines: list[str] = []
-    inside: dict[int, tuple[str, str]] = {}
-    last: int | None = None
-    dots = "  " + "." * (WIDTH - 2)
-    hidden = 0
-    rows = trace.rows
-
-    def flush(thread: int | None) -> None:
-        nonlocal hidden
+    def dots(self, column: int = 0, hidden: int = 0) -> None:
+        """A line between two CPUs, with how many rows of the first one before it are hidden."""
+        line = "  " + "." * (self.frame.width - 2)
         if hidden:
-            lines.append(_line(frame, "", [(thread or 0, f"... {hidden} statements")], ""))
-        hidden = 0
+            at = self.frame.starts[column] + LINE
+            said = f" {counted(hidden, 'row')} "
+            line = line[:at] + said + line[at + len(said) :]
+        self.lines.append(line)
 
-    shown = shown | _single(rows, shown)
-    for n, row in enumerate(rows):
-        if row.thread >= 0 and last not in (None, row.thread):
-            flush(last)
-            lines.append(dots)
+    def passed(self, row: Row) -> None:
+        """A row that is not shown: who has left the function of a heading may come to it again."""
+        head = self.inside.get(row.thread)
+        if head is not None and row.site is not None and head.site is not None:
+            here = {(s.file, s.function) for s in row.site.chain()}
+            if (head.site.file, head.site.function) not in here:
+                del self.inside[row.thread]
+
+    def row(self, row: Row, changes: Sequence[str]) -> None:
+        """A row that is shown, below a heading where its thread is in another call than before."""
+        at = max(row.thread, 0)
+        if row.site is None:
+            number = f"{row.number or '':>3}"
+            self.lines += self.frame.line(number, at, " " * LINE + row.text, changes)
+            return
+        if not self._is_inside(row):
+            self.lines += self.frame.line("", at, _heading(row), ())
+        self.inside[row.thread] = row
+        text = f"{row.site.line:{LINE - 1}} {row.text}"
+        self.lines += self.frame.line(f"{row.number or '':>3}", at, text, changes)
+
+    def _is_inside(self, row: Row) -> bool:
+        head = self.inside.get(row.thread)
+        if head is None or head.site is None or row.site is None:
+            return False
+        one, two = head.site, row.site
+        return (one.file, one.function, one.outer) == (two.file, two.function, two.outer)
+
+
+def _heading(row: Row) -> str:
+    """The function that a thread is in: of the kernel, with its file, and of the model."""
+    assert row.site is not None
+    file = row.site.file.rpartition("/")[2]
+    kernel, _, function = row.site.cite.partition(" ")[0].partition(":")
+    other = f" {function}()" if function and function != row.site.function else ""
+    said = f"{kernel}{other}, {file}" if kernel else file
+    return f"{row.site.function}()  {said}"
+
+
+def body(trace: Trace, width: int, most: int, *, full: bool) -> list[str]:
+    """The rows that matter, about `most`, column heads first, others counted in their place;
+    `full`: all rows, and all that they change."""
+    shown = set(range(len(trace.rows))) if full else excerpt(trace, most)
+    frame = Frame.of(len(trace.columns), width)
+    made = _Body(frame, _heads(frame, trace.columns))
+    last: int | None = None
+    hidden = 0
+    shown = _with_single(trace.rows, shown)
+    for n, row in enumerate(trace.rows):
+        switched = row.thread >= 0 and last not in (None, row.thread)
+        if switched:
+            made.dots(last or 0, hidden)
+            hidden = 0
+        elif hidden and n in shown:
+            made.lines += frame.line("", last or 0, f"     ... {counted(hidden, 'row')}", ())
+            hidden = 0
         if row.thread >= 0:
             last = row.thread
         if n not in shown:
             hidden += 1
+            made.passed(row)
             continue
-        flush(last)
-        lines += _where(frame, row, inside)
-        lines += _row(frame, row)
-    if trace.pending:
-        lines.append(dots)
-    for row in trace.pending:
-        lines += _where(frame, row, inside)
-        lines += _row(frame, row)
-    return lines
+        changes = [c.text for c in (row.changes if full else _weighty(row))]
+        made.row(row, [BREAKS, *changes] if n == len(trace.rows) - 1 else changes)
+    pending = trace.pending if full else still_to_come(trace)
+    if pending:
+        made.dots()
+    for row in pending:
+        made.row(row, ())
+    return made.lines
 
 
-def _single(rows: Sequence[Row], shown: set[int]) -> set[int]:
-    """Hidden rows that stand alone: to count them would take as much room."""
+def _weighty(row: Row) -> Sequence[Change]:
+    """The changes of a row that a reader needs."""
+    return [c for c in row.changes if c.weight > Weight.COUNT][:CHANGES] or row.changes[:1]
+
+
+def _heads(frame: Frame, columns: Sequence[str]) -> list[str]:
+    """The heads of the columns; in two lines, or with the routines above, if they are long."""
+    step = frame.starts[1] - frame.starts[0] if len(columns) > 1 else frame.width
+    names = [c.partition(" ") for c in columns]
+    rows = [list(columns)]
+    if any(len(c) >= step for c in columns):
+        rows = [[who for who, _, _ in names], [routine for _, _, routine in names]]
+    above = []
+    if any(len(text) >= step for row in rows for text in row):
+        above = [f"{'':{NUMBER}}{column}" for column in columns]
+        rows = rows[:1]
+    lines = []
+    for n, row in enumerate(rows):
+        line = "  #" if n == 0 else ""
+        for start, text in zip(frame.starts, row, strict=True):
+            line = line.ljust(start) + text
+        lines.append(line)
+    lines[0] = f"{lines[0].ljust(frame.changes)} changes"
+    return [*above, *lines]
+
+
+def _with_single(rows: Sequence[Row], shown: Collection[int]) -> set[int]:
+    """The shown rows, and hidden ones that stand alone: to count them would take as much room."""
 
     def hidden(n: int, thread: int) -> bool:
         return 0 <= n < len(rows) and n not in shown and rows[n].thread == thread
 
     return {
         n for n, row in enumerate(rows)
-        if not hidden(n - 1, row.thread) and not hidden(n + 1, row.thread)
+        if n in shown or not (hidden(n - 1, row.thread) or hidden(n + 1, row.thread))
     }  # fmt: skip
-
-
-def _where(frame: Frame, row: Row, inside: dict[int, tuple[str, str]]) -> list[str]:
-    """A line that names the function, when a thread is in another one than before."""
-    if row.site is None:
-        return []
-    here = row.site.file, row.site.function
-    if inside.get(row.thread) == here:
-        return []
-    inside[row.thread] = here
-    file = row.site.file.rpartition("/")[2]
-    return [_line(frame, "", [(row.thread, f"{row.site.function}()  {file}")], "")]
-
-
-def _row(frame: Frame, row: Row) -> list[str]:
-    line = f"{row.site.line:5}" if row.site is not None else "    -"
-    at = max(row.thread, 0)
-    text = ("  " if row.site is not None else "") + row.text
-    texts = [c.text for c in row.changes]
-    first = texts[0] if texts else ""
-    lines = [_line(frame, line, [(at, text)], first)]
-    return lines + [_line(frame, "", [], more) for more in texts[1:2]]
-
-
-def _line(frame: Frame, line: str, cells: Sequence[tuple[int, str]], changes: str) -> str:
-    text = line
-    for n, what in cells:
-        end = (frame.changes if changes else WIDTH + 1) if len(cells) == 1 else 0
-        what = _fit(frame, n, what, end)
-        text = text.ljust(frame.starts[n]) + what
-    if changes:
-        text = text.ljust(frame.changes) + " " + changes
-    return text[:WIDTH].rstrip()
-
-
-def _fit(frame: Frame, column: int, text: str, end: int = 0) -> str:
-    """A text cut to its column, or to `end`, where nothing else stands before it."""
-    ends = (*frame.starts[1:], frame.changes)
-    room = (end or ends[column]) - frame.starts[column] - 1
-    return text if len(text) <= room else text[: room - 2] + ".."

@@ -26,7 +26,7 @@ from ..conform.compare import Difference
 from ..conform.kernel.hugetlb import Sharing
 from ..conform.question import Answer
 from ..conform.run import Outcome, Report
-from .columns import WIDTH, counted
+from .page import counted, width
 
 VERSION = 1
 
@@ -112,7 +112,7 @@ def _sharing(sharing: Sharing) -> list[str]:
 
 
 def _row(head: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=f"{head:<11}", subsequent_indent=" " * 11)
+    return textwrap.wrap(text, width(), initial_indent=f"{head:<11}", subsequent_indent=" " * 11)
 
 
 def conform_json(answer: Answer) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 
 from ..examples.example import ExampleResult
-from .columns import WIDTH
+from .page import width
 
 
 def example_lines(result: ExampleResult) -> list[str]:
@@ -18,7 +18,7 @@ def example_lines(result: ExampleResult) -> list[str]:
         lines = [f"VIOLATED  {result.broken}", f"example   {result.name}"]
         lines += [f"trace     {length}; {counts}", ""]
         for n, step in enumerate(result.steps, 1):
-            lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[:WIDTH].rstrip())
+            lines.append(f"{n:4}  {step.rule:<36}{'; '.join(step.changes)}"[: width()].rstrip())
         return lines
     word, why = ("UNKNOWN", f" ({search.why})") if search.why else ("HOLDS", "")
     lines = []
@@ -34,7 +34,7 @@ def example_lines(result: ExampleResult) -> list[str]:
 
 def _wrapped(line: str) -> list[str]:
     """An option stays in one piece."""
-    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)
+    return textwrap.wrap(line, width(), subsequent_indent=" " * 10, break_on_hyphens=False)
 
 
 def _counted(result: ExampleResult) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from ..lock_order.documented import NOT_TAKEN, said_of
 from ..lock_order.graph import by_kind, tree, waiting
 from ..lock_order.observed import Order, Taken
 from ..lock_order.orders import Answer, Asked, Decided, names
-from .columns import WIDTH, counted
+from .page import counted, width
 
 SHOWN = 2
 """Lines that are given for an order; of the others, the number."""
@@ -51,12 +51,12 @@ def lock_lines(asked: Asked, answer: Answer) -> list[str]:
     lines += ["", "against what is documented"]
     for first, then in by_kind(waiting(seen.orders)):
         said = said_of(first, then) or "not documented"
-        wrapped = textwrap.wrap(said, WIDTH - 40)
+        wrapped = textwrap.wrap(said, width() - 40)
         lines.append(f"  {f'{first} > {then}':<38}{wrapped[0]}")
         lines += [f"{'':40}{more}" for more in wrapped[1:]]
     lines += ["", "documented as well, and not taken here"]
     for order, why in NOT_TAKEN:
-        lines += textwrap.wrap(f"{order}: {why}", WIDTH, initial_indent="  ",
+        lines += textwrap.wrap(f"{order}: {why}", width(), initial_indent="  ",
                                subsequent_indent="    ")  # fmt: skip
     for place in sorted(seen.unseen):
         lines.append(_cut(f"  never taken in these scenarios: {place}"))
@@ -130,7 +130,7 @@ def _cycle(decided: Decided) -> list[str]:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+    return line if len(line) <= width() else line[: width() - 3] + "..."
 
 
 def lock_dot(answer: Answer) -> list[str]:

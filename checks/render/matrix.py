@@ -8,37 +8,37 @@ from collections.abc import Sequence
 
 from ..answer.matrix import Row
 from ..play.cells import Cell, Verdict
-from .columns import WIDTH
+from .page import width
 
 NAME = 36
 
 
 def head_lines(archs: Sequence[str]) -> list[str]:
     """The line above the rows."""
-    width = _width(archs)
-    heads = "".join(f"{a:<{width}}" for a in archs)
+    column = _width(archs)
+    heads = "".join(f"{a:<{column}}" for a in archs)
     return [f"{'patch, version, subject':<{NAME}}{heads}".rstrip()]
 
 
 def row_lines(row: Row, archs: Sequence[str], *, several: bool) -> list[str]:
     """The verdicts of a row, worst first, and what fails with a cast and where."""
     name = f"{row.name}, {row.subject}" if several else row.name
-    width = _width(archs)
-    cells = "".join(f"{_worst(row.cells(arch)):<{width}}" for arch in archs)
+    column = _width(archs)
+    cells = "".join(f"{_worst(row.cells(arch)):<{column}}" for arch in archs)
     lines = [f"{name:<{NAME}}{cells}".rstrip()]
     if len(name) >= NAME:
         lines = [name, f"{'':<{NAME}}{cells}".rstrip()]
     for invariant, (cast, where) in row.violated().items():
         only = "" if len(where) == len(archs) else f" ({', '.join(where)})"
         lines += textwrap.wrap(
-            f"{invariant}  {cast}{only}", WIDTH, initial_indent="  ", subsequent_indent="      ",
+            f"{invariant}  {cast}{only}", width(), initial_indent="  ", subsequent_indent="      ",
             break_on_hyphens=False,
         )  # fmt: skip
     return lines
 
 
 def _width(archs: Sequence[str]) -> int:
-    return max(16, *(len(a) + 2 for a in archs), (WIDTH - NAME) // len(archs))
+    return max(16, *(len(a) + 2 for a in archs), (width() - NAME) // len(archs))
 
 
 def _worst(cells: Sequence[Cell]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..necessity.ledger import Asked, Need, Row
 from ..target.target import Target
-from .columns import WIDTH, counted
+from .page import counted, width
 
 _WHAT = 52
 """Width of the column that says what was done to the step."""
@@ -62,8 +62,8 @@ def _row(row: Row) -> list[str]:
 
 def _columns(head: str, said: str) -> list[str]:
     """What a line is about, and what is said of it; in more lines where it does not fit."""
-    parts = textwrap.wrap(said, WIDTH - _WHAT - 1)
+    parts = textwrap.wrap(said, width() - _WHAT - 1)
     lines = [f"{'':{_WHAT}} {part}" for part in parts]
     if len(head) > _WHAT:
-        return [head[:WIDTH], *lines]
+        return [head[: width()], *lines]
     return [f"{head:<{_WHAT}} {parts[0]}", *lines[1:]]

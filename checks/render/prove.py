@@ -13,7 +13,7 @@ from ..prove.instance import Frozen
 from ..prove.obligations import Proved, Result, Snapshot, snapshot_lines
 from ..prove.proof import Compared, Proof, found_again
 from ..prove.reach import reachable
-from .columns import WIDTH
+from .page import width
 
 
 def proof_lines(proof: Proof, *, times: bool) -> list[str]:
@@ -58,7 +58,7 @@ def none_lines(sentence: str) -> list[str]:
 
 
 def _wrapped(head: str, text: str) -> list[str]:
-    parts = textwrap.wrap(" ".join(text.split()), WIDTH - 11)
+    parts = textwrap.wrap(" ".join(text.split()), width() - 11)
     return [f"{head:<11}{parts[0]}", *(f"{'':11}{part}" for part in parts[1:])]
 
 
@@ -84,11 +84,11 @@ def _obligation(proof: Proof, proved: Proved, *, times: bool) -> Iterator[str]:
     if proved.result is not Result.PROVED:
         yield f"{'':11}{proved.result.value}  {what}"
         if proved.why:
-            yield f"{'':11}  {proved.why}"[:WIDTH]
+            yield f"{'':11}  {proved.why}"[: width()]
         if proved.shot is not None:
             yield f"{'':11}  a counterexample to induction, a state of the invariant:"
             lines = snapshot_lines(core, proved.shot)
-            yield from (f"{'':11}  {line}"[:WIDTH] for line in lines)
+            yield from (f"{'':11}  {line}"[: width()] for line in lines)
             yield from _reached(proof, proved, proved.shot)
     elif times:
         yield f"{'':11}{proved.seconds:.3f} s  {what}"
@@ -125,7 +125,7 @@ def _command(words: Sequence[str]) -> Iterator[str]:
     """A command, to be pasted."""
     line = ""
     for word in map(shlex.quote, words):
-        if line and 13 + len(f"{line} {word}") > WIDTH - 2:
+        if line and 13 + len(f"{line} {word}") > width() - 2:
             yield f"{'':11}{line} \\"
             line = " "
         line += f" {word}" if line else word
@@ -164,7 +164,7 @@ def _changes(compared: Compared, before: Frozen, after: Frozen | None) -> Iterat
         if not functions[name].fixed:
             where = f"{name}({', '.join(map(_short, place))})"
             change = f" -> {_short(two)}" if one != two else ""
-            yield f"{'':11}  {where} = {_short(one)}{change}"[:WIDTH]
+            yield f"{'':11}  {where} = {_short(one)}{change}"[: width()]
 
 
 def _short(value: object) -> str:

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Sequence
 from model.reference.programs.program import Arena
 
 from ..step.step import Step
+from .page import width
 
-WIDTH = 100
 INDENT = "     "
 VERSION = 1
 
@@ -31,7 +31,7 @@ def step_lines(step: Step, *, steps: bool) -> list[str]:
     lines = [f"{step.number:3}  {step.op}", f"{INDENT}=> {_result(step)}"]
     if steps and step.steps:
         lines += textwrap.wrap(
-            " ".join(step.steps), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT
+            " ".join(step.steps), width(), initial_indent=INDENT, subsequent_indent=INDENT
         )
     if step.broken:
         lines.append(f"{INDENT}BROKEN  {step.broken}")
@@ -80,7 +80,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = []
     for row in (head, *body):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append((INDENT + "  ".join(cells)).rstrip()[:WIDTH])
+        lines.append((INDENT + "  ".join(cells)).rstrip()[: width()])
     return [INDENT.rstrip(), *lines]
 
 

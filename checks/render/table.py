@@ -17,7 +17,7 @@ from ..memory_order.ordering import command
 from ..play.cells import Cell, Reach, Verdict
 from ..play.play import Branch
 from ..target.target import Side
-from .columns import WIDTH
+from .page import width
 from .show import ROOT
 
 NAME = 40
@@ -42,8 +42,8 @@ def table_lines(report: Report) -> list[str]:
     for arch, why in target.family.without.items():
         lines += _filled("", f"not {arch}: {why}")
     lines.append("")
-    width = (WIDTH - NAME) // len(target.sides)
-    heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{width}}" for s in target.sides)
+    column = (width() - NAME) // len(target.sides)
+    heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{column}}" for s in target.sides)
     lines.append(f"{'invariant':<{NAME}}{heads}".rstrip())
     group, left_out = "", report.not_exercised
     for n, invariant in enumerate(question.chosen):
@@ -54,7 +54,7 @@ def table_lines(report: Report) -> list[str]:
             lines.append(group)
         texts = [_summary([c.cells[n] for c in report.of_side(s)], report.of_side(s))
                  for s in target.sides]  # fmt: skip
-        lines += _row(f"  {invariant.name}", texts, width)
+        lines += _row(f"  {invariant.name}", texts, column)
     lines += [f"{name:<{NAME}}not checked yet" for name in GROUPS if name in NOT_BUILT]
     lines += _left_out(len(left_out))
     lines.append("")
@@ -96,14 +96,14 @@ def _kernel_of(family: Family, variant: Variant) -> str:
 
 
 def _filled(word: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=f"{word:<10}", subsequent_indent=" " * 10)
+    return textwrap.wrap(text, width(), initial_indent=f"{word:<10}", subsequent_indent=" " * 10)
 
 
-def _row(name: str, texts: Sequence[str], width: int) -> list[str]:
-    parts = [textwrap.wrap(t, width - 2) or [""] for t in texts]
+def _row(name: str, texts: Sequence[str], column: int) -> list[str]:
+    parts = [textwrap.wrap(t, column - 2) or [""] for t in texts]
     lines = []
     for n in range(max(len(p) for p in parts)):
-        cells = "".join(f"{p[n] if n < len(p) else '':<{width}}" for p in parts)
+        cells = "".join(f"{p[n] if n < len(p) else '':<{column}}" for p in parts)
         lines.append(f"{name if n == 0 else '':<{NAME}}{cells}".rstrip())
     return lines
 
@@ -151,7 +151,7 @@ def _pairs(report: Report, side: Side) -> list[str]:
     if not text or not any(a.pairs for c in report.of_side(side) for a in c.orders):
         return []
     return textwrap.wrap(
-        f"all pairs: {text}", WIDTH, initial_indent="  ", subsequent_indent="    ",
+        f"all pairs: {text}", width(), initial_indent="  ", subsequent_indent="    ",
         break_on_hyphens=False, break_long_words=False,
     )  # fmt: skip
 
@@ -305,4 +305,4 @@ def line_text(file: str, line: int) -> str:
 
 
 def _indented(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return textwrap.wrap(text, width(), initial_indent="  ", subsequent_indent="    ")

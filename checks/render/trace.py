@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A trace as text: at most 40 lines of 100 columns."""
+"""A trace as text: why, then the rows that matter."""
 
 from __future__ import annotations
 
-import textwrap
-
 from ..trace.trace import Trace
-from .columns import WIDTH, body
+from .columns import body
+from .differs import differs
+from .excerpt import ROWS, excerpt
+from .page import counted, labelled, width
 
 LINES = 40
 
 
-def trace_lines(trace: Trace) -> list[str]:
-    """Every line of a trace but the one that replays it, which may be long."""
-    head = _head(trace)
-    foot = _foot(trace)
-    return [*head, *body(trace, LINES - len(head) - len(foot)), *foot]
+def trace_lines(trace: Trace, *, full: bool = False) -> list[str]:
+    """Every line of a trace but the one that replays it, which may be long: 40 of them, unless the
+    rows that decide need more.
+
+    `full`: with all of its rows.
+    """
+    columns = width()
+    head = _head(trace, columns)
+    for most in range(ROWS, 0, -1):
+        hidden = not full and len(excerpt(trace, most)) < len(trace.rows)
+        foot = _foot(trace, columns, hidden=hidden)
+        lines = [*head, "", *body(trace, columns, most, full=full), "", *foot]
+        if full or len(lines) <= LINES:
+            break
+    return lines
 
 
 def replay_line(trace: Trace) -> str:
@@ -23,49 +34,39 @@ def replay_line(trace: Trace) -> str:
     return f"replay    check-invariants replay '{trace.schedule}'"
 
 
-def _head(trace: Trace) -> list[str]:
-    invariant, play = trace.invariant, trace.play
-    variant = play.role.variant
-    sentence = textwrap.wrap(invariant.sentence, WIDTH - 10)
-    first = f"VIOLATED  {sentence[0]}"
-    lines = [first, *(f"          {more}" for more in sentence[1:])]
-    for n, text in enumerate([trace.why.facts, trace.why.then]):
-        lines += textwrap.wrap(
-            text,
-            WIDTH,
-            initial_indent="          " if n else "why       ",
-            subsequent_indent=" " * 10,
-        )
-    lines.append(f"          {invariant.name}, {invariant.where}")
-    relied = textwrap.wrap(f"relied on by {invariant.relied_on}", WIDTH - 10)
-    lines += [f"          {part}" for part in relied]
+def _head(trace: Trace, columns: int) -> list[str]:
+    """What is wrong and what follows, then which rule that breaks."""
+    invariant = trace.invariant
+    first = f"VIOLATED  {invariant.name}"
+    known = f"[{trace.play.arch}, {_length(trace)}]"
+    gap = columns - len(first) - len(known)
+    lines = [f"{first}{' ' * gap}{known}" if gap > 1 else first]
+    lines += labelled("why", trace.why.facts, columns)
+    lines += labelled("", trace.why.then, columns) if trace.why.then else []
+    rule = f"{invariant.sentence} ({invariant.where}); relied on by {invariant.relied_on}"
+    lines += labelled("rule", rule, columns)
+    return lines if gap > 1 else [*lines, *labelled("", known, columns)]
+
+
+def _length(trace: Trace) -> str:
+    """How long the trace is, and whether it could be shorter."""
+    fewest = "fewest" if trace.fewest else "perhaps not the fewest"
+    ran = fewest if trace.states else "replayed"
+    switches = f"{trace.switches} switch{'es' * (trace.switches != 1)}"
+    return f"{counted(trace.statements, 'statement')}, {switches}, {ran}"
+
+
+def _foot(trace: Trace, columns: int, *, hidden: bool) -> list[str]:
+    """What was played, how it differs from what it was made of, and who holds what."""
+    variant = trace.play.role.variant
     kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"
-    mutant = f", mutant: {play.role.mutant}" if play.role.mutant else ""
     names = ", ".join(variant.edited_names)
     edited = f" (edited: {names})" if names else ""
+    mutant = f", mutant: {trace.play.role.mutant}" if trace.play.role.mutant else ""
     model = f"{variant.file} {variant.name}{edited}{mutant}, {kernel or 'kernel ' + variant.kernel}"
-    fewest = "fewest" if trace.fewest else "perhaps not the fewest"
-    lines += [
-        f"scenario  {play.name}",
-        *(f"          {part}" for part in textwrap.wrap(model, WIDTH - 10)),
-        f"trace     {_count(trace.statements, 'statement')}, {_count(trace.switches, 'switch')}"
-        + (f" ({fewest}); {trace.states} states visited" if trace.states else "; replayed"),
-        "",
-    ]
-    return [line[:WIDTH] for line in lines]
-
-
-def _foot(trace: Trace) -> list[str]:
-    lines = [""]
-    word = "STALE     "
-    for text in trace.stale[:3]:
-        lines.append(word + text)
-        word = "          "
-    if trace.held:
-        held = "; ".join(trace.held)
-        lines += textwrap.wrap(held, WIDTH, initial_indent="HELD      ", subsequent_indent=" " * 10)
-    return [line[:WIDTH] for line in lines] if len(lines) > 1 else []
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "es" if word.endswith("ch") else "s")
+    lines = labelled("scenario", f"{trace.play.name}, {model}", columns)
+    text = differs(trace.play, columns - 10)
+    lines += [f"differs   {text}"] if text else []
+    more = "  (all rows: --full-trace)" if hidden else ""
+    held = "; ".join(trace.held)
+    return lines + labelled("held" if held else "", held + more, columns)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 
 from ..patch_input import Submission
-from .columns import WIDTH
+from .page import width
 
 
 def undecided_lines(found: Submission) -> list[str]:
@@ -27,7 +27,7 @@ def _row(word: str, texts: list[str]) -> list[str]:
     lines: list[str] = []
     for text in texts:
         lines += textwrap.wrap(
-            text, WIDTH, initial_indent=f"{word:<10}", subsequent_indent=" " * 10
+            text, width(), initial_indent=f"{word:<10}", subsequent_indent=" " * 10
         )
         word = ""
     return lines

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
 from model.lang.expr import Cell, Const
 from model.lang.ir import Storage, Variable
@@ -68,17 +69,23 @@ def written_locks(positions: Iterable[Position]) -> frozenset[str]:
 
 
 def changes(
-    before: Position, after: Position, known: Variables, written: Collection[str] | None = None
-) -> tuple[Change, ...]:
-    """Differences, ghosts aside, in the order of declaration.
+    before: Position, after: Position, known: Variables, written: Collection[str] | None = None,
+    moved: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Change, ...]:  # fmt: skip
+    """Differences, ghosts aside but for pins, in the order of declaration.
 
     `written`: the locks that somebody takes for writing, if that is known.  Who takes another one
-    for reading keeps nobody off.
+    for reading keeps nobody off.  `moved`: entries by where they are, if that is not their name.
     """
     found: list[Change] = []
     for cell, new in after.cells.items():
         old = before.cells[cell]
-        if old == new or known[cell.var].storage is Storage.GHOST or cell.var in UNSHOWN:
+        if old == new or cell.var in UNSHOWN:
+            continue
+        if known[cell.var].storage is Storage.GHOST:
+            if cell.var == "Folio.pinned_at" and new > old:
+                text = f"{owner(cell)} pinned at {key(cell, known[cell.var])}"
+                found.append(Change(text, Weight.STATE))
             continue
         if cell.var in LOCKS:
             keeps_off = written is None or owner(cell) in written
@@ -86,7 +93,7 @@ def changes(
             weight = Weight.COUNT if reads and not keeps_off else Weight.LOCK
             found += _lock(cell, old, new, weight)
         else:
-            found += _change(cell, known[cell.var], old, new)
+            found += _change(cell, known[cell.var], old, new, moved)
     return tuple(sorted(found, key=lambda c: -c.weight))
 
 
@@ -144,8 +151,10 @@ def names_in(sort: Sort, value: int) -> tuple[str, ...]:
     return (sort.show(value),) if value else ()
 
 
-def _change(cell: Cell, variable: Variable, old: int, new: int) -> list[Change]:
-    who = owner(cell)
+def _change(
+    cell: Cell, variable: Variable, old: int, new: int, moved: Mapping[str, str]
+) -> list[Change]:
+    who = moved.get(owner(cell), owner(cell))
     if cell.var == "Cpu.tlb" and isinstance(cell.sort, Set):
         return _cached(f"TLB{who.removeprefix('CPU')} {key(cell, variable)}", cell.sort, old, new)
     if cell.var == "Cpu.walk":

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from invariants.registry import Invariant
-from model.lang import expr as ex
-from model.lang.ir import Call, Site
+from model.lang.ir import Site
 from model.lang.objects import World
-from model.lang.sorts import NOTHING, Int, Ref, Set
+from model.lang.sorts import Set
 from model.lang.traits import FLUSHES
 
 from ..engine.engines import Engine
@@ -38,7 +37,8 @@ from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
 from .schedule import write_schedule
 from .shortest import RULE, Shortest
-from .visible import Statement, shared, stated, statement
+from .statements import Statements
+from .visible import Statement, stated, statement
 from .why import Explainer, Why, Writes
 
 UNCHANGED = "TLBs unchanged"
@@ -158,14 +158,15 @@ def describe(
 ) -> Trace:  # fmt: skip
     """A run in rows."""
     known = {v.name: v for v in runner.system.variables}
-    pending = _pending(runner, done, invariant)
-    rows = _without_begun(_rows(done, known), pending)
+    say = Statements(world)
+    pending = _pending(runner, done, invariant, say)
+    rows = _without_begun(_rows(done, known, say), pending)
     rows = [replace(row, number=n) for n, row in enumerate(rows, 1)]
     last = done[-1].after if done else runner.start
     threads = [r.thread for r in rows if r.thread != RULE]
     switches = sum(1 for a, b in itertools.pairwise(threads) if a != b)
     names = [t.name for t in runner.system.threads]
-    explained = Explainer(world, play.arch, runner, done, invariant, _step_text)
+    explained = Explainer(world, play.arch, runner, done, invariant, say)
     writes = Writes([(r.number, cpu(names[r.thread]) if r.site else "", r.writes) for r in rows])
     held = [(cpu(n), held_by(last, n)) for n in names]
     stale = _stale(runner, done, rows) if invariant.group == "tlb" else []
@@ -182,7 +183,7 @@ def describe(
 # -- rows --------------------------------------------------------------------------------------
 
 
-def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
+def _rows(done: Sequence[Done], known: Variables, say: Statements) -> list[Row]:
     groups: list[tuple[Tick, Statement | None, list[Done]]] = []
     for step in done:
         what = None if step.tick.rule else stated(step.edges[-1])
@@ -196,14 +197,14 @@ def _rows(done: Sequence[Done], known: Variables) -> list[Row]:
     locks = written_locks(step.after for step in done)
     for tick, what, members in groups:
         first, last = members[0].before, members[-1].after
-        changed = changes(first, last, known, locks)
+        changed = changes(first, last, known, locks, say.moved(last))
         where = written(first, last)
         if tick.rule:
             text = _hardware(tick.rule, changed)
             rows.append(Row(RULE, text, changed, writes=where))
             continue
         assert what is not None
-        text = _text(members[0], what)
+        text = say.text(members[0], what)
         if not changed and any(_flushes(m) for m in members):
             changed = (Change(UNCHANGED, Weight.STATE),)
         rows.append(Row(tick.thread, text, changed, what.site, where))
@@ -251,62 +252,12 @@ def _hardware(rule: str, changed: Sequence[Change]) -> str:
     return f"[{rule}]"
 
 
-def _step_text(step: Done) -> str:
-    """The statement that the last edge of a step is part of."""
-    what = stated(step.edges[-1])
-    return _text(step, what) if what is not None else "a step"
-
-
-def _text(step: Done, what: Statement) -> str:
-    """The call as it was made: its name and the values of its arguments."""
-    if what.call is None:
-        edge = step.edges[-1]
-        if not shared(edge):
-            return ", ".join(_assigned(step)) or "check"
-        cells = [u.place for u in edge.op.updates if isinstance(u.place, ex.Cell)]
-        return f"write {cells[0].var}" if cells else "read"
-    return f"{what.call.name}({', '.join(_arguments(step, what.call))})"
-
-
-def _arguments(step: Done, call: Call) -> list[str]:
-    """The values of the arguments, each once.  An mm says nothing, nor a VMA but where it is not
-    the one of the addresses beside it: these name theirs."""
-    given = [value for _, value in call.args if value.sort is not NOTHING]
-    addresses = {_value(step, v) for v in given if isinstance(v.sort, Int) and v.sort.names}
-    found = []
-    for value in given:
-        text = _value(step, value)
-        if isinstance(value.sort, Ref) and value.sort.cls in ("Mm", "Vma"):
-            inside = any(a.startswith(f"{text}+") or a.endswith(f" of {text}") for a in addresses)
-            if value.sort.cls == "Mm" or inside or not addresses:
-                continue
-        found.append(text)
-    return list(dict.fromkeys(found))
-
-
-def _assigned(step: Done) -> list[str]:
-    """The locals that the last edge of a tick sets, by the names that they have in the text."""
-    names = ((u.place.name.rpartition(".")[2], u.value) for u in step.edges[-1].op.updates
-             if isinstance(u.place, ex.Local))  # fmt: skip
-    return [f"{name} = {_value(step, value)}" for name, value in names if name.isidentifier()]
-
-
-def _value(step: Done, value: ex.Expr) -> str:
-    own = step.at.locals[step.tick.thread]
-
-    def read(place: ex.Expr) -> int:
-        if isinstance(place, ex.Local):
-            return own[place]
-        assert isinstance(place, ex.Cell)
-        return step.at.cells.get(place, place.sort.lowest)
-
-    return shown(value.sort, ex.evaluate(value, read))
-
-
 # -- below the rows ----------------------------------------------------------------------------
 
 
-def _pending(runner: Runner, done: Sequence[Done], invariant: Invariant) -> list[Row]:
+def _pending(
+    runner: Runner, done: Sequence[Done], invariant: Invariant, say: Statements
+) -> list[Row]:
     """Where the threads stand that are in the middle of something; for a stale translation, the
     flush that comes too late."""
     last = done[-1].after if done else runner.start
@@ -315,15 +266,15 @@ def _pending(runner: Runner, done: Sequence[Done], invariant: Invariant) -> list
     for n, thread in enumerate(runner.system.threads):
         if last.pcs[n] in (thread.end, thread.entry):
             continue
-        row = _flush_to_come(runner, done, n) if invariant.group == "tlb" else None
+        row = _flush_to_come(runner, done, n, say) if invariant.group == "tlb" else None
         if row is None and (n != failing or invariant.name == DEADLOCK):
-            row = _next(runner, done, n)
+            row = _next(runner, done, n, say)
         if row is not None:
             found.append(row)
     return found
 
 
-def _next(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
+def _next(runner: Runner, done: Sequence[Done], thread: int, say: Statements) -> Row | None:
     """The statement that a thread has not carried out yet, also if it has to wait there."""
     last = done[-1].after
     found = runner.stands_at(last, thread)
@@ -333,10 +284,12 @@ def _next(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
     at, edge, waits = found
     here = Done(Tick(thread), (edge,), last, at, at)
     mark = WAITS if waits else LATER
-    return Row(thread, _text(here, what) + mark, (), what.site)
+    return Row(thread, say.text(here, what) + mark, (), what.site)
 
 
-def _flush_to_come(runner: Runner, done: Sequence[Done], thread: int) -> Row | None:
+def _flush_to_come(
+    runner: Runner, done: Sequence[Done], thread: int, say: Statements
+) -> Row | None:
     """The first flush of what a thread would do if it went on alone."""
     pos = done[-1].after
     for _ in range(200):
@@ -345,7 +298,7 @@ def _flush_to_come(runner: Runner, done: Sequence[Done], thread: int) -> Row | N
             return None
         what = statement(step.edges[-1])
         if what is not None and _flushes(step):
-            return Row(thread, _text(step, what) + LATER, (), what.site)
+            return Row(thread, say.text(step, what) + LATER, (), what.site)
         pos = step.after
     return None
 

@@ -33,11 +33,13 @@ from ..engine.search import DEADLOCK
 from .binding import Binding, failing
 from .changes import Place, cpu, held_by, lock_of, names_in, owner, place_of, shown
 from .run import Done, Runner, Tick
+from .statements import Statements
 
 
 @dataclass(frozen=True)
 class Why:
-    """The facts, what follows from them, and the places that the failing condition reads."""
+    """The facts, what follows from them, and the places that the failing condition reads, and
+    those of whose writes the facts tell."""
 
     facts: str
     then: str
@@ -49,6 +51,10 @@ class Writes:
     """Rows by the places that they write: the number of a row, and its thread ("" of hardware)."""
 
     rows: Sequence[tuple[int, str, frozenset[Place]]]
+
+    def but_last(self) -> Writes:
+        """Those before the last row."""
+        return Writes(self.rows[:-1])
 
     def last(self, places: Sequence[Place]) -> tuple[int, str] | None:
         """The last row that writes one of these places."""
@@ -85,12 +91,12 @@ class Explainer:
 
     def __init__(
         self, world: World, arch: str, runner: Runner, done: Sequence[Done], invariant: Invariant,
-        text: Callable[[Done], str],
+        say: Statements,
     ) -> None:  # fmt: skip
-        """`text`: a step as rows show it."""
         self._world, self._arch, self._runner, self._done = world, arch, runner, done
-        self._invariant, self._text = invariant, text
+        self._invariant, self._say = invariant, say
         self._at = moment_of(runner, done, invariant.name)
+        self._cited: set[Place] = set()
         self._names: dict[str, Any] = vars(said) | self._common()
 
     def why(self, writes: Writes) -> Why:
@@ -98,11 +104,14 @@ class Explainer:
 
         ValueError if the condition holds as plain Python: the two ways to run it differ.
         """
+        if self._at.edge is not None:  # judged in the state before its step
+            writes = writes.but_last()
         with self._standing():
             binding, reads = self._binding(writes)
             names = {**binding.names, **self._names}
             facts = self._filled(self._invariant.why or _plain(binding), names, writes)
-            return Why(facts, self._filled(self._invariant.then, names, writes), reads)
+            then = self._filled(self._invariant.then, names, writes)
+            return Why(facts, then, reads | self._cited)
 
     @contextmanager
     def _standing(self) -> Iterator[None]:
@@ -126,7 +135,7 @@ class Explainer:
         done = Done(self._done[-1].tick, (at.edge,), at.pos, at.pos, at.pos)
         who = self._runner.system.threads[at.thread].name
         return {
-            "step": self._text(done), "held": held_by(at.pos, who) or "no lock",
+            "step": self._say.step(done), "held": held_by(at.pos, who) or "no lock",
             "thread": self._world.by_name("Thread", who),
         }  # fmt: skip
 
@@ -193,7 +202,7 @@ class Explainer:
                 cells = (self._resolved(c, at, n) for c in ex.leaves(edge.op.guard)
                          if isinstance(c, Cell))  # fmt: skip
                 wanted = sorted((c for c in cells if pos.cells.get(c)), key=ex.show)
-                yield thread.name, (self._text(Done(Tick(n), (edge,), at, at, at)), wanted)
+                yield thread.name, (self._say.step(Done(Tick(n), (edge,), at, at, at)), wanted)
 
     def _resolved(self, cell: Cell, pos: Position | None = None, thread: int = -1) -> Cell:
         """The cell, with its index evaluated."""
@@ -241,11 +250,21 @@ class Explainer:
         for text, field, form, _ in Formatter().parse(sentence):
             found.append(text)
             if field is not None:
-                with _reading() as watch:
-                    value = eval(field, dict(names))
-                last = writes.last([self._place(r) for r in watch.found[-1:]])
-                found.append(self._shown(value, form or "", last))
+                found.append(self._field(field, form or "", names, writes))
         return "".join(found)
+
+    def _field(self, field: str, form: str, names: dict[str, Any], writes: Writes) -> str:
+        """A field as it is shown; "?" if the state has no such thing: what is violated is violated
+        also where the sentence about it is wrong."""
+        try:
+            with _reading() as watch:
+                value = eval(field, dict(names))
+        except Exception:
+            return "?"
+        places = [self._place(r) for r in watch.found[-1:]]
+        if form in ("set", "by"):
+            self._cited.update(places)
+        return self._shown(value, form, writes.last(places))
 
     def _shown(self, value: Any, form: str, last: tuple[int, str] | None) -> str:
         if form == "set":
@@ -261,7 +280,7 @@ class Explainer:
         if isinstance(value, Thread):
             return cpu(value.name)
         if isinstance(value, Kobject):
-            return value.name
+            return self._say.moved(self._at.pos).get(value.name, value.name)
         if isinstance(value, tuple | list | frozenset):
             parts = [self._text_of(v) for v in value]
             return ", ".join(sorted(parts) if isinstance(value, frozenset) else parts) or "nothing"

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rows of a trace that a reader needs: about ten of a hundred.
+
+All that write what the failing condition reads, and the one that breaks it.  Beside them those that
+are about the same objects; a lock that is dropped only with the row that takes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..trace.changes import Weight
+from ..trace.trace import UNCHANGED, WAITS, Row, Trace
+
+ROWS = 10
+"""How many rows are shown, if no more are decisive."""
+
+_TAKES = re.compile(r"(CPU\d+) (takes|drops) (.+)")
+
+
+def excerpt(trace: Trace, most: int = ROWS) -> set[int]:
+    """The positions of the rows to show, all of them if there are so few."""
+    rows = trace.rows
+    if len(rows) <= most:
+        return set(range(len(rows)))
+    needed = {n for n, row in enumerate(rows) if row.number in trace.deciding}
+    needed.add(len(rows) - 1)
+    needed |= {taken for n in needed for taken in _taken_by(rows, n)}
+    found = set(needed)
+    about = _objects(f"{trace.why.facts} {rows[-1].text}")
+    if trace.invariant.group == "locking":  # the locks are all of it
+        return found
+    groups = [(_worth(rows[n], about), [n]) for n in range(len(rows)) if _tells(trace, n)]
+    groups += [(_HANDED_OVER, group) for group in list(_handed_over(rows))[-1:]]
+    for _, group in sorted(groups, key=lambda g: (g[0], g[1][-1]), reverse=True):
+        if len(found.union(group)) <= most:
+            found |= set(group)
+    return found
+
+
+_HANDED_OVER = 9
+"""The worth of the rows in which one thread drops a lock and another one takes it, the last time
+that this is so: they say why the second could go on."""
+
+
+def _handed_over(rows: Sequence[Row]) -> Iterator[list[int]]:
+    """The rows that take a lock, drop it, and take it by another thread."""
+    for at, row in enumerate(rows):
+        for change in row.changes:
+            took = _TAKES.fullmatch(change.text)
+            if took is None or took[2] == "drops":
+                continue
+            drops = re.compile(rf"(?!{took[1]} )CPU\d+ drops {re.escape(took[3])}")
+            places = [n for n in range(at) if any(drops.fullmatch(c.text) for c in rows[n].changes)]
+            if places:
+                yield [*_taken_by(rows, places[-1]), places[-1], at]
+
+
+def still_to_come(trace: Trace) -> list[Row]:
+    """What other threads have not done yet, if it matters: a wait, a flush that comes too late,
+    what is about the objects of the failure."""
+    about = _objects(f"{trace.why.facts} {trace.rows[-1].text if trace.rows else ''}")
+    late = trace.invariant.group == "tlb"
+    return [r for r in trace.pending if late or r.text.endswith(WAITS) or _is_about(r, about)]
+
+
+def _tells(trace: Trace, at: int) -> bool:
+    """Whether a row may be shown: it takes a lock that is kept, or changes more than a count."""
+    row = trace.rows[at]
+    if row.weight is Weight.LOCK:
+        return any(_is_kept(trace.rows, at, change.text) for change in row.changes)
+    flushes = all(change.text == UNCHANGED for change in row.changes)
+    return row.weight is Weight.STATE and (not flushes or trace.invariant.group == "tlb")
+
+
+def _is_kept(rows: Sequence[Row], at: int, change: str) -> bool:
+    """True of a lock that is taken and not dropped any more."""
+    dropped = change.replace(" takes ", " drops ")
+    later = (c.text for row in rows[at:] for c in row.changes)
+    return dropped != change and dropped not in later
+
+
+def _worth(row: Row, about: set[str]) -> int:
+    """How much a reader needs a row: by what it changes, page tables and TLBs before all else, and
+    whether that is about the objects of the failure."""
+    tables = any(c.text.startswith(("PTE", "PMD", "TLB")) for c in row.changes)
+    return 2 * int(row.weight) + 3 * _is_about(row, about) + tables
+
+
+def _is_about(row: Row, about: set[str]) -> bool:
+    return bool(about & _objects(" ".join([row.text, *(c.text for c in row.changes)])))
+
+
+def _objects(text: str) -> set[str]:
+    return set(re.findall(r"\b(?:F\d+|[a-z]\w*[+.]\w+)", text))
+
+
+def _taken_by(rows: Sequence[Row], at: int) -> list[int]:
+    """Where the locks were taken that a row drops."""
+    found = []
+    for change in rows[at].changes:
+        lock = _TAKES.fullmatch(change.text)
+        if lock is not None and lock[2] == "drops":
+            took = f"{lock[1]} takes {lock[3]}"
+            places = [n for n in range(at) if any(c.text == took for c in rows[n].changes)]
+            found += places[-1:]
+    return found
