@@ -23,7 +23,7 @@ from ..play.pool import Watch, play_all
 from ..target.selection import chosen_casts
 from ..target.target import Side, Target
 from ..trace.schedule import read_schedule
-from ..trace.trace import Trace, carried_out, find_trace
+from ..trace.trace import Trace, carried_out, find_trace, with_earlier
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,25 @@ def _traces(
                 missing.append(Missing(cell, "the search for one stopped at a limit"))
             else:
                 traces.append(trace)
-    return traces, missing, untrue
+    return _in_order(traces, columns), missing, untrue
+
+
+def _in_order(traces: list[Trace], columns: Sequence[Column]) -> list[Trace]:
+    """The traces, the shortest first; those in whose run another of these invariants has failed
+    before come after all others, for they may follow from that.
+
+    Of a run that the tool cannot look at so (an interrupt, a limit of memory) nothing is said.
+    """
+    if len(traces) < 2 or interrupts.noticed():
+        return traces
+    failing = [c.invariant for column in columns for c in column.cells
+               if c.verdict is Verdict.VIOLATED]  # fmt: skip
+    asked = list({i.name: i for i in failing}.values())
+    try:
+        traces = [with_earlier(trace, asked) for trace in traces]
+    except (KeyboardInterrupt, MemoryError):
+        interrupts.notice()
+    return sorted(traces, key=lambda t: (bool(t.after), t.statements))
 
 
 def trace_of(

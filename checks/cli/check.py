@@ -26,6 +26,7 @@ from ..render.commit import commit_lines, order_lines
 from ..render.example import example_lines
 from ..render.machine_form import json_text, undecided_json
 from ..render.progress import Watcher, stats_lines
+from ..render.summary import already_before, summary_lines
 from ..render.table import table_lines
 from ..render.trace import replay_line, trace_lines
 from ..render.undecided import undecided_lines
@@ -68,6 +69,7 @@ class _Options:
     jobs: int
     engine: Engine
     cache: bool
+    verbose: bool
     full_trace: bool
     stats: bool
 
@@ -110,15 +112,18 @@ class _Options:
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
 @click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
+@click.option("--verbose", is_flag=True, help="Also what is not applicable, branches that never "
+              "fired, observations of other architectures.")  # fmt: skip
 @click.option("--full-trace", is_flag=True, help="Traces with all rows, and all that they change.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
     invariant: tuple[str, ...], param: tuple[str, ...], form: str, full: bool, sample: int | None,
     seed: int | None, max_states: int, max_memory: str, engine: str, max_depth: int | None,
-    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, full_trace: bool, stats: bool,
+    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, verbose: bool,
+    full_trace: bool, stats: bool,
 ) -> None:  # fmt: skip
-    """Decide PATCH: a table of verdicts, then a trace for each violation of its after side."""
+    """Decide PATCH: a summary, the shortest trace, the table of verdicts, the other traces."""
     until = time.monotonic() + timeout if timeout else float("inf")
     if max_depth is not None and engine != Engine.SYMBOLIC:
         raise ModelError("--max-depth is for --engine symbolic")
@@ -163,6 +168,7 @@ def check(
         jobs,
         Engine(engine),
         not no_cache,
+        verbose,
         full_trace,
         stats,
     )
@@ -219,9 +225,16 @@ def _shown(report: Report, options: _Options) -> list[str]:
         for trace in report.traces:
             lines += [*commit_lines(trace), ""]
         return [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
-    lines += table_lines(report)
-    for trace in report.traces:
-        lines += ["", *trace_lines(trace, full=options.full_trace), replay_line(trace)]
+    before = already_before(report)
+    traces = [
+        ["", *trace_lines(t, full=options.full_trace, before=before.get(t.invariant.name, "")),
+         replay_line(t)]
+        for t in report.traces
+    ]  # fmt: skip
+    lines += summary_lines(report)
+    lines += [line for trace in traces[:1] for line in trace]
+    lines += ["", *table_lines(report, verbose=options.verbose)]
+    lines += [line for trace in traces[1:] for line in trace]
     for missing in report.missing:
         where = missing.cell.worst[0].play.name
         lines += ["", f"VIOLATED  {missing.cell.invariant.sentence}"]

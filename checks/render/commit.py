@@ -38,7 +38,7 @@ def _unnumbered(text: str) -> str:
 
 def _table(trace: Trace, most: int) -> list[str]:
     step = (WIDTH - 2) // len(trace.columns)
-    chosen = sorted(excerpt(trace, most))
+    chosen = sorted(excerpt(trace, most, pairs=True))
     lines = _heads(trace.columns, step)
     for row in [*(trace.rows[n] for n in chosen), *still_to_come(trace)]:
         lines += _placed(row, step)

@@ -2,13 +2,13 @@
 """The rows of a trace that a reader needs: about ten of a hundred.
 
 All that write what the failing condition reads, and the one that breaks it.  Beside them those that
-are about the same objects; a lock that is dropped only with the row that takes it.
+are about the same objects, and the last lock that one thread hands to another.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ..trace.changes import Weight
 from ..trace.trace import UNCHANGED, WAITS, Row, Trace
@@ -19,23 +19,29 @@ ROWS = 10
 _TAKES = re.compile(r"(CPU\d+) (takes|drops) (.+)")
 
 
-def excerpt(trace: Trace, most: int = ROWS) -> set[int]:
-    """The positions of the rows to show, all of them if there are so few."""
+def excerpt(trace: Trace, most: int = ROWS, *, pairs: bool = False) -> set[int]:
+    """The positions of the rows to show, all of them if there are so few.
+
+    `pairs`: a row that drops a lock is shown with the one that takes it.
+    """
     rows = trace.rows
     if len(rows) <= most:
         return set(range(len(rows)))
     needed = {n for n, row in enumerate(rows) if row.number in trace.deciding}
     needed.add(len(rows) - 1)
-    needed |= {taken for n in needed for taken in _taken_by(rows, n)}
-    found = set(needed)
+
+    def paired(group: Collection[int]) -> set[int]:
+        return {*group, *(t for n in group if pairs for t in _taken_by(rows, n))}
+
+    found = paired(needed)
     about = _objects(f"{trace.why.facts} {rows[-1].text}")
     if trace.invariant.group == "locking":  # the locks are all of it
         return found
     groups = [(_worth(rows[n], about), [n]) for n in range(len(rows)) if _tells(trace, n)]
     groups += [(_HANDED_OVER, group) for group in list(_handed_over(rows))[-1:]]
     for _, group in sorted(groups, key=lambda g: (g[0], g[1][-1]), reverse=True):
-        if len(found.union(group)) <= most:
-            found |= set(group)
+        if len(found | paired(group)) <= most:
+            found |= paired(group)
     return found
 
 
@@ -45,7 +51,7 @@ that this is so: they say why the second could go on."""
 
 
 def _handed_over(rows: Sequence[Row]) -> Iterator[list[int]]:
-    """The rows that take a lock, drop it, and take it by another thread."""
+    """The rows that drop a lock, and take it by another thread."""
     for at, row in enumerate(rows):
         for change in row.changes:
             took = _TAKES.fullmatch(change.text)
@@ -54,7 +60,7 @@ def _handed_over(rows: Sequence[Row]) -> Iterator[list[int]]:
             drops = re.compile(rf"(?!{took[1]} )CPU\d+ drops {re.escape(took[3])}")
             places = [n for n in range(at) if any(drops.fullmatch(c.text) for c in rows[n].changes)]
             if places:
-                yield [*_taken_by(rows, places[-1]), places[-1], at]
+                yield [places[-1], at]
 
 
 def still_to_come(trace: Trace) -> list[Row]:

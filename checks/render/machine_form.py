@@ -12,10 +12,13 @@ results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, s
 pairs[]    scenario, routine, and the accesses first and second, which may be taken in the other
            order, seen after and before, unless[] a barrier comes between: each with function,
            line, call, field; too: whether the version before has it as well (null: not looked at)
-traces[]   invariant, scenario, why (the facts) and then (what follows), statements, switches,
-           states, fewest, schedule, columns[], stale[], held[], steps[] (cpu or null for hardware,
-           function, kernel, file, line, text, changes[], number, decides: whether it writes what
-           the failing condition reads), not_reached[] (without the last two: what is still to come)
+traces[]   those in whose run another of the invariants failed before come last; invariant,
+           scenario, after[] (these: invariant and row), before (of a violation that the version
+           before has on the same architectures too: in how many casts; else ""), why (the facts)
+           and then (what follows), statements, switches, states, fewest, schedule, columns[],
+           stale[], held[], steps[] (cpu or null for hardware, function, kernel, file, line, text,
+           changes[], number, decides: whether it writes what the failing condition reads),
+           not_reached[] (without the last two: what is still to come)
 missing[]  invariant, scenario, why
 contradictions[]  what the tool found wrong with itself, each a text; exit is 2 then
 assumptions[]
@@ -34,6 +37,7 @@ from ..answer.report import Report
 from ..memory_order.ordering import Answer
 from ..patch_input import Submission
 from ..trace.trace import Row, Trace
+from .summary import already_before
 from .table import ABSENT
 
 VERSION = 1
@@ -62,6 +66,7 @@ def undecided_json(found: Submission) -> dict[str, Any]:
 
 def _report(report: Report) -> dict[str, Any]:
     patch, sample = report.question.target.family, report.question.sample
+    before = already_before(report)
     return {
         "patch": patch.name,
         "recognised": report.question.target.recognised,
@@ -109,7 +114,7 @@ def _report(report: Report) -> dict[str, Any]:
             for column in report.columns
             for cell in column.cells
         ],
-        "traces": [_trace(t) for t in report.traces],
+        "traces": [_trace(t, before.get(t.invariant.name, "")) for t in report.traces],
         "missing": [
             {
                 "invariant": m.cell.invariant.name, "scenario": m.cell.worst[0].play.name,
@@ -134,10 +139,12 @@ def _pairs(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _trace(trace: Trace) -> dict[str, Any]:
+def _trace(trace: Trace, before: str) -> dict[str, Any]:
     return {
         "invariant": trace.invariant.name,
         "scenario": trace.play.name,
+        "after": [{"invariant": name, "row": row} for name, row in trace.after],
+        "before": before,
         "why": trace.why.facts,
         "then": trace.why.then,
         "statements": trace.statements,

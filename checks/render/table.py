@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from ..memory_order.ordering import command
 from ..play.cells import Cell, Reach, Verdict
 from ..play.play import Branch
 from ..target.target import Side
-from .page import width
+from .page import counted, width
 from .show import ROOT
 
 NAME = 40
@@ -30,12 +31,15 @@ ABSENT = (
 )
 
 
-def table_lines(report: Report) -> list[str]:
-    """The whole answer but the traces."""
+def table_lines(report: Report, *, verbose: bool = False) -> list[str]:
+    """The whole answer but the summary and the traces.
+
+    `verbose`: also what is not applicable, branches that never fired, and observations of other
+    architectures.
+    """
     question = report.question
     target = question.target
-    lines = [f"{target.family.name}  {target.family.title}", f"recognised  {target.recognised}"]
-    lines += _filled("asks", target.family.asks)
+    lines = _filled("asks", target.family.asks)
     for side in target.sides:
         lines += _filled(side.label, _described(side.role.variant, side.role.mutant))
     lines.append(f"archs     {', '.join(question.archs)}")
@@ -46,8 +50,9 @@ def table_lines(report: Report) -> list[str]:
     heads = "".join(f"{s.label + ' ' + s.role.variant.name:<{column}}" for s in target.sides)
     lines.append(f"{'invariant':<{NAME}}{heads}".rstrip())
     group, left_out = "", report.not_exercised
+    nowhere = frozenset[str]() if verbose else _nowhere(report)
     for n, invariant in enumerate(question.chosen):
-        if invariant.name in left_out:
+        if invariant.name in left_out | nowhere:
             continue
         if invariant.group != group:
             group = invariant.group
@@ -56,19 +61,25 @@ def table_lines(report: Report) -> list[str]:
                  for s in target.sides]  # fmt: skip
         lines += _row(f"  {invariant.name}", texts, column)
     lines += [f"{name:<{NAME}}not checked yet" for name in GROUPS if name in NOT_BUILT]
-    lines += _left_out(len(left_out))
+    lines += _left_out(len(left_out), "not exercised by these casts")
+    lines += _left_out(len(nowhere - left_out), "not applicable, see --verbose")
     lines.append("")
     for side in target.sides:
-        lines += _basis(report, side)
+        lines += _basis(report, side, verbose=verbose)
     lines += _filled("absent", "; ".join([*ABSENT, target.family.left_out]))
     return lines
 
 
-def _left_out(count: int) -> list[str]:
-    if not count:
-        return []
-    which = "1 invariant is" if count == 1 else f"{count} invariants are"
-    return [f"{which} not exercised by these casts"]
+def _left_out(count: int, why: str) -> list[str]:
+    return [f"{counted(count, 'invariant')} {'is' if count == 1 else 'are'} {why}"] if count else []
+
+
+def _nowhere(report: Report) -> frozenset[str]:
+    """Invariants that are about nothing here on any side and architecture, unless asked for by
+    name."""
+    cells = [cell for column in report.columns for cell in column.cells]
+    here = {c.invariant.name for c in cells if c.verdict is not Verdict.NOT_APPLICABLE}
+    return frozenset(c.invariant.name for c in cells) - here - report.question.named
 
 
 def _described(variant: Variant, mutant: str) -> str:
@@ -118,7 +129,7 @@ def _summary(cells: Sequence[Cell], columns: Sequence[Column]) -> str:
     return "; ".join(f"{v} {', '.join(by_verdict[v])}" for v in Verdict if v in by_verdict)
 
 
-def _basis(report: Report, side: Side) -> list[str]:
+def _basis(report: Report, side: Side, *, verbose: bool) -> list[str]:
     """What the verdicts of a side rest on, and why some are not HOLDS."""
     columns = report.of_side(side)
     casts = columns[0].casts
@@ -126,11 +137,11 @@ def _basis(report: Report, side: Side) -> list[str]:
     if side.role.variant.beside:
         lines += _indented(_kernel_of(report.question.target.family, side.role.variant))
     axes = report.question.target.family.casts.axes
-    lines += _indented(f"casts: {_casts(report, side, casts)}, {_bounds(casts, axes)}")
+    lines += _indented(f"casts: {_casts(report, side, casts)}, {bounds(casts, axes)}")
     played = any(c.outcomes for c in columns)
     if played:
         lines += _indented(_searched(columns)) + _indented(_too_large(report, columns))
-    for text, archs in _reasons(columns, report.not_exercised).items():
+    for text, archs in _reasons(report, columns, verbose=verbose).items():
         lines += _indented(f"{text} ({', '.join(archs)})")
     lines += _pairs(report, side)
     assumed = sorted({c.initial.assumption for c in casts if c.initial.assumption})
@@ -138,11 +149,22 @@ def _basis(report: Report, side: Side) -> list[str]:
         line for text in assumed for line in _indented(f"ASSUMES a state no kernel is in: {text}")
     ]
     if played:
-        lines += _branches(report, side)
+        lines += _branches(report, side, verbose=verbose)
+    return [*lines, *_observations(report, side, verbose=verbose), ""]
+
+
+def _observations(report: Report, side: Side, *, verbose: bool) -> list[str]:
+    """What was observed of Linux in a version, if no side before has the same one."""
+    before = itertools.takewhile(lambda s: s is not side, report.question.target.sides)
+    if any(other.role.variant is side.role.variant for other in before):
+        return []
+    lines: list[str] = []
     for seen in report.question.target.family.observations:
-        if seen.variant == side.role.variant.name:
+        asked = (a.partition("-")[0] for a in report.question.archs)
+        here = not seen.archs or not set(seen.archs).isdisjoint(asked)
+        if seen.variant == side.role.variant.name and (here or verbose):
             lines += _indented(f"observation: {seen.text}")
-    return [*lines, ""]
+    return lines
 
 
 def _pairs(report: Report, side: Side) -> list[str]:
@@ -214,7 +236,7 @@ def _searched(columns: Sequence[Column]) -> str:
     )
 
 
-def _bounds(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
+def bounds(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
     """The values of each axis that the casts have."""
     told = []
     for axis in axes:
@@ -227,13 +249,15 @@ def _bounds(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
     return ", ".join(told)
 
 
-def _reasons(columns: Sequence[Column], left_out: frozenset[str]) -> dict[str, list[str]]:
+def _reasons(report: Report, columns: Sequence[Column], *, verbose: bool) -> dict[str, list[str]]:
     """Why verdicts are not HOLDS, with the architectures; what is about a cast or a routine as a
     whole, and not about one invariant, is said once."""
     found: dict[str, list[str]] = {}
     for column in columns:
         for cell in column.cells:
-            if cell.reason and cell.invariant.name not in left_out:
+            name = cell.invariant.name
+            told = cell.verdict is not Verdict.NOT_APPLICABLE or name in report.question.named
+            if (told or verbose) and cell.reason and name not in report.not_exercised:
                 text = f"{cell.verdict} {cell.invariant.name}: {cell.reason}"
                 if _is_whole(cell):
                     text = f"{cell.verdict}: {cell.reason}"
@@ -251,9 +275,13 @@ def _is_whole(cell: Cell) -> bool:
     )
 
 
-def _branches(report: Report, side: Side) -> list[str]:
+def _branches(report: Report, side: Side, *, verbose: bool) -> list[str]:
     """The branches that no cast took, with the reasons that the patch gives."""
     never = report.never_fired(side)
+    if not verbose:
+        count = len(never) + len(report.never_fired_on(side))
+        if count:
+            return [f"  branches that never fired: {count} (--verbose)"]
     by_archs: dict[tuple[str, ...], list[Branch]] = {}
     for branch, archs in report.never_fired_on(side).items():
         by_archs.setdefault(archs, []).append(branch)

@@ -12,14 +12,14 @@ from .page import counted, labelled, width
 LINES = 40
 
 
-def trace_lines(trace: Trace, *, full: bool = False) -> list[str]:
+def trace_lines(trace: Trace, *, full: bool = False, before: str = "") -> list[str]:
     """Every line of a trace but the one that replays it, which may be long: 40 of them, unless the
     rows that decide need more.
 
-    `full`: with all of its rows.
+    `full`: with all of its rows; `before`: what the version before has of this violation.
     """
     columns = width()
-    head = _head(trace, columns)
+    head = _head(trace, columns, before)
     for most in range(ROWS, 0, -1):
         hidden = not full and len(excerpt(trace, most)) < len(trace.rows)
         foot = _foot(trace, columns, hidden=hidden)
@@ -34,7 +34,7 @@ def replay_line(trace: Trace) -> str:
     return f"replay    check-invariants replay '{trace.schedule}'"
 
 
-def _head(trace: Trace, columns: int) -> list[str]:
+def _head(trace: Trace, columns: int, before: str) -> list[str]:
     """What is wrong and what follows, then which rule that breaks."""
     invariant = trace.invariant
     first = f"VIOLATED  {invariant.name}"
@@ -43,6 +43,11 @@ def _head(trace: Trace, columns: int) -> list[str]:
     lines = [f"{first}{' ' * gap}{known}" if gap > 1 else first]
     lines += labelled("why", trace.why.facts, columns)
     lines += labelled("", trace.why.then, columns) if trace.why.then else []
+    lines += labelled("before", before, columns) if before else []
+    if trace.after:
+        told = " and ".join(f"{name} (row {row})" for name, row in trace.after)
+        text = f"{told} failed earlier in this run: this may be a consequence of it."
+        lines += labelled("after", text, columns)
     rule = f"{invariant.sentence} ({invariant.where}); relied on by {invariant.relied_on}"
     lines += labelled("rule", rule, columns)
     return lines if gap > 1 else [*lines, *labelled("", known, columns)]

@@ -35,7 +35,7 @@ from .changes import (
 )
 from .expand import UnfaithfulError, expand
 from .run import Done, Runner, Tick
-from .schedule import write_schedule
+from .schedule import read_schedule, write_schedule
 from .shortest import RULE, Shortest
 from .statements import Statements
 from .visible import Statement, stated, statement
@@ -56,7 +56,7 @@ class Row:
     """One statement of a thread, or, with no site, something that hardware does.
 
     `text` is the call with what it was given; `changes` what it did, `writes` where, ghosts
-    included.  Rows of a trace are numbered from 1.
+    included; `begins` is its first tick.  Rows of a trace are numbered from 1.
     """
 
     thread: int
@@ -64,6 +64,7 @@ class Row:
     changes: tuple[Change, ...]
     site: Site | None = None
     writes: frozenset[Place] = frozenset()
+    begins: int = 0
     number: int = 0
 
     @property
@@ -92,6 +93,7 @@ class Trace:
     fewest: bool
     schedule: str
     why: Why
+    after: tuple[tuple[str, int], ...] = ()
 
     @property
     def statements(self) -> int:
@@ -152,6 +154,23 @@ def carried_out(
     return describe(play, invariant, stage.world, runner, done, states, fewest=fewest)
 
 
+def with_earlier(trace: Trace, others: Sequence[Invariant]) -> Trace:
+    """The trace with those of some other invariants that fail earlier in its run: what is broken
+    then may follow from that."""
+    play, asked = trace.play, [i for i in others if i.name != trace.invariant.name]
+    stage = Theatre(asked).stage(play)
+    runner = Runner(stage.raw_system(play.cast, play.role), stage.initial(play.cast, anytime=True))
+    done = runner.run(read_schedule(trace.schedule).ticks) or []
+    first: dict[str, int] = {}
+    for tick, step in enumerate(done[:-1]):
+        for name in runner.failures(step):
+            first.setdefault(name, tick)
+    names = {i.name for i in asked}
+    rows = {name: max(r.number for r in trace.rows if r.begins <= tick)
+            for name, tick in first.items() if name in names}  # fmt: skip
+    return replace(trace, after=tuple(sorted(rows.items(), key=lambda item: item[1])))
+
+
 def describe(
     play: Play, invariant: Invariant, world: World, runner: Runner, done: Sequence[Done],
     states: int, *, fewest: bool,
@@ -184,30 +203,30 @@ def describe(
 
 
 def _rows(done: Sequence[Done], known: Variables, say: Statements) -> list[Row]:
-    groups: list[tuple[Tick, Statement | None, list[Done]]] = []
-    for step in done:
+    groups: list[tuple[int, Tick, Statement | None, list[Done]]] = []
+    for n, step in enumerate(done):
         what = None if step.tick.rule else stated(step.edges[-1])
         if groups and what is not None:
-            tick, before, members = groups[-1]
+            _, tick, before, members = groups[-1]
             if before == what and tick.thread == step.tick.thread and not _again(members, step):
                 members.append(step)
                 continue
-        groups.append((step.tick, what, [step]))
+        groups.append((n, step.tick, what, [step]))
     rows = []
     locks = written_locks(step.after for step in done)
-    for tick, what, members in groups:
+    for begins, tick, what, members in groups:
         first, last = members[0].before, members[-1].after
         changed = changes(first, last, known, locks, say.moved(last))
         where = written(first, last)
         if tick.rule:
             text = _hardware(tick.rule, changed)
-            rows.append(Row(RULE, text, changed, writes=where))
+            rows.append(Row(RULE, text, changed, None, where, begins))
             continue
         assert what is not None
         text = say.text(members[0], what)
         if not changed and any(_flushes(m) for m in members):
             changed = (Change(UNCHANGED, Weight.STATE),)
-        rows.append(Row(tick.thread, text, changed, what.site, where))
+        rows.append(Row(tick.thread, text, changed, what.site, where, begins))
     return rows
 
 

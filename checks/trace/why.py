@@ -154,14 +154,20 @@ class Explainer:
             for update in at.edge.op.updates:
                 if isinstance(update.place, Cell) and update.place.var == "Pte.val":
                     given[WRITTEN] = self._decoded(update.value)
-        binding = failing(fn, _asked(fn.fn, given))
+        try:
+            binding = failing(fn, _asked(fn.fn, given))
+        except (KeyError, ValueError):
+            if at.check is None:
+                raise
+            return self._of_check()  # one that the step itself makes, of what it touches
         with _reading() as watch:
             for part in binding.parts:
                 part.value()
         return binding, frozenset(map(self._place, watch.found))
 
     def _of_check(self) -> tuple[Binding, frozenset[Place]]:
-        """The names of what the front end asks of a step: a lock word that is not the thread's."""
+        """The names of what is asked of a step for what it touches: the lock word that should be
+        the thread's, the folio that should not be free."""
         at = self._at
         if at.check is None or at.edge is None:
             return Binding({}, ()), frozenset()
@@ -169,7 +175,12 @@ class Explainer:
         written = [self._resolved(u.place) for u in at.edge.op.updates if isinstance(u.place, Cell)]
         fields = {f"{cls.__name__}.{spec.name}" for cls, spec in self._world.specs() if spec.lock}
         changed = [f"{owner(c)} {c.var.partition('.')[2]}" for c in written if c.var in fields]
-        names = {"lock": ", ".join(sorted(map(lock_of, cells))), "place": ", ".join(changed)}
+        names: dict[str, Any] = {
+            "lock": ", ".join(sorted(map(lock_of, cells))), "place": ", ".join(changed),
+        }  # fmt: skip
+        for cell in cells:
+            if cell.var == "Folio.free" and at.pos.cells.get(cell):
+                names["folio"] = self._world.by_name("Folio", owner(cell))
         return Binding(names, ()), frozenset(map(place_of, [*cells, *written]))
 
     def _cycle(self, writes: Writes) -> tuple[str, frozenset[Place]]:

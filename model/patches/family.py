@@ -126,10 +126,12 @@ def texts(variant: Variant, routines: Iterable[Function]) -> Mapping[str, int]:
 
 @dataclass(frozen=True)
 class Observation:
-    """A finding about Linux that a model supports: in which variant, and why it is believed."""
+    """A finding about Linux that a model supports: in which variant, and why it is believed; on
+    which architectures, if not on all."""
 
     variant: str
     text: str
+    archs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

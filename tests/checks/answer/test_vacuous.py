@@ -87,7 +87,8 @@ def test_it_is_said_once(tmp_path: Path) -> None:
     path = gives_up(tmp_path, AT_ONCE)
     ran = run(str(path), "--arch", "x86_64,arm64", "--jobs", "1", "--scenario", ALONE)
     said = "VACUOUS: move_pages returns nothing but errors (x86_64, arm64)"
-    assert ran.stdout.count("returns nothing but errors") == ran.stdout.count(said) == 1
+    assert ran.stdout.count(said) == 1
+    assert ran.stdout.count("returns nothing but errors") == 2, "and once in the summary"
 
 
 OF_ITS_OWN = """
@@ -205,7 +206,7 @@ def test_a_branch_that_is_dead_on_one_architecture() -> None:
     report = Report(question, tuple(columns), (), (), (), 0, "")
     assert report.never_fired(subject.selected) == [never]
     assert report.never_fired_on(subject.selected) == {there: ("arm64", "s390")}
-    said = [text for text in table_lines(report) if "never fired" in text]
+    said = [text for text in table_lines(report, verbose=True) if "never fired" in text]
     assert said == [
         "  branches that never fired in these casts, no reason known: m.py: 3 yes",
         "  branches that never fired in these casts on arm64, s390, no reason known: m.py: 2 yes",

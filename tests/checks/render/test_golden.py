@@ -74,6 +74,6 @@ if __name__ == "__main__":
     assert block is not None
     shown = (ROOT / "tests" / "golden" / "own_model.txt").read_text()
     traces = re.split(r"(?m)^(?=VIOLATED  )", shown)
-    trace = next(t for t in traces if block[1] in t.partition("scenario")[0])
+    trace = next(t for t in traces if t.startswith(f"VIOLATED  {block[1]}  "))
     trace = trace[: trace.index("replay    ")].rstrip("\n") + "\n"
     (ROOT / "README.md").write_text(readme.replace(block[2], trace))
