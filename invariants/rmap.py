@@ -97,8 +97,8 @@ def no_migration_entry_is_left(s: View) -> bool:
     "the anon_vma lock that a walk of a mapped folio holds is that of folio->mapping",
     relied_on="mm/rmap.c:rmap_walk_anon: the tree that it walks has every VMA that maps the folio",
     mutants=("folio->mapping not read again under the lock",),
-    why="{thread} walks {folio}, whose mapping is {folio.mapping} {folio.mapping:set}, and holds "
-    "{held}.",
+    why="{thread} walks {folio} and holds {held}, but {folio}->mapping is {folio.mapping} "
+    "{folio.mapping:set}, whose lock it does not hold.",
     then="The tree that it walks need not have the VMAs that map the folio, and may change under "
     "it.",
 )
@@ -117,7 +117,7 @@ def a_walk_holds_the_lock_of_its_folio(s: View, thread: Thread, folio: Folio) ->
     witness=("walk_begins", "a folio is walked"),
     mutants=("no anon_vma lock beside an unlocked walk",),
     why="{thread} moves {folio} from {folio.mapping} to {vma.anon_vma}, while {walk.thread} walks "
-    "it under the lock of {folio.mapping} {walk.folio:set}.",
+    "{folio} under the lock of {folio.mapping} {walk.folio:set}.",
     then="The walk goes on in the tree of {folio.mapping} and misses the new place of {folio}: "
     "reclaim or migration leaves a mapping behind.",
 )
@@ -137,8 +137,8 @@ def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: 
     "mapping and index agree with the page table whenever the folio is unlocked",
     relied_on="mm/rmap.c: the next walk looks where they point; mm/memory.c:do_swap_page",
     mutants=("index not updated", "mapping not updated"),
-    why="{pte} maps {folio} {pte.val:set}, but {folio} says {folio.mapping}, page "
-    "{folio.index:addr}, as {thread} unlocks it.",
+    why="{pte} maps {folio} {pte.val:set}, but {folio}->mapping is {folio.mapping} and "
+    "{folio}->index is {folio.index:addr} as {thread} unlocks it.",
     then="The next rmap walk of {folio} looks there and does not find {pte}: reclaim and migration "
     "miss the mapping.",
 )
@@ -173,8 +173,8 @@ def a_large_folio_moves_as_one(s: View, thread: Thread, folio: Folio) -> bool:
     "an entry maps a folio that is not locked only where its mapping and index say",
     relied_on="mm/rmap.c: a walk may begin at once",
     mutants=("new page mapped before its rmap is set",),
-    why="{thread} maps {val} at {addr:addr}, but its folio is not locked and says "
-    "{val.frame.folio.mapping}, page {val.frame.folio.index:addr}.",
+    why="{thread} maps {val} at {addr:addr}, but its folio is not locked, its mapping is "
+    "{val.frame.folio.mapping} and its index {val.frame.folio.index:addr}.",
     then="An rmap walk may begin at once, looks there, and misses this mapping.",
 )
 def mapped_where_it_says(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:

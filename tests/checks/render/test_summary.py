@@ -89,7 +89,7 @@ def test_where_nothing_is_decided_it_says_so() -> None:
     assert line(found, "UNKNOWN").split()[1] == f"{len(every()) - 1}:", (
         "all but what is read off texts"
     )
-    assert "more than 2 states" in " ".join(summary_lines(found))
+    assert "at --max-states 2" in " ".join(summary_lines(found))
     assert len(summary_lines(found)) <= LINES
 
 
