@@ -156,10 +156,12 @@ class Explainer:
                     given[WRITTEN] = self._decoded(update.value)
         try:
             binding = failing(fn, _asked(fn.fn, given))
-        except (KeyError, ValueError):
-            if at.check is None:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if at.check is not None:
+                return self._of_check()  # one that the step itself makes, of what it touches
+            if isinstance(error, ValueError):
                 raise
-            return self._of_check()  # one that the step itself makes, of what it touches
+            return Binding({}, ()), frozenset()  # as Python it fails where the IR is total
         with _reading() as watch:
             for part in binding.parts:
                 part.value()
