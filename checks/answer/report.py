@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from invariants.registry import Invariant
@@ -18,10 +18,12 @@ from ..memory_order.ordering import Answer, Reader, Version
 from ..mutate.played import require_edited
 from ..play.cache import Verdicts
 from ..play.cells import Cell, Reach, Verdict, falling_short, verdict
+from ..play.executors import Elsewhere
 from ..play.play import Branch, Outcome, Play, contradiction, model_errors, never_fired
-from ..play.pool import Watch, play_all
+from ..play.pool import Violated, Watch, play_all
 from ..target.selection import chosen_casts
 from ..target.target import Side, Target
+from ..target.tasks import decide, task_of
 from ..trace.schedule import read_schedule
 from ..trace.trace import Trace, carried_out, find_trace, with_earlier
 
@@ -41,6 +43,7 @@ class Question:
     `scenarios` are globs over names of casts (none for the default set, or, with `full`, the whole
     product); an exact name also finds casts of the assumed states, and any number of neighbours.
     With `sample` casts are drawn instead.  `named` are the invariants that are asked for by name.
+    `jobs` is a number of processes, or the import path of a factory of executors.
     """
 
     target: Target
@@ -49,7 +52,7 @@ class Question:
     scenarios: tuple[str, ...] = ()
     full: bool = False
     limits: Limits = field(default_factory=Limits)
-    jobs: int = 0
+    jobs: int | str = 0
     engine: Engine = Engine.AUTO
     cache: bool = True
     sample: Sample | None = None
@@ -191,8 +194,12 @@ def plays_of(question: Question) -> list[Play]:
     return found
 
 
-def answer(question: Question, watch: Watch | None = None) -> Report:
-    """Decide a question."""
+def answer(
+    question: Question, watch: Watch | None = None, violated: Violated = lambda *_: None,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Report:  # fmt: skip
+    """Decide a question; violations are told as they are found, and what goes wrong on the way and
+    makes no difference to the answer."""
     plays = plays_of(question)
     verdicts = Verdicts(use=question.cache, engine=question.engine)
     judged = [i for i in question.chosen if i.kind != "text"]
@@ -200,8 +207,8 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
     # First: the threads that it makes are used again.
     orders = _orders(question, plays, verdicts, failed)
     outcomes = play_all(
-        plays if judged else [], judged, question.limits, jobs=question.jobs,
-        engine=question.engine, watch=watch, verdicts=verdicts,
+        plays if judged else [], judged, question.limits, jobs=_jobs(question, judged, notice),
+        engine=question.engine, watch=watch, violated=violated, verdicts=verdicts,
     )  # fmt: skip
     columns = [
         _column(question, side, arch, plays, outcomes, orders)
@@ -217,6 +224,15 @@ def answer(question: Question, watch: Watch | None = None) -> Report:
         question, tuple(columns), tuple(traces), tuple(missing),
         tuple(dict.fromkeys(failed)), verdicts.known, verdicts.why,
     )  # fmt: skip
+
+
+def _jobs(
+    question: Question, judged: Sequence[Invariant], notice: Callable[[str], None]
+) -> int | Elsewhere:
+    if isinstance(question.jobs, int):
+        return question.jobs
+    task = task_of(question.target, judged, question.limits, question.engine)
+    return Elsewhere(question.jobs, task, decide, notice)
 
 
 def _column(

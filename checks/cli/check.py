@@ -33,7 +33,7 @@ from ..render.undecided import undecided_lines
 from ..target.inputs import targets_of
 from ..target.selection import archs_of, known_archs
 from ..target.target import EXAMPLES, Target, as_mutant
-from .common import UNKNOWN, params_of, say, worst
+from .common import UNKNOWN, jobs_option, notice, params_of, processes, say, worst
 
 
 class _Seconds(click.FloatRange):
@@ -66,7 +66,7 @@ class _Options:
     sample: Sample | None
     form: str
     limits: Limits
-    jobs: int
+    jobs: int | str
     engine: Engine
     cache: bool
     verbose: bool
@@ -109,7 +109,7 @@ class _Options:
 @click.option("--max-depth", type=click.IntRange(1), metavar="STEPS",
               help=f"How deep --engine symbolic goes; {DEPTH} by default.")  # fmt: skip
 @click.option("--timeout", type=_Seconds(), help="Stop after SECONDS.")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@jobs_option
 @click.option("--symmetry", is_flag=True, help="Like objects of an example are exchanged.")
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
 @click.option("--verbose", is_flag=True, help="Also what is not applicable, branches that never "
@@ -120,7 +120,7 @@ def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
     invariant: tuple[str, ...], param: tuple[str, ...], form: str, full: bool, sample: int | None,
     seed: int | None, max_states: int, max_memory: str, engine: str, max_depth: int | None,
-    timeout: float | None, jobs: int, symmetry: bool, no_cache: bool, verbose: bool,
+    timeout: float | None, jobs: int | str, symmetry: bool, no_cache: bool, verbose: bool,
     full_trace: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a summary, the shortest trace, the table of verdicts, the other traces."""
@@ -135,7 +135,9 @@ def check(
         )
     if seed is not None and not sample:
         raise ModelError("--seed is for --sample", instead="--sample 30 --seed 1")
-    limits = Limits(max_states, until, memory_limit(max_memory, jobs), max_depth or DEPTH)
+    limits = Limits(
+        max_states, until, memory_limit(max_memory, processes(jobs)), max_depth or DEPTH
+    )
     example = example_named(patch)
     if example is not None:
         for_patches = {
@@ -210,10 +212,10 @@ def _answered(target: Target, options: _Options) -> Report:
     )  # fmt: skip
     missing = library.missing()
     if missing and options.engine is Engine.AUTO:
-        click.echo(f"the native explorer is not used: {missing}; the other is slower", err=True)
+        notice(f"the native explorer is not used: {missing}; the other is slower")
     began = time.monotonic()
     with Watcher() as watch:
-        report = answer(question, watch)
+        report = answer(question, watch, notice=notice)
     if options.stats:
         say(stats_lines(report, time.monotonic() - began), err=True)
     return report

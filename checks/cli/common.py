@@ -9,13 +9,42 @@ import click
 
 from model.lang.errors import ModelError
 
+from ..play.executors import KNOWN, is_executor
+
 BAD, UNKNOWN, INTERRUPTED, CLOSED_PIPE = 2, 3, 130, 141
+
+
+def _jobs(given: str | int) -> int | str:
+    """A number of processes, or an executor by the import path of what makes it."""
+    text = str(given)
+    if text.isdecimal():
+        return int(text)
+    if not is_executor(text):
+        known = ", ".join(KNOWN)
+        raise click.BadParameter(f"'{text}' is neither a number, nor module:callable, nor {known}")
+    return text
+
+
+jobs_option = click.option(
+    "--jobs", type=_jobs, default=0, metavar="N|EXECUTOR",
+    help="Processes; 0: one a processor. Or an executor: module:callable, or dask.",
+)  # fmt: skip
+
+
+def processes(jobs: int | str) -> int:
+    """How many processes share the memory of this machine; 0: one a processor."""
+    return jobs if isinstance(jobs, int) else 0
 
 
 def say(lines: Sequence[str], *, err: bool = False) -> None:
     """Print lines to standard output, or to standard error."""
     for line in lines:
         click.echo(line, err=err)
+
+
+def notice(text: str) -> None:
+    """Say on standard error what makes no difference to the answer."""
+    say([f"check-invariants: {text}"], err=True)
 
 
 def worst(codes: Sequence[int]) -> int:

@@ -22,7 +22,7 @@ from ..render.undecided import undecided_lines
 from ..target.inputs import targets_of
 from ..target.selection import known_archs
 from ..target.target import Target
-from .common import UNKNOWN, say, worst
+from .common import UNKNOWN, jobs_option, notice, processes, say, worst
 
 
 @click.command("matrix")
@@ -33,20 +33,20 @@ from .common import UNKNOWN, say, worst
 @click.option("--invariant", multiple=True, help="An invariant or a group; may be given again.")
 @click.option("--max-states", type=click.IntRange(1), default=20_000_000, show_default=True)
 @click.option("--max-memory", default="", metavar="SIZE", help="As for `check`.")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a processor.")
+@jobs_option
 @click.option("--no-cache", is_flag=True, help="Decide anew what was decided before.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def matrix_(
     patches: tuple[str, ...], arch: str, scenario: tuple[str, ...],
     invariant: tuple[str, ...],
-    max_states: int, max_memory: str, jobs: int, no_cache: bool, form: str,
+    max_states: int, max_memory: str, jobs: int | str, no_cache: bool, form: str,
 ) -> None:  # fmt: skip
     """Every version and subject of PATCHES by architecture, with the casts that show what fails.
 
     Of a mail the version that it is; what no stored version is, is named and counts as unknown.
     """
     archs = known_archs(arch)
-    limits = Limits(max_states, bytes=memory_limit(max_memory, jobs))
+    limits = Limits(max_states, bytes=memory_limit(max_memory, processes(jobs)))
     found = [one for patch in patches for one in targets_of(patch, "")]
     targets = [t for t in found if isinstance(t, Target)]
 
@@ -59,7 +59,7 @@ def matrix_(
             cache=not no_cache and not target.own, named=frozenset(invariant),
         )  # fmt: skip
         with Watcher() as watch:
-            return answer(question, watch)
+            return answer(question, watch, notice=notice)
 
     asked = asked_about(targets, scenario)
     several = {t.family.name for t, _ in asked if len(_subjects(asked, t)) > 1}

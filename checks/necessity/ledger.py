@@ -22,7 +22,7 @@ from ..engine.engines import Engine
 from ..engine.search import Limits
 from ..mutate.steps import StepMutant, steps_of
 from ..play.cache import Verdicts
-from ..play.play import Finding, Play, Theatre, contradiction, families, side_by_side, what_broke
+from ..play.play import Finding, Play, Theatre, contradiction, reduced_together, what_broke
 from ..play.pool import play_all
 from ..play.workers import Died, spread
 from ..stage.stage import Role
@@ -189,20 +189,19 @@ def _played(plays: Sequence[Play]) -> Iterator[tuple[Play, Finding]]:
     assert _work is not None
     asked, verdicts, theatre = _work.asked, _work.verdicts, _work.theatre
     for others in range(max(len(p.cast.others) for p in plays) + 1):
-        for group in families(p for p in plays if len(p.cast.others) == others):
-            for beside in side_by_side(group):
-                known = verdicts.findings(beside, asked.chosen, asked.limits)
+        for beside in reduced_together(p for p in plays if len(p.cast.others) == others):
+            known = verdicts.findings(beside, asked.chosen, asked.limits)
+            if len(known) < len(beside):
+                theatre.prepare(beside)
+            new: list[tuple[Play, Finding]] = []
+            try:
+                for n, play in enumerate(beside):
+                    found = known.get(n)
+                    if found is None:
+                        found = theatre.play(play, asked.limits)
+                        new.append((play, found))
+                    yield play, found
+            finally:
+                verdicts.keep(beside, new, asked.chosen, asked.limits)
                 if len(known) < len(beside):
-                    theatre.prepare(beside)
-                new: list[tuple[Play, Finding]] = []
-                try:
-                    for n, play in enumerate(beside):
-                        found = known.get(n)
-                        if found is None:
-                            found = theatre.play(play, asked.limits)
-                            new.append((play, found))
-                        yield play, found
-                finally:
-                    verdicts.keep(new, asked.chosen, asked.limits)
-                    if len(known) < len(beside):
-                        theatre.forget(beside)
+                    theatre.forget(beside)

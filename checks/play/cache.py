@@ -31,9 +31,9 @@ from ..engine.engines import Engine
 from ..engine.native.library import identity
 from ..engine.search import Limits
 from ..engine.userdirs import cache_directory
-from ..stage.ends import End
 from . import sources
-from .play import Finding, Play, UnderTest
+from .findings import read, written
+from .play import Finding, Play, reduced_together
 
 T = TypeVar("T")
 
@@ -77,18 +77,29 @@ class Verdicts:
     def findings(
         self, plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits
     ) -> dict[int, Finding]:
-        """What is known of plays, by their position."""
-        keys = {self._key(p, chosen, limits): n for n, p in enumerate(plays) if _can_keep(p)}
-        found = {keys[key]: _read(text) for key, text in self._look_up(list(keys)).items()}
+        """What is known of plays, by their position.
+
+        How many states a play has depends on what it is reduced with, which is in its key: so an
+        answer says the same whatever was asked before.
+        """
+        at = {id(play): n for n, play in enumerate(plays)}
+        keys = {
+            self._key(play, beside, chosen, limits): at[id(play)]
+            for together in reduced_together(plays) for beside in (_names(together),)
+            for play in together if _can_keep(play)
+        }  # fmt: skip
+        found = {keys[key]: read(text) for key, text in self._look_up(list(keys)).items()}
         self.known += len(found)
         return found
 
     def keep(
-        self, found: Iterable[tuple[Play, Finding]], chosen: Sequence[Invariant], limits: Limits
-    ) -> None:
-        """Keep findings, those that every run would make."""
+        self, together: Sequence[Play], found: Iterable[tuple[Play, Finding]],
+        chosen: Sequence[Invariant], limits: Limits,
+    ) -> None:  # fmt: skip
+        """Keep findings of plays that were reduced together, those that every run would make."""
+        beside = _names(together)
         self._write({
-            self._key(play, chosen, limits): _written(finding)
+            self._key(play, beside, chosen, limits): written(finding)
             for play, finding in found
             if _can_keep(play) and finding.why in ("", limits.too_many_states())
         })  # fmt: skip
@@ -120,9 +131,9 @@ class Verdicts:
 
     # -- keys ----------------------------------------------------------------------------------
 
-    def _key(self, play: Play, chosen: Sequence[Invariant], limits: Limits) -> str:
+    def _key(self, play: Play, beside: str, chosen: Sequence[Invariant], limits: Limits) -> str:
         names = sorted(i.name for i in chosen)
-        return self._digest(["finding", *_asked(play), names, limits.states])
+        return self._digest(["finding", *_asked(play), beside, names, limits.states])
 
     def _trace_key(self, play: Play, invariant: Invariant) -> str:
         return self._digest(["trace", *_asked(play), invariant.name])
@@ -200,6 +211,11 @@ def _removed(path: Path) -> bool:
     return True
 
 
+def _names(together: Sequence[Play]) -> str:
+    """A digest of the casts that are reduced together."""
+    return hashlib.sha256("\0".join(p.cast.name for p in together).encode()).hexdigest()
+
+
 def _can_keep(play: Play) -> bool:
     return play.role.source in FAMILIES
 
@@ -217,26 +233,3 @@ def _tool(engine: Engine) -> list[str]:
 
 def _today() -> int:
     return int(time.time()) // 86400
-
-
-def _written(finding: Finding) -> str:
-    return json.dumps([
-        finding.states, finding.transitions, finding.violated, finding.why, finding.broken,
-        sorted(finding.present), sorted(finding.seen), finding.stuck,
-        sorted(finding.branches), sorted(finding.fired),
-        [[t.routine, sorted(t.present), sorted(t.seen), int(t.end)] for t in finding.tested],
-        finding.again,
-    ])  # fmt: skip
-
-
-def _read(text: str) -> Finding:
-    (
-        states, transitions, violated, why, broken, present, seen, stuck, branches, fired, tested,
-        again,
-    ) = json.loads(text)  # fmt: skip
-    return Finding(
-        states, transitions, violated, why, tuple(broken), frozenset(present), frozenset(seen),
-        tuple(stuck), frozenset(map(tuple, branches)), frozenset(map(tuple, fired)),
-        tuple(UnderTest(who, frozenset(p), frozenset(s), End(end)) for who, p, s, end in tested),
-        again=again,
-    )  # fmt: skip

@@ -8,7 +8,7 @@ A *play* is one cast with one variant on one architecture.  What is found in a p
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -156,12 +156,14 @@ class Theatre:
         """Reduce what plays of one family, side and architecture need together."""
         self.stage(plays[0]).prepare([(p.cast, p.role) for p in plays])
 
-    def forget(self, plays: Sequence[Play]) -> None:
-        """Let go of what was made for these plays; stages stay."""
+    def forget(self, plays: Sequence[Play], *, text: bool = True) -> None:
+        """Let go of what was made for these plays; stages stay, and without `text` what further
+        plays of their family may have in common with them."""
         for play in plays:
             self.stage(play).forget(play.cast, play.role)
-        self._presses.clear()
-        self._searches.clear()
+        if text:
+            self._presses.clear()
+            self._searches.clear()
 
     def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
@@ -238,6 +240,13 @@ def side_by_side(plays: Iterable[Play]) -> list[list[Play]]:
     for play in plays:
         groups.setdefault((play.arch, play.role), []).append(play)
     return list(groups.values())
+
+
+def reduced_together(plays: Iterable[Play]) -> Iterator[list[Play]]:
+    """The plays that are prepared together: those of a family, one side and architecture after the
+    other."""
+    for family in families(plays):
+        yield from side_by_side(family)
 
 
 def _finding(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many plays on several processors, in an order that does not depend on them.
+"""Many plays on several processors, in an order that the answer does not depend on.
 
-Plays that are reduced together stay together.  Interrupted or out of time, what was found so far
-is kept, and the rest is unfinished.
+Processes of this machine are forked, so that they have the plays, and are sent nothing but numbers.
+Those of an executor are sent tasks (`executors`).  Interrupted or out of time, what was found so
+far is kept, and the rest is unfinished.
 """
 
 from __future__ import annotations
@@ -10,171 +11,195 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 from invariants.registry import Invariant
-from model.lang.errors import ModelError
 
 from ..engine import interrupts
 from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
 from ..engine.search import Limits
+from . import workers
 from .cache import Verdicts
-from .play import Finding, Outcome, Play, Theatre, contradicted, families, side_by_side, unfinished
+from .executors import Elsewhere, sent
+from .play import Finding, Outcome, Play, Theatre, unfinished
+from .turns import LATE, Player, Rank, Turn, following, turns_of
 from .workers import Died, can_fork, spread
 
 Watch = Callable[[int, int, int], None]
 """Told of progress: plays done, plays in all, states so far."""
 
-
-@dataclass
-class _Work:
-    """What worker processes inherit: plays hold functions, which cannot be sent."""
-
-    groups: list[list[Play]]
-    chosen: tuple[Invariant, ...]
-    limits: Limits
-    states: Any  # how many each process has visited: a lock would be held by one that is killed
-    theatre: Theatre
-
-
-_work: _Work | None = None
+Violated = Callable[[Play, str], None]
+"""Told of a violation as soon as it is found: the play, the name of the invariant."""
 
 
 def play_all(
-    plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, *, jobs: int = 0,
-    engine: Engine = Engine.AUTO, watch: Watch | None = None, verdicts: Verdicts | None = None,
+    plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, *,
+    jobs: int | Elsewhere = 0, engine: Engine = Engine.AUTO, watch: Watch | None = None,
+    violated: Violated = lambda *_: None, verdicts: Verdicts | None = None,
+    rank: Rank = lambda _: LATE,
 ) -> list[Outcome]:  # fmt: skip
     """Decide every play; outcomes in the order of the plays.
 
-    `jobs` processes, as many as there are processors if 0.  What the cache has is not decided
-    again; what is found is kept there, group by group.
+    `jobs` processes, as many as there are processors if 0, or those of an executor.  What the cache
+    has is not decided again; what is found is kept there, turn by turn.
     """
     verdicts = verdicts or Verdicts(use=False)
     known = verdicts.findings(plays, chosen, limits)
-    left = [n for n in range(len(plays)) if n not in known]
-
-    def keep(group: list[Play], findings: list[Finding]) -> None:
-        verdicts.keep(zip(group, findings, strict=True), chosen, limits)
-
-    found = _decided([plays[n] for n in left], chosen, limits, jobs, engine, watch, keep)
-    known.update(zip(left, found, strict=True))
-    return [Outcome(play, known[n]) for n, play in enumerate(plays)]
-
-
-Keep = Callable[[list[Play], list[Finding]], None]
-"""Told of a group of plays as soon as it is decided."""
-
-
-def _decided(
-    plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, jobs: int, engine: Engine,
-    watch: Watch | None, keep: Keep,
-) -> list[Finding]:  # fmt: skip
-    global _work
-    groups = families(plays)
-    jobs = min(jobs or len(os.sched_getaffinity(0)), len(groups))
-    states = multiprocessing.RawArray("q", max(jobs, 1))
-    _work = _Work(groups, tuple(chosen), limits, states, Theatre(chosen, engine))
-    found: dict[int, Finding] = {}
-
-    def told(group: list[Play], findings: list[Finding]) -> None:
-        keep(group, findings)
-        found.update((id(p), f) for p, f in zip(group, findings, strict=True))
-        tell()
-
-    def tell() -> None:
-        if watch is not None:
-            watch(len(found), len(plays), sum(states))
-
-    collecting = gc.isenabled()
-    gc.disable()  # as in the processes that work for this one
-    try:
-        if jobs <= 1 or not can_fork():
-            _alone(groups, tell, told)
-        else:
-            _together(groups, jobs, tell, told)
-    except KeyboardInterrupt:
-        interrupts.notice()  # what was found is found
-    finally:
-        _work = None
-        if collecting:
-            gc.enable()
-    return [found.get(id(play), unfinished(INTERRUPTED)) for play in plays]
+    turns = turns_of(plays, known, rank)
+    for n in sorted(known) if turns else ():
+        for name in known[n].violated:
+            violated(plays[n], name)
+    pool = _Pool(
+        turns, Player(Theatre(chosen, engine), limits), watch, violated,
+        lambda turn, findings: verdicts.keep(
+            turn.plays, zip(turn.chosen, findings, strict=True), chosen, limits
+        ),
+    )  # fmt: skip
+    found = pool.decided(jobs, limits)
+    return [
+        Outcome(play, known[n] if n in known else found.get(id(play), unfinished(INTERRUPTED)))
+        for n, play in enumerate(plays)
+    ]
 
 
-def _alone(groups: list[list[Play]], tell: Callable[[], None], told: Keep) -> None:
-    for n, group in enumerate(groups):
-        told(group, _play_group(n, 0, tell))
+class _Pool:
+    """Turns, decided; what is found, by the identity of the play.
 
-
-def _together(groups: list[list[Play]], jobs: int, tell: Callable[[], None], told: Keep) -> None:
-    """Each group in one of several processes.
-
-    Where a process is killed, the plays that it was at are tried once more, each by itself, with
-    nobody beside it: memory may be enough then, and if not it is the fault of that play.
+    Forked processes have it too: plays hold functions, which cannot be sent.
     """
-    assert _work is not None
-    lost: list[Play] = []
-    order = sorted(range(len(groups)), key=lambda n: -_size(groups[n]))
-    with closing(spread(_play_group, order, jobs, beat=tell)) as answers:
-        for n, answer in answers:
-            if isinstance(answer, Died):
-                lost += groups[n]
-            else:
-                told(groups[n], answer)
-    _work.groups = [[play] for play in lost]
-    with closing(spread(_play_group, range(len(lost)), 1, beat=tell)) as answers:
-        for n, answer in answers:
-            again = [unfinished(answer.why)] if isinstance(answer, Died) else answer
-            told([lost[n]], again)
 
+    def __init__(
+        self, turns: list[Turn], player: Player, watch: Watch | None, violated: Violated,
+        keep: Callable[[Turn, list[Finding]], None],
+    ) -> None:  # fmt: skip
+        self.turns, self.player = turns, player
+        self._watch, self._violated, self._keep = watch, violated, keep
+        self._every = sum(len(turn.asked) for turn in turns)
+        self._found: dict[int, Finding] = {}
+        self.states: Any = []
+        """How many each process has visited: a lock would be held by one that is killed."""
 
-def _size(group: list[Play]) -> int:
-    """A guess at how long a group takes: each play, pairs longer, and each thread to prepare."""
-    threads = {(p.arch, p.role, o.name) for p in group for o in p.cast.others}
-    return 20 * len(threads) + sum(1 << 2 * len(p.cast.others) for p in group)
-
-
-def _play_group(number: int, seat: int, tell: Callable[[], None] = lambda: None) -> list[Finding]:
-    assert _work is not None
-    group, theatre = _work.groups[number], _work.theatre
-    found: dict[int, Finding] = {}
-    for plays in side_by_side(group):
+    def decided(self, jobs: int | Elsewhere, limits: Limits) -> dict[int, Finding]:
+        """The findings of those plays that were decided."""
+        global _pool
+        count = (jobs if isinstance(jobs, int) else 0) or len(os.sched_getaffinity(0))
+        self.states = multiprocessing.RawArray("q", count)
+        _pool = self
+        collecting = gc.isenabled()
+        gc.disable()  # as in the processes that work for this one
         try:
-            if time.monotonic() < _work.limits.until and not interrupts.noticed():
-                theatre.prepare(plays)
-            for play in plays:
-                found[id(play)] = _play(play, seat, tell)
-        except ModelError:  # of what was handed in: nothing can be decided
-            raise
-        except MemoryError:
-            found |= {id(p): unfinished("out of memory") for p in plays if id(p) not in found}
-        except Exception as error:
-            why = unfinished(INTERRUPTED) if interrupts.noticed() else contradicted(error)
-            found |= {id(p): why for p in plays if id(p) not in found}
-    theatre.forget(group)
-    return [found[id(play)] for play in group]
+            if isinstance(jobs, Elsewhere):
+                self._elsewhere(jobs, limits, count)
+            else:
+                self._here(count)
+        except KeyboardInterrupt:
+            interrupts.notice()  # what was found is found
+        finally:
+            _pool = None
+            if collecting:
+                gc.enable()
+        return self._found
+
+    def _here(self, jobs: int) -> None:
+        jobs = min(jobs, len(self.turns))
+        if jobs <= 1 or not can_fork():
+            self._alone()
+        else:
+            self._together(jobs)
+
+    def _tell(self) -> None:
+        if self._watch is not None:
+            self._watch(len(self._found), self._every, sum(self.states))
+
+    def _hear(self, what: tuple[int, int, tuple[str, ...]]) -> None:
+        """A process found that invariants are violated in a play of a turn."""
+        turn, n, names = what
+        self._note(self.turns[turn].plays[n], names)
+
+    def _note(self, play: Play, names: Sequence[str]) -> None:
+        for name in names:
+            self._violated(play, name)
+
+    def _told(self, turn: Turn, findings: list[Finding]) -> None:
+        self._keep(turn, findings)
+        self._found.update((id(p), f) for p, f in zip(turn.chosen, findings, strict=True))
+        self._tell()
+
+    def _alone(self) -> None:
+        def progress(states: int) -> None:
+            self.states[0] += states
+            self._tell()
+
+        left, last = list(self.turns), None
+        while left:
+            last = left.pop(following(last, left, ()))
+            findings = self.player.decide(
+                last, lambda p, f: self._note(p, tuple(f.violated)), progress
+            )
+            self._told(last, findings)
+        self.player.forget()
+
+    def _together(self, jobs: int) -> None:
+        """Each turn in one of several processes."""
+        turns, lost = self.turns, list[Turn]()
+
+        def choose(last: int | None, left: Sequence[int], running: Sequence[int]) -> int:
+            before = None if last is None else turns[last]
+            return following(before, [turns[n] for n in left], (turns[n] for n in running))
+
+        with closing(spread(
+            _decide, range(len(turns)), jobs, beat=self._tell, choose=choose, hear=self._hear
+        )) as answers:  # fmt: skip
+            for n, answer in answers:
+                if isinstance(answer, Died):
+                    lost.append(turns[n])
+                else:
+                    self._told(turns[n], answer)
+        self._again(lost)
+
+    def _again(self, lost: Sequence[Turn]) -> None:
+        """What the processes were at that were killed, once more, play by play, with nobody beside
+        it: memory may be enough then, and if not it is the fault of that play."""
+        self.turns = [one for turn in lost for one in turn.one_by_one()]
+        with closing(spread(
+            _decide, range(len(self.turns)), 1, beat=self._tell, hear=self._hear
+        )) as answers:  # fmt: skip
+            for n, answer in answers:
+                again = [unfinished(answer.why)] if isinstance(answer, Died) else answer
+                self._told(self.turns[n], again)
+
+    def _elsewhere(self, jobs: Elsewhere, limits: Limits, here: int) -> None:
+        """Each turn by an executor; what it does not come back with by so many processes here."""
+        lost: list[Turn] = []
+        for turn, findings in sent(jobs, self.turns, limits, self._tell):
+            if findings is None:
+                lost.append(turn)
+                continue
+            for play, finding in zip(turn.chosen, findings, strict=True):
+                self.states[0] += finding.states
+                self._note(play, tuple(finding.violated))
+            self._told(turn, findings)
+        self.turns = lost
+        self._here(here)
 
 
-def _play(play: Play, seat: int, tell: Callable[[], None]) -> Finding:
-    assert _work is not None
-    limits, states = _work.limits, _work.states
-    if time.monotonic() >= limits.until:
-        return unfinished("stopped at --timeout")
-    if interrupts.noticed():
-        return unfinished(INTERRUPTED)
-    counted = 0
+_pool: _Pool | None = None
+
+
+def _decide(number: int, seat: int) -> list[Finding]:
+    """The findings of a turn, by a process of this machine."""
+    assert _pool is not None
+    turn, states = _pool.turns[number], _pool.states
+    places = {id(play): n for n, play in enumerate(turn.plays)}
+
+    def told(play: Play, finding: Finding) -> None:
+        if finding.violated:
+            workers.tell((number, places[id(play)], tuple(finding.violated)))
 
     def progress(count: int) -> None:
-        nonlocal counted
-        states[seat] += count - counted
-        counted = count
-        tell()
+        states[seat] += count
 
-    finding = _work.theatre.play(play, limits, progress)
-    progress(finding.states)
-    return finding
+    return _pool.player.decide(turn, told, progress)

@@ -13,8 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -37,6 +36,25 @@ class _Raised:
     error: Exception
 
 
+@dataclass(frozen=True)
+class _Told:
+    what: object
+
+
+Choose = Callable[[int | None, Sequence[int], Sequence[int]], int]
+"""The place among the items left of the next one of a process: told its last item, what is left,
+and what others are at."""
+
+_there: Connection | None = None
+"""The end of the pipe of a process that works for another."""
+
+
+def tell(what: object) -> None:
+    """Let the process that this one works for hear something before the answer is there."""
+    assert _there is not None
+    _there.send(_Told(what))
+
+
 def can_fork() -> bool:
     """True if there are such processes on this system."""
     return "fork" in multiprocessing.get_all_start_methods()
@@ -44,23 +62,28 @@ def can_fork() -> bool:
 
 def spread(
     work: Callable[[int, int], T], items: Iterable[int], jobs: int, *, once: bool = False,
-    beat: Callable[[], None] = lambda: None,
+    beat: Callable[[], None] = lambda: None, choose: Choose = lambda *_: 0,
+    hear: Callable[[Any], None] = lambda _: None,
 ) -> Generator[tuple[int, T | Died], None, None]:  # fmt: skip
     """Do `work` on each item in one of `jobs` processes; items with their answers, as they come.
 
     `work` is told the item and the seat of its process, below `jobs`, which no two have at a time.
-    With `once` a process ends after one item.  `beat` is called several times a second.  An
-    exception of `work` is raised here.  Whoever stops early closes the iterator, which ends the
-    processes.
+    With `once` a process ends after one item.  `beat` is called several times a second, and `hear`
+    with what a process does `tell`.  An exception of `work` is raised here.  Whoever stops early
+    closes the iterator, which ends the processes.
     """
     context = multiprocessing.get_context("fork")
     ending, alive = os.pipe()  # nobody else has the second: at its end this process has ended
-    left, seats = deque(items), set(range(jobs))
+    left, seats = list(items), set(range(jobs))
     running: dict[Connection, tuple[Any, int, int]] = {}
+
+    def taken(last: int | None) -> int:
+        return left.pop(choose(last, left, [item for _, _, item in running.values()]))
+
     try:
         while left or running:
             while left and seats:
-                item, seat = left.popleft(), seats.pop()
+                item, seat = taken(None), seats.pop()
                 here, there = multiprocessing.Pipe()
                 process = context.Process(target=_serve, args=(work, seat, there, ending, alive))
                 process.start()
@@ -69,10 +92,13 @@ def spread(
                 _send(here, item)
             for ready in wait(list(running), _BEAT):
                 assert isinstance(ready, Connection)
-                process, seat, item = running.pop(ready)
                 answer = _received(ready)
+                if isinstance(answer, _Told):
+                    hear(answer.what)
+                    continue
+                process, seat, item = running.pop(ready)
                 if left and not once and not isinstance(answer, Died):
-                    running[ready] = process, seat, left.popleft()
+                    running[ready] = process, seat, taken(item)
                     _send(ready, running[ready][2])
                 else:
                     if not isinstance(answer, Died):
@@ -115,6 +141,8 @@ def _how(code: int | None) -> str:
 def _serve(
     work: Callable[[int, int], Any], seat: int, there: Connection, ending: int, alive: int
 ) -> None:
+    global _there
+    _there = there
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is interrupted ends the others
     gc.disable()  # much is made and kept, all of it trees: looking for cycles takes a third longer
     os.close(alive)

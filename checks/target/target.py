@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 import traceback
@@ -35,6 +36,21 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """How another process finds a target again: a stored patch by name or a user's file by path,
+    the version that was asked for or `posted`, the mutant.
+
+    `text` is a digest of the user's file, and of what it imports from beside it.
+    """
+
+    patch: str
+    variant: str = ""
+    posted: bool = False
+    mutant: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Target:
     """A family that is decided, with the sides that are compared, the last being the one selected.
 
@@ -45,6 +61,7 @@ class Target:
     family: Family
     sides: tuple[Side, ...]
     recognised: str
+    origin: Origin
     own: bool = False
     invariants: tuple[Invariant, ...] = ()
     whole: bool = False
@@ -78,10 +95,10 @@ def by_name(name: str, variant: str = "") -> Target:
     family = find_family(name)
     if variant:
         role = _role(family, family.variant(variant), name)
-        return Target(family, (Side("variant", role),), "by name")
+        return Target(family, (Side("variant", role),), "by name", Origin(name, variant))
     before, after = (_role(family, family.variant(v), name) for v in (family.before, family.after))
     sides = Side("before", before), Side("after", after)
-    return Target(family, sides, "by name", whole=True)
+    return Target(family, sides, "by name", Origin(name), whole=True)
 
 
 def as_posted(name: str, variant: str, how: str) -> Target:
@@ -89,13 +106,15 @@ def as_posted(name: str, variant: str, how: str) -> Target:
     family = find_family(name)
     before = _role(family, family.variant(family.before), name)
     posted = _role(family, family.variant(variant), name)
-    return Target(family, (Side("before", before), Side("after", posted)), how)
+    sides = Side("before", before), Side("after", posted)
+    return Target(family, sides, how, Origin(name, variant, posted=True))
 
 
 def one_version(target: Target, variant: Variant) -> Target:
     """A version of the family that PATCH names as a whole."""
     role = _role(target.family, variant, target.selected.role.source)
-    return replace(target, sides=(Side("variant", role),), whole=False)
+    origin = replace(target.origin, variant=variant.name)
+    return replace(target, sides=(Side("variant", role),), origin=origin, whole=False)
 
 
 def as_mutant(target: Target, name: str) -> Target:
@@ -109,7 +128,20 @@ def as_mutant(target: Target, name: str) -> Target:
     if name not in found:
         raise ModelError(f"no mutant '{name}'", instead=near(name, found))
     edited = replace(side.role, edits=found[name], mutant=name)
-    return replace(target, sides=(side, Side("mutant", edited)))
+    origin = replace(target.origin, mutant=name)
+    return replace(target, sides=(side, Side("mutant", edited)), origin=origin)
+
+
+def found_again(origin: Origin) -> Target:
+    """The target of an origin; its own origin is another one where a user's file has changed."""
+    patch, variant = origin.patch, origin.variant
+    if origin.text:
+        target = own_model(patch, variant)
+    elif origin.posted:
+        target = as_posted(patch, variant, "")
+    else:
+        target = by_name(patch, variant)
+    return as_mutant(target, origin.mutant) if origin.mutant else target
 
 
 def own_model(path: str, variant: str = "") -> Target:
@@ -118,7 +150,8 @@ def own_model(path: str, variant: str = "") -> Target:
     with apart() as invariants:
         module = _imported(path)
     target = _of_module(path, module, variant, invariants)
-    return replace(target, own=True, invariants=tuple(invariants))
+    origin = Origin(path, variant, text=_digest(path))
+    return replace(target, own=True, invariants=tuple(invariants), origin=origin)
 
 
 def _of_module(
@@ -138,15 +171,16 @@ def _of_module(
         changed = base.changed(own)
         old = Role(base.variant(own.base_variant), source=base.name, changed=changed)
         mine = Role(own, source=path, changed=changed)
-        return Target(base, (Side("before", old), Side("after", mine)), OWN)
+        return Target(base, (Side("before", old), Side("after", mine)), OWN, Origin(path))
     if isinstance(family, Family):
         _require_mutants(family, {*REGISTRY, *(i.name for i in invariants)})
         if variant or family.before == family.after:
             one = Side("variant", _role(family, family.variant(variant or family.after), path))
-            return Target(family, (one,), OWN, whole=not variant)
+            return Target(family, (one,), OWN, Origin(path), whole=not variant)
         two = (family.variant(v) for v in (family.before, family.after))
         before, after = (_role(family, version, path) for version in two)
-        return Target(family, (Side("before", before), Side("after", after)), OWN, whole=True)
+        sides = Side("before", before), Side("after", after)
+        return Target(family, sides, OWN, Origin(path), whole=True)
     raise ModelError(
         f"{path} has neither VARIANT nor FAMILY", why="one of them says what is to be decided",
         instead='end it with `VARIANT = variant_of("uffd_move_batching", "v3", __name__)`, or with '
@@ -171,6 +205,27 @@ def _require_mutants(family: Family, known: Collection[str]) -> None:
 _ours: set[str] = set()
 """Modules that were imported from a user's file."""
 
+_beside: dict[str, str] = {}
+"""Digests of files that a user's file imported from beside it, as they were then, by path."""
+
+
+def _digest(path: str) -> str:
+    """A digest of a user's file, and of what was imported from beside it."""
+    text = hashlib.sha256(Path(path).read_bytes())
+    here = Path(path).resolve().parent
+    for file, found in sorted(_beside.items()):
+        if Path(file).is_relative_to(here):
+            text.update(f"{file}\0{found}\0".encode())
+    return text.hexdigest()
+
+
+def _note_beside(before: Collection[str], folder: Path) -> None:
+    """Keep digests of the modules of a folder that were not there before."""
+    for name in sys.modules.keys() - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and Path(file).is_relative_to(folder):
+            _beside[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
 
 def _imported(path: str) -> ModuleType:
     file = Path(path)
@@ -183,7 +238,8 @@ def _imported(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _ours.add(name)
-    beside = str(file.resolve().parent)
+    known, folder = set(sys.modules), file.resolve().parent
+    beside = str(folder)
     sys.path.insert(0, beside)  # what stands beside the file may be imported
     try:
         spec.loader.exec_module(module)
@@ -201,6 +257,7 @@ def _imported(path: str) -> ModuleType:
         ) from error
     finally:
         sys.path.remove(beside)
+    _note_beside(known, folder)
     return module
 
 

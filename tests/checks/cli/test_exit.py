@@ -49,7 +49,7 @@ def test_an_answer_that_nobody_reads(args: tuple[str, ...]) -> None:
 
 
 def test_what_is_not_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("it should not be")
 
     monkeypatch.setattr("checks.cli.check.answer", fail)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,9 +16,9 @@ import pytest
 
 from checks.answer.report import plays_of
 from checks.engine.search import Limits
-from checks.play import pool
 from checks.play.play import Finding, Play
 from checks.play.pool import play_all
+from checks.play.turns import Player
 from checks.play.workers import Died, spread
 from invariants import REGISTRY
 from model.lang.errors import ModelError
@@ -74,16 +74,16 @@ def test_an_exception_is_the_callers() -> None:
 
 def kill(monkeypatch: pytest.MonkeyPatch, marks: Path, fatal: str, times: int) -> None:
     """Let whoever plays a cast with these words in its name be killed, so often."""
-    whole = pool._play
+    whole = Player._play
 
-    def play(which: Play, *others: object) -> Finding:
+    def play(player: Player, which: Play, progress: Callable[[int], None]) -> Finding:
         met = marks / f"{len(list(marks.iterdir()))}"
         if fatal in which.name and int(met.name) < times:
             met.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return whole(which, *others)  # type: ignore[arg-type]
+        return whole(player, which, progress)
 
-    monkeypatch.setattr(pool, "_play", play)
+    monkeypatch.setattr(Player, "_play", play)
 
 
 def test_a_cast_whose_process_is_killed_is_tried_once_more(
