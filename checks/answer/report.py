@@ -14,6 +14,7 @@ from ..engine import interrupts
 from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
 from ..engine.search import Limits
+from ..memory_order.errand import OrderErrand
 from ..memory_order.ordering import Answer, Reader, Version
 from ..mutate.played import require_edited
 from ..play.cache import Verdicts
@@ -21,7 +22,7 @@ from ..play.cells import Cell, Reach, Verdict, falling_short, verdict
 from ..play.executors import Elsewhere
 from ..play.play import Branch, Outcome, Play, contradiction, model_errors, never_fired
 from ..play.pool import Violated, Watch, play_all
-from ..target.selection import chosen_casts
+from ..target.selection import chosen_casts, rank_of
 from ..target.target import Side, Target
 from ..target.tasks import decide, task_of
 from ..trace.schedule import read_schedule
@@ -57,11 +58,13 @@ class Question:
     cache: bool = True
     sample: Sample | None = None
     named: frozenset[str] = frozenset()
+    quick: bool = False
+    """Each neighbour alone from the main states: what else there is, is left out."""
 
     @property
     def narrowed(self) -> bool:
         """True if only some casts are asked about, which need not reach every premise."""
-        return bool(self.scenarios) or self.sample is not None
+        return bool(self.scenarios) or self.sample is not None or self.quick
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ class Report:
             return 2
         if any(cell.verdict is Verdict.VIOLATED for row in rows for cell in row):
             return 1
+        if self.question.quick:  # what is left out is not known
+            return 3
         return 3 if any(map(self._unanswered, rows)) else 0
 
     def rows(self, side: Side) -> list[tuple[Cell, ...]]:
@@ -164,6 +169,8 @@ class Report:
 
 def _casts(question: Question, kernel: str) -> list[Cast]:
     casts, sample = question.target.family.casts, question.sample
+    if question.quick:
+        return casts.quick(kernel)
     if sample is None:
         by_name: dict[str, Cast] = {}
         for scenario in question.scenarios or ("",):
@@ -204,12 +211,13 @@ def answer(
     verdicts = Verdicts(use=question.cache, engine=question.engine)
     judged = [i for i in question.chosen if i.kind != "text"]
     failed: list[str] = []
-    # First: the threads that it makes are used again.
-    orders = _orders(question, plays, verdicts, failed)
+    errands = _order_errands(question, plays, verdicts)
     outcomes = play_all(
         plays if judged else [], judged, question.limits, jobs=_jobs(question, judged, notice),
         engine=question.engine, watch=watch, violated=violated, verdicts=verdicts,
+        rank=rank_of(question.target), errands=list(errands.values()),
     )  # fmt: skip
+    orders = _orders(errands, failed)
     columns = [
         _column(question, side, arch, plays, outcomes, orders)
         for side in question.target.sides
@@ -256,35 +264,32 @@ def _corrected(column: Column, cells: Mapping[tuple[str, str], Cell]) -> Column:
     return replace(column, cells=tuple(corrected))
 
 
-def _orders(
-    question: Question, plays: Sequence[Play], verdicts: Verdicts, failed: list[str]
-) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
+def _order_errands(
+    question: Question, plays: Sequence[Play], verdicts: Verdicts
+) -> dict[tuple[str, str], OrderErrand]:
     """Whether sequential consistency is enough, by side and architecture, if that is asked."""
     reader, target = Reader(verdicts, question.target.family.casts), question.target
-    before = Version.before(target)
-
-    def cell(invariant: Invariant, side: Side, arch: str) -> tuple[Cell, tuple[Answer, ...]]:
-        mine = [p for p in plays if p.role is side.role and p.arch == arch]
-        compared = before if side is target.selected else None
-        if interrupts.noticed():
-            return Cell(invariant, Verdict.UNKNOWN, INTERRUPTED, 0, 0, ()), ()
-        try:
-            return reader.cell(invariant, mine, question.limits.until, compared)
-        except ModelError:
-            raise
-        except KeyboardInterrupt:
-            return Cell(invariant, Verdict.UNKNOWN, interrupts.notice(), 0, 0, ()), ()
-        except Exception as error:
-            why = contradiction(error)
-            failed.append(f"{invariant.name}, {side.label}, {arch}: {why}")
-            return Cell(invariant, Verdict.UNKNOWN, why, 0, 0, ()), ()
-
+    before, until = Version.before(target), question.limits.until
     return {
-        (side.label, arch): cell(invariant, side, arch)
+        (side.label, arch): OrderErrand(
+            invariant, reader, [p for p in plays if p.role is side.role and p.arch == arch],
+            until, before if side is target.selected else None,
+        )
         for invariant in question.chosen if invariant.kind == "text"
         for side in question.target.sides
         for arch in question.archs
     }  # fmt: skip
+
+
+def _orders(
+    errands: Mapping[tuple[str, str], OrderErrand], failed: list[str]
+) -> dict[tuple[str, str], tuple[Cell, tuple[Answer, ...]]]:
+    found = {}
+    for (label, arch), errand in errands.items():
+        found[label, arch] = errand.found()
+        if errand.failed:
+            failed.append(f"{errand.invariant.name}, {label}, {arch}: {errand.failed}")
+    return found
 
 
 def _traces(

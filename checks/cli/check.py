@@ -15,6 +15,7 @@ from invariants import every, find
 from model.examples.example import Example
 from model.lang.errors import ModelError
 
+from ..answer.quick import omitted, quickly
 from ..answer.report import Question, Report, Sample, answer
 from ..engine.engines import Engine
 from ..engine.memory import memory_limit
@@ -72,6 +73,7 @@ class _Options:
     verbose: bool
     full_trace: bool
     stats: bool
+    quick: bool
 
 
 @click.command()
@@ -84,6 +86,10 @@ class _Options:
 @click.option("--invariant", multiple=True, help="An invariant or a group; may be given again.")
 @click.option("--param", multiple=True, metavar="K=V", help="A parameter of an example.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "commit"]), default="text")
+@click.option(
+    "--quick", is_flag=True,
+    help="First each neighbour alone, on one architecture of each kind; says what it leaves out.",
+)  # fmt: skip
 @click.option(
     "--full", is_flag=True, help="All values of all axes, every initial state for every cast."
 )
@@ -118,21 +124,22 @@ class _Options:
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
     patch: str, variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
-    invariant: tuple[str, ...], param: tuple[str, ...], form: str, full: bool, sample: int | None,
-    seed: int | None, max_states: int, max_memory: str, engine: str, max_depth: int | None,
-    timeout: float | None, jobs: int | str, symmetry: bool, no_cache: bool, verbose: bool,
-    full_trace: bool, stats: bool,
+    invariant: tuple[str, ...], param: tuple[str, ...], form: str, quick: bool, full: bool,
+    sample: int | None, seed: int | None, max_states: int, max_memory: str, engine: str,
+    max_depth: int | None, timeout: float | None, jobs: int | str, symmetry: bool,
+    no_cache: bool, verbose: bool, full_trace: bool, stats: bool,
 ) -> None:  # fmt: skip
     """Decide PATCH: a summary, the shortest trace, the table of verdicts, the other traces."""
     until = time.monotonic() + timeout if timeout else float("inf")
     if max_depth is not None and engine != Engine.SYMBOLIC:
         raise ModelError("--max-depth is for --engine symbolic")
-    if sample and (scenario or full):
+    casts = {"--quick": quick, "--sample": sample, "--scenario": scenario, "--full": full}
+    which = [name for name, given in casts.items() if given]
+    if len(which) > 1 and which != ["--scenario", "--full"]:
         raise ModelError(
-            f"--sample with {'--scenario' if scenario else '--full'}",
-            why="each of them says which casts are decided",
+            " with ".join(which), why="each of them says which casts are decided",
             instead="give one of them",
-        )
+        )  # fmt: skip
     if seed is not None and not sample:
         raise ModelError("--seed is for --sample", instead="--sample 30 --seed 1")
     limits = Limits(
@@ -141,8 +148,9 @@ def check(
     example = example_named(patch)
     if example is not None:
         for_patches = {
-            "--sample": sample, "--arch": arch, "--scenario": scenario, "--mutant": mutant,
-            "--invariant": invariant, "--full": full, "--format": form != "text",
+            "--quick": quick, "--sample": sample, "--arch": arch, "--scenario": scenario,
+            "--mutant": mutant, "--invariant": invariant, "--full": full,
+            "--format": form != "text",
         }  # fmt: skip
         for option in (name for name, given in for_patches.items() if given):
             raise ModelError(
@@ -173,6 +181,7 @@ def check(
         verbose,
         full_trace,
         stats,
+        quick,
     )
     found = targets_of(patch, variant)
     if mutant:
@@ -210,12 +219,16 @@ def _answered(target: Target, options: _Options) -> Report:
         options.limits, options.jobs, options.engine, cache, options.sample,
         frozenset(options.invariant),
     )  # fmt: skip
+    if options.quick:
+        question = quickly(question, every_kind=not options.archs)
     missing = library.missing()
     if missing and options.engine is Engine.AUTO:
         notice(f"the native explorer is not used: {missing}; the other is slower")
     began = time.monotonic()
     with Watcher() as watch:
-        report = answer(question, watch, notice=notice)
+        report = answer(question, watch, watch.violated, notice)
+    if cache and report.uncached and not options.stats:  # which says it
+        notice(f"nothing is kept for later runs: {report.uncached}")
     if options.stats:
         say(stats_lines(report, time.monotonic() - began), err=True)
     return report
@@ -226,7 +239,8 @@ def _shown(report: Report, options: _Options) -> list[str]:
     if options.form == "commit":
         for trace in report.traces:
             lines += [*commit_lines(trace), ""]
-        return [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
+        lines = [*(lines[:-1] or ["no violation, so no table"]), *order_lines(report)]
+        return lines + ([f"quick: {omitted(report.question)}"] if report.question.quick else [])
     before = already_before(report)
     traces = [
         ["", *trace_lines(t, full=options.full_trace, before=before.get(t.invariant.name, "")),

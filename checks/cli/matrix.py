@@ -59,7 +59,7 @@ def matrix_(
             cache=not no_cache and not target.own, named=frozenset(invariant),
         )  # fmt: skip
         with Watcher() as watch:
-            return answer(question, watch, notice=notice)
+            return answer(question, watch, watch.violated, notice)
 
     asked = asked_about(targets, scenario)
     several = {t.family.name for t, _ in asked if len(_subjects(asked, t)) > 1}

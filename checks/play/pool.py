@@ -25,7 +25,7 @@ from . import workers
 from .cache import Verdicts
 from .executors import Elsewhere, sent
 from .play import Finding, Outcome, Play, Theatre, unfinished
-from .turns import LATE, Player, Rank, Turn, following, turns_of
+from .turns import LATE, Errand, Player, Rank, Turn, following, turns_of
 from .workers import Died, can_fork, spread
 
 Watch = Callable[[int, int, int], None]
@@ -39,12 +39,13 @@ def play_all(
     plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits, *,
     jobs: int | Elsewhere = 0, engine: Engine = Engine.AUTO, watch: Watch | None = None,
     violated: Violated = lambda *_: None, verdicts: Verdicts | None = None,
-    rank: Rank = lambda _: LATE,
+    rank: Rank = lambda _: LATE, errands: Sequence[Errand] = (),
 ) -> list[Outcome]:  # fmt: skip
     """Decide every play; outcomes in the order of the plays.
 
     `jobs` processes, as many as there are processors if 0, or those of an executor.  What the cache
-    has is not decided again; what is found is kept there, turn by turn.
+    has is not decided again; what is found is kept there, turn by turn.  Errands are done beside
+    them, by processes of this machine.
     """
     verdicts = verdicts or Verdicts(use=False)
     known = verdicts.findings(plays, chosen, limits)
@@ -53,7 +54,7 @@ def play_all(
         for name in known[n].violated:
             violated(plays[n], name)
     pool = _Pool(
-        turns, Player(Theatre(chosen, engine), limits), watch, violated,
+        turns, errands, Player(Theatre(chosen, engine), limits), watch, violated,
         lambda turn, findings: verdicts.keep(
             turn.plays, zip(turn.chosen, findings, strict=True), chosen, limits
         ),
@@ -66,16 +67,17 @@ def play_all(
 
 
 class _Pool:
-    """Turns, decided; what is found, by the identity of the play.
+    """Turns and errands, done; what is found, by the identity of the play.
 
     Forked processes have it too: plays hold functions, which cannot be sent.
     """
 
     def __init__(
-        self, turns: list[Turn], player: Player, watch: Watch | None, violated: Violated,
-        keep: Callable[[Turn, list[Finding]], None],
+        self, turns: list[Turn], errands: Sequence[Errand], player: Player, watch: Watch | None,
+        violated: Violated, keep: Callable[[Turn, list[Finding]], None],
     ) -> None:  # fmt: skip
-        self.turns, self.player = turns, player
+        self.work: list[Turn | Errand] = [*turns, *errands]
+        self.player = player
         self._watch, self._violated, self._keep = watch, violated, keep
         self._every = sum(len(turn.asked) for turn in turns)
         self._found: dict[int, Finding] = {}
@@ -104,7 +106,8 @@ class _Pool:
         return self._found
 
     def _here(self, jobs: int) -> None:
-        jobs = min(jobs, len(self.turns))
+        self.work.sort(key=lambda each: each.rank)
+        jobs = min(jobs, len(self.work))
         if jobs <= 1 or not can_fork():
             self._alone()
         else:
@@ -116,16 +119,21 @@ class _Pool:
 
     def _hear(self, what: tuple[int, int, tuple[str, ...]]) -> None:
         """A process found that invariants are violated in a play of a turn."""
-        turn, n, names = what
-        self._note(self.turns[turn].plays[n], names)
+        number, n, names = what
+        turn = self.work[number]
+        assert isinstance(turn, Turn)
+        self._note(turn.plays[n], names)
 
     def _note(self, play: Play, names: Sequence[str]) -> None:
         for name in names:
             self._violated(play, name)
 
-    def _told(self, turn: Turn, findings: list[Finding]) -> None:
-        self._keep(turn, findings)
-        self._found.update((id(p), f) for p, f in zip(turn.chosen, findings, strict=True))
+    def _told(self, done: Turn | Errand, answer: Any) -> None:
+        if isinstance(done, Errand):
+            done.answer, done.why = answer, ""
+        else:
+            self._keep(done, answer)
+            self._found.update((id(p), f) for p, f in zip(done.chosen, answer, strict=True))
         self._tell()
 
     def _alone(self) -> None:
@@ -133,66 +141,79 @@ class _Pool:
             self.states[0] += states
             self._tell()
 
-        left, last = list(self.turns), None
+        left, last = list(self.work), None
         while left:
             last = left.pop(following(last, left, ()))
-            findings = self.player.decide(
-                last, lambda p, f: self._note(p, tuple(f.violated)), progress
-            )
-            self._told(last, findings)
+            if isinstance(last, Errand):
+                self._told(last, last.do())
+                continue
+            told = self.player.decide(last, lambda p, f: self._note(p, tuple(f.violated)), progress)
+            self._told(last, told)
         self.player.forget()
 
     def _together(self, jobs: int) -> None:
         """Each turn in one of several processes."""
-        turns, lost = self.turns, list[Turn]()
+        work, lost = self.work, list[Turn | Errand]()
 
         def choose(last: int | None, left: Sequence[int], running: Sequence[int]) -> int:
-            before = None if last is None else turns[last]
-            return following(before, [turns[n] for n in left], (turns[n] for n in running))
+            before = None if last is None else work[last]
+            return following(before, [work[n] for n in left], (work[n] for n in running))
 
         with closing(spread(
-            _decide, range(len(turns)), jobs, beat=self._tell, choose=choose, hear=self._hear
+            _do, range(len(work)), jobs, beat=self._tell, choose=choose, hear=self._hear
         )) as answers:  # fmt: skip
             for n, answer in answers:
                 if isinstance(answer, Died):
-                    lost.append(turns[n])
+                    lost.append(work[n])
                 else:
-                    self._told(turns[n], answer)
+                    self._told(work[n], answer)
         self._again(lost)
 
-    def _again(self, lost: Sequence[Turn]) -> None:
+    def _again(self, lost: Sequence[Turn | Errand]) -> None:
         """What the processes were at that were killed, once more, play by play, with nobody beside
         it: memory may be enough then, and if not it is the fault of that play."""
-        self.turns = [one for turn in lost for one in turn.one_by_one()]
+        self.work = [
+            one for each in lost
+            for one in ([each] if isinstance(each, Errand) else each.one_by_one())
+        ]  # fmt: skip
         with closing(spread(
-            _decide, range(len(self.turns)), 1, beat=self._tell, hear=self._hear
+            _do, range(len(self.work)), 1, beat=self._tell, hear=self._hear
         )) as answers:  # fmt: skip
             for n, answer in answers:
-                again = [unfinished(answer.why)] if isinstance(answer, Died) else answer
-                self._told(self.turns[n], again)
+                done = self.work[n]
+                if not isinstance(answer, Died):
+                    self._told(done, answer)
+                elif isinstance(done, Errand):
+                    done.why = answer.why
+                else:
+                    self._told(done, [unfinished(answer.why)])
 
     def _elsewhere(self, jobs: Elsewhere, limits: Limits, here: int) -> None:
-        """Each turn by an executor; what it does not come back with by so many processes here."""
-        lost: list[Turn] = []
-        for turn, findings in sent(jobs, self.turns, limits, self._tell):
+        """Each turn by an executor; what it does not come back with, and errands, by so many
+        processes here."""
+        turns = [each for each in self.work if isinstance(each, Turn)]
+        left: list[Turn | Errand] = [each for each in self.work if isinstance(each, Errand)]
+        for turn, findings in sent(jobs, turns, limits, self._tell):
             if findings is None:
-                lost.append(turn)
+                left.append(turn)
                 continue
             for play, finding in zip(turn.chosen, findings, strict=True):
                 self.states[0] += finding.states
                 self._note(play, tuple(finding.violated))
             self._told(turn, findings)
-        self.turns = lost
+        self.work = left
         self._here(here)
 
 
 _pool: _Pool | None = None
 
 
-def _decide(number: int, seat: int) -> list[Finding]:
-    """The findings of a turn, by a process of this machine."""
+def _do(number: int, seat: int) -> Any:
+    """The findings of a turn, or the answer of an errand, by a process of this machine."""
     assert _pool is not None
-    turn, states = _pool.turns[number], _pool.states
+    turn, states = _pool.work[number], _pool.states
+    if isinstance(turn, Errand):
+        return turn.do()
     places = {id(play): n for n, play in enumerate(turn.plays)}
 
     def told(play: Play, finding: Finding) -> None:

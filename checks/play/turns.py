@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from model.lang.errors import ModelError
 
@@ -47,6 +48,21 @@ class Turn:
         return [replace(self, asked=(n,)) for n in self.asked]
 
 
+@dataclass(eq=False)
+class Errand:
+    """Other work that comes between: after what most likely decides.  `answer` is what `do` gives,
+    and can be sent; `why` says that nobody could do it."""
+
+    do: Callable[[], Any]
+    answer: Any = None
+    why: str = INTERRUPTED
+    rank: int = LATE - 1
+
+    @property
+    def family(self) -> int:
+        return -1 - id(self)
+
+
 def turns_of(
     plays: Sequence[Play], known: Collection[int], rank: Rank = lambda _: LATE
 ) -> list[Turn]:
@@ -71,7 +87,9 @@ def turns_of(
     return sorted(found, key=order)
 
 
-def following(last: Turn | None, left: Sequence[Turn], running: Iterable[Turn]) -> int:
+def following(
+    last: Turn | Errand | None, left: Sequence[Turn | Errand], running: Iterable[Turn | Errand]
+) -> int:
     """The place of the turn that a process begins after its last one: of those of the first rank,
     one of the same family, else of one that nobody is at, else the first."""
     now = [n for n, turn in enumerate(left) if turn.rank == left[0].rank]

@@ -2,7 +2,8 @@
 """The machine form.  Version 1: keys are only ever added.
 
 version, exit, not_checked[], patches[], undecided[] (submissions that no stored version is)
-of a patch: patch, recognised, exit, sample (casts and seed of --sample, else null), and
+of a patch: patch, recognised, exit, sample (casts and seed of --sample, else null), left_out (what
+--quick leaves out, so that a HOLDS is not the last word; else null), and
 sides[]    label, variant, kernel, beside, counterfactual, mutant, never_fired[], observations[],
            never_fired_on[] (branches that fired elsewhere, with the archs on which none did)
 results[]  invariant, group, sentence, side, arch, verdict, reason, scenarios, states, depth
@@ -33,6 +34,7 @@ from typing import Any
 
 from invariants.registry import NOT_BUILT
 
+from ..answer.quick import omitted
 from ..answer.report import Report
 from ..memory_order.ordering import Answer
 from ..patch_input import Submission
@@ -72,6 +74,7 @@ def _report(report: Report) -> dict[str, Any]:
         "recognised": report.question.target.recognised,
         "exit": report.exit_code,
         "sample": asdict(sample) if sample is not None else None,
+        "left_out": omitted(report.question) if report.question.quick else None,
         "sides": [
             {
                 "label": side.label,

@@ -1,37 +1,80 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Progress on a terminal when it takes longer than a second, and statistics when asked for."""
+"""Progress and notes while it runs, and statistics when asked for, on standard error."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..answer.report import Report
+from ..play.play import Play
+from ..target.target import command_of
 
 if TYPE_CHECKING:  # it takes a while to load, and most runs end before it is needed
     from rich.progress import Progress
 
 
+_FEW = 8
+"""What is about no more plays is answered before a note would be read."""
+
+
 class Watcher:
-    """Shows how far it is; silent where standard error is no terminal."""
+    """Says on standard error how far it is, a bar on a terminal and else a line now and then, and
+    which violations were found."""
+
+    every = 30.0
+    """Seconds from one line to the next where standard error is no terminal."""
 
     def __init__(self, items: str = "casts", counted: str = "states") -> None:
         self._items, self._counted = items, counted
-        self._began = time.monotonic()
+        self._began = self._told = time.monotonic()
         self._bar: Progress | None = None
-        self._told = 0.0
+        self._violations: dict[tuple[str, str, str], None] = {}
+        self._notes: list[str] = []
 
     def __enter__(self) -> Watcher:
         return self
 
     def __call__(self, done: int, every: int, states: int) -> None:
         now = time.monotonic()
-        if not sys.stderr.isatty() or now - self._began < 1 or now - self._told < 0.1:
-            return
-        self._told = now
+        took = now - self._began
+        if self._notes and done < every and every > _FEW:
+            self._say(self._notes)
+            self._notes = []
+        if sys.stderr.isatty():
+            if took >= 1 and now - self._told >= 0.1:
+                self._told = now
+                self._draw(done, every, states)
+        elif now - self._told >= self.every:
+            self._told = now
+            so_far = f"{done} of {every} {self._items}, {states} {self._counted}"
+            count = len(self._violations)
+            violations = "1 violation" if count == 1 else f"{count} violations"
+            self._say([f"{so_far}, {violations} so far, {took:.0f} s"])
+
+    def violated(self, play: Play, invariant: str) -> None:
+        """Note a violation, the first of an invariant and version."""
+        role = play.role
+        key = role.variant.name, role.mutant, invariant
+        if key not in self._violations:
+            self._violations[key] = None
+            who = f"{role.variant.name}, {role.mutant}" if role.mutant else role.variant.name
+            alone = command_of(play, invariant)
+            self._notes.append(f"{who}: {invariant} is VIOLATED, so far; alone: {alone}")
+
+    def _say(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            text = f"check-invariants: {line}"
+            if self._bar is not None:
+                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                sys.stderr.write(f"{text}\n")
+
+    def _draw(self, done: int, every: int, states: int) -> None:
         if self._bar is None:
             self._bar = _bar(self._items, self._counted)
             self._bar.start()

@@ -13,6 +13,7 @@ from invariants.registry import GROUPS, NOT_BUILT
 from model.cast.casts import Axis, Cast
 from model.patches.family import Family, Variant, texts
 
+from ..answer.quick import omitted
 from ..answer.report import Column, Report
 from ..memory_order.ordering import command
 from ..play.cells import Cell, Reach, Verdict
@@ -57,8 +58,12 @@ def table_lines(report: Report, *, verbose: bool = False) -> list[str]:
         if invariant.group != group:
             group = invariant.group
             lines.append(group)
-        texts = [_summary([c.cells[n] for c in report.of_side(s)], report.of_side(s))
-                 for s in target.sides]  # fmt: skip
+        texts = [
+            _summary(
+                [c.cells[n] for c in report.of_side(s)], report.of_side(s), quick=question.quick
+            )
+            for s in target.sides
+        ]
         lines += _row(f"  {invariant.name}", texts, column)
     lines += [f"{name:<{NAME}}not checked yet" for name in GROUPS if name in NOT_BUILT]
     lines += _left_out(len(left_out), "not exercised by these casts")
@@ -67,6 +72,8 @@ def table_lines(report: Report, *, verbose: bool = False) -> list[str]:
     for side in target.sides:
         lines += _basis(report, side, verbose=verbose)
     lines += _filled("absent", "; ".join([*ABSENT, target.family.left_out]))
+    if question.quick:
+        lines += _filled("QUICK", f"this is a part of the answer; {omitted(question)}")
     return lines
 
 
@@ -119,14 +126,16 @@ def _row(name: str, texts: Sequence[str], column: int) -> list[str]:
     return lines
 
 
-def _summary(cells: Sequence[Cell], columns: Sequence[Column]) -> str:
-    """One word if the architectures agree, else each verdict with its architectures."""
+def _summary(cells: Sequence[Cell], columns: Sequence[Column], *, quick: bool) -> str:
+    """One word if the architectures agree, else each verdict with its architectures; of a quick
+    answer HOLDS is not the last word."""
+    words = {v: str(v) for v in Verdict} | ({Verdict.HOLDS: "HOLDS so far"} if quick else {})
     by_verdict: dict[Verdict, list[str]] = {}
     for cell, column in zip(cells, columns, strict=True):
         by_verdict.setdefault(cell.verdict, []).append(column.arch)
     if len(by_verdict) == 1:
-        return str(next(iter(by_verdict)))
-    return "; ".join(f"{v} {', '.join(by_verdict[v])}" for v in Verdict if v in by_verdict)
+        return words[next(iter(by_verdict))]
+    return "; ".join(f"{w} {', '.join(by_verdict[v])}" for v, w in words.items() if v in by_verdict)
 
 
 def _basis(report: Report, side: Side, *, verbose: bool) -> list[str]:
@@ -190,6 +199,9 @@ def _casts(report: Report, side: Side, casts: Sequence[Cast]) -> str:
             f"{count} of {every}, drawn with seed {question.sample.seed} (sample: {sizes}; "
             "all neighbours and initial states)"
         )
+    if question.quick:
+        states = ", ".join(i.name for i in question.target.family.casts.main)
+        return f"{count} (quick: each neighbour alone from {states})"
     if question.full:
         return f"{count} (full: every neighbour alone and all pairs, every initial state)"
     pairs = ", ".join(question.target.family.casts.pair_initial)

@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 import fnmatch
+import re
+from collections.abc import Sequence
 
 from model.cast.cast_set import CastSet
 from model.cast.casts import Cast
 from model.hw.archs import ARCHS, DEFAULT
 from model.lang.errors import ModelError, near
 from model.patches.family import Family
+
+from ..play.play import Play
+from ..play.turns import LATE, Rank
+from .target import Target
 
 
 def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> list[Cast]:
@@ -49,6 +55,36 @@ def archs_of(family: Family, names: str) -> tuple[str, ...]:
         if name in family.without:
             raise ModelError(f"{family.name} is not decided on {name}", why=family.without[name])
     return tuple(name for name in asked if name not in family.without)
+
+
+def one_of_each_kind(names: Sequence[str]) -> tuple[str, ...]:
+    """Of some architectures the first of each memory model; each flushes in a way of its own."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(ARCHS[name].memory_model, name)
+    return tuple(found.values())
+
+
+def rank_of(target: Target) -> Rank:
+    """How late a play of a target comes.
+
+    First comes the selected side with no neighbour or one, and of that what begins in a main state,
+    and of that the neighbours that the family's own mutants, questions and observations name.
+    """
+    family = target.family
+    told = [m.cast for m in family.mutants] + [q.arguments for q in family.questions]
+    words = set(re.split(r"\W+", " ".join([*told, *(o.text for o in family.observations)])))
+    main = {i.name for i in family.casts.main}
+
+    def rank(play: Play) -> int:
+        cast = play.cast
+        if play.role is not target.selected.role or len(cast.others) > 1:
+            return LATE
+        if cast.initial.name not in main:
+            return 2
+        return 0 if words.issuperset(n.name for n in cast.others) else 1
+
+    return rank
 
 
 def one_arch(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shlex
 import sys
 import traceback
 from collections.abc import Collection, Mapping, Sequence
@@ -21,6 +22,7 @@ from model.patches.own_variant import require_used, with_more
 
 from ..mutate.played import cast_of
 from ..mutate.steps import steps_of
+from ..play.play import Play
 from ..stage.stage import Role
 
 OWN = "a model of your own"
@@ -259,6 +261,15 @@ def _imported(path: str) -> ModuleType:
         sys.path.remove(beside)
     _note_beside(known, folder)
     return module
+
+
+def command_of(play: Play, invariant: str) -> str:
+    """The command that asks one invariant of one play."""
+    role = play.role
+    words = ["check-invariants", role.source, "--variant", role.variant.name]
+    words += ["--mutant", role.mutant] if role.mutant else []
+    words += ["--arch", play.arch, "--invariant", invariant, "--scenario", play.cast.name]
+    return shlex.join(words)
 
 
 def is_name(text: str) -> bool:

@@ -45,6 +45,19 @@ class CastSet:
         """All that may run beside a subject."""
         return (*self.neighbours, *self.writers)
 
+    @property
+    def main(self) -> tuple[Initial, ...]:
+        """The states that pairs begin in; the first one where a set names none."""
+        return tuple(i for i in self.initial if i.name in self.pair_initial) or self.initial[:1]
+
+    def quick(self, kernel: str) -> list[Cast]:
+        """Each neighbour alone from the main states, with the first value of every axis."""
+        first = {a.name: a.default[0] for a in self.axes}
+        alone = [n for n in self.beside if n.exists_in(kernel)]
+        groups: list[Group] = [(), *((n,) for n in alone)]
+        product = itertools.product(self.subjects, groups, self.main)
+        return _fitting(self._cast(s, g, first, i) for s, g, i in product)
+
     def default(self, kernel: str) -> list[Cast]:
         """Each neighbour alone from every state, all pairs from the states named for pairs."""
         found: list[Cast] = []

@@ -256,7 +256,7 @@ def test_same_output_from_run_to_run() -> None:
             [*command, "--jobs", jobs], capture_output=True, text=True, check=False, cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": seed},
         )  # fmt: skip
-        assert ran.stderr == ""
+        assert all(" so far, " in line for line in ran.stderr.splitlines())  # if it is slow
         printed.add(ran.stdout)
     assert len(printed) == 1
 
