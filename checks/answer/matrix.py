@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Matrix: subjects and versions of several patches by architecture, each a report of its own."""
+"""Matrix: versions, or their subjects, of several patches by architecture, of a report each."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from model.lang.errors import ModelError
 
 from ..play.cells import Cell, Verdict
 from ..target.selection import chosen_casts
-from ..target.target import Target, one_version
+from ..target.target import Side, Target, one_version
 from .report import Report
 
 
 @dataclass(frozen=True)
 class Row:
-    """A version of a subject, decided."""
+    """A version, or one of its subjects, decided; `side` is that of the version."""
 
     subject: str
     report: Report
+    side: Side
 
     @property
     def name(self) -> str:
-        target = self.report.question.target
-        return f"{target.family.name} {target.selected.role.variant.name}"
+        """The patch and the version, the mutant, and the side where there are two."""
+        target, role = self.report.question.target, self.side.role
+        name = f"{target.family.name} {role.variant.name}"
+        name += f", {role.mutant}" if role.mutant else ""
+        return f"{name} ({self.side.label})" if len(target.sides) > 1 else name
 
     def cells(self, arch: str) -> list[Cell]:
         """The verdicts on an architecture, those that are about nothing here left out."""
         left_out = self.report.not_exercised
         return [
-            cell for column in self.report.columns if column.arch == arch
+            cell for column in self.report.of_side(self.side) if column.arch == arch
             for cell in column.cells
             if cell.verdict is not Verdict.NOT_APPLICABLE and cell.invariant.name not in left_out
         ]  # fmt: skip
@@ -38,7 +42,7 @@ class Row:
     def violated(self) -> dict[str, tuple[str, tuple[str, ...]]]:
         """The invariants that fail, with the smallest cast that shows it, and where they do."""
         found: dict[str, tuple[str, tuple[str, ...]]] = {}
-        for column in self.report.columns:
+        for column in self.report.of_side(self.side):
             for cell in column.cells:
                 if cell.verdict is Verdict.VIOLATED:
                     cast, archs = found.get(cell.invariant.name, (cell.worst[0].play.cast.name, ()))
@@ -86,4 +90,9 @@ def matrix(
     """A row for each of these, as they are decided."""
     for target, scenarios in asked:
         (subject,) = target.family.casts.subjects
-        yield Row(subject.name, ask(target, scenarios))
+        yield Row(subject.name, ask(target, scenarios), target.selected)
+
+
+def rows_of(report: Report) -> list[Row]:
+    """A row for each side of an answer, all subjects together."""
+    return [Row("", report, side) for side in report.question.target.sides]

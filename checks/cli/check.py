@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from invariants import every, find
 from model.examples.example import Example
 from model.lang.errors import ModelError
 
+from ..answer.matrix import rows_of
 from ..answer.quick import omitted, quickly
 from ..answer.report import Question, Report, Sample, answer
 from ..engine.engines import Engine
@@ -26,13 +28,14 @@ from ..patch_input import Submission
 from ..render.commit import commit_lines, order_lines
 from ..render.example import example_lines
 from ..render.machine_form import json_text, undecided_json
+from ..render.matrix import head_lines, row_lines
 from ..render.progress import Watcher, stats_lines
 from ..render.summary import already_before, summary_lines
 from ..render.table import table_lines
 from ..render.trace import replay_line, trace_lines
 from ..render.undecided import undecided_lines
-from ..target.inputs import targets_of
-from ..target.selection import archs_of, known_archs
+from ..target.inputs import each_of, is_several, targets_of
+from ..target.selection import archs_of, known_archs, one_of_each_kind
 from ..target.target import EXAMPLES, Target, as_mutant
 from .common import UNKNOWN, jobs_option, notice, params_of, processes, say, worst
 
@@ -77,7 +80,7 @@ class _Options:
 
 
 @click.command()
-@click.argument("patch")
+@click.argument("patches", nargs=-1, required=True, metavar="PATCH...")
 @click.option("--variant", default="", help="Decide this version alone.")
 @click.option("--mutant", default="", help="Decide the version with this mutation.")
 @click.option("--arch", default="", help="Architectures, with commas; all by default.")
@@ -123,13 +126,16 @@ class _Options:
 @click.option("--full-trace", is_flag=True, help="Traces with all rows, and all that they change.")
 @click.option("--stats", is_flag=True, help="Counts and times, on standard error.")
 def check(
-    patch: str, variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
+    patches: tuple[str, ...], variant: str, mutant: str, arch: str, scenario: tuple[str, ...],
     invariant: tuple[str, ...], param: tuple[str, ...], form: str, quick: bool, full: bool,
     sample: int | None, seed: int | None, max_states: int, max_memory: str, engine: str,
     max_depth: int | None, timeout: float | None, jobs: int | str, symmetry: bool,
     no_cache: bool, verbose: bool, full_trace: bool, stats: bool,
 ) -> None:  # fmt: skip
-    """Decide PATCH: a summary, the shortest trace, the table of verdicts, the other traces."""
+    """Decide PATCH: a summary, the shortest trace, the table of verdicts, the other traces.
+
+    Several (`all`, a directory, more than one): a summary, with a line for each version.
+    """
     until = time.monotonic() + timeout if timeout else float("inf")
     if max_depth is not None and engine != Engine.SYMBOLIC:
         raise ModelError("--max-depth is for --engine symbolic")
@@ -145,12 +151,15 @@ def check(
     limits = Limits(
         max_states, until, memory_limit(max_memory, processes(jobs)), max_depth or DEPTH
     )
-    example = example_named(patch)
-    if example is not None:
+    several = is_several(patches)
+    for patch in each_of(patches):
+        example = example_named(patch)
+        if example is None:
+            continue
         for_patches = {
             "--quick": quick, "--sample": sample, "--arch": arch, "--scenario": scenario,
             "--mutant": mutant, "--invariant": invariant, "--full": full,
-            "--format": form != "text",
+            "--format": form != "text", "more than one": several,
         }  # fmt: skip
         for option in (name for name, given in for_patches.items() if given):
             raise ModelError(
@@ -183,30 +192,42 @@ def check(
         stats,
         quick,
     )
-    found = targets_of(patch, variant)
+    found = [one for patch in each_of(patches) for one in targets_of(patch, variant)]
     if mutant:
         found = [as_mutant(s, mutant) if isinstance(s, Target) else s for s in found]
-    codes = []
-    reports = []
+    sys.exit(_decided(found, options, several=several and form == "text"))
+
+
+def _decided(found: Sequence[Target | Submission], options: _Options, *, several: bool) -> int:
+    """The exit status; each is printed as it is decided."""
+    form, reports, codes = options.form, list[Report](), list[int]()
+    archs = known_archs(options.archs)
+    if options.quick and not options.archs:
+        archs = one_of_each_kind(archs)
+    say(head_lines(archs) if several else [])
     for number, item in enumerate(found):
         if isinstance(item, Submission):
             codes.append(UNKNOWN)
-            if form != "json":
-                say(undecided_lines(item))
+            say([] if form == "json" else undecided_lines(item))
             continue
         report = _answered(item, options)
         reports.append(report)
         codes.append(report.exit_code)
         say([f"check-invariants: {text}" for text in report.contradictions], err=True)
-        if form != "json":
-            if number:
-                click.echo()
-            say(_shown(report, options))
+        if several:
+            say([line for row in rows_of(report) for line in row_lines(row, archs, several=False)])
+        elif form != "json":
+            say([*([""] if number else []), *_shown(report, options)])
+    if several:
+        say(["", "a table, and traces: check-invariants PATCH, of one of them"])
+    lost = {r.uncached for r in reports if r.question.cache and not options.stats} - {""}
+    for why in sorted(lost):  # --stats says it as well
+        notice(f"nothing is kept for later runs: {why}")
     code = worst(codes)
     if form == "json":
         others = [undecided_json(i) for i in found if isinstance(i, Submission)]
         click.echo(json_text(reports, others, code))
-    sys.exit(code)
+    return code
 
 
 def _answered(target: Target, options: _Options) -> Report:
@@ -227,8 +248,6 @@ def _answered(target: Target, options: _Options) -> Report:
     began = time.monotonic()
     with Watcher() as watch:
         report = answer(question, watch, watch.violated, notice)
-    if cache and report.uncached and not options.stats:  # which says it
-        notice(f"nothing is kept for later runs: {report.uncached}")
     if options.stats:
         say(stats_lines(report, time.monotonic() - began), err=True)
     return report

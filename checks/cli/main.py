@@ -80,7 +80,8 @@ def commands() -> None:
     """Decide the locking and TLB invariants of a Linux memory-management patch.
 
     `check-invariants PATCH` is short for `check-invariants check PATCH`.  PATCH is a name (see
-    `list`), a file with a patch or a mail in it, `-`, or a Python file in the modelling language.
+    `list`), a file with a patch or a mail in it, `-`, or a Python file in the modelling language;
+    several of them, `all`, or a directory are answered by a summary.
     """
 
 

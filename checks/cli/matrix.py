@@ -19,7 +19,7 @@ from ..patch_input import Submission
 from ..render.matrix import as_json, head_lines, row_lines
 from ..render.progress import Watcher
 from ..render.undecided import undecided_lines
-from ..target.inputs import targets_of
+from ..target.inputs import each_of, targets_of
 from ..target.selection import known_archs
 from ..target.target import Target
 from .common import UNKNOWN, jobs_option, notice, processes, say, worst
@@ -47,7 +47,7 @@ def matrix_(
     """
     archs = known_archs(arch)
     limits = Limits(max_states, bytes=memory_limit(max_memory, processes(jobs)))
-    found = [one for patch in patches for one in targets_of(patch, "")]
+    found = [one for patch in each_of(patches) for one in targets_of(patch, "")]
     targets = [t for t in found if isinstance(t, Target)]
 
     def ask(target: Target, scenarios: tuple[str, ...]) -> Report:

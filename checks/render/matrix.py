@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The answer of `matrix`: a line for each subject and version, and what shows that it fails."""
+"""Several patches: a line for each version, or subject of it, and what shows that it fails."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def head_lines(archs: Sequence[str]) -> list[str]:
 def row_lines(row: Row, archs: Sequence[str], *, several: bool) -> list[str]:
     """The verdicts of a row, worst first, and what fails with a cast and where."""
     name = f"{row.name}, {row.subject}" if several else row.name
-    column = _width(archs)
-    cells = "".join(f"{_worst(row.cells(arch)):<{column}}" for arch in archs)
+    column, quick = _width(archs), row.report.question.quick
+    cells = "".join(f"{_worst(row.cells(arch), quick=quick):<{column}}" for arch in archs)
     lines = [f"{name:<{NAME}}{cells}".rstrip()]
     if len(name) >= NAME:
         lines = [name, f"{'':<{NAME}}{cells}".rstrip()]
@@ -41,13 +41,16 @@ def _width(archs: Sequence[str]) -> int:
     return max(16, *(len(a) + 2 for a in archs), (width() - NAME) // len(archs))
 
 
-def _worst(cells: Sequence[Cell]) -> str:
-    """The worst verdict, and of how many of all it is."""
+def _worst(cells: Sequence[Cell], *, quick: bool) -> str:
+    """The worst verdict, and of how many of all it is; of a quick answer HOLDS is not the last
+    word."""
     if not cells:
         return "NOT APPLICABLE"
     worst = min((c.verdict for c in cells), key=lambda v: v.rank)
     count = sum(c.verdict is worst for c in cells)
-    return f"{worst} {count}" if worst is Verdict.HOLDS else f"{worst} {count}/{len(cells)}"
+    if worst is Verdict.HOLDS:
+        return f"{worst} {count}{' so far' if quick else ''}"
+    return f"{worst} {count}/{len(cells)}"
 
 
 def as_json(row: Row, archs: Sequence[str]) -> dict[str, object]:
