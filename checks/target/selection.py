@@ -29,7 +29,8 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
     one = casts.named(scenarios, kernel)
     if one is not None:
         return [one]
-    every = {c.name: c for c in [*casts.full(kernel), *casts.counterfactual(kernel)]}
+    further = casts.counterfactual(kernel), casts.asked(kernel)
+    every = {c.name: c for some in (casts.full(kernel), *further) for c in some}
     found = [c for n, c in every.items() if fnmatch.fnmatchcase(n, scenarios)]
     if not found:
         raise ModelError(f"no scenario fits '{scenarios}'", instead=near(scenarios, every))

@@ -80,6 +80,12 @@ class CastSet:
         """Each neighbour alone, from the assumed states."""
         return self._product(kernel, 1, self._values(a.default for a in self.axes), self.assumed)
 
+    def asked(self, kernel: str) -> list[Cast]:
+        """Each neighbour alone, with a value that is taken only where a scenario names it."""
+        usual = self._values(a.values for a in self.axes)
+        more = [v for v in self._values(a.every for a in self.axes) if v not in usual]
+        return self._product(kernel, 1, more, self.initial)
+
     def _product(
         self, kernel: str, most: int, values: Sequence[Mapping[str, Any]],
         initial: Iterable[Initial],
@@ -133,7 +139,7 @@ class CastSet:
         if not subjects or not here.keys() >= set(others):
             return None
         group = tuple(here[n] for n in others)
-        values = self._values(a.values for a in self.axes)
+        values = self._values(a.every for a in self.axes)
         product = itertools.product(values, (*self.initial, *self.assumed))
         casts = (self._cast(subjects[0], group, v, i) for v, i in product if i.fits(v))
         return next((c for c in casts if c.name == name), None)

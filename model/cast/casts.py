@@ -31,9 +31,10 @@ def _is_number(value: Any) -> bool:
 class Axis:
     """A way in which the casts of a family differ besides who plays.
 
-    `--full` takes all `values`, the default set those in `default`, pairs its first.  `spell` is
-    how a value is written in the name of a cast.  A value that is a number says how large the
-    world is, and of what `noun` there are so many.
+    `--full` takes all `values`, the default set those in `default`, pairs its first; those that are
+    `asked` are taken only where a scenario names them.  `spell` is how a value is written in the
+    name of a cast.  A value that is a number says how large the world is, and of what `noun` there
+    are so many.
     """
 
     name: str
@@ -41,11 +42,17 @@ class Axis:
     default: tuple[Any, ...]
     spell: str
     noun: str
+    asked: tuple[Any, ...] = ()
+
+    @property
+    def every(self) -> tuple[Any, ...]:
+        """All values that a scenario may name."""
+        return (*self.values, *self.asked)
 
     @property
     def is_size(self) -> bool:
         """True if larger values make larger worlds."""
-        return all(_is_number(v) for v in self.values)
+        return all(_is_number(v) for v in self.every)
 
 
 @dataclass(frozen=True, eq=False)

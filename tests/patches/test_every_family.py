@@ -68,6 +68,7 @@ def test_what_is_named_is_there(family: str) -> None:
     assert states.issuperset(itertools.chain(of.casts.pair_initial, *of.casts.starts.values()))
     axes = {a.name: a for a in of.casts.axes}
     assert all(set(a.default) <= set(a.values) for a in axes.values())
+    assert all(set(a.asked).isdisjoint(a.values) for a in axes.values())
     assert all(value in axes[name].values for name, value in of.casts.starts)
     fixed = [item for _, values in of.casts.sampled for item in values.items()]
     assert all(value in axes[name].values for name, value in fixed)
@@ -108,7 +109,8 @@ def test_names_of_casts_are_read_back(family: str, variant: str) -> None:
     assert unique(casts)
     few = [c for c in casts if len(c.others) <= 1]
     several = [c for c in casts if len(c.others) > 1]
-    for cast in (*few, *several[::10], *of.casts.counterfactual(kernel)):
+    asked = (*of.casts.counterfactual(kernel), *of.casts.asked(kernel)[::100])
+    for cast in (*few, *several[::10], *asked):
         assert of.casts.named(cast.name, kernel) == cast
 
 

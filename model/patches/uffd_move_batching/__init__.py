@@ -358,7 +358,7 @@ FAMILY = Family(
         TWO_VMAS,
         (Subject("move", "UFFDIO_MOVE of the whole source VMA", _request),),
         axes=(
-            Axis("pages", (1, 2, 3), default=(2,), spell="{}p", noun="page"),
+            Axis("pages", (1, 2, 3), default=(2,), spell="{}p", noun="page", asked=(4, 5)),
             Axis("ptl", ("different", "same"), default=("different", "same"), spell="ptl={}",
                  noun="page-table locks"),
         ),
