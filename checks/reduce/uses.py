@@ -203,8 +203,8 @@ class Classifier:
                 parts.extend(place.index)
             if not isinstance(place, Cell) or self.storage[place.var] is not Storage.HARDWARE:
                 parts.append(update.value)
-        cells = dict.fromkeys(c for p in parts for c in cells_of(p))
-        return [c for c in cells if c.var in self.locked]
+        cells = {c for p in parts for c in cells_of(p) if c.var in self.locked}
+        return sorted(cells, key=ex.show)
 
     def edges(self, part: Part) -> tuple[tuple[Uses, Uses], ...]:
         """The uses of each edge of a thread, with its checks and without."""

@@ -97,7 +97,7 @@ class Closure:
         updates = (*(Update(p, v) for p, v in post.items()), *others)
         return replace(op, updates=updates)
 
-    def _follow(self, post: dict[Cell, Expr], fill: Op, cells: frozenset[Cell]) -> None:
+    def _follow(self, post: dict[Cell, Expr], fill: Op, cells: tuple[Cell, ...]) -> None:
         """One fill after the writes so far, where it reads something that was written."""
         same = {c: [p for p in post if p.var == c.var] for c in cells}
         hits = [(c, p, _same(c, p)) for c, ps in same.items() for p in ps]
@@ -153,8 +153,9 @@ def _same(one: Cell, two: Cell) -> Expr:
     return ex.and_(*(ex.eq(a, b) for a, b in zip(one.index, two.index, strict=True)))
 
 
-def _cells(op: Op) -> frozenset[Cell]:
-    return frozenset(c for c in op.reads if isinstance(c, Cell))
+def _cells(op: Op) -> tuple[Cell, ...]:
+    """The cells that an operation reads, always in the same order."""
+    return tuple(sorted((c for c in op.reads if isinstance(c, Cell)), key=ex.show))
 
 
 # -- conditions -----------------------------------------------------------------------------------
