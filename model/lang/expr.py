@@ -1,32 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Expressions: pure, total, over finite sorts.
 
-The nodes and the functions that build them are in `terms`; here is what is done with an expression
-once it is there.  This module is the one to import both from.
+The nodes are in `nodes`, the functions that build them in `terms`; here is what is done with an
+expression once it is there.  This module is the one to import both from.
 
 A value is a natural number (the code of `sorts`), except that an Int is the number itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
+from .nodes import Apply, Cell, Const, Expr, Local, cell, const, local, show
 from .sorts import Int, Rec, Set
 from .terms import (
     FALSE,
     TRUE,
-    Apply,
-    Cell,
-    Const,
-    Expr,
-    Local,
     Ranges,
     add,
     and_,
     boolean,
-    cell,
-    const,
     diff,
     eq,
     exactly,
@@ -36,7 +30,6 @@ from .terms import (
     inter,
     is_empty,
     ite,
-    local,
     lt,
     narrow,
     not_,
@@ -44,7 +37,6 @@ from .terms import (
     or_,
     put,
     record,
-    show,
     single,
     span,
     sub,
@@ -115,17 +107,21 @@ def conjuncts(e: Expr) -> tuple[Expr, ...]:
     return () if e is TRUE else (e,)
 
 
+_SIMPLE: Mapping[str, Callable[..., Expr]] = {
+    "not": not_, "and": and_, "or": or_, "ite": ite, "eq": eq, "lt": lt, "add": add,
+    "sub": sub, "union": union, "inter": inter, "diff": diff, "has": has,
+}  # fmt: skip
+"""Operations that are made from their arguments alone."""
+
+
 def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     """The same node over other arguments, simplified again."""
     if isinstance(e, Cell):
         return cell(e.var, args, e.sort)
     assert isinstance(e, Apply)
-    simple: dict[str, Callable[..., Expr]] = {
-        "not": not_, "and": and_, "or": or_, "ite": ite, "eq": eq, "lt": lt, "add": add,
-        "sub": sub, "union": union, "inter": inter, "diff": diff, "has": has,
-    }  # fmt: skip
-    if e.name in simple:
-        return simple[e.name](*args)
+    make = _SIMPLE.get(e.name)
+    if make is not None:
+        return make(*args)
     if e.name == "narrow":
         assert isinstance(e.sort, Int)
         return narrow(args[0], e.sort)
@@ -150,7 +146,7 @@ def substitute(
     What is put in is not looked at again, also where an operation turns out to be nothing else.
     What has no leaf in `among`, if that is given, stays as it is.
     """
-    if among is not None and leaves(e).isdisjoint(among):
+    if not e.leaves or (among is not None and e.leaves.isdisjoint(among)):
         return e
     memo = {} if memo is None else memo
     done = memo.get(e)
@@ -164,17 +160,9 @@ def substitute(
     return done
 
 
-_leaves: dict[Expr, frozenset[Expr]] = {}
-
-
 def leaves(e: Expr) -> frozenset[Expr]:
     """The locals and cells that the value may depend on, the ones inside an index included."""
-    found = _leaves.get(e)
-    if found is None:
-        below = [leaves(arg) for arg in children(e)]
-        own = [e] if isinstance(e, Local | Cell) else []
-        found = _leaves[e] = frozenset(own).union(*below)
-    return found
+    return e.leaves
 
 
 def evaluate(e: Expr, read: Callable[[Expr], int], memo: dict[Expr, int] | None = None) -> int:

@@ -15,12 +15,29 @@ objects count from 1, so that a packed state of zeros is a state in which nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any, ClassVar
 
 
-@dataclass(frozen=True)
-class Sort:
+class _Once(type):
+    """Makes equal sorts the same object: expressions are looked up by their sorts all the time, and
+    to hash and compare an object by identity takes a tenth of the time."""
+
+    _made: ClassVar[dict[object, Any]] = {}
+
+    def __call__(cls, /, *args: Any, **named: Any) -> Any:
+        key = cls, args, *named.items()
+        found = cls._made.get(key)
+        if found is None:
+            sort = super().__call__(*args, **named)
+            full = cls, tuple(getattr(sort, f.name) for f in fields(sort))
+            found = cls._made[key] = cls._made.setdefault(full, sort)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Sort(metaclass=_Once):
     """A finite set of values.  Subclasses say how values become codes."""
 
     @property
@@ -46,7 +63,7 @@ def _bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bool(Sort):
     @property
     def bits(self) -> int:
@@ -59,7 +76,7 @@ class Bool(Sort):
         return "true" if code else "false"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Int(Sort):
     """Integers from ``lo`` to ``hi``, both included; ``names`` are for display, one a value."""
 
@@ -82,7 +99,7 @@ class Int(Sort):
         return self.names[code] if self.names else str(self.lo + code)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Enum(Sort):
     name: str
     members: tuple[str, ...]
@@ -98,7 +115,7 @@ class Enum(Sort):
         return self.members[code]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ref(Sort):
     """A pointer to one of the objects of a class, or, if ``nullable``, to nothing."""
 
@@ -117,7 +134,7 @@ class Ref(Sort):
         return self.objects[code - 1] if code else "-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rec(Sort):
     name: str
     fields: tuple[tuple[str, Sort], ...]
@@ -157,13 +174,13 @@ class Rec(Sort):
         return f"{self.name}({inside})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Set(Sort):
     """Sets of values of ``elem``: a bit for each code, so keep the element small."""
 
     elem: Sort
 
-    @property
+    @cached_property
     def bits(self) -> int:
         return int(1 << self.elem.bits)
 

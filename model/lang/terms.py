@@ -1,109 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The nodes of expressions, and the functions that build them.
+"""The functions that build expressions, which simplify as they build.
 
-Nodes are interned, so that equal expressions are the same object: comparison is identity, and
-memo tables may be keyed by node.  They are made by the functions of this module, which
-simplify as they build; nothing else constructs a node.  Import them from `expr`.
+Nothing else makes a node (`nodes`).  Import them from `expr`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from .nodes import Apply, Const, Expr, applied, const
 from .sorts import BOOL, Bool, Int, Rec, Ref, Set, Sort, join
 
-# -- nodes -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Expr:
-    """A node; `sort` bounds the values that it takes."""
-
-    sort: Sort
-
-    def __repr__(self) -> str:
-        return show(self)
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Const(Expr):
-    value: int
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Local(Expr):
-    """A variable of one thread."""
-
-    name: str
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Cell(Expr):
-    """A shared variable, or one element of an array of them: `var[index, ...]`."""
-
-    var: str
-    index: tuple[Expr, ...]
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Apply(Expr):
-    """`name` applied to `args`; `data` is a field name or a table's values, else None."""
-
-    name: str
-    args: tuple[Expr, ...]
-    data: Any = None
-
-
-_interned: dict[Any, Any] = {}
-
-
-def _intern(key: Any, make: Callable[[], Any]) -> Any:
-    node = _interned.get(key)
-    if node is None:
-        node = _interned[key] = make()
-    return node
-
-
-def const(value: int, sort: Sort) -> Const:
-    value = int(value)
-    return _intern((Const, value, sort), lambda: Const(sort, value))  # type: ignore[no-any-return]
-
-
-def local(name: str, sort: Sort) -> Local:
-    return _intern((Local, name, sort), lambda: Local(sort, name))  # type: ignore[no-any-return]
-
-
-def cell(var: str, index: tuple[Expr, ...], sort: Sort) -> Cell:
-    """The same element is the same node, whatever sort its index was known by."""
-    index = tuple(_plain_index(i) if isinstance(i, Const) else i for i in index)
-    key = (Cell, var, tuple(map(id, index)), sort)
-    return _intern(key, lambda: Cell(sort, var, index))  # type: ignore[no-any-return]
-
-
-def _plain_index(i: Const) -> Const:
-    if isinstance(i.sort, Int):
-        return number(i.value)
-    if isinstance(i.sort, Ref) and i.sort.nullable:
-        return const(i.value, Ref(i.sort.cls, i.sort.objects))
-    return i
-
-
-def _op(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr:
-    key = (Apply, name, tuple(map(id, args)), sort, data)
-    return _intern(key, lambda: Apply(sort, name, args, data))  # type: ignore[no-any-return]
+# -- constants -------------------------------------------------------------------------------------
 
 
 def exactly(name: str, args: tuple[Expr, ...], sort: Sort, data: Any = None) -> Expr:
     """The node as it is said to be, not simplified: what the reader of a text makes."""
-    return _op(name, args, sort, data)
+    return applied(name, args, sort, data)
 
 
 TRUE = const(1, BOOL)
 FALSE = const(0, BOOL)
 
 
+@functools.cache
 def number(value: int) -> Const:
     return const(value, Int(value, value))
 
@@ -120,26 +42,27 @@ def not_(a: Expr) -> Expr:
         return boolean(not a.value)
     if isinstance(a, Apply) and a.name == "not":
         return a.args[0]
-    return _op("not", (a,), BOOL)
+    return applied("not", (a,), BOOL)
 
 
 def _junction(name: str, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
     flat: dict[Expr, None] = {}
-    denied: list[Expr] = []
     for part in parts:
-        inner = part.args if isinstance(part, Apply) and part.name == name else (part,)
-        for item in inner:
-            if item is zero:
-                return zero
-            if item is not unit:
-                flat[item] = None
-                if isinstance(item, Apply) and item.name == "not":
-                    denied.append(item.args[0])
-    if any(item in flat for item in denied):
-        return zero
-    if not flat:
-        return unit
-    return next(iter(flat)) if len(flat) == 1 else _op(name, tuple(flat), BOOL)
+        if part is zero:
+            return zero
+        if isinstance(part, Apply) and part.name == name:
+            flat.update(dict.fromkeys(part.args))
+        else:
+            flat[part] = None
+    flat.pop(unit, None)
+    if len(flat) < 2:
+        return next(iter(flat), unit)
+    for item in flat:
+        if item is zero or (
+            isinstance(item, Apply) and item.name == "not" and item.args[0] in flat
+        ):
+            return zero
+    return applied(name, tuple(flat), BOOL)
 
 
 def and_(*parts: Expr) -> Expr:
@@ -178,7 +101,7 @@ def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
     sort = join(then.sort, other.sort)
     if isinstance(then, Const) and isinstance(other, Const) and then.value == other.value:
         return const(then.value, sort)
-    return _op("ite", (cond, then, other), sort)
+    return applied("ite", (cond, then, other), sort)
 
 
 def _between_constants(e: Expr) -> bool:
@@ -209,8 +132,8 @@ def eq(a: Expr, b: Expr) -> Expr:
             return ite(a.args[0], eq(a.args[1], b), eq(a.args[2], b))
         if b.sort != a.sort:
             b = const(b.value, a.sort)
-        return _op("eq", (a, b), BOOL)
-    return _op("eq", (a, b), BOOL)
+        return applied("eq", (a, b), BOOL)
+    return applied("eq", (a, b), BOOL)
 
 
 def lt(a: Expr, b: Expr) -> Expr:
@@ -224,7 +147,7 @@ def lt(a: Expr, b: Expr) -> Expr:
         return TRUE
     if one.lo >= two.hi:
         return FALSE
-    return _op("lt", (a, b), BOOL)
+    return applied("lt", (a, b), BOOL)
 
 
 def add(a: Expr, b: Expr) -> Expr:
@@ -244,7 +167,7 @@ def _sum(name: str, a: Expr, b: Expr, sign: int) -> Expr:
     if isinstance(b, Const) and b.value == 0:
         return a
     ends = sorted(x + sign * y for x in (one.lo, one.hi) for y in (two.lo, two.hi))
-    return _op(name, (a, b), Int(ends[0], ends[-1]))
+    return applied(name, (a, b), Int(ends[0], ends[-1]))
 
 
 def narrow(e: Expr, sort: Int) -> Expr:
@@ -258,7 +181,7 @@ def narrow(e: Expr, sort: Int) -> Expr:
         return const(e.value if sort.lo <= e.value <= sort.hi else sort.lo, sort)
     if sort.lo <= inner.lo and inner.hi <= sort.hi:
         return e
-    return _op("narrow", (e,), sort)
+    return applied("narrow", (e,), sort)
 
 
 # -- records, sets, tables -------------------------------------------------------------------------
@@ -279,7 +202,7 @@ def record(sort: Rec, parts: tuple[Expr, ...]) -> Expr:
             part is get(source, name) for (name, _), part in zip(sort.fields, parts, strict=True)
         ):
             return source
-    return _op("record", parts, sort)
+    return applied("record", parts, sort)
 
 
 def get(rec: Expr, name: str) -> Expr:
@@ -295,7 +218,7 @@ def get(rec: Expr, name: str) -> Expr:
         cond, then, other = rec.args
         if any(isinstance(x, Const | Apply) for x in (then, other)):
             return ite(cond, get(then, name), get(other, name))
-    return _op("get", (rec,), inner, name)
+    return applied("get", (rec,), inner, name)
 
 
 def put(rec: Expr, name: str, value: Expr) -> Expr:
@@ -316,7 +239,7 @@ def _as_member(elem: Expr, group: Set) -> Expr:
     if isinstance(elem, Const):
         assert sort.lo <= elem.value <= sort.hi
         return const(elem.value, sort)
-    return _op("narrow", (elem,), sort)
+    return applied("narrow", (elem,), sort)
 
 
 def single(elem: Expr, sort: Set) -> Expr:
@@ -324,7 +247,7 @@ def single(elem: Expr, sort: Set) -> Expr:
     elem = _as_member(elem, sort)
     if isinstance(elem, Const):
         return const(1 << elem.value - elem.sort.lowest, sort)
-    return _op("single", (elem,), sort)
+    return applied("single", (elem,), sort)
 
 
 def union(a: Expr, b: Expr) -> Expr:
@@ -350,7 +273,7 @@ def _bitwise(name: str, a: Expr, b: Expr, fold: Callable[[int, int], int]) -> Ex
         return b if name == "union" else a  # nothing is left of an empty set
     if isinstance(b, Const) and _between_constants(a):
         return _each(a, lambda c: const(fold(c.value, b.value), a.sort))
-    return _op(name, (a, b), a.sort)
+    return applied(name, (a, b), a.sort)
 
 
 def _each(e: Expr, change: Callable[[Const], Const]) -> Expr:
@@ -372,7 +295,7 @@ def has(group: Expr, elem: Expr) -> Expr:
         return or_(*(eq(elem, const(c + low, elem.sort)) for c in members))
     if isinstance(elem, Const):
         return not_(eq(inter(group, single(elem, _set(group))), const(0, group.sort)))
-    return _op("has", (group, elem), BOOL)
+    return applied("has", (group, elem), BOOL)
 
 
 def _set(e: Expr) -> Set:
@@ -406,29 +329,9 @@ def table(
         return const(values[at], sort)
     if len(set(values)) == 1:
         return const(values[0], sort)
-    return _op("table", index, sort, (values, ranges))
+    return applied("table", index, sort, (values, ranges))
 
 
 def span(sort: Sort) -> int:
     """How many codes an index of this sort runs over, from 0 up."""
     return int(sort.codes()[-1]) + 1
-
-
-# -- for people ------------------------------------------------------------------------------------
-
-
-def show(e: Expr) -> str:
-    """The expression as an s-expression: what the text form of the IR holds."""
-    if isinstance(e, Const):
-        if isinstance(e.sort, Bool):
-            return "true" if e.value else "false"
-        if isinstance(e.sort, Rec | Set):
-            return f"#{e.value}"
-        return e.sort.show(e.value - e.sort.lowest).replace(" ", "_")
-    if isinstance(e, Local):
-        return e.name
-    if isinstance(e, Cell):
-        return e.var + (f"[{','.join(map(show, e.index))}]" if e.index else "")
-    assert isinstance(e, Apply)
-    extra = "" if e.data is None else f".{e.data}" if isinstance(e.data, str) else str(e.data)
-    return f"({e.name}{extra} {' '.join(map(show, e.args))})".replace(", ", ",")

@@ -164,21 +164,26 @@ def test_an_error_in_a_rule_is_told(error: str, monkeypatch: pytest.MonkeyPatch)
 _operation = Values.operation
 
 
+def _like(e: Apply, args: tuple[Expr, ...], name: str = "") -> Apply:
+    """Another node, which is none of those that are interned."""
+    return Apply(e.sort, name or e.name, args, e.data)
+
+
 OPERATORS: dict[str, Callable[[Values, Apply], Term]] = {
     "not": lambda v, e: v.term(e.args[0]),
     "and": lambda v, e: z3.Or(*map(v.term, e.args)),
     "or": lambda v, e: z3.And(*map(v.term, e.args)),
-    "ite": lambda v, e: _operation(v, replace(e, args=(e.args[0], e.args[2], e.args[1]))),
+    "ite": lambda v, e: _operation(v, _like(e, (e.args[0], e.args[2], e.args[1]))),
     "eq": lambda v, e: z3.Not(_operation(v, e)),
-    "lt": lambda v, e: z3.Not(_operation(v, replace(e, args=e.args[::-1]))),
-    "add": lambda v, e: _operation(v, replace(e, name="sub")),
-    "sub": lambda v, e: _operation(v, replace(e, name="add")),
+    "lt": lambda v, e: z3.Not(_operation(v, _like(e, e.args[::-1]))),
+    "add": lambda v, e: _operation(v, _like(e, e.args, "sub")),
+    "sub": lambda v, e: _operation(v, _like(e, e.args, "add")),
     "narrow": lambda v, e: _operation(v, e) + 1,
     "get": lambda v, e: _flipped(_operation(v, e)),
     "record": lambda v, e: _operation(v, e) ^ 1,
     "table": lambda v, e: _flipped(_operation(v, e)),
-    "union": lambda v, e: _operation(v, replace(e, name="inter")),
-    "inter": lambda v, e: _operation(v, replace(e, name="union")),
+    "union": lambda v, e: _operation(v, _like(e, e.args, "inter")),
+    "inter": lambda v, e: _operation(v, _like(e, e.args, "union")),
     "diff": lambda v, e: v.term(e.args[0]),
     "single": lambda v, e: _operation(v, e) << 1,
     "has": lambda v, e: z3.Not(_operation(v, e)),
