@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 from collections.abc import Iterable
 from dataclasses import replace
@@ -66,7 +67,7 @@ class Attacher:
                 checks += self._in_use(edge)
             if self._fields and not edge.call.traits & UNPUBLISHED:
                 checks += self._under_lock(edge, who)
-        return replace(edge, op=replace(edge.op, checks=tuple(checks)))
+        return edge.with_op(replace(edge.op, checks=tuple(checks)))
 
     def _own(self, check: Check) -> Check:
         """A pointer that is NULL is a violation when that is asked about, else a model error."""
@@ -86,7 +87,7 @@ class Attacher:
         given: dict[str, Any] = {"s": self._view, "thread": who, **dict(edge.call.args)}
         for value in _entries(edge):
             given[WRITTEN] = value
-        params = inspect.signature(invariant.fn.fn).parameters.values()
+        params = _parameters(invariant)
         missing = [p.name for p in params if p.name not in given and p.default is p.empty]
         if missing:
             assert edge.site is not None
@@ -206,6 +207,12 @@ def _entries(edge: Edge) -> list[Expr]:
             instead="use a primitive of model/kernel/pgtable.py",
         )  # fmt: skip
     return written
+
+
+@functools.cache
+def _parameters(invariant: Invariant) -> tuple[inspect.Parameter, ...]:
+    assert invariant.fn is not None
+    return tuple(inspect.signature(invariant.fn.fn).parameters.values())
 
 
 @pure

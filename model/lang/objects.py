@@ -222,7 +222,9 @@ class World:
     def __init__(self, **bounds: Int) -> None:
         self.bounds = bounds
         self._objects: dict[type[Kobject], list[Kobject]] = {}
+        self._kinds: dict[str, type[Kobject]] = {}
         self._sorts: dict[Any, Sort] = {}
+        self._field_sorts: dict[Field, Sort] = {}
         self._hints: dict[Sort, Any] = {}
 
     def new(self, cls: type[T], name: str, **values: Any) -> T:
@@ -237,6 +239,12 @@ class World:
     def kinds(self) -> Iterable[type[Kobject]]:
         """The classes that there are objects of."""
         return self._objects.keys()
+
+    def kind(self, name: str) -> type[Kobject]:
+        """The class of that name that there are objects of; KeyError if there is none."""
+        if name not in self._kinds:
+            self._kinds.update({kind.__name__: kind for kind in reversed(self._objects)})
+        return self._kinds[name]
 
     def everything(self) -> Iterator[Kobject]:
         for group in self._objects.values():
@@ -298,7 +306,11 @@ class World:
 
     def field_sort(self, spec: Field) -> Sort:
         """The sort of a field, or of an element of an array field."""
-        return self.sort(spec.element(), lo=spec.lo, hi=spec.hi)
+        found = self._field_sorts.get(spec)
+        if found is None:
+            found = self.sort(spec.element(), lo=spec.lo, hi=spec.hi)
+            self._field_sorts[spec] = found
+        return found
 
     # -- values ------------------------------------------------------------------------------------
 

@@ -68,9 +68,11 @@ class Body(Evaluator):
 
     def live(self) -> Expr:
         """The condition under which the statement at hand is carried out."""
-        return ex.and_(self.path, ex.not_(self.done))
+        return self.path if self.done is ex.FALSE else ex.and_(self.path, ex.not_(self.done))
 
     def require(self, cond: Expr, invariant: str) -> None:
+        if cond is ex.TRUE:
+            return
         name = {"range": RANGE, "null": NULL}.get(invariant, invariant)
         full = ex.implies(self.live(), cond)
         if full is not ex.TRUE and full not in ex.conjuncts(self.guard):
@@ -192,7 +194,7 @@ class Body(Evaluator):
                 instead="use replace(...) for a record",
             )  # fmt: skip
         if spec is None:
-            self.unknown(target, cls, target.attr, list(va.class_of(self.world, cls).fields))
+            self.unknown(target, cls, target.attr, list(self.world.kind(cls).fields))
         if spec.const or spec.keys() is not None:
             self.refuse(
                 target, f"'{ast.unparse(target)}' cannot be assigned",

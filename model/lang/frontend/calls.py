@@ -22,6 +22,8 @@ from .operators import Operators, plain
 from .source import Context
 from .values import Value
 
+_BUILTINS = frozenset(map(id, vars(builtins).values()))
+
 _COMPILED = (len, range, zip, enumerate, reversed, tuple, frozenset, bool, sum, all, any)
 
 
@@ -74,7 +76,7 @@ class Evaluator(Operators):
                             instead="name each, as in PteVal(write=True)")  # fmt: skip
             return self.construct(fn, named, node)
         known = [*args, *named.values()]
-        if fn in vars(builtins).values() and all(map(va.is_static, known)):
+        if id(fn) in _BUILTINS and all(map(va.is_static, known)):
             return self.plainly(node, lambda: fn(*args, **named))
         if named:
             self.unnamed(node)

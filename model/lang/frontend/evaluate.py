@@ -33,6 +33,21 @@ PLACES = "assign to a name, a field or an element of an array"
 """What may stand on the left of an assignment."""
 
 
+_UNKNOWN = object()
+
+
+_iterators: dict[type, bool] = {}
+
+_methods: dict[tuple[type, type[ast.AST]], Callable[[Any, ast.AST], Value] | None] = {}
+
+
+def _is_iterator(value: Value) -> bool:
+    kind = type(value)
+    if kind not in _iterators:
+        _iterators[kind] = hasattr(kind, "__next__")
+    return _iterators[kind]
+
+
 class Expressions(Located):
     """Evaluates expressions of one function; subclasses say what a field access or a call does.
 
@@ -64,14 +79,17 @@ class Expressions(Located):
     # -- expressions -------------------------------------------------------------------------------
 
     def eval(self, node: ast.AST) -> Value:
-        method = getattr(self, f"eval_{type(node).__name__}", None)
+        key = type(self), type(node)
+        if key not in _methods:
+            _methods[key] = getattr(key[0], f"eval_{key[1].__name__}", None)
+        method = _methods[key]
         if method is None:
             self.refuse(
                 node, f"'{ast.unparse(node)}' is not in the modelling language",
                 why=f"a {type(node).__name__} has no finite meaning",
                 instead="use calls, fields, comparisons, and/or/not, + and -, or a @pure function",
             )  # fmt: skip
-        return method(node)
+        return method(self, node)
 
     def expression(self, node: ast.AST, like: Sort | None = None) -> Expr:
         """The value as an `Expr`."""
@@ -112,17 +130,25 @@ class Expressions(Located):
 
     def eval_Name(self, node: ast.Name) -> Value:
         name = node.id
-        scope = self.names if node.id in self.names else self.scope()
-        if name in scope:
-            if hasattr(type(scope[name]), "__next__"):
+        value = self.names[name] if name in self.names else self.outside(name)
+        if value is not _UNKNOWN:
+            if _is_iterator(value):
                 self.refuse(node, f"'{name}' is an iterator", why="a second use finds it used up",
                             instead="write it where it is used")  # fmt: skip
-            return scope[name]
+            return value
         known = [n for n in (*self.names, *self.scope()) if not n.startswith("_")]
         self.refuse(
             node, f"the name '{name}' is not known", why=f"{self.fn.name} does not define it",
             instead=near(name, known),
         )  # fmt: skip
+
+    def outside(self, name: str) -> Any:
+        """The meaning of a name that is no parameter and no local."""
+        fn = self.fn.fn
+        assert isinstance(fn, types.FunctionType)
+        if name in fn.__code__.co_freevars:
+            return self.scope()[name]
+        return fn.__globals__.get(name, _BUILTINS.get(name, _UNKNOWN))
 
     def scope(self) -> dict[str, Any]:
         """What a name may mean besides parameters and locals."""
@@ -175,8 +201,8 @@ class Expressions(Located):
         spec = va.field_of(self.world, cls, name)
         if spec is None:
             if name == "name" and isinstance(owner, Const):
-                return self.world.decode(owner.value, va.class_of(self.world, cls)).name
-            self.unknown(node, cls, name, list(va.class_of(self.world, cls).fields))
+                return self.world.decode(owner.value, self.world.kind(cls)).name
+            self.unknown(node, cls, name, list(self.world.kind(cls).fields))
         if spec.const:
             return self.constant(node, lambda: va.read_const(self.world, spec, owner, cls))
         if spec.keys() is not None:

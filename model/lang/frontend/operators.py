@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import expr as ex
@@ -40,26 +41,15 @@ class Operators(Expressions):
     def eval_BinOp(self, node: ast.BinOp) -> Value:
         left, right = self.eval(node.left), self.eval(node.right)
         if va.is_static(left) and va.is_static(right):
-            static: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-                ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b,
-                ast.Mult: lambda a, b: a * b, ast.BitOr: lambda a, b: a | b,
-                ast.BitAnd: lambda a, b: a & b, ast.FloorDiv: lambda a, b: a // b,
-                ast.Mod: lambda a, b: a % b,
-            }  # fmt: skip
-            if type(node.op) in static:
-                return self.plainly(node, lambda: static[type(node.op)](left, right))
+            known = _ARITHMETIC.get(type(node.op))
+            if known is not None:
+                return self.plainly(node, lambda: known(left, right))
         like = next((v.sort for v in (left, right) if isinstance(v, Expr)), None)
         a, b = self.lift(left, node, like), self.lift(right, node, like)
-        numbers: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
-            ast.Add: ex.add, ast.Sub: ex.sub,
-        }  # fmt: skip
-        sets: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
-            ast.BitOr: ex.union, ast.BitAnd: ex.inter, ast.Sub: ex.diff,
-        }  # fmt: skip
-        if isinstance(a.sort, Int) and isinstance(b.sort, Int) and type(node.op) in numbers:
-            return numbers[type(node.op)](a, b)
-        if isinstance(a.sort, Set) and a.sort == b.sort and type(node.op) in sets:
-            return sets[type(node.op)](a, b)
+        if isinstance(a.sort, Int) and isinstance(b.sort, Int) and type(node.op) in _NUMBERS:
+            return _NUMBERS[type(node.op)](a, b)
+        if isinstance(a.sort, Set) and a.sort == b.sort and type(node.op) in _SETS:
+            return _SETS[type(node.op)](a, b)
         self.refuse(
             node, f"'{ast.unparse(node)}' has no meaning for {va.sort_name(a.sort)}",
             instead="+ and - work on ints, | & and - on sets",
@@ -154,7 +144,7 @@ class Operators(Expressions):
             inside = self.member(left, right, node)
             return ex.not_(inside) if isinstance(op, ast.NotIn) else inside
         if va.is_static(left) and va.is_static(right):
-            return ex.boolean(_static_compare(op, left, right))
+            return ex.boolean(_COMPARISONS[type(op)](left, right))
         like = next((v.sort for v in (left, right) if isinstance(v, Expr)), None)
         a, b = self.lift(left, node, like), self.lift(right, node, like)
         if not same_kind(a.sort, b.sort):
@@ -200,11 +190,22 @@ def plain(e: Expr) -> Value:
     return bool(e.value) if isinstance(e, Const) else e
 
 
-def _static_compare(op: ast.cmpop, left: Any, right: Any) -> bool:
-    table: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-        ast.Eq: lambda a, b: a == b, ast.NotEq: lambda a, b: a != b,
-        ast.Is: lambda a, b: a is b, ast.IsNot: lambda a, b: a is not b,
-        ast.Lt: lambda a, b: a < b, ast.LtE: lambda a, b: a <= b,
-        ast.Gt: lambda a, b: a > b, ast.GtE: lambda a, b: a >= b,
-    }  # fmt: skip
-    return bool(table[type(op)](left, right))
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+"""Comparisons of what is known."""
+
+_ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.BitOr: operator.or_,
+    ast.BitAnd: operator.and_, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+}  # fmt: skip
+"""Arithmetic of what is known."""
+
+_NUMBERS: Mapping[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
+    ast.Add: ex.add, ast.Sub: ex.sub,
+}  # fmt: skip
+
+_SETS: Mapping[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
+    ast.BitOr: ex.union, ast.BitAnd: ex.inter, ast.Sub: ex.diff,
+}  # fmt: skip

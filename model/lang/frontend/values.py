@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -91,23 +90,12 @@ def _sharpen(value: Expr, like: Sort | None) -> Expr:
 
 def field_of(world: World, cls: str, name: str) -> Field | None:
     """The declaration of a field by class name."""
-    for kind in class_of(world, cls).__mro__:
-        spec = getattr(kind, "fields", {}).get(name)
-        if spec is not None:
-            return typing.cast(Field, spec)
-    return None
-
-
-def class_of(world: World, cls: str) -> type[Kobject]:
-    for kind in world.kinds():
-        if kind.__name__ == cls:
-            return kind
-    raise KeyError(cls)
+    return world.kind(cls).fields.get(name)
 
 
 def read_const(world: World, spec: Field, owner: Expr, cls: str) -> Value:
     """A constant field of an object that may not be known."""
-    objects = world.all(class_of(world, cls))
+    objects = world.all(world.kind(cls))
     held = [obj.__dict__[spec.name] for obj in objects]
     if isinstance(owner, Const):
         return held[owner.value - 1]
