@@ -86,12 +86,12 @@ def erase_part(part: Part, live: frozenset[Region], regions: Regions) -> Part:
 
     def slim(op: Op) -> Op:
         kept = tuple(u for u in op.updates if _key(u.place, regions) in keep)
-        return op if len(kept) == len(op.updates) else replace(op, updates=kept)
+        return op.doing(op.guard, kept, op.checks)
 
     if part.thread is None:
         rules = (replace(r, op=slim(r.op)) for r in part.rules)
         return Part(None, part.number, tuple(r for r in rules if r.op.updates or r.op.checks))
-    edges = tuple(replace(e, op=slim(e.op)) for e in part.thread.edges)
+    edges = tuple(e.with_op(slim(e.op)) for e in part.thread.edges)
     names = tuple(v for v in part.thread.locals if v.name in keep)
     return Part(replace(part.thread, edges=edges, locals=names), part.number)
 

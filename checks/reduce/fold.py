@@ -8,9 +8,14 @@ from dataclasses import replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr
-from model.lang.ir import Edge, Op, Rule, StateCheck, Thread, Update
+from model.lang.ir import Check, Edge, Op, Rule, StateCheck, Thread, Update
 
 from .usage import Part, constant_index
+
+Content = tuple[Expr, tuple[Update, ...], tuple[Check, ...]]
+"""What an operation does: its guard, updates and checks."""
+
+Memo = dict[object, Content]
 
 Known = Mapping[Cell, int]
 Tables = Mapping[str, tuple[int, ...]]
@@ -33,6 +38,7 @@ class Folder:
         """`cells`: all that occur in what is folded, if they are at hand."""
         self._known, self._tables = known, tables
         self._memo: dict[Expr, Expr] = {}
+        self._arrays: dict[str, object] = {}
         self._among = None
         if cells is not None:
             self._among = frozenset(c for c in cells if c in known or c.var in tables)
@@ -48,9 +54,29 @@ class Folder:
         values = self._tables.get(e.var)
         return None if values is None else ex.table(values, e.index, e.sort)
 
-    def op(self, op: Op) -> Op:
+    def op(self, op: Op, memo: Memo) -> Op:
+        """The operation with known cells put in; `memo` is for all that have like content."""
         if self._among is not None and op.cells.isdisjoint(self._among):
             return op
+        known, computed = self._known, op.computed
+        values = frozenset((c, known[c]) for c in op.cells if c in known)
+        arrays = frozenset(map(self._array, computed)) if computed else None
+        key = op.guard, op.updates, op.checks, values, arrays
+        if key not in memo:
+            memo[key] = self._content(op)
+        return op.doing(*memo[key])
+
+    def _array(self, var: str) -> object:
+        """All that is known of an array: an index that is computed may be any of them, once it is
+        known itself."""
+        found = self._arrays.get(var)
+        if found is None:
+            elements = frozenset((c, v) for c, v in self._known.items() if c.var == var)
+            found = self._arrays[var] = (var, elements, self._tables.get(var))
+        return found
+
+    def _content(self, op: Op) -> Content:
+        """The guard, updates and checks of an operation with known cells put in."""
         checks = tuple(
             c.with_cond(cond) for c in op.checks if (cond := self.expr(c.cond)) is not ex.TRUE
         )
@@ -62,7 +88,7 @@ class Folder:
             if value is place or (isinstance(place, Cell) and self._keeps(place, value)):
                 continue
             updates.append(Update(place, value))
-        return replace(op, guard=self.expr(op.guard), updates=tuple(updates), checks=checks)
+        return self.expr(op.guard), tuple(updates), checks
 
     def _keeps(self, place: Cell, value: Expr) -> bool:
         return keeps(place, value, self._known, self._tables)
@@ -71,13 +97,16 @@ class Folder:
         return replace(judge, cond=self.expr(judge.cond))
 
 
-def fold_part(part: Part, known: Known, tables: Tables) -> Part:
-    """The part with known cells put in, without edges and rules that can never fire."""
+def fold_part(part: Part, known: Known, tables: Tables, memo: Memo) -> Part:
+    """The part with known cells put in, without edges and rules that can never fire.
+
+    `memo` has what operations were made into before, of this part or others.
+    """
     folder = Folder(known, tables, part.cells)
     if part.thread is None:
-        rules = (replace(r, op=folder.op(r.op)) for r in part.rules)
+        rules = (replace(r, op=folder.op(r.op, memo)) for r in part.rules)
         return Part(None, part.number, tuple(r for r in rules if _can_fire(r)))
-    edges = [e.with_op(folder.op(e.op)) for e in part.thread.edges]
+    edges = [e.with_op(folder.op(e.op, memo)) for e in part.thread.edges]
     kept = [e for e in edges if e.op.guard is not ex.FALSE]
     return Part(reachable(part.thread, kept), part.number)
 
@@ -97,7 +126,7 @@ def reachable(thread: Thread, edges: list[Edge]) -> Thread:
             if target not in reached:
                 reached.add(target)
                 todo.append(target)
-    return replace(thread, edges=tuple(e for e in edges if e.source in reached))
+    return thread.with_edges(tuple(e for e in edges if e.source in reached))
 
 
 def changes(part: Part, known: Known, tables: Tables) -> tuple[set[Cell], set[str]]:

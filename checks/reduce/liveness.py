@@ -25,7 +25,8 @@ def reset_dead(thread: Thread) -> Thread:
         written = {u.place for u in kept}
         dying = [v for v in thread.locals if v in live[edge.source] and v not in after]
         resets = [Update(v, ex.const(v.sort.lowest, v.sort)) for v in dying if v not in written]
-        edges.append(replace(edge, op=replace(edge.op, updates=(*kept, *resets))))
+        op = edge.op.doing(edge.op.guard, (*kept, *resets), edge.op.checks)
+        edges.append(edge.with_op(op))
     ever = frozenset().union(*live)
     return replace(thread, edges=tuple(edges), locals=tuple(v for v in thread.locals if v in ever))
 
@@ -48,18 +49,26 @@ def backward(
     for edge in thread.edges:
         entering.setdefault(edge.target, []).append(edge)
     todo = list(range(thread.locations))
+    waiting = [True] * thread.locations
     while todo:
         at = todo.pop()
-        for edge in entering.get(at, []):
-            more = found[edge.source] | before(edge.op, found[at])
-            if more != found[edge.source]:
-                found[edge.source] = more
-                todo.append(edge.source)
+        waiting[at] = False
+        after = found[at]
+        for edge in entering.get(at, ()):
+            more, source = before(edge.op, after), edge.source
+            if not more <= found[source]:
+                found[source] |= more
+                if not waiting[source]:
+                    waiting[source] = True
+                    todo.append(source)
     return found
 
 
 def _needed(op: Op, after: frozenset[Local]) -> frozenset[Local]:
     """The locals that an operation needs, or leaves alone, if `after` are alive after it."""
     always, assigned = op.local_flow
-    kept = [(place, sources) for place, sources in assigned if place in after]
-    return (after - {place for place, _ in kept}).union(always, *(sources for _, sources in kept))
+    for place, sources in assigned:
+        if place in after:
+            always |= sources
+    kept = after.difference(op.assigned) if assigned else after
+    return kept if always <= kept else kept | always

@@ -13,7 +13,6 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
@@ -166,7 +165,7 @@ class _View:
         guard = self.simple(op.guard)
         facts = self._refined(guard)
         if facts is None:
-            return replace(op, guard=ex.FALSE)
+            return op.doing(ex.FALSE, op.updates, op.checks)
         if op.reads.isdisjoint(facts):
             return op
         view = self if facts is self._facts else _View(facts)
@@ -179,7 +178,7 @@ class _View:
             if isinstance(place, Cell):
                 place = ex.cell(place.var, tuple(map(view.simple, place.index)), place.sort)
             updates.append(Update(place, view.simple(u.value)))
-        return replace(op, guard=guard, updates=tuple(updates), checks=checks)
+        return op.doing(guard, tuple(updates), checks)
 
     def after(self, edge: Edge, own: Mapping[Cell, int]) -> Facts | None:
         """The facts behind an edge, as a new dictionary; None if it cannot be taken."""

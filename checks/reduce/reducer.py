@@ -22,7 +22,7 @@ from model.lang.traits import Trait
 from .conflicts import Others
 from .elements import Elements, held, written_by
 from .erase import erase_part, flow_of, live_regions
-from .fold import Folder, Known, Tables, changes, fold_part
+from .fold import Folder, Known, Memo, Tables, changes, fold_part
 from .free import InUse
 from .liveness import reset_dead
 from .lock_words import Holder
@@ -124,6 +124,7 @@ class Reducer:
         self._passes = passes
         self._storage: dict[str, Storage] = {v.name: v.storage for v in variables}
         self._kept: dict[Any, Any] = {}
+        self._folds: Memo = {}
 
     def by(self, passes: Passes) -> Reducer:
         """A reducer of the same world by other passes, which keeps what it makes with this one."""
@@ -197,7 +198,8 @@ class Reducer:
             (c, v) for c, v in known.items() if c in part.cells or c.var in part.computed
         )
         arrays = frozenset((var, tables[var]) for var in part.arrays if var in tables)
-        return self._once(("fold", part, cells, arrays), lambda: fold_part(part, known, tables))
+        made = partial(fold_part, part, known, tables, self._folds)
+        return self._once(("fold", part, cells, arrays), made)
 
     def _propagated(
         self, parts: list[Part], first: State, agreed: frozenset[Cell], regions: Regions
@@ -268,7 +270,7 @@ class Reducer:
             )  # fmt: skip
             kinds[part] = self._once((*key, "kinds"), made)
             uses[part] = self._once(key, partial(kinds[part].edges, part))
-            total = self._once((*key, "shown"), partial(kinds[part].shown, part))
+            total = self._once((*key, "shown"), partial(kinds[part].shown, part, uses[part]))
             by_seat.setdefault(part.number, []).append(total)
         others = {n: Others(_without(by_seat, n), judged) for n in by_seat}
         return [self._merged(p, uses[p], kinds[p], others[p.number]) for p in parts]

@@ -65,7 +65,7 @@ class Part:
     @cached_property
     def computed(self) -> frozenset[str]:
         """Those of `arrays` with a computed index: once that is known, any element may be meant."""
-        return frozenset(c.var for c in self.cells if constant_index(c) is None)
+        return frozenset().union(*(op.computed for op in self.ops))
 
     @cached_property
     def written(self) -> tuple[tuple[Cell, Expr], ...]:

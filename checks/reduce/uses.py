@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Const, Expr
@@ -71,8 +71,10 @@ class Uses:
     @classmethod
     def of_all(cls, several: Iterable[Uses]) -> Uses:
         """All their uses together."""
-        different = list(dict.fromkeys(several))
-        names = [f.name for f in fields(cls)]
+        different = dict.fromkeys(several)
+        if len(different) == 1:
+            return next(iter(different))
+        names = cls.__slots__
         return cls(*(frozenset().union(*(getattr(u, n) for u in different)) for n in names))
 
 
@@ -80,7 +82,7 @@ _same: dict[Uses, Uses] = {}
 """Uses by content: many steps use the same."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Found:
     """The uses of a step, as they are found."""
 
@@ -100,7 +102,7 @@ class _Found:
 
     def all(self) -> Uses:
         """The uses, the same object for the same ones."""
-        uses = Uses(*(frozenset(getattr(self, f.name)) for f in fields(self)))
+        uses = Uses(*(frozenset(getattr(self, name)) for name in Uses.__slots__))
         return _same.setdefault(uses, uses)
 
 
@@ -123,11 +125,11 @@ class Classifier:
     def edge(self, edge: Edge, who: int, *, checks: bool = True) -> Uses:
         """The uses of one edge of thread number `who` (from 1), its checks included if asked."""
         traits = edge.call.traits if edge.call is not None else frozenset({Trait.LOCKLESS})
-        op = edge.op if checks else replace(edge.op, checks=())
+        op = edge.op if checks else edge.op.bare
         found = self._op(op, who, bool(traits & LOCKLESS))
         if traits & (UNSEEN | MAY_BE_FREE):
             unseen = [u for u in op.updates if traits & UNSEEN and self._is_unseen(op, u)]
-            rest = replace(op, updates=tuple(u for u in op.updates if u not in unseen))
+            rest = op.doing(op.guard, tuple(u for u in op.updates if u not in unseen), op.checks)
             seen = self._op(rest, who, True)
             found.unseen = self._places(unseen) - seen.writes
             found.writes -= found.unseen
@@ -159,8 +161,7 @@ class Classifier:
         traits = edge.call.traits if edge.call is not None else frozenset()
         if traits & (MAY_BE_FREE | UNSEEN):
             return []
-        bare = replace(edge.op, checks=())
-        return [c for c in bare.cells if c.var in self.freeable]
+        return [c for c in edge.op.bare.cells if c.var in self.freeable]
 
     def under_locks(self, edge: Edge) -> list[Cell]:
         """The cells of fields with a declared lock that software reads or writes at an edge."""
@@ -214,15 +215,17 @@ class Classifier:
 
     def _both(self, edge: Edge, who: int) -> tuple[Uses, Uses]:
         bare = self.edge(edge, who, checks=False)
-        return (self.edge(edge, who), bare) if edge.op.checks else (bare, bare)
+        judged = [c.cond for c in edge.op.checks if not (c.steady and self._steady)]
+        return (Uses.of_all([bare, self.judging(judged, who)]) if judged else bare, bare)
 
-    def shown(self, part: Part) -> Uses:
-        """The uses of a part as others see them: what makes a steady check hold may not come before
-        the check either, nor what makes hold or fail what movers rest on."""
+    def shown(self, part: Part, uses: Iterable[tuple[Uses, Uses]]) -> Uses:
+        """The uses of a part, with those of its edges, as others see them: what makes a steady
+        check hold may not come before the check either, nor what makes hold or fail what movers
+        rest on."""
         if part.thread is None:
             return self.rules(part)
         who = part.number + 1
-        found = [every for every, _ in self.edges(part)]
+        found = [every for every, _ in uses]
         for edge in part.thread.edges:
             steady = [check.cond for check in edge.op.checks if check.steady]
             found.append(self.judging([*steady, *self._relied_on(edge, who)], who))

@@ -67,12 +67,12 @@ class Attacher:
                 checks += self._in_use(edge)
             if self._fields and not edge.call.traits & UNPUBLISHED:
                 checks += self._under_lock(edge, who)
-        return edge.with_op(replace(edge.op, checks=tuple(checks)))
+        return edge.with_op(edge.op.doing(edge.op.guard, edge.op.updates, tuple(checks)))
 
     def _own(self, check: Check) -> Check:
         """A pointer that is NULL is a violation when that is asked about, else a model error."""
         if check.invariant == NULL and self._null:
-            return replace(check, invariant=NULL_POINTER)
+            return check._replace(invariant=NULL_POINTER)
         if not check.invariant.startswith("model:") and check.invariant not in REGISTRY:
             raise ModelError(
                 f"check() names '{check.invariant}', which is no invariant",

@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from operator import is_
+from typing import NamedTuple
 
-from .expr import TRUE, Cell, Expr, Local, leaves
+from .expr import TRUE, Cell, Const, Expr, Local, leaves
 from .sorts import Sort
 from .traits import Trait
 
@@ -83,8 +85,7 @@ def halts(invariant: str) -> bool:
     return invariant.startswith("model:") or invariant == NULL_POINTER
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """What must hold when an operation is carried out (in the state before it).
 
     `steady`: what other threads do meanwhile can only make it hold, so that a pass may judge it
@@ -102,11 +103,12 @@ class Check:
 
     def with_cond(self, cond: Expr) -> Check:
         """The check of another condition; itself if it is the same."""
-        return self if cond is self.cond else replace(self, cond=cond)
+        return self if cond is self.cond else Check(self.invariant, cond, self.steady)
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
+    """A place, and the value that it is given."""
+
     place: Cell | Local
     value: Expr
 
@@ -121,6 +123,24 @@ class Op:
     checks: tuple[Check, ...] = ()
     access: Access | None = None
     note: str = ""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.guard, self.updates, self.checks, self.access, self.note))
+
+    def doing(self, guard: Expr, updates: tuple[Update, ...], checks: tuple[Check, ...]) -> Op:
+        """The operation with these instead of its own; itself if they are the same."""
+        if guard is self.guard and updates == self.updates and checks == self.checks:
+            return self
+        return Op(self.kind, guard, updates, checks, self.access, self.note)
+
+    @cached_property
+    def bare(self) -> Op:
+        """The operation without its checks."""
+        return self.doing(self.guard, self.updates, ())
 
     @cached_property
     def reads(self) -> frozenset[Expr]:
@@ -139,14 +159,28 @@ class Op:
         """The locals that it needs whatever comes after, and for each local that it assigns, those
         that the value is made from."""
         own = tuple((u.place, _locals(u.value)) for u in self.updates if isinstance(u.place, Local))
-        shared = replace(self, updates=tuple(u for u in self.updates if isinstance(u.place, Cell)))
-        return frozenset(v for v in shared.reads if isinstance(v, Local)), own
+        values = [u.value for u in self.updates if isinstance(u.place, Cell)]
+        places = [i for u in self.updates if isinstance(u.place, Cell) for i in u.place.index]
+        parts = [self.guard, *(c.cond for c in self.checks), *values, *places]
+        return frozenset().union(*map(_locals, parts)), own
+
+    @cached_property
+    def assigned(self) -> frozenset[Local]:
+        """The locals that it assigns."""
+        return frozenset(u.place for u in self.updates if isinstance(u.place, Local))
 
     @cached_property
     def cells(self) -> frozenset[Cell]:
         """Cells that it reads or writes."""
         places = self.reads.union(u.place for u in self.updates)
         return frozenset(p for p in places if isinstance(p, Cell))
+
+    @cached_property
+    def computed(self) -> frozenset[str]:
+        """The arrays of which it uses an element by a computed index."""
+        return frozenset(
+            c.var for c in self.cells if not all(isinstance(i, Const) for i in c.index)
+        )
 
 
 def _locals(e: Expr) -> frozenset[Local]:
@@ -210,7 +244,11 @@ class Edge:
 
     def with_op(self, op: Op) -> Edge:
         """The edge with another operation; itself if it is the same."""
-        return self if op is self.op else replace(self, op=op)
+        if op is self.op:
+            return self
+        return Edge(
+            self.source, self.target, op, self.site, self.call, self.choice, self.number, self.parts
+        )
 
     def origin(self) -> tuple[Edge, ...]:
         """The edges of the unmerged thread that this one stands for."""
@@ -231,6 +269,12 @@ class Thread:
     entry: int
     end: int
     locations: int
+
+    def with_edges(self, edges: tuple[Edge, ...]) -> Thread:
+        """The thread with other edges; itself if they are the same objects."""
+        if len(edges) == len(self.edges) and all(map(is_, edges, self.edges)):
+            return self
+        return replace(self, edges=edges)
 
     def leaving(self) -> dict[int, list[Edge]]:
         """The edges by source, in order."""

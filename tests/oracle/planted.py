@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -126,10 +126,10 @@ def hardware_by_place() -> Iterator[None]:
         yield
 
 
-def steady_unseen(kinds: Classifier, part: Part) -> Uses:
+def steady_unseen(kinds: Classifier, part: Part, uses: Iterable[tuple[Uses, Uses]]) -> Uses:
     if part.thread is None:
         return kinds.rules(part)
-    return Uses.of_all(every for every, _ in kinds.edges(part))
+    return Uses.of_all(every for every, _ in uses)
 
 
 def judged_unseen(parts: Any, _: Any = ()) -> Regions:

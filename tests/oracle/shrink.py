@@ -121,14 +121,13 @@ def _updates(update: Update) -> Iterator[Update]:
     place = update.place
     if isinstance(place, Cell):
         for index in _one_changed(place.index, _exprs):
-            yield replace(update, place=ex.cell(place.var, index, place.sort))
+            yield update._replace(place=ex.cell(place.var, index, place.sort))
     for value in _exprs(update.value):
-        yield replace(update, value=value)
+        yield update._replace(value=value)
 
 
 def _checks(check: Check) -> Iterator[Check]:
-    for cond in _exprs(check.cond):
-        yield replace(check, cond=cond)
+    yield from map(check.with_cond, _exprs(check.cond))
 
 
 def _judges(check: StateCheck) -> Iterator[StateCheck]:

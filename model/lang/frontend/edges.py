@@ -157,7 +157,7 @@ class Edges(Evaluator):
             self.refuse(node, f"{fn.name} is part of a step", instead="call it from a @step")
         with self.calling(fn, node):
             body = run_pure(self.ctx, fn, args, fields=False)
-        self.pending += [replace(c, cond=ex.implies(self.path, c.cond)) for c in body.checks]
+        self.pending += [c.with_cond(ex.implies(self.path, c.cond)) for c in body.checks]
         return body.result
 
     def call_model(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
