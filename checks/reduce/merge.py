@@ -17,7 +17,7 @@ movers, one step of any kind, left movers (Lipton).
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from model.lang import expr as ex
@@ -25,7 +25,7 @@ from model.lang.expr import Cell, Expr
 from model.lang.ir import Check, Edge, Kind, Op, Thread
 
 from .conflicts import DISCIPLINE, Others
-from .sequence import one_after_the_other
+from .sequence import behind, one_after_the_other
 from .uses import Classifier, Uses
 
 _LARGEST = 150
@@ -81,7 +81,8 @@ def merge_thread(thread: Thread, moves: Sequence[Moves]) -> Thread:
     edges, known = [], {}
     for edge, found in zip(thread.edges, moves, strict=True):
         if found.checks:
-            edge = edge.with_op(replace(edge.op, checks=(*edge.op.checks, *found.checks)))
+            op = edge.op
+            edge = edge.with_op(op.doing(op.guard, op.updates, (*op.checks, *found.checks)))
         known[id(edge)] = found
         edges.append(edge)
     return _Merger(replace(thread, edges=tuple(edges)), known).run()
@@ -228,6 +229,7 @@ class _Operations:
         self._ops: list[Op] = []
         self._sizes: list[int] = []
         self._joined: dict[tuple[int, int], int] = {}
+        self._behind: tuple[int, Callable[[Expr], Expr]] | None = None
 
     def number(self, op: Op) -> int:
         """The number of an operation; its note has no part in it."""
@@ -235,7 +237,7 @@ class _Operations:
         found = self._numbers.get(content)
         if found is None:
             found = self._numbers[content] = len(self._ops)
-            self._ops.append(replace(op, note=""))
+            self._ops.append(Op(*content) if op.note else op)
             self._sizes.append(_size(op))
         return found
 
@@ -251,7 +253,9 @@ class _Operations:
         """One operation that does the first and then the second."""
         found = self._joined.get((first, second))
         if found is None:
-            made = one_after_the_other(self._ops[first], self._ops[second])
+            if self._behind is None or self._behind[0] != first:
+                self._behind = first, behind(self._ops[first])  # it is joined with all after it
+            made = one_after_the_other(self._ops[first], self._ops[second], self._behind[1])
             found = self._joined[first, second] = self.number(made)
         return found
 
@@ -285,7 +289,7 @@ def _renumber(thread: Thread) -> Thread:
             if e.target not in new:
                 new[e.target] = len(new)
                 todo.append(e.target)
-            edges.append(replace(e, source=new[at], target=new[e.target]))
+            edges.append(e.between(new[at], new[e.target]))
     end = new.setdefault(thread.end, len(new))
     return replace(thread, edges=tuple(edges), entry=0, end=end, locations=len(new))
 

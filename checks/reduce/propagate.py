@@ -57,8 +57,10 @@ def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
         at: [(edge, _dying(edge, live)) for edge in edges] for at, edges in thread.leaving().items()
     }
     todo = [thread.entry]  # a heap: locations are numbered about as control flows
+    waiting = {thread.entry}
     while todo:
         at = heapq.heappop(todo)
+        waiting.remove(at)
         view = _View(facts[at])
         for edge, dying in leaving[at]:
             after = view.after(edge, own)
@@ -70,7 +72,8 @@ def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
             new = after if old is None else _widened(old, after)
             if new is not None:
                 facts[edge.target] = new
-                if edge.target not in todo:
+                if edge.target not in waiting:
+                    waiting.add(edge.target)
                     heapq.heappush(todo, edge.target)
     return facts
 
@@ -99,6 +102,7 @@ def _widened(old: Facts, more: Facts) -> Facts | None:
 
 
 _places: dict[Expr, tuple[Expr, ...]] = {}
+_computed: dict[Expr, frozenset[Expr]] = {}
 _simple: dict[tuple[Expr, Known], Expr] = {}
 _values: dict[tuple[Expr, Known], frozenset[int] | None] = {}
 _cannot: dict[tuple[Expr, Expr, int], bool] = {}
@@ -137,7 +141,7 @@ class _View:
         if isinstance(found, ex.Const):
             return found
         decided = self._by_cases(found)
-        computed = frozenset(leaf for leaf in ex.leaves(decided) if _is_computed(leaf))
+        computed = _computed_in(decided)
         return ex.substitute(decided, self._named, {}, computed) if computed else decided
 
     def _named(self, e: Expr) -> Expr | None:
@@ -193,8 +197,10 @@ class _View:
         else:
             # The guard may have told something of a cell that others write, under an index that is
             # known only here, so that the text of the guard does not name it.
-            view = _View(facts)
-            new = {place: known for place, known in facts.items() if _lasts(place, own)}
+            view, new = _View(facts), dict(facts)
+            for place in facts.keys() - self._facts.keys():
+                if not _lasts(place, own):
+                    del new[place]
         for u in edge.op.updates:
             if isinstance(u.place, Cell) and u.place not in own:
                 _forget(new, u.place)
@@ -236,6 +242,14 @@ def _lasts(place: Expr, own: Mapping[Cell, int]) -> bool:
 
 def _is_computed(place: Expr) -> bool:
     return isinstance(place, Cell) and not all(isinstance(i, ex.Const) for i in place.index)
+
+
+def _computed_in(e: Expr) -> frozenset[Expr]:
+    """The leaves of an expression that have a computed index."""
+    found = _computed.get(e)
+    if found is None:
+        found = _computed[e] = frozenset(filter(_is_computed, ex.leaves(e)))
+    return found
 
 
 def _in_all_cases(e: Expr, known: Known) -> frozenset[int] | None:

@@ -10,10 +10,13 @@ from model.lang.expr import Cell, Expr, Local
 from model.lang.ir import Kind, Op, Update
 
 
-def one_after_the_other(first: Op, second: Op) -> Op:
-    """The operation that does the first and then the second."""
+def one_after_the_other(first: Op, second: Op, post: Callable[[Expr], Expr]) -> Op:
+    """The operation that does the first and then the second; `post` is `behind` the first."""
     written: dict[Cell | Local, Expr] = {u.place: u.value for u in first.updates}
-    post = behind(first)
+    arrays: dict[str, int] = {}
+    for place in written:
+        if isinstance(place, Cell):
+            arrays[place.var] = arrays.get(place.var, 0) + 1
     guard = ex.and_(first.guard, post(second.guard))
     checks = (*first.checks, *(c.with_cond(post(c.cond)) for c in second.checks))
     checks = tuple(c for c in checks if c.cond is not ex.TRUE)
@@ -22,9 +25,12 @@ def one_after_the_other(first: Op, second: Op) -> Op:
         place, value = u.place, post(u.value)
         if isinstance(place, Cell):
             place = ex.cell(place.var, tuple(post(i) for i in place.index), place.sort)
-            for other, held in updates.items():
-                if other is not place and isinstance(other, Cell) and other.var == place.var:
-                    updates[other] = ex.ite(_same_place(other, place), value, held)
+            if arrays.get(place.var, 0) > (place in updates):
+                for other, held in updates.items():
+                    if other is not place and isinstance(other, Cell) and other.var == place.var:
+                        updates[other] = ex.ite(_same_place(other, place), value, held)
+            if place not in updates:
+                arrays[place.var] = arrays.get(place.var, 0) + 1
         updates[place] = value
     kind = first.kind if _is_nothing(second) else second.kind if _is_nothing(first) else Kind.MERGED
     new = tuple(Update(p, v) for p, v in updates.items() if p is not v)
@@ -35,6 +41,8 @@ def behind(op: Op) -> Callable[[Expr], Expr]:
     """A function from an expression to the one that has its value of behind the operation, before
     it."""
     written: dict[Cell | Local, Expr] = {u.place: u.value for u in op.updates}
+    if not written:
+        return _itself
     arrays = {p.var for p in written if isinstance(p, Cell)}
 
     def after(e: Expr) -> Expr | None:
@@ -52,12 +60,18 @@ def behind(op: Op) -> Callable[[Expr], Expr]:
     memo: dict[Expr, Expr] = {}
 
     def post(e: Expr) -> Expr:
-        among = [
+        if not ex.leaves(e):
+            return e
+        among = frozenset(
             p for p in ex.leaves(e) if p in written or (isinstance(p, Cell) and p.var in arrays)
-        ]
-        return ex.substitute(e, after, memo, frozenset(among)) if among else e
+        )
+        return ex.substitute(e, after, memo, among) if among else e
 
     return post
+
+
+def _itself(e: Expr) -> Expr:
+    return e
 
 
 def _same_place(one: Cell, two: Cell) -> Expr:

@@ -60,8 +60,7 @@ class Kind(StrEnum):
     MERGED = "merged"  # several operations in a row, made by a pass
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """The one access to memory of an operation, for the ordering pass; or, of one that is declared
     to be several accesses at once, the first place, and how all of them are ordered.
 
@@ -248,6 +247,12 @@ class Edge:
             return self
         return Edge(
             self.source, self.target, op, self.site, self.call, self.choice, self.number, self.parts
+        )
+
+    def between(self, source: int, target: int) -> Edge:
+        """The edge from and to other locations."""
+        return Edge(
+            source, target, self.op, self.site, self.call, self.choice, self.number, self.parts
         )
 
     def origin(self) -> tuple[Edge, ...]:
