@@ -29,7 +29,7 @@ from model.lang import compose
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
-from model.lang.frontend.source import Context, Edit
+from model.lang.frontend.source import Context, Edit, Kept
 from model.lang.ir import Rule, State, System, Thread
 from model.lang.objects import Kobject
 from model.patches.family import Variant
@@ -138,6 +138,7 @@ class Stage:
         self._ctx.memory_model = self._newest.memory_model
         self._origin = setting, arch
         self.variables = self.world.variables()
+        self._steps: dict[Arch, Kept[Any]] = {}
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
         self._checks = self._attacher.state_checks()
         self._finals = self._attacher.end_checks()
@@ -179,8 +180,10 @@ class Stage:
         """A thread as the front end makes it, once for all stages of one world: what is asked
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
-        ctx = replace(self._ctx, swap=role.variant.swap_in(call.fn), edits=dict(role.edits))
         arch = self.arch_of(role.variant)
+        steps = self._steps.setdefault(arch, Kept())
+        swap = role.variant.swap_in(call.fn)
+        ctx = replace(self._ctx, swap=swap, edits=dict(role.edits), steps=steps)
         with selected(arch):
             return _made.thread((self._origin, arch, call.thread.name, call.fn, names), ctx, call)
 

@@ -12,13 +12,11 @@ from . import expr as ex
 from .declare import ModelFunction
 from .errors import ModelError
 from .frontend.routine import compile_thread
-from .frontend.source import Changes, Context
+from .frontend.source import Context, Kept
 from .frontend.steps import compile_step
 from .ir import Rule, Site, System, Thread
 from .objects import Kobject
 from .sorts import Int, Rec
-
-Function = ModelFunction[..., Any]
 
 
 @dataclass(frozen=True)
@@ -36,27 +34,17 @@ def threads(ctx: Context, calls: Sequence[Invocation]) -> tuple[Thread, ...]:
 
 
 class Compiled:
-    """Threads that were compiled before, for whoever would have the same compiled again.
-
-    A thread depends on the swaps and edits of the functions that its compilation asked for, and
-    on no others, so that a neighbour which a variant does not touch is compiled once for all.
-    """
+    """Threads that were compiled before: a neighbour that a variant does not touch is compiled once
+    for all."""
 
     def __init__(self) -> None:
-        self._known: dict[object, list[tuple[frozenset[Function], Changes, Thread]]] = {}
+        self._kept: Kept[Thread] = Kept()
 
     def thread(self, key: object, ctx: Context, call: Invocation) -> Thread:
         """The thread of an invocation; `key` says all else that it depends on: the world, the
         invocation and the memory orders."""
-        known = self._known.setdefault(key, [])
-        for asked, changes, thread in known:
-            if ctx.changes(asked) == changes:
-                return thread
         fresh = replace(ctx, asked=set())
-        (made,) = threads(fresh, [call])
-        asked = frozenset(fresh.asked)
-        known.append((asked, ctx.changes(asked), made))
-        return made
+        return self._kept.get(key, fresh, lambda: threads(fresh, [call])[0])
 
 
 def rules(ctx: Context, functions: Sequence[ModelFunction[..., Any]]) -> tuple[Rule, ...]:

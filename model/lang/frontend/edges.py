@@ -21,7 +21,7 @@ from . import values as va
 from .body import NULL, RANGE, UNMODELLED, run_pure
 from .calls import Evaluator
 from .source import Context
-from .steps import compile_step
+from .steps import step_of
 from .values import ArrayField, Column, Value
 
 
@@ -168,7 +168,7 @@ class Edges(Evaluator):
 
     def call_step(self, fn: ModelFunction[..., Any], args: list[Value], node: ast.Call) -> Value:
         with self.calling(fn, node):
-            done = compile_step(self.ctx, fn, args)
+            done = step_of(self.ctx, fn, args)
         result: Value = done.result
         updates = list(done.op.updates)
         if isinstance(result, tuple):

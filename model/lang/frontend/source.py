@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..declare import ModelFunction, Text
 from ..errors import ModelError, shown_path
@@ -70,6 +70,36 @@ Changes = tuple[
 """Functions that are swapped, and edits by the name of the function."""
 
 
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """Results of compilation, for whoever would have the same compiled again.
+
+    One depends on what its key says, and on the swaps and edits of the functions that its
+    compilation asked for, and on no others: what a variant does not touch is compiled once for all.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, list[tuple[frozenset[ModelFunction[..., Any]], Changes, T]]] = {}
+
+    def get(self, key: object, ctx: Context, make: Callable[[], T]) -> T:
+        """The result for a key in a context, which in either case has been asked for the same."""
+        known = self._known.setdefault(key, [])
+        for asked, changes, result in known:
+            if ctx.changes(asked) == changes:
+                ctx.asked |= asked
+                return result
+        before, ctx.asked = ctx.asked, set()
+        try:
+            made = make()
+        finally:
+            asked = frozenset(ctx.asked)
+            ctx.asked |= before
+        known.append((asked, ctx.changes(asked), made))
+        return made
+
+
 @dataclass
 class Context:
     """What a compilation depends on besides the text.
@@ -77,6 +107,7 @@ class Context:
     `memory_model` picks the memory orders; a step that has one is refused where nobody chose.
     `epilogue` is a step that ends every thread; `swap` replaces functions by others wherever they
     are called (how a variant changes one function of a patch); `edits` are a mutant's changes.
+    `steps` are those that were compiled in this world for this architecture.
     `asked` are the functions whose swap or text was asked for: no other swap and no other edit has
     a part in what was compiled.  `active` are the functions that are being compiled, each called by
     the one before it.
@@ -87,6 +118,7 @@ class Context:
     epilogue: ModelFunction[..., Any] | None = None
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
+    steps: Kept[Any] = field(default_factory=Kept)
     asked: set[ModelFunction[..., Any]] = field(default_factory=set)
     active: list[ModelFunction[..., Any]] = field(default_factory=list)
     _storage: dict[str, Storage] = field(default_factory=dict)

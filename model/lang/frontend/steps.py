@@ -6,9 +6,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from .. import expr as ex
+from .. import runtime
 from ..declare import ModelFunction
 from ..errors import ModelError, near
 from ..expr import Cell, Const, Expr
@@ -27,6 +29,16 @@ class CompiledStep:
     op: Op
     call: Call
     result: Value
+
+
+def step_of(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> CompiledStep:
+    """The operation that a call of a step is for the thread that is compiled, made once."""
+    try:
+        key = runtime.current(), ctx.memory_model, fn, va.exactly(tuple(args))
+    except va.Inexact:
+        return compile_step(ctx, fn, args)
+    done: CompiledStep = ctx.steps.get(key, ctx, partial(compile_step, ctx, fn, args))
+    return done
 
 
 def compile_step(ctx: Context, fn: ModelFunction[..., Any], args: list[Value]) -> CompiledStep:

@@ -144,6 +144,23 @@ def alike(one: Value, two: Value) -> bool:
     return type(one) is type(two) and bool(one == two)
 
 
+class Inexact(Exception):
+    """A value for which there is no exact key."""
+
+
+def exactly(value: Value) -> object:
+    """A key for a value: equal keys are of values that nothing tells apart, unlike 0 and False."""
+    if isinstance(value, tuple):
+        return tuple, *map(exactly, value)
+    if isinstance(value, frozenset):
+        return frozenset, frozenset(map(exactly, value))
+    if isinstance(value, Column | list | dict):
+        raise Inexact
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value), *(exactly(getattr(value, f.name)) for f in dataclasses.fields(value))
+    return type(value), value
+
+
 def is_static(value: Value) -> bool:
     if isinstance(value, tuple | frozenset):
         return all(is_static(v) for v in value)
