@@ -47,7 +47,7 @@ def _may_write(op: Op, leaf: Expr) -> bool:
     return any(u.place is leaf for u in op.updates)
 
 
-@functools.cache
+@functools.lru_cache(50_000)
 def _is_plain(e: Expr) -> bool:
     """Families, architectures and threads ask the same again and again."""
     return _is_certain(e, {})

@@ -35,6 +35,10 @@ _LONGEST = 3000
 """So it is where an operation would be written with more nodes than this."""
 
 
+_KEPT = 50_000
+"""More operations, or expressions, than this are not kept from thread to thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moves:
     """What may be done with an edge, if `checks` hold there besides its own."""
@@ -132,6 +136,7 @@ def _in_use(edge: Edge, kinds: Classifier, others: Others) -> tuple[Check, ...]:
 
 class _Merger:
     def __init__(self, thread: Thread, moves: dict[int, Moves]) -> None:
+        _ops.forget()
         self._thread, self._moves = thread, moves
         self._ops = {id(edge): _ops.number(edge.op) for edge in thread.edges}
         self._leaving: dict[int, list[Edge]] = {}
@@ -225,11 +230,19 @@ class _Operations:
     families and architectures join the same ones."""
 
     def __init__(self) -> None:
+        self._empty()
+
+    def _empty(self) -> None:
         self._numbers: dict[object, int] = {}
         self._ops: list[Op] = []
         self._sizes: list[int] = []
         self._joined: dict[tuple[int, int], int] = {}
         self._behind: tuple[int, Callable[[Expr], Expr]] | None = None
+
+    def forget(self) -> None:
+        """Begin anew if there are too many; numbers of before mean nothing then."""
+        if len(self._ops) > _KEPT:
+            self._empty()
 
     def number(self, op: Op) -> int:
         """The number of an operation; its note has no part in it."""
@@ -268,7 +281,7 @@ def _size(op: Op) -> int:
     return sum(_nodes(p) for p in parts)
 
 
-@functools.cache
+@functools.lru_cache(_KEPT)
 def _nodes(e: Expr) -> int:
     return 1 + sum(_nodes(child) for child in ex.children(e))
 
@@ -294,4 +307,4 @@ def _renumber(thread: Thread) -> Thread:
     return replace(thread, edges=tuple(edges), entry=0, end=end, locations=len(new))
 
 
-_shown = functools.cache(ex.show)
+_shown = functools.lru_cache(_KEPT)(ex.show)

@@ -27,6 +27,9 @@ _MOST = 6
 _COMBINATIONS = 24
 """Expressions over more combinations of known values than this are left alone."""
 
+_KEPT = 200_000
+"""Results of more expressions than this are not kept from thread to thread."""
+
 Facts = dict[Expr, frozenset[int]]
 Known = tuple[frozenset[int] | None, ...]
 
@@ -34,6 +37,9 @@ Known = tuple[frozenset[int] | None, ...]
 def propagate(thread: Thread, own: Mapping[Cell, int]) -> Thread:
     """The thread with what is certain put in; `own` are cells that only it writes, with the value
     at the start."""
+    if len(_simple) + len(_values) > _KEPT:
+        for table in (_places, _computed, _simple, _values, _cannot):
+            table.clear()
     facts = _analyse(thread, own)
     edges = []
     for edge in thread.edges:

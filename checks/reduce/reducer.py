@@ -37,6 +37,14 @@ _SMALL = 16
 """Cells of more bits than this are not followed: sets of translations."""
 
 
+_RESULTS = 600
+"""More results of passes than this are not kept from family to family: a family makes about 150,
+and every tenth is of use to another one."""
+
+_OPERATIONS = 50_000
+"""More operations that were folded than this are not kept."""
+
+
 @dataclass(frozen=True)
 class Passes:
     """Which reductions are made; all of them unless a test compares, or one turned out to rest on
@@ -135,6 +143,10 @@ class Reducer:
     def reduce(self, family: Group) -> Reduced:
         """The family with the passes made."""
         passes = self._passes
+        if len(self._kept) > _RESULTS:
+            self._kept.clear()
+        if len(self._folds) > _OPERATIONS:
+            self._folds.clear()
         sources = [(t, n) for n, seat in enumerate(family.seats) for t in seat]
         parts = [self._part(t, n) for t, n in sources]
         parts.append(self._once(("rules", id(family.rules)), lambda: Part(None, -1, family.rules)))

@@ -29,9 +29,10 @@ from model.lang import compose
 from model.lang.compose import Invocation
 from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
-from model.lang.frontend.source import Context, Edit, Kept
+from model.lang.frontend.source import STEPS, Context, Edit, Kept
 from model.lang.ir import Rule, State, System, Thread
 from model.lang.objects import Kobject
+from model.lang.recent import Recent
 from model.patches.family import Variant
 
 from ..engine.codegen.code_cache import CodeCache
@@ -90,7 +91,7 @@ Presses = dict[tuple[Setting, frozenset[str], bool], CodeCache]
 _made = compose.Compiled()
 """Threads that the front end has made."""
 
-_kept: dict[Any, Any] = {}
+_kept: Recent[Any] = Recent(400)
 """Rules and threads that stages of one world make alike, by all that they depend on."""
 
 
@@ -108,9 +109,7 @@ class _Itself:
 
 
 def _once(key: Any, make: Callable[[], T]) -> T:
-    found: T | None = _kept.get(key)
-    if found is None:
-        found = _kept[key] = make()
+    found: T = _kept.get(key, make)
     return found
 
 
@@ -144,7 +143,7 @@ class Stage:
         self._finals = self._attacher.end_checks()
         self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
         self._reducer = Reducer(self.variables, passes)
-        self._families: dict[Any, tuple[Reduced, CodeCache]] = {}
+        self._families: dict[Any, tuple[Reduced, CodeCache, System]] = {}
         self._initial: dict[Any, State] = {}
 
     def by(self, passes: Passes) -> Stage:
@@ -181,7 +180,7 @@ class Stage:
         about it does not matter."""
         names = tuple(getattr(a, "name", a) for a in call.args)
         arch = self.arch_of(role.variant)
-        steps = self._steps.setdefault(arch, Kept())
+        steps = self._steps.setdefault(arch, Kept(STEPS))
         swap = role.variant.swap_in(call.fn)
         ctx = replace(self._ctx, swap=swap, edits=dict(role.edits), steps=steps)
         with selected(arch):
@@ -286,9 +285,11 @@ class Stage:
         for cast, role in plays:
             groups.setdefault(features_of(cast), []).append((cast, role))
         for members in groups.values():
-            reduced = self._reducer.reduce(self._group(members))
-            made = reduced, self._press(reduced.regions.whole)
-            self._families.update({_key(cast, role): made for cast, role in members})
+            systems = [self.system(cast, role) for cast, role in members]
+            reduced = self._reducer.reduce(self._group(members, systems))
+            press = self._press(reduced.regions.whole)
+            for (cast, role), system in zip(members, systems, strict=True):
+                self._families[_key(cast, role)] = reduced, press, system
 
     def _press(self, whole: frozenset[str]) -> CodeCache:
         """The cache of text for a group, in which these arrays are indexed by computed values."""
@@ -299,11 +300,11 @@ class Stage:
             presses[key] = CodeCache(layout, live_locals if self._passes.merge else None)
         return presses[key]
 
-    def _group(self, plays: Sequence[tuple[Cast, Role]]) -> Group:
+    def _group(self, plays: Sequence[tuple[Cast, Role]], systems: Sequence[System]) -> Group:
         seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]
         initial: dict[str, State] = {}
-        for cast, role in plays:
-            for n, thread in enumerate(self.system(cast, role).threads):
+        for (cast, _), system in zip(plays, systems, strict=True):
+            for n, thread in enumerate(system.threads):
                 seats[n][id(thread)] = thread
             initial.setdefault(cast.initial.name, self.initial(cast))
         rules = self._hardware(plays[0][0])
@@ -317,14 +318,15 @@ class Stage:
         """Let go of what was reduced and generated for a cast."""
         self._families.pop(_key(cast, role), None)
 
-    def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, CodeCache]:
+    def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, CodeCache, System]:
         if _key(cast, role) not in self._families:
             self.prepare([(cast, role)])
         return self._families[_key(cast, role)]
 
     def reduced(self, cast: Cast, role: Role) -> System:
         """The system that is searched."""
-        return self._prepared(cast, role)[0].of(self.system(cast, role))
+        reduced, _, system = self._prepared(cast, role)
+        return reduced.of(system)
 
     def explorer(self, cast: Cast, role: Role) -> Explorer:
         """The reference explorer on the reduced system."""

@@ -33,12 +33,16 @@ def threads(ctx: Context, calls: Sequence[Invocation]) -> tuple[Thread, ...]:
     return tuple(compile_thread(ctx, c.thread, c.fn, list(c.args)) for c in calls)
 
 
+_THREADS = 200
+"""Compiled threads that are kept: a family has about ten for each side and architecture."""
+
+
 class Compiled:
     """Threads that were compiled before: a neighbour that a variant does not touch is compiled once
     for all."""
 
     def __init__(self) -> None:
-        self._kept: Kept[Thread] = Kept()
+        self._kept: Kept[Thread] = Kept(_THREADS)
 
     def thread(self, key: object, ctx: Context, call: Invocation) -> Thread:
         """The thread of an invocation; `key` says all else that it depends on: the world, the

@@ -123,13 +123,6 @@ class Op:
     access: Access | None = None
     note: str = ""
 
-    def __hash__(self) -> int:
-        return self._hash
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash((self.kind, self.guard, self.updates, self.checks, self.access, self.note))
-
     def doing(self, guard: Expr, updates: tuple[Update, ...], checks: tuple[Check, ...]) -> Op:
         """The operation with these instead of its own; itself if they are the same."""
         if guard is self.guard and updates == self.updates and checks == self.checks:

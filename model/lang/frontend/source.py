@@ -12,12 +12,14 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from ..declare import ModelFunction, Text
 from ..errors import ModelError, shown_path
 from ..ir import Storage
 from ..objects import World
+from ..recent import Recent
 
 
 @functools.cache
@@ -72,20 +74,25 @@ Changes = tuple[
 
 T = TypeVar("T")
 
+STEPS = 4000
+"""Calls of steps that are kept for each world and architecture."""
+
 
 class Kept(Generic[T]):
     """Results of compilation, for whoever would have the same compiled again.
 
     One depends on what its key says, and on the swaps and edits of the functions that its
     compilation asked for, and on no others: what a variant does not touch is compiled once for all.
+    The keys that were asked for last are kept, so many as `most`.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[object, list[tuple[frozenset[ModelFunction[..., Any]], Changes, T]]] = {}
+    def __init__(self, most: int) -> None:
+        self._known: Recent[list[tuple[frozenset[ModelFunction[..., Any]], Changes, T]]]
+        self._known = Recent(most)
 
     def get(self, key: object, ctx: Context, make: Callable[[], T]) -> T:
         """The result for a key in a context, which in either case has been asked for the same."""
-        known = self._known.setdefault(key, [])
+        known = self._known.get(key, list)
         for asked, changes, result in known:
             if ctx.changes(asked) == changes:
                 ctx.asked |= asked
@@ -118,7 +125,7 @@ class Context:
     epilogue: ModelFunction[..., Any] | None = None
     swap: Mapping[ModelFunction[..., Any], ModelFunction[..., Any]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
-    steps: Kept[Any] = field(default_factory=Kept)
+    steps: Kept[Any] = field(default_factory=partial(Kept, STEPS))
     asked: set[ModelFunction[..., Any]] = field(default_factory=set)
     active: list[ModelFunction[..., Any]] = field(default_factory=list)
     _storage: dict[str, Storage] = field(default_factory=dict)
