@@ -19,6 +19,7 @@ elements that no CPU held one after the other.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -52,8 +53,7 @@ def eager(system: System) -> System:
     require_eager(rest, fills)
     closing = Closure(fills)
     threads = tuple(
-        replace(t, edges=tuple(replace(e, op=closing.after(e.op)) for e in t.edges))
-        for t in rest.threads
+        t.with_edges(tuple(e.with_op(closing.after(e.op)) for e in t.edges)) for t in rest.threads
     )
     rules = tuple(replace(r, op=closing.after(r.op)) for r in rest.rules)
     return replace(rest, threads=threads, rules=rules)
@@ -92,18 +92,20 @@ class Closure:
             return op
         post: dict[Cell, Expr] = {u.place: u.value for u in op.updates if isinstance(u.place, Cell)}
         for fill, cells in self._fills:
-            self._follow(post, fill, cells)
+            if not written.isdisjoint(c.var for c in cells) and self._follow(post, fill, cells):
+                written.update(u.place.var for u in fill.updates if isinstance(u.place, Cell))
         others = tuple(u for u in op.updates if not isinstance(u.place, Cell))
         updates = (*(Update(p, v) for p, v in post.items()), *others)
-        return replace(op, updates=updates)
+        return op.doing(op.guard, updates, op.checks)
 
-    def _follow(self, post: dict[Cell, Expr], fill: Op, cells: tuple[Cell, ...]) -> None:
-        """One fill after the writes so far, where it reads something that was written."""
+    def _follow(self, post: dict[Cell, Expr], fill: Op, cells: tuple[Cell, ...]) -> bool:
+        """One fill after the writes so far, where it reads something that was written; False if it
+        reads nothing that was."""
         same = {c: [p for p in post if p.var == c.var] for c in cells}
         hits = [(c, p, _same(c, p)) for c, ps in same.items() for p in ps]
         hits = [(c, p, cond) for c, p, cond in hits if cond is not ex.FALSE]
         if not hits:
-            return
+            return False
         read = {c for c, _, _ in hits}
         only = hits[0] if len(hits) == 1 else None
 
@@ -128,6 +130,7 @@ class Closure:
             new = ex.ite(enabled, value, old)
             if new is not old:
                 _assign(post, update.place, new)
+        return True
 
 
 def _held(post: dict[Cell, Expr], place: Cell) -> Expr:
@@ -149,6 +152,7 @@ def _assign(post: dict[Cell, Expr], place: Cell, value: Expr) -> None:
     post[place] = value
 
 
+@functools.lru_cache(10_000)
 def _same(one: Cell, two: Cell) -> Expr:
     return ex.and_(*(ex.eq(a, b) for a, b in zip(one.index, two.index, strict=True)))
 
@@ -224,7 +228,13 @@ def _require_blind(
 
 def _depends(e: Expr, on: frozenset[str]) -> bool:
     """True if a value depends on variables of these names."""
-    return any(isinstance(leaf, Cell) and leaf.var in on for leaf in ex.leaves(e))
+    return not _variables(e).isdisjoint(on)
+
+
+@functools.lru_cache(50_000)
+def _variables(e: Expr) -> frozenset[str]:
+    """The shared variables that a value depends on, by name."""
+    return frozenset(leaf.var for leaf in ex.leaves(e) if isinstance(leaf, Cell))
 
 
 def _broken(what: str, where: str, instead: str = "") -> ModelError:
