@@ -76,9 +76,12 @@ _NO_LEAVES: frozenset[Expr] = frozenset()
 
 def _leaves_of(parts: tuple[Expr, ...]) -> frozenset[Expr]:
     """The leaves of several nodes, as the set that one of them has if that has all."""
-    most = max((part.leaves for part in parts), key=len, default=_NO_LEAVES)
-    every = most.union(*(part.leaves for part in parts))
-    return most if len(every) == len(most) else every
+    every = _NO_LEAVES
+    for part in parts:
+        more = part.leaves
+        if not more <= every:
+            every = more if every <= more else every | more
+    return every
 
 
 _consts: dict[tuple[int, Sort], Const] = {}

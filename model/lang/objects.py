@@ -216,7 +216,8 @@ class Kobject:
 class World:
     """A finite universe of objects: what a cast creates, and what sorts are relative to.
 
-    `bounds` gives the range of each `Bounded` int.
+    `bounds` gives the range of each `Bounded` int.  `constants` are those looked up so far of an
+    object that is not known: by field and object, what the front end makes of them.
     """
 
     def __init__(self, **bounds: Int) -> None:
@@ -226,6 +227,7 @@ class World:
         self._sorts: dict[Any, Sort] = {}
         self._field_sorts: dict[Field, Sort] = {}
         self._hints: dict[Sort, Any] = {}
+        self.constants: dict[tuple[Field, Any], Any] = {}
 
     def new(self, cls: type[T], name: str, **values: Any) -> T:
         """Create an object; all objects come before the first sort is asked for."""

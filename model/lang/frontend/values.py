@@ -96,9 +96,17 @@ def field_of(world: World, cls: str, name: str) -> Field | None:
 def read_const(world: World, spec: Field, owner: Expr, cls: str) -> Value:
     """A constant field of an object that may not be known."""
     objects = world.all(world.kind(cls))
-    held = [obj.__dict__[spec.name] for obj in objects]
     if isinstance(owner, Const):
-        return held[owner.value - 1]
+        return objects[owner.value - 1].__dict__[spec.name]
+    key = spec, owner
+    if key not in world.constants:
+        held = [obj.__dict__[spec.name] for obj in objects]
+        world.constants[key] = _of_any(world, held, owner)
+    return world.constants[key]
+
+
+def _of_any(world: World, held: list[Value], owner: Expr) -> Value:
+    """A constant field of an object that is not known, by what each of them holds."""
     if all(isinstance(v, tuple) for v in held):
         return Column(tuple(held), owner)
     return table(world, [UNREACHED, *held], (owner,))
