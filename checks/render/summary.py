@@ -79,9 +79,8 @@ def _holding(report: Report, every: Sequence[Standing], columns: int) -> list[st
         f"in {counted(len(casts), 'cast')}, {bounds(casts, axes)}, "
         f"on {', '.join(report.question.archs)}, for sequential consistency"
     )
-    if report.question.quick:
-        within = f"so far, not in all casts: {within}"
-    lines = labelled("HOLDS", within, columns)[:2]
+    word = "HOLDS so far  " if report.question.quick else "HOLDS"
+    lines = labelled(word, within, columns)[:2]
     aside = [s for s in every if s.only(Verdict.NOT_APPLICABLE)]
     left_out = len(report.not_exercised)
     told = [f"{len(aside)} not applicable"] if aside else []
