@@ -38,8 +38,7 @@ _SMALL = 16
 
 
 _RESULTS = 600
-"""More results of passes than this are not kept from family to family: a family makes about 150,
-and every tenth is of use to another one."""
+"""More results of passes than this are not kept from family to family; one makes about 150."""
 
 _OPERATIONS = 50_000
 """More operations that were folded than this are not kept."""
@@ -144,7 +143,7 @@ class Reducer:
         """The family with the passes made."""
         passes = self._passes
         if len(self._kept) > _RESULTS:
-            self._kept.clear()
+            self.forget()
         if len(self._folds) > _OPERATIONS:
             self._folds.clear()
         sources = [(t, n) for n, seat in enumerate(family.seats) for t in seat]
@@ -165,6 +164,10 @@ class Reducer:
             regions, {id(t): r for (t, _), r in zip(sources, threads, strict=True)},
             parts[-1].rules, judges[:count], judges[count:],
         )  # fmt: skip
+
+    def forget(self) -> None:
+        """Let go of what passes made of threads: little of it is of use to other families."""
+        self._kept.clear()
 
     def _once(self, key: Any, make: Callable[[], T]) -> T:
         found: T | None = self._kept.get(key)

@@ -91,7 +91,7 @@ Presses = dict[tuple[Setting, frozenset[str], bool], CodeCache]
 _made = compose.Compiled()
 """Threads that the front end has made."""
 
-_kept: Recent[Any] = Recent(400)
+_kept: Recent[Any] = Recent(200)
 """Rules and threads that stages of one world make alike, by all that they depend on."""
 
 
@@ -317,6 +317,8 @@ class Stage:
     def forget(self, cast: Cast, role: Role) -> None:
         """Let go of what was reduced and generated for a cast."""
         self._families.pop(_key(cast, role), None)
+        if not self._families:
+            self._reducer.forget()
 
     def _prepared(self, cast: Cast, role: Role) -> tuple[Reduced, CodeCache, System]:
         if _key(cast, role) not in self._families:

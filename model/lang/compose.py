@@ -33,7 +33,7 @@ def threads(ctx: Context, calls: Sequence[Invocation]) -> tuple[Thread, ...]:
     return tuple(compile_thread(ctx, c.thread, c.fn, list(c.args)) for c in calls)
 
 
-_THREADS = 200
+_THREADS = 100
 """Compiled threads that are kept: a family has about ten for each side and architecture."""
 
 
