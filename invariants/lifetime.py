@@ -15,7 +15,7 @@ by_engine(
     "the processor", "model/lang/frontend/body.py",
     ("return", "a routine has run to its end"),
     ("entry not looked at before use",),
-    why="{thread} is at {step}, and the pointer that it follows there is NULL.",
+    why="{thread} dereferences a NULL pointer in {step} {row}.",
     then="The kernel oopses, with these locks held: {held}.",
 )  # fmt: skip
 
@@ -25,8 +25,9 @@ by_engine(
     "a folio is not used after it is freed",
     relied_on="mm/page_alloc.c: a free page belongs to somebody else",
     mutants=("folio unlocked after the PTLs, without a reference",),
-    why="{thread} is at {step}, but {folio} was freed {folio.free:by}.",
-    then="{folio} may be somebody else's page by now, and this call reads or changes it.",
+    why="{thread} calls {step} {row}, but {folio} was freed {folio.free:by}.",
+    then="Use after free: this call reads or changes the struct folio of a page that may be in use "
+    "again.",
 )
 def no_use_of_a_free_folio(s: View, thread: Thread, folio: Folio) -> bool:
     return not folio.free
@@ -37,9 +38,8 @@ def no_use_of_a_free_folio(s: View, thread: Thread, folio: Folio) -> bool:
     "a folio is freed only when it is not locked and nothing maps it",
     relied_on="mm/page_alloc.c:free_pages_prepare, PAGE_FLAGS_CHECK_AT_FREE",
     mutants=("folio unlocked after the PTLs, without a reference", "one reference too few"),
-    why="{thread} drops the last reference of {folio}, {in_use(s, folio)}.",
-    then="The page goes back to the allocator in use (bad page): who holds the lock or the mapping "
-    "then works on somebody else's page.",
+    why="{thread} drops the last reference to {folio} {row}, but {in_use(s, folio):said}.",
+    then="{bad_page(s, folio):said}.",
 )
 def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: int) -> bool:
     return folio.refcount > count or (
@@ -54,9 +54,10 @@ def freed_unlocked_and_unmapped(s: View, thread: Thread, folio: Folio, count: in
     "an entry of a table is not used after the table is freed",
     relied_on="include/linux/pgtable.h: RCU keeps a table that somebody walks",
     mutants=("table freed without a grace period", "GUP-fast with interrupts on"),
-    why="{thread} uses the entry {pte} of {pte.table}, which was freed {pte.table.freed:by}.",
-    then="The page of the table may hold other data by now, which is taken for an entry, or "
-    "overwritten with one.",
+    why="{thread} accesses the PTE at {pte} {row}, but its page table {pte.table} was freed "
+    "{pte.table.freed:by}.",
+    then="Use after free: the page of the table may have been reused, and what it holds is read as "
+    "a PTE or overwritten with one.",
 )
 def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     return not pte.table.freed
@@ -67,8 +68,9 @@ def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     "a page-table lock is not released after its table is freed, which it is a part of",
     relied_on="mm/memory.c:ptlock_free: the lock goes with the page of the table",
     mutants=("lock of a table released late",),
-    why="{thread} releases {lock}, a part of {tables_of(s, lock)}, which is freed already.",
-    then="The unlock writes to a page that may belong to somebody else by now.",
+    why="{thread} releases {lock} {row}, which is the lock of {tables_of(s, lock)}, but that page "
+    "table is freed already.",
+    then="Use after free: the unlock writes to a lock that was freed with the table.",
 )
 def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
     """A lock of several tables is that of the mm."""
@@ -79,38 +81,40 @@ def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
 
 @at_step(
     "free-table",
-    "a table that is freed maps nothing: every entry of it is none",
-    relied_on="mm/memory.c:pte_free_tlb's callers; a page whose entry goes with its table is lost",
+    "a page table that is freed maps nothing: every entry of it is none",
+    relied_on="callers of pte_free_tlb(); a page whose PTE is freed with its table is leaked",
     mutants=("dst pmd not looked at again", "table taken away after its lock"),
-    why="{thread} frees {table}, but its entry {pte} is {pte.val} {pte.val:set}.",
-    then="What the entry names is lost: no walk finds the page any more, and its reference is "
-    "never dropped.",
+    why="{thread} frees the page table {table} {row}, but its PTE at {pte} is {pte.val} "
+    "{pte.val:set}.",
+    then="What that PTE refers to is leaked: no page-table walk finds it any more, and its "
+    "reference is never dropped.",
 )
 def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
     return all(pte.table != table or pte.val.kind == PteKind.NONE for pte in s.ptes)
 
 
 @at_end(
-    "a table that no pmd points to any more is free when everybody has returned",
+    "a page table that no PMD entry points to any more is free when all calls have returned",
     relied_on="kernel/fork.c:check_mm, non-zero pgtables_bytes",
     witness=("pmd", "a pmd changes"),
     mutants=("table not freed",),
-    why="Everybody has returned, {table} is not free, and no pmd points to it.",
-    then="Nobody finds the page of the table again: it leaks, and check_mm() finds non-zero "
-    "pgtables_bytes at exit.",
+    why="All calls have returned {row}, the page table {table} is not freed, and no PMD entry "
+    "points to it.",
+    then="The page of the table is leaked: check_mm() reports non-zero pgtables_bytes at exit.",
 )
 def no_table_is_lost(s: View) -> bool:
     return all(table.freed or any(pmd.table == table for pmd in s.pmds) for table in s.tables)
 
 
 @at_end(
-    "where a VMA was unmapped, nothing is mapped when everybody has returned",
-    relied_on="whoever maps something there next; kernel/fork.c:check_mm, non-zero counters",
+    "where a VMA was unmapped, nothing is mapped when all calls have returned",
+    relied_on="the next mapping at that address; kernel/fork.c:check_mm, non-zero counters",
     witness=("vma_mark_detached", "a VMA is unmapped"),
     mutants=("VMA not locked by munmap",),
-    why="Everybody has returned and {vma} is unmapped, but {pte} is {pte.val} {pte.val:set}.",
-    then="The next mapping at this address finds an entry that is not its own, and the page and "
-    "its counters leak.",
+    why="All calls have returned {row} and the VMA {vma} is unmapped, but the PTE at {pte} is "
+    "{pte.val} {pte.val:set}.",
+    then="The next mapping at this address finds a PTE that is not its own, and the page and the "
+    "RSS counters leak ('Bad rss-counter state').",
 )
 def an_unmapped_vma_maps_nothing(s: View) -> bool:
     return all(
@@ -127,9 +131,9 @@ def an_unmapped_vma_maps_nothing(s: View) -> bool:
     relied_on="mm/swap.c: the last reference frees; a lost one leaks the page",
     witness=("ref", "a reference is taken"),
     mutants=("one reference too many", "frozen and not freed"),
-    why="Everybody has returned, and {folio} has a count of {folio.refcount} references "
-    "{folio.refcount:set}; due are {accounted(s, folio)}.",
-    then="With too many the page is never freed; with too few it is freed while somebody uses it.",
+    why="All calls have returned {row}, and {folio} has a refcount of {folio.refcount} "
+    "{folio.refcount:set}; expected are {accounted(s, folio)}.",
+    then="With a refcount too high the page is leaked; with one too low it is freed while in use.",
 )
 def references_balance(s: View) -> bool:
     return all(
@@ -146,13 +150,13 @@ def references_balance(s: View) -> bool:
 
 
 @at_end(
-    "a page that is in use is on the LRU when everybody has returned",
+    "a page that is in use is on the LRU when all calls have returned",
     relied_on="mm/vmscan.c, mm/migrate.c: what is on no list is neither reclaimed nor migrated",
     witness=("rmap", "a map count changes"),
     mutants=("migrated page left isolated", "frozen and not freed"),
-    why="Everybody has returned and {folio} is in use, but on no LRU list: it was taken off "
+    why="All calls have returned {row} and {folio} is in use, but on no LRU list: it was isolated "
     "{folio.lru:by}.",
-    then="Neither reclaim nor migration finds the page again.",
+    then="Neither reclaim nor migration can isolate the page any more.",
 )
 def no_page_is_left_off_the_lru(s: View) -> bool:
     return all(folio.free or folio.lru for folio in s.folios)
@@ -163,10 +167,10 @@ def no_page_is_left_off_the_lru(s: View) -> bool:
     relied_on="mm/rmap.c: folio_mapped decides whether reclaim may free",
     witness=("rmap", "a map count changes"),
     mutants=("map count not dropped",),
-    why="Everybody has returned, and {folio} counts {folio.mapcount} mappings "
-    "{folio.mapcount:set}, but is mapped by: {entries(s, folio)}.",
-    then="Reclaim and migration take a mapped page for unmapped, or never free one that is not "
-    "mapped.",
+    why="All calls have returned {row}, and {folio} has a mapcount of {folio.mapcount} "
+    "{folio.mapcount:set}, but is mapped by the PTEs at: {entries(s, folio)}.",
+    then="With a mapcount too low reclaim and migration treat a mapped page as unmapped; with one "
+    "too high they can never unmap it.",
 )
 def map_counts_balance(s: View) -> bool:
     return all(
@@ -183,9 +187,10 @@ def map_counts_balance(s: View) -> bool:
     relied_on="mm/swapfile.c: a slot that nothing names is given to another page",
     witness=("folio_alloc_swap swap_free", "a slot is taken, or an entry of it goes"),
     mutants=("slot not freed with its entry",),
-    why="Everybody has returned, and slot {slot.number} counts {slot.count} entries "
-    "{slot.count:set}, but is named by: {naming(s, slot)}.",
-    then="The slot is given to another page while an entry names it, or is never free again.",
+    why="All calls have returned {row}, and swap slot {slot.number} has a count of {slot.count} "
+    "{slot.count:set}, but the PTEs with its swap entry are at: {naming(s, slot)}.",
+    then="With a count too low the slot is reused while a swap entry refers to it; with one too "
+    "high it is leaked.",
 )
 def swap_counts_balance(s: View) -> bool:
     return all(
@@ -201,9 +206,9 @@ def swap_counts_balance(s: View) -> bool:
     relied_on="mm/rmap.c:put_anon_vma: the last reference frees",
     after=("anon-ref", "a reference is taken"),
     mutants=("anon_vma not put",),
-    why="{thread} returns, and has taken {s.walk(thread).references[anon_vma]} more references to "
-    "{anon_vma} than it has put {s.walk(thread).references[anon_vma]:set}.",
-    then="The anon_vma is never freed; with one put too many it is freed while VMAs and walks use "
+    why="{thread} returns {row}, and has taken {s.walk(thread).references[anon_vma]} more "
+    "references to {anon_vma} than it has put {s.walk(thread).references[anon_vma]:set}.",
+    then="The anon_vma is leaked; with one put too many it is freed while VMAs and rmap walks use "
     "it.",
 )
 def anon_vma_references_balance(s: View, thread: Thread) -> bool:

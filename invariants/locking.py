@@ -28,11 +28,11 @@ by_engine(
     "no_deadlock", "locking",
     "no deadlock: threads do not wait for each other, as two would that took two page-table locks "
     "in opposite orders",
-    "everybody who waits", "checks/engine/reference.py",
+    "", "checks/engine/reference.py",
     ("acquire", "a lock is waited for"),
     ("PTLs in argument order", "folio lock left held"),
     why="{cycle}.",
-    then="None of them ever goes on: the tasks hang, and so does whoever wants one of these locks.",
+    then="{stuck}, and so does every other task that needs one of these locks.",
 )  # fmt: skip
 
 
@@ -53,8 +53,8 @@ def _holds_mmap_lock(mm: Mm, thread: Thread) -> bool:
     relied_on="mm/rmap.c: the comment at the head; mm/mmap_lock.c:__vma_start_write, which waits "
     "for readers of a VMA with mmap_lock held; a writer that waits keeps off further readers",
     mutants=("source VMA locked as the destination", "mmap_lock taken twice"),
-    why="{thread} waits for the mmap_lock of {mm}, and holds {held}.",
-    then="Who holds mmap_lock may wait for one of these in turn: then neither goes on.",
+    why="{thread} takes the mmap_lock of {mm} {row} while it holds {held}.",
+    then="A holder of mmap_lock may wait for one of these locks: an ABBA deadlock.",
 )
 def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
     return (
@@ -68,11 +68,11 @@ def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
 
 @at_step(
     "vma_exclude_readers vma_mark_detached vma_end_write_all mmap_up_write mmap_downgrade_write",
-    "a VMA is locked for writing, changed and let go of with mmap_lock held for writing",
+    "a VMA is locked for writing, changed and unlocked with mmap_lock held for writing",
     relied_on="include/linux/mmap_lock.h: mmap_assert_write_locked, vma_assert_write_locked",
     mutants=("mmap_lock for reading where VMAs are written",),
-    why="{thread} is at {step}, and does not hold mmap_lock for writing; it holds {held}.",
-    then="Faults and other system calls may use or change the VMA at the same time.",
+    why="{thread} calls {step} {row} without mmap_lock held for writing; it holds {held}.",
+    then="Page faults and other system calls may use or change the VMA concurrently.",
 )
 def mmap_lock_is_held_for_writing(
     s: View, thread: Thread, mm: Mm | None = None, vma: Vma | None = None
@@ -87,8 +87,8 @@ def mmap_lock_is_held_for_writing(
     "a VMA is locked for reading without a try under mmap_lock alone, which keeps writers off",
     relied_on="include/linux/mmap_lock.h:vma_start_read_locked_nested, mmap_assert_locked",
     mutants=("mmap_lock not taken where a try failed",),
-    why="{thread} locks {vma} without a try, and does not hold mmap_lock; it holds {held}.",
-    then="Nothing keeps a writer off: the VMA may be changed or detached as it is locked.",
+    why="{thread} read-locks {vma} unconditionally {row} without mmap_lock; it holds {held}.",
+    then="Nothing excludes a writer: the VMA may be changed or detached concurrently.",
 )
 def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
     return _holds_mmap_lock(vma.mm, thread)
@@ -99,8 +99,8 @@ def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
     "a folio lock is taken before any anon_vma lock, any page-table lock and any other folio lock",
     relied_on="mm/rmap.c, mm/filemap.c: the comments at the head, and lockdep",
     mutants=("sleeping folio lock under the PTL",),
-    why="{thread} waits for the lock of {folio}, and holds {held}.",
-    then="Who has locked the folio may wait for one of these in turn: then neither goes on.",
+    why="{thread} locks {folio} {row} while it holds {held}.",
+    then="The holder of the folio lock may wait for one of these locks: an ABBA deadlock.",
 )
 def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
     return (
@@ -115,8 +115,8 @@ def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
     "an anon_vma lock is taken before any page-table lock, and one at a time",
     relied_on="mm/rmap.c: the comment at the head, and lockdep",
     mutants=("anon_vma lock under the PTL",),
-    why="{thread} waits for {sem}, and holds {held}.",
-    then="Who holds that rwsem may wait for one of these in turn: then neither goes on.",
+    why="{thread} takes {sem} {row} while it holds {held}.",
+    then="A holder of that rwsem may wait for one of these locks: an ABBA deadlock.",
 )
 def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
     return not holds_spinlock(s, thread) and all(
@@ -129,9 +129,9 @@ def anon_vma_lock_in_order(s: View, thread: Thread, sem: RwSem) -> bool:
     "of two page-table locks the second is taken as a nested one",
     relied_on="mm/userfaultfd.c:double_pt_lock, mm/mremap.c, lockdep's subclasses",
     mutants=("second PTL not taken as a nested one",),
-    why="{thread} waits for {lock} with spin_lock(), and holds {spinlocks(s, thread)}.",
-    then="lockdep takes this for a deadlock, for both locks are of one class: spin_lock_nested() "
-    "says that they have an order.",
+    why="{thread} takes {lock} with spin_lock() {row} while it holds {spinlocks(s, thread)}.",
+    then="Both locks are of one lockdep class: lockdep reports possible recursive locking, unless "
+    "the second is taken with spin_lock_nested().",
 )
 def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -> bool:
     return not holds_spinlock(s, thread)
@@ -142,8 +142,8 @@ def one_page_table_lock_unless_nested(s: View, thread: Thread, lock: SpinLock) -
     "every path releases what it took",
     relied_on="whoever takes the lock next",
     mutants=("folio lock left held", "page table left mapped"),
-    why="{thread} returns, and has not released: {unreleased(s, thread)}.",
-    then="Whoever takes it next waits forever.",
+    why="{thread} returns {row} and has not released: {unreleased(s, thread)}.",
+    then="{left_behind(s, thread)}.",
 )
 def everything_is_released(s: View, thread: Thread) -> bool:
     return (
@@ -160,16 +160,15 @@ def everything_is_released(s: View, thread: Thread) -> bool:
 
 @at_step(
     "release",
-    "who lets go of a lock holds it: a spinlock, a rwsem, a folio lock, mmap_lock, a VMA lock",
-    relied_on="who holds it now; lockdep; mm/filemap.c:folio_unlock, which asks that it is locked",
+    "a lock is released by its holder: a spinlock, a rwsem, a folio lock, mmap_lock, a VMA lock",
+    relied_on="the holder of the lock; lockdep; mm/filemap.c:folio_unlock, VM_BUG_ON_FOLIO",
     mutants=(
         "PTL of the destination dropped twice",
         "anon_vma not locked, but unlocked",
         "no folio trylock for the next page",
     ),
-    why="{thread} is at {step}, but does not hold that lock; it holds {held}.",
-    then="Another holder loses the lock while it relies on it, or a lock that nobody holds is "
-    "unlocked.",
+    why="{thread} calls {step} {row} without holding that lock; it holds {held}.",
+    then="A lock is released under its holder, or one is unlocked that is not locked.",
 )
 def unlocked_by_its_holder(
     s: View, thread: Thread, lock: SpinLock | None = None, sem: RwSem | None = None,
@@ -191,9 +190,8 @@ def unlocked_by_its_holder(
     "nothing sleeps under a spinlock, in an RCU section or with interrupts off",
     relied_on="the scheduler; include/linux/kernel.h:might_sleep",
     mutants=("sleeping folio lock under the PTL", "page table left mapped"),
-    why="{thread} may sleep at {step}, {atomic(s, thread)}.",
-    then="Who spins for the lock, or waits for this CPU, may wait forever: scheduling while "
-    "atomic.",
+    why="{thread} may sleep in {step} {row}, {atomic(s, thread)}.",
+    then="'BUG: sleeping function called from invalid context', or 'scheduling while atomic'.",
 )
 def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
     return not holds_spinlock(s, thread) and thread.rcu == 0 and not thread.cpu.irqs_off
@@ -205,7 +203,7 @@ def nothing_sleeps_in_atomic_context(s: View, thread: Thread) -> bool:
     "interrupts off or under a spinlock that is taken with interrupts off",
     relied_on="kernel/smp.c:smp_call_function_many_cond: two CPUs would wait for each other",
     mutants=("page-table locks taken with interrupts off",),
-    why="{thread} waits for other CPUs at {step}, {atomic(s, thread)}.",
+    why="{thread} waits for other CPUs in {step} {row}, {atomic(s, thread)}.",
     then="A CPU that waits for this one in the same way takes no interrupt either: both wait "
     "forever.",
 )
@@ -218,9 +216,9 @@ def no_wait_for_a_cpu_with_irqs_off(s: View, thread: Thread) -> bool:
 by_engine(
     "fields_change_under_their_locks", "locking",
     "each field changes only under the lock that its declaration names",
-    "whoever reads the field under that lock", "model/kernel/objects.py",
+    "every reader and writer of the field that takes that lock", "model/kernel/objects.py",
     ("pte pmd mapping index", "such a field is written"),
     ("no PTL of the destination", "no folio trylock for the next page"),
-    why="{thread} changes {place} at {step}, and does not hold {lock}; it holds {held}.",
-    then="Who reads or changes it under {lock} does not expect that: one of the changes is lost.",
+    why="{thread} changes {place} in {step} {row} without {lock}; it holds {held}.",
+    then="A holder of {lock} relies on it not changing: one of two concurrent changes may be lost.",
 )  # fmt: skip

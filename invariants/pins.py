@@ -13,17 +13,16 @@ from .registry import at_step
 @at_step(
     "set_pte_at",
     "a pinned page is not moved: it stays at the address that it was pinned for",
-    relied_on="whoever does DMA to it for user space",
+    relied_on="a device that does DMA to the page for user space",
     witness=("pin", "a page is pinned"),
     mutants=(
         "pin check before the PTE is cleared",
         "no pin check",
         "a shared page pinned for reading",
     ),
-    why="{thread} sets {pte} to {val}, but {folio} is pinned for {at:addr} "
-    "{folio.pinned_at[at]:by}.",
-    then="The device goes on reading and writing {folio}, which user space at {at:addr} does not "
-    "have any more.",
+    why="{thread} sets the PTE at {pte} to {val} {row}, but {folio} is pinned (FOLL_PIN) through "
+    "its mapping at {at:addr} {folio.pinned_at[at]:by}.",
+    then="The device keeps reading and writing {folio}, but {moved_away(s, folio, at, pte):said}.",
 )
 def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
     """Such a page is not mapped elsewhere, and no other takes its place.  MADV_DONTNEED may take it
@@ -45,9 +44,10 @@ def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, va
     after=("walk_begins", "a folio is walked"),
     witness=("pin", "a page is pinned"),
     mutants=("pinned page thrown away",),
-    why="{thread} throws {folio} away, which is pinned for {addr:addr} {folio.pinned_at[addr]:by}.",
-    then="The device goes on writing to {folio}, and user space finds another page there, without "
-    "that data.",
+    why="{thread} discards {folio} {row}, but it is pinned (FOLL_PIN) through its mapping at "
+    "{addr:addr} {folio.pinned_at[addr]:by}.",
+    then="The device keeps writing to {folio}, and user space faults in another page there, "
+    "without that data.",
 )
 def a_pinned_page_is_not_thrown_away(s: View, thread: Thread, folio: Folio) -> bool:
     """User space may throw it away itself (MADV_DONTNEED)."""
@@ -62,9 +62,10 @@ def a_pinned_page_is_not_thrown_away(s: View, thread: Thread, folio: Folio) -> b
     relied_on="include/linux/rmap.h:folio_try_share_anon_rmap_pte",
     witness=("pin", "a page is pinned"),
     mutants=("no pin check before sharing",),
-    why="{thread} shares {folio}, which is pinned for {addr:addr} {folio.pinned_at[addr]:by}.",
-    then="The next write copies the page: the device goes on with one copy, user space with the "
-    "other.",
+    why="{thread} clears PageAnonExclusive of {folio} {row}, but it is pinned (FOLL_PIN) through "
+    "its mapping at {addr:addr} {folio.pinned_at[addr]:by}.",
+    then="The next write fault copies the page: the device keeps the old page, and user space uses "
+    "the new one.",
 )
 def a_pinned_page_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
     return all(folio.pinned_at[addr] == 0 for addr in s.addresses)
@@ -73,11 +74,11 @@ def a_pinned_page_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
 @at_step(
     "set_pte_at ptep_set_access_flags",
     "a writable entry maps an exclusive page",
-    relied_on="mm/gup.c: a writable entry is taken for exclusive without a look at the page",
+    relied_on="mm/gup.c: a writable PTE is assumed to map an exclusive page",
     mutants=("PageAnonExclusive not looked at",),
-    why="{thread} writes {val} at {step}, but {val.frame} is not PageAnonExclusive "
+    why="{thread} writes {val} in {step} {row}, but {val.frame} is not PageAnonExclusive "
     "{val.frame.folio.anon_exclusive:set}.",
-    then="Stores go to a page that others may share, and GUP takes it for exclusive.",
+    then="Stores go to a page that may be shared, and GUP assumes that it is exclusive.",
 )
 def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
     return (
@@ -91,13 +92,14 @@ def a_writable_page_is_exclusive(s: View, thread: Thread, val: PteVal) -> bool:
 
 @at_step(
     "pte",
-    "a swap or migration entry names no page that is exclusive: it was shared as it was unmapped",
+    "a swap or migration entry refers to no page that is PageAnonExclusive: that was cleared as "
+    "the page was unmapped",
     relied_on="mm/memory.c:do_swap_page (BUG_ON): the entry alone says who gets it exclusive again",
     mutants=("exclusive when it is unmapped", "exclusive when it is migrated"),
-    why="{thread} writes {written}, but {folio} is still PageAnonExclusive "
+    why="{thread} writes {written} {row}, but {folio} is still PageAnonExclusive "
     "{folio.anon_exclusive:set}.",
-    then="The entry alone says who gets the page exclusive again: do_swap_page() finds both "
-    "(BUG_ON).",
+    then="The entry alone must say who gets the page exclusive again: do_swap_page() has a BUG_ON "
+    "for a page that is PageAnonExclusive.",
 )
 def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) -> bool:
     return all(
@@ -117,10 +119,10 @@ def an_unmapped_page_is_not_exclusive(s: View, thread: Thread, written: PteVal) 
 @at_step(
     "SetPageAnonExclusive",
     "an exclusive page is mapped once, and no swap entry leads to it besides",
-    relied_on="mm/memory.c:do_wp_page: writing to it disturbs nobody",
+    relied_on="mm/memory.c:do_wp_page: the page is reused without a copy",
     mutants=("reuse without counting references", "reuse of a page that is still in swap"),
-    why="{thread} makes {folio} exclusive, but {shared_by(s, folio)}.",
-    then="The next write goes to the page without a copy, and the others see it.",
+    why="{thread} sets PageAnonExclusive of {folio} {row}, but {shared_by(s, folio)}.",
+    then="The next write goes to the page without a copy, and the other mappings see it.",
 )
 def an_exclusive_page_is_mapped_once(s: View, thread: Thread, folio: Folio) -> bool:
     return folio.mapcount <= 1 and (folio.swap is None or folio.swap.count == 0)

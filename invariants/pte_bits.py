@@ -15,7 +15,7 @@ from .registry import at_step
     "no dirty bit is lost: a page that was written to is dirty in its entry or in its folio",
     relied_on="mm/vmscan.c: a clean page is dropped without being written",
     mutants=("dirty bit of the value read before",),
-    why="{thread} sets {val}, which is clean, but {val.frame} was written to "
+    why="{thread} sets the PTE to {val} {row}, which is clean, but {val.frame} was written to "
     "{val.frame.modified:by} and its folio is not dirty.",
     then="Reclaim drops the page without writing it: the store is lost.",
 )
@@ -32,12 +32,12 @@ def no_dirty_bit_is_lost(s: View, thread: Thread, val: PteVal) -> bool:
 
 @at_step(
     "folio_remove_rmap_pte",
-    "a page that a walk throws away (MADV_FREE) was not written to since",
-    relied_on="mm/rmap.c:ttu_anon_lazyfree_folio: user space takes the page back by a store",
+    "a page that an rmap walk discards (MADV_FREE) was not written to since",
+    relied_on="mm/rmap.c:ttu_anon_lazyfree_folio: a store by user space keeps the page",
     after=("walk_begins", "a folio is walked"),
     mutants=("written page thrown away", "written page not put back"),
-    why="{thread} throws {folio} away, which was written to {folio.frame.modified:by}.",
-    then="The store, by which user space took the page back after MADV_FREE, is lost.",
+    why="{thread} discards {folio} {row}, which was written to {folio.frame.modified:by}.",
+    then="The store is lost: after MADV_FREE a page that is written to again must be kept.",
 )
 def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
     """Of a page that is written to swap `no_store_is_lost_to_swap` asks."""
@@ -46,11 +46,11 @@ def a_page_thrown_away_is_clean(s: View, thread: Thread, folio: Folio) -> bool:
 
 @at_step(
     "folio_clear_dirty",
-    "a page that MADV_FREE gives up is mapped by nobody else, and no swap entry names it",
+    "a page that MADV_FREE marks is mapped by no other process, and no swap entry refers to it",
     relied_on="mm/madvise.c:madvise_free_pte_range: what a forked child maps is its own",
     mutants=("shared page given up", "page given up in swap"),
-    why="{thread} gives {folio} up, but {shared_by(s, folio)}.",
-    then="The data may be thrown away under the other process, which never asked for it.",
+    why="{thread} marks {folio} for MADV_FREE {row}, but {shared_by(s, folio)}.",
+    then="Reclaim may discard data that another process has not given up.",
 )
 def a_page_given_up_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool:
     return (folio.swap is None or folio.swap.count == 0) and all(
@@ -66,9 +66,9 @@ def a_page_given_up_is_not_shared(s: View, thread: Thread, folio: Folio) -> bool
     "no permission is gained that neither the VMA gives nor the entry in whose place it is",
     relied_on="user space: mprotect",
     mutants=("migration entries all writable",),
-    why="{thread} writes {written} at {addr:addr}, but the entry was {before(thread, pte)} and its "
-    "VMA is read-only.",
-    then="User space writes to a page that is protected from it.",
+    why="{thread} sets the PTE at {addr:addr} to {written} {row}, but it was {before(thread, pte)} "
+    "and its VMA is read-only.",
+    then="User space can write to a page that mprotect() has made read-only.",
 )
 def no_permission_is_gained(s: View, thread: Thread, addr: Addr, pte: Pte, written: PteVal) -> bool:
     """Where mprotect is still to come it stays writable: mm/migrate.c:remove_migration_pte asks the
@@ -87,9 +87,9 @@ def no_permission_is_gained(s: View, thread: Thread, addr: Addr, pte: Pte, writt
     "VMA is registered for it",
     relied_on="Documentation/admin-guide/mm/userfaultfd.rst: write-protect notifications",
     mutants=("uffd bit not carried over", "write fault that does not ask userfaultfd"),
-    why="{thread} writes {written} to {pte}, but the entry was {before(thread, pte)}, "
+    why="{thread} sets the PTE at {pte} to {written} {row}, but it was {before(thread, pte)}, "
     "write-protected by userfaultfd.",
-    then="User space writes to the page, and the monitor is never told.",
+    then="User space writes to the page, and the userfaultfd monitor is never notified.",
 )
 def userfaultfd_protection_stays(
     s: View, thread: Thread, addr: Addr, pte: Pte, written: PteVal
@@ -107,8 +107,8 @@ def userfaultfd_protection_stays(
     "a page that appears at an address is soft-dirty there, and stays so, on the swap device too",
     relied_on="Documentation/admin-guide/mm/soft-dirty.rst: incremental dumps",
     mutants=("soft-dirty not set", "soft-dirty lost with dirty", "soft-dirty lost in swap"),
-    why="{thread} writes {written} to {pte}, without soft-dirty; the entry was {old}.",
-    then="An incremental dump (CRIU) leaves the page out: what it holds is lost there.",
+    why="{thread} sets the PTE at {pte} to {written} {row}, without soft-dirty; it was {old}.",
+    then="An incremental dump (CRIU) leaves the page out, and its contents are lost on restore.",
 )
 def soft_dirty_is_kept(s: View, thread: Thread, pte: Pte, written: PteVal) -> bool:
     old = before(thread, pte)
@@ -127,8 +127,8 @@ def soft_dirty_is_kept(s: View, thread: Thread, pte: Pte, written: PteVal) -> bo
     "an entry that is present maps a page",
     relied_on="include/linux/pgtable.h: pte_pfn of a present entry",
     mutants=("zero page without a page",),
-    why="{thread} writes a present entry that maps no page.",
-    then="A page walk takes whatever the page number is for memory.",
+    why="{thread} writes a present PTE that maps no page {row}.",
+    then="A page walk uses whatever PFN the PTE holds.",
 )
 def a_present_entry_maps_a_page(s: View, thread: Thread, written: PteVal) -> bool:
     return written.kind != PteKind.PRESENT or written.frame is not None

@@ -39,7 +39,7 @@ NOT_BUILT = ("progress", "cost")
 """Groups that no invariant is in yet; they are listed and count for nothing."""
 
 
-FORMS = ("", "addr", "set", "by")
+FORMS = ("", "addr", "set", "by", "said")
 """How a field of a sentence is shown; see `fields_of`."""
 
 
@@ -108,7 +108,7 @@ def fields_of(sentence: str) -> list[tuple[str, str]]:
     """The fields of a sentence in order: an expression, and after a colon how it is shown.
 
     `addr` is a number that is an address; `set` says where what the expression reads was written
-    last, and `by` who wrote it there.
+    last, `by` who wrote it there; `said` is a part of a sentence, with fields of its own.
     """
     parts = string.Formatter().parse(sentence)
     return [(field, form or "") for _, field, form, _ in parts if field is not None]

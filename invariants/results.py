@@ -13,10 +13,10 @@ from .registry import at_step
     "reports_pages",
     "what a call returns agrees with what it did: it reports as many pages as it has put in place, "
     "and an error if that is none, and only then",
-    relied_on="user space, which goes on after the pages that are reported, or tries again",
+    relied_on="user space, which continues after the pages that are reported, or retries",
     mutants=("pages of a batch not reported",),
-    why="{thread} returns {result}, but has put {placed} pages in place.",
-    then="User space goes on behind pages that are not there, or asks again for pages that are.",
+    why="{thread} reports {result} {row}, but has mapped {placed} pages.",
+    then="User space continues after pages that are not there, or retries pages that are.",
 )
 def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
     """So an error is that of the first page, and 0 is never returned (mm/userfaultfd.c:move_pages,
@@ -28,10 +28,11 @@ def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
 
 @at_step(
     "reports_pages",
-    "what a call reports as moved is not at its old place any more",
+    "what a call reports as moved is not mapped at the source any more",
     relied_on="Documentation/admin-guide/mm/userfaultfd.rst: UFFDIO_MOVE moves pages",
     mutants=("zero page stays at the source",),
-    why="{thread} returns {result}, but only {taken(s, thread)} pages have left their old place.",
+    why="{thread} reports {result} pages {row}, but has cleared the PTEs of only "
+    "{taken(s, thread)}.",
     then="User space is told that the page has moved, and still finds it at the source.",
 )
 def what_is_moved_has_left(s: View, thread: Thread, result: int) -> bool:

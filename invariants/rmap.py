@@ -15,10 +15,10 @@ from .registry import at_end, at_step
     "a walk with the locks that it needs finds every mapping of the folio at least once",
     relied_on="try_to_unmap, try_to_migrate, folio_referenced: what is not found stays mapped",
     mutants=("index not updated",),
-    why="The walk of {folio} by {thread} ends, and has not looked at {pte}, which maps it "
-    "{pte.val:set}; {folio}->index is {folio.index:addr}.",
-    then="try_to_unmap() and migration leave that mapping behind: the page is freed or copied "
-    "while it is in use.",
+    why="The rmap walk of {folio} by {thread} ends {row} and has not looked at the PTE at {pte}, "
+    "which maps {folio} {pte.val:set}; {folio}->index is {folio.index:addr} {folio.index:set}.",
+    then="try_to_unmap() and try_to_migrate() leave that PTE in place: the page can be neither "
+    "reclaimed nor migrated, and memory_failure() misses a task that maps it.",
 )
 def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: bool) -> bool:
     walk = s.walk(thread)
@@ -36,11 +36,12 @@ def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: 
     "found_every_entry",
     "a walk that must find every entry (PVMW_SYNC, with the anon_vma lock) leaves no migration "
     "entry of the folio behind",
-    relied_on="mm/migrate.c:remove_migration_ptes: the folio is freed, and who waits waits on",
+    relied_on="mm/migrate.c:remove_migration_ptes: the folio is freed, and waiters are not woken",
     mutants=("migration entries not looked for",),
-    why="The walk of {folio} by {thread} ends, and {pte} is still {pte.val} {pte.val:set}.",
-    then="The folio goes, and who waits for the end of the migration waits on an entry that nobody "
-    "removes.",
+    why="The rmap walk of {folio} by {thread} ends {row}, and the PTE at {pte} is still {pte.val} "
+    "{pte.val:set}.",
+    then="Nobody removes that migration entry any more: tasks that touch the page hang in "
+    "migration_entry_wait().",
 )
 def a_sync_walk_leaves_no_entry(s: View, thread: Thread, folio: Folio) -> bool:
     """Other walks promise no such thing: an entry that is none as they look without the lock is
@@ -56,8 +57,8 @@ def a_sync_walk_leaves_no_entry(s: View, thread: Thread, folio: Folio) -> bool:
     after=("walk_begins", "a folio is walked"),
     mutants=("no migration entry",),
     steady="entries under a lock that is held, and a folio that is walked: others change neither",
-    why="{thread} releases {lock}, and has taken {thread.took[pte.addr]} out of {pte}, which is "
-    "{pte.val} now.",
+    why="{thread} changed the PTE at {pte} from {thread.took[pte.addr]} to {pte.val} {pte.val:set} "
+    "and releases {lock} {row}.",
     then="No entry leads back to the page: the next fault there gets a zero page, and the data is "
     "lost.",
 )
@@ -85,8 +86,8 @@ def a_walk_loses_no_page(s: View, thread: Thread, lock: SpinLock) -> bool:
     relied_on="mm/migrate.c:migration_entry_wait: whoever touches the page waits for its removal",
     witness=("walk_begins", "a folio is walked"),
     mutants=("migration entries left",),
-    why="Everybody has returned, and {pte} is still {pte.val} {pte.val:set}.",
-    then="Whoever touches the page waits for a migration that has ended.",
+    why="All calls have returned {row}, and the PTE at {pte} is still {pte.val} {pte.val:set}.",
+    then="Tasks that touch the page hang in migration_entry_wait(): that migration has ended.",
 )
 def no_migration_entry_is_left(s: View) -> bool:
     return all(pte.val.kind != PteKind.MIGRATION for pte in s.ptes)
@@ -97,10 +98,9 @@ def no_migration_entry_is_left(s: View) -> bool:
     "the anon_vma lock that a walk of a mapped folio holds is that of folio->mapping",
     relied_on="mm/rmap.c:rmap_walk_anon: the tree that it walks has every VMA that maps the folio",
     mutants=("folio->mapping not read again under the lock",),
-    why="{thread} walks {folio} and holds {held}, but {folio}->mapping is {folio.mapping} "
-    "{folio.mapping:set}, whose lock it does not hold.",
-    then="The tree that it walks need not have the VMAs that map the folio, and may change under "
-    "it.",
+    why="{thread} begins the rmap walk of {folio} {row} and holds {held}, but {folio}->mapping is "
+    "{folio.mapping} {folio.mapping:set}, whose lock it does not hold.",
+    then="{walked(s, thread):said}.",
 )
 def a_walk_holds_the_lock_of_its_folio(s: View, thread: Thread, folio: Folio) -> bool:
     return folio.mapcount == 0 or (
@@ -116,10 +116,11 @@ def a_walk_holds_the_lock_of_its_folio(s: View, thread: Thread, folio: Folio) ->
     relied_on="mm/rmap.c:folio_lock_anon_vma_read: what was read under the lock stays true",
     witness=("walk_begins", "a folio is walked"),
     mutants=("no anon_vma lock beside an unlocked walk",),
-    why="{thread} moves {folio} from {folio.mapping} to {vma.anon_vma}, while {walk.thread} walks "
-    "{folio} under the lock of {folio.mapping} {walk.folio:set}.",
-    then="The walk goes on in the tree of {folio.mapping} and misses the new place of {folio}: "
-    "reclaim or migration leaves a mapping behind.",
+    why="{thread} changes {folio}->mapping from {folio.mapping} to {vma.anon_vma} {row}, while "
+    "{walk.thread} is in an rmap walk of {folio} {walk.folio:set} with the lock of {folio.mapping} "
+    "held.",
+    then="The walk looks only at the VMAs of {folio.mapping} and misses any PTE that maps {folio} "
+    "in a VMA of {vma.anon_vma}.",
 )
 def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: Vma) -> bool:
     return all(
@@ -137,10 +138,10 @@ def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: 
     "mapping and index agree with the page table whenever the folio is unlocked",
     relied_on="mm/rmap.c: the next walk looks where they point; mm/memory.c:do_swap_page",
     mutants=("index not updated", "mapping not updated"),
-    why="{pte} maps {folio} {pte.val:set}, but {folio}->mapping is {folio.mapping} and "
-    "{folio}->index is {folio.index:addr} as {thread} unlocks it.",
-    then="The next rmap walk of {folio} looks there and does not find {pte}: reclaim and migration "
-    "miss the mapping.",
+    why="The PTE at {pte} maps {folio} {pte.val:set}, but {misplaced(s, folio, pte):said} when "
+    "{thread} unlocks it {row}.",
+    then="The next rmap walk of {folio} misses the PTE at {pte}: the page can be neither reclaimed "
+    "nor migrated, and memory_failure() misses a task that maps it.",
 )
 def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bool:
     return all(
@@ -160,8 +161,8 @@ def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bo
     "the index of a large folio, which all its pages are found by, is not set for one entry",
     relied_on="mm/rmap.c:rmap_walk_anon: all its pages are looked for from there on",
     mutants=("a large folio joins the batch",),
-    why="{thread} sets the index of {folio}, which is large, for one of its entries.",
-    then="All its pages are looked for from that index on: rmap walks miss the others.",
+    why="{thread} sets {folio}->index for one PTE {row}, but {folio} is a large folio.",
+    then="rmap walks look for all its pages from that index on, and miss the others.",
 )
 def a_large_folio_moves_as_one(s: View, thread: Thread, folio: Folio) -> bool:
     """Casts have entries of single pages only; a PMD leaf that moves takes its folio along."""
@@ -173,9 +174,9 @@ def a_large_folio_moves_as_one(s: View, thread: Thread, folio: Folio) -> bool:
     "an entry maps a folio that is not locked only where its mapping and index say",
     relied_on="mm/rmap.c: a walk may begin at once",
     mutants=("new page mapped before its rmap is set",),
-    why="{thread} maps {val} at {addr:addr}, but its folio is not locked, its mapping is "
-    "{val.frame.folio.mapping} and its index {val.frame.folio.index:addr}.",
-    then="An rmap walk may begin at once, looks there, and misses this mapping.",
+    why="{thread} sets the PTE at {addr:addr} to {val} {row}, but that folio is not locked, its "
+    "mapping is {val.frame.folio.mapping} and its index {val.frame.folio.index:addr}.",
+    then="An rmap walk may begin at once, and misses this PTE.",
 )
 def mapped_where_it_says(s: View, thread: Thread, addr: Addr, val: PteVal) -> bool:
     return (

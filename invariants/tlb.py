@@ -26,8 +26,7 @@ from .registry import at_step, invariant
     ),
     why="The TLB of {cpu} still has {addr:addr} => {entry} {cpu.tlb[addr]:set}, but {entry.frame} "
     "was freed {entry.frame.folio.free:by}.",
-    then="The page may be handed to anyone: user code on {cpu} then reads or writes somebody "
-    "else's data.",
+    then="Once the page is reallocated, {cpu} can {use(entry)} somebody else's data.",
 )
 def no_translation_to_a_free_page(s: View) -> bool:
     return all(
@@ -45,7 +44,8 @@ def no_translation_to_a_free_page(s: View) -> bool:
     mutants=("no flush of walk caches", "lazy CPU spared the flush of a freed table"),
     why="{cpu} still has {table} in its walk cache for {pmd} {cpu.walk[pmd]:set}, but the table "
     "was freed {table.freed:by}.",
-    then="A page walk reads whatever the page holds by then as page-table entries.",
+    then="The next page walk of {cpu} through {pmd} may read page-table entries from a page that "
+    "has been reused.",
 )
 def no_pointer_to_a_free_table(s: View) -> bool:
     return all(not table.freed for cpu in s.cpus for pmd in s.pmds for table in cpu.walk[pmd])
@@ -53,9 +53,10 @@ def no_pointer_to_a_free_table(s: View) -> bool:
 
 @at_step(
     "spin_unlock",
-    "an entry that this call cleared, moved or downgraded is flushed before the PTL of that entry "
-    "is released, unless a flush that its next owner honours is on record",
-    relied_on="the next owner of the page, who takes this PTL and takes the page for unmapped",
+    "an entry that this call cleared, moved or write-protected is flushed before its PTL is "
+    "released, unless a deferred flush is recorded: mmu_gather (mm->tlb_flush_pending) or batch "
+    "(mm->tlb_flush_batched)",
+    relied_on="the next holder of the PTL, who trusts the PTE",
     after=("ptep_get_and_clear", "an entry is cleared"),
     mutants=(
         "no flush",
@@ -64,14 +65,14 @@ def no_pointer_to_a_free_table(s: View) -> bool:
         "entry not recorded for the flush",
     ),
     steady="it is about entries under a lock that is held: others can only drop translations",
-    why="{thread} releases {lock}, but the TLB of {cpu} still has {pte.addr:addr} => "
-    "{cpu.tlb[pte.addr]} {cpu.tlb[pte.addr]:set}; the entry was taken away "
-    "{thread.took[pte.addr]:set}.",
-    then="Who takes {lock} next takes the page for unmapped, and may free or write it out while "
-    "{cpu} still uses it.",
+    why="{thread} {changed(thread, pte)} the PTE at {pte} {thread.took[pte.addr]:set} and releases "
+    "{lock} {row}, but the TLB of {cpu} still has {pte.addr:addr} => {cpu.tlb[pte.addr]} "
+    "{cpu.tlb[pte.addr]:set}. {later()}.",
+    then="The next holder of {lock} trusts the PTE, which is {pte.val} now, and may free, copy or "
+    "write out the page, while {cpu} can still {use(*cpu.tlb[pte.addr])} it.",
 )
 def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> bool:
-    """On record for its next owner is what this call has recorded itself, by address and mm: in its
+    """Recorded for the next holder is what this call has recorded itself, by address and mm: in its
     mmu_gather, while mm->tlb_flush_pending counts that, or by set_tlb_ubc_flush_pending."""
     tlb = s.gather(thread)
     return all(
@@ -100,14 +101,14 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
         "flush of another gather not made up for",
     ),
     steady="others can only drop what this call removed, or give user code the right to it again",
-    why="{thread} returns, but the TLB of {cpu} still has {pte.addr:addr} => {cpu.tlb[pte.addr]} "
-    "{cpu.tlb[pte.addr]:set}; the entry is {pte.val} {pte.val:set}.",
-    then="User space is told that the page has left {pte.addr:addr}, and {cpu} still reads and "
-    "writes it there.",
+    why="{thread} returns {row}, but the TLB of {cpu} still has {pte.addr:addr} => "
+    "{cpu.tlb[pte.addr]} {cpu.tlb[pte.addr]:set}; the PTE at {pte} is {pte.val} {pte.val:set}.",
+    then="User space is told that the PTE at {pte.addr:addr} has changed, and {cpu} can still "
+    "use the old translation there.",
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     """MADV_DONTNEED and mprotect answer for an entry that they find gone too, whoever cleared it.
-    A call that flushes by itself, as MOVE does, answers for what it took away."""
+    A call that flushes by itself, as MOVE does, answers for what it cleared."""
     return all(
         cpu.lazy or not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
         for cpu in s.cpus
@@ -122,9 +123,9 @@ def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     relied_on="mm/memory.c:wp_page_copy, mm/migrate.c: nobody can write to the page meanwhile",
     witness=("copy", "a page is copied"),
     mutants=("no flush before a copy", "page not copied"),
-    why="{thread} sets {pte} to {val}, but the copy does not hold what the page held: it was "
-    "written to after the copy.",
-    then="User code finds the data from before its store.",
+    why="{thread} sets the PTE at {pte} to {val} {row}, but the copy does not hold what the old "
+    "page holds: that page was written to after the copy.",
+    then="User space loses the store: it reads the data from before it.",
 )
 def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -> bool:
     """A page that others map already, as one under migration may be, was looked at when the first
@@ -151,8 +152,8 @@ def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -
     "entry that names the slot is left to read it back",
     relied_on="mm/vmscan.c:shrink_folio_list: a page is unmapped and flushed before it is written",
     mutants=("no flush before writing to swap",),
-    why="{thread} drops {folio} from the swap cache, but its slot holds {folio.swap.value} and the "
-    "page {folio.frame.value} {folio.frame.value:set}.",
+    why="{thread} drops {folio} from the swap cache {row}, but its slot holds {folio.swap.value} "
+    "and the page {folio.frame.value} {folio.frame.value:set}.",
     then="The store is lost: the next fault reads the older data back from swap.",
 )
 def no_store_is_lost_to_swap(s: View, thread: Thread, folio: Folio) -> bool:

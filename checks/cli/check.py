@@ -27,6 +27,7 @@ from ..examples.example import check_example, example_named
 from ..patch_input import Submission
 from ..render.commit import commit_lines, order_lines
 from ..render.example import example_lines
+from ..render.legend import legend_lines
 from ..render.machine_form import json_text, undecided_json
 from ..render.matrix import head_lines, row_lines
 from ..render.progress import Watcher, stats_lines
@@ -267,7 +268,7 @@ def _shown(report: Report, options: _Options) -> list[str]:
         for t in report.traces
     ]  # fmt: skip
     lines += summary_lines(report)
-    lines += [line for trace in traces[:1] for line in trace]
+    lines += [line for trace in traces[:1] for line in [*trace, *legend_lines(trace)]]
     lines += ["", *table_lines(report, verbose=options.verbose)]
     lines += [line for trace in traces[1:] for line in trace]
     for missing in report.missing:

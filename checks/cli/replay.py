@@ -8,6 +8,7 @@ import sys
 import click
 
 from ..answer.replay import replay as replay_schedule
+from ..render.legend import legend_lines
 from ..render.trace import replay_line, trace_lines
 from .common import say
 
@@ -21,7 +22,8 @@ def replay(schedule: str, full_trace: bool) -> None:
     for n, trace in enumerate(traces):
         if n:
             click.echo()
-        say([*trace_lines(trace, full=full_trace), replay_line(trace)])
+        lines = trace_lines(trace, full=full_trace)
+        say([*lines, replay_line(trace), *(legend_lines(lines) if n == 0 else [])])
     if not traces:
         click.echo("the schedule can be carried out and breaks no invariant at its last step")
     sys.exit(1 if traces else 0)

@@ -108,7 +108,7 @@ def _heading(row: Row) -> str:
     file = row.site.file.rpartition("/")[2]
     kernel, _, function = row.site.cite.partition(" ")[0].partition(":")
     other = f" {function}()" if function and function != row.site.function else ""
-    said = f"{kernel}{other}, {file}" if kernel else file
+    said = f"{kernel}{other}, line in {file}" if kernel else f"of the model, line in {file}"
     return f"{row.site.function}()  {said}"
 
 

@@ -32,8 +32,8 @@ def commit_lines(trace: Trace) -> list[str]:
 
 
 def _unnumbered(text: str) -> str:
-    """A sentence without the numbers of rows, which the table has not."""
-    return re.sub(r" \((?:row \d+|from the start)\)", "", text)
+    """A sentence without the numbers of rows and lines, which the table has not."""
+    return re.sub(r" \((?:(?:row|line) \d+|from the start)\)", "", text)
 
 
 def _table(trace: Trace, most: int) -> list[str]:

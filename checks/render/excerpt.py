@@ -39,6 +39,7 @@ def excerpt(trace: Trace, most: int = ROWS, *, pairs: bool = False) -> set[int]:
         return found
     groups = [(_worth(rows[n], about), [n]) for n in range(len(rows)) if _tells(trace, n)]
     groups += [(_HANDED_OVER, group) for group in list(_handed_over(rows))[-1:]]
+    groups += [(_PINS, [n]) for n in _pinning(rows, about)]
     for _, group in sorted(groups, key=lambda g: (g[0], g[1][-1]), reverse=True):
         if len(found | paired(group)) <= most:
             found |= paired(group)
@@ -48,6 +49,25 @@ def excerpt(trace: Trace, most: int = ROWS, *, pairs: bool = False) -> set[int]:
 _HANDED_OVER = 9
 """The worth of the rows in which one thread drops a lock and another one takes it, the last time
 that this is so: they say why the second could go on."""
+
+_PINS = 8
+"""The worth of the rows by which a page is pinned: the count, and that the entry is read again."""
+
+
+def _pinning(rows: Sequence[Row], about: set[str]) -> Iterator[int]:
+    """The rows about the objects of the failure in the call that pins a page, from where it counts
+    a reference."""
+    for at, pin in enumerate(rows):
+        if pin.site is None or not any(" pinned at " in c.text for c in pin.changes):
+            continue
+        counts = False
+        for n, row in enumerate(rows[:at]):
+            if row.thread != pin.thread or row.site is None:
+                continue
+            if (row.site.function, row.site.outer) == (pin.site.function, pin.site.outer):
+                counts |= any(" refcount " in c.text for c in row.changes)
+                if counts and _is_about(row, about):
+                    yield n
 
 
 def _handed_over(rows: Sequence[Row]) -> Iterator[list[int]]:

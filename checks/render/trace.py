@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from invariants.registry import Invariant
+
 from ..trace.trace import Trace
 from .columns import body
 from .differs import differs
@@ -35,41 +37,56 @@ def replay_line(trace: Trace) -> str:
 
 
 def _head(trace: Trace, columns: int, before: str) -> list[str]:
-    """What is wrong and what follows, then which rule that breaks."""
+    """What is wrong and what follows."""
     invariant = trace.invariant
     first = f"VIOLATED  {invariant.name}"
     known = f"[{trace.play.arch}, {_length(trace)}]"
     gap = columns - len(first) - len(known)
-    lines = [f"{first}{' ' * gap}{known}" if gap > 1 else first]
+    lines = [f"{first}{' ' * gap}{known}"] if gap > 1 else [first, *labelled("", known, columns)]
     lines += labelled("why", trace.why.facts, columns)
     lines += labelled("", trace.why.then, columns) if trace.why.then else []
     lines += labelled("before", before, columns) if before else []
     if trace.after:
         told = " and ".join(f"{name} (row {row})" for name, row in trace.after)
-        text = f"{told} failed earlier in this run: this may be a consequence of it."
+        text = f"{told} failed before: this may follow from it."
         lines += labelled("after", text, columns)
-    rule = f"{invariant.sentence} ({invariant.where}); relied on by {invariant.relied_on}"
-    lines += labelled("rule", rule, columns)
-    return lines if gap > 1 else [*lines, *labelled("", known, columns)]
+    return lines + labelled("calls", _calls(trace), columns)
+
+
+def _calls(trace: Trace) -> str:
+    """What each thread does, in the words of the cast."""
+    cast = trace.play.cast
+    docs = [cast.subject.doc, *(n.told(cast.blueprint.roles) for n in cast.others if n.runs_code)]
+    cpus = [column.partition(" ")[0] for column in trace.columns]
+    return "; ".join(f"{who}: {doc}" for who, doc in zip(cpus, docs, strict=True))
+
+
+def _rule(invariant: Invariant, columns: int) -> list[str]:
+    """The rule, where it stands if that is a place to read it, and who relies on it."""
+    where = "" if invariant.kind == "engine" else f" ({invariant.where})"
+    relied = f"; relied on by {invariant.relied_on}" if invariant.relied_on else ""
+    return labelled("rule", f"{invariant.sentence}{where}{relied}", columns)
 
 
 def _length(trace: Trace) -> str:
     """How long the trace is, and whether it could be shorter."""
-    fewest = "fewest" if trace.fewest else "perhaps not the fewest"
-    ran = fewest if trace.states else "replayed"
+    shortest = "shortest trace" if trace.fewest else "perhaps not the shortest trace"
+    ran = shortest if trace.states else "replayed"
     switches = f"{trace.switches} switch{'es' * (trace.switches != 1)}"
     return f"{counted(trace.statements, 'statement')}, {switches}, {ran}"
 
 
 def _foot(trace: Trace, columns: int, *, hidden: bool) -> list[str]:
-    """What was played, how it differs from what it was made of, and who holds what."""
+    """Which rule is broken, what was played, how it differs from what it was made of, and who
+    holds what."""
     variant = trace.play.role.variant
     kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"
     names = ", ".join(variant.edited_names)
     edited = f" (edited: {names})" if names else ""
     mutant = f", mutant: {trace.play.role.mutant}" if trace.play.role.mutant else ""
     model = f"{variant.file} {variant.name}{edited}{mutant}, {kernel or 'kernel ' + variant.kernel}"
-    lines = labelled("scenario", f"{trace.play.name}, {model}", columns)
+    lines = _rule(trace.invariant, columns)
+    lines += labelled("scenario", f"{trace.play.name}, {model}", columns)
     text = differs(trace.play, columns - 10)
     lines += [f"differs   {text}"] if text else []
     more = "  (all rows: --full-trace)" if hidden else ""

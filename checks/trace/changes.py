@@ -108,7 +108,7 @@ def lock_of(cell: Cell) -> str:
     """The name of the lock that a lock word is (a part) of."""
     if cell.var == "Folio.locked_by":
         return owner(cell) + ".lock"
-    return owner(cell) + ("(r)" if cell.var.endswith(".readers") else "")
+    return owner(cell) + (" (read)" if cell.var.endswith(".readers") else "")
 
 
 def cpu(thread: str) -> str:
@@ -117,13 +117,13 @@ def cpu(thread: str) -> str:
 
 
 def held_by(pos: Position, thread: str) -> str:
-    """The locks that a thread holds; (r) marks one that is held for reading."""
+    """The locks that a thread holds; (read) marks one that is held for reading."""
     found = []
     for var in LOCKS:
         for cell, value in pos.cells.items():
             if cell.var == var and thread in names_in(cell.sort, value):
                 found.append(lock_of(cell))
-    return " ".join(found)
+    return ", ".join(found)
 
 
 def owner(cell: Cell) -> str:
@@ -189,7 +189,7 @@ def _cached(what: str, sort: Sort, old: int, new: int) -> list[Change]:
     return [Change(f"{what} dropped", Weight.STATE)]
 
 
-_SHORT = {"soft_dirty": "soft", "uffd_wp": "uffd-wp", "exclusive": "excl"}
+_SHORT = {"soft_dirty": "soft-dirty", "uffd_wp": "uffd-wp"}
 
 
 def shown(sort: Sort, value: int) -> str:

@@ -11,6 +11,7 @@ from model.lang import expr as ex
 from model.lang.ir import Call
 from model.lang.objects import World
 from model.lang.sorts import NOTHING, Int, Ref
+from model.lang.traits import Trait
 
 from ..engine.interpret import Position
 from .changes import owner, shown
@@ -57,7 +58,8 @@ class Statements:
                 return ", ".join(self._assigned(step)) or "check"
             cells = [u.place for u in edge.op.updates if isinstance(u.place, ex.Cell)]
             return f"write {cells[0].var}" if cells else "read"
-        return f"{what.call.name}({', '.join(self._arguments(step, what.call))})"
+        model = "model: " if Trait.GHOST in what.call.traits else ""
+        return f"{model}{what.call.name}({', '.join(self._arguments(step, what.call))})"
 
     def _arguments(self, step: Done, call: Call) -> list[str]:
         """The values of the arguments, each once.  An mm says nothing, nor a VMA but where it is

@@ -12,7 +12,6 @@ from invariants.registry import Invariant
 from model.lang.ir import Site
 from model.lang.objects import World
 from model.lang.sorts import Set
-from model.lang.traits import FLUSHES
 
 from ..engine.engines import Engine
 from ..engine.search import DEADLOCK, Limits
@@ -34,6 +33,7 @@ from .changes import (
     written_locks,
 )
 from .expand import UnfaithfulError, expand
+from .later import flushes, next_flush
 from .run import Done, Runner, Tick
 from .schedule import read_schedule, write_schedule
 from .shortest import RULE, Shortest
@@ -224,7 +224,7 @@ def _rows(done: Sequence[Done], known: Variables, say: Statements) -> list[Row]:
             continue
         assert what is not None
         text = say.text(members[0], what)
-        if not changed and any(_flushes(m) for m in members):
+        if not changed and any(flushes(m) for m in members):
             changed = (Change(UNCHANGED, Weight.STATE),)
         rows.append(Row(tick.thread, text, changed, what.site, where, begins))
     return rows
@@ -241,11 +241,6 @@ def _without_begun(rows: list[Row], pending: Sequence[Row]) -> list[Row]:
         if idle and begun.site == row.site and row.text == begun.text + LATER:
             rows = [r for r in rows if r is not begun]
     return rows
-
-
-def _flushes(step: Done) -> bool:
-    call = step.edges[-1].call
-    return call is not None and bool(call.traits & FLUSHES)
 
 
 def _again(members: Sequence[Done], step: Done) -> bool:
@@ -310,16 +305,11 @@ def _flush_to_come(
     runner: Runner, done: Sequence[Done], thread: int, say: Statements
 ) -> Row | None:
     """The first flush of what a thread would do if it went on alone."""
-    pos = done[-1].after
-    for _ in range(200):
-        step = runner.tick(pos, Tick(thread))
-        if step is None:
-            return None
-        what = statement(step.edges[-1])
-        if what is not None and _flushes(step):
-            return Row(thread, say.text(step, what) + LATER, (), what.site)
-        pos = step.after
-    return None
+    step = next_flush(runner, done[-1].after, thread)
+    what = stated(step.edges[-1]) if step is not None else None
+    if step is None or what is None:
+        return None
+    return Row(thread, say.text(step, what) + LATER, (), what.site)
 
 
 def _stale(runner: Runner, done: Sequence[Done], rows: Sequence[Row]) -> list[str]:

@@ -30,10 +30,12 @@ from model.lang.sorts import Ref
 
 from ..engine.interpret import Position
 from ..engine.search import DEADLOCK
-from .binding import Binding, failing
+from .binding import Binding, Names, failing
 from .changes import Place, cpu, held_by, lock_of, names_in, owner, place_of, shown
+from .later import next_flush, returns_without_flush
 from .run import Done, Runner, Tick
 from .statements import Statements
+from .visible import stated
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,12 @@ class Explainer:
 
         ValueError if the condition holds as plain Python: the two ways to run it differ.
         """
+        breaks = _row(writes.rows[-1][:2] if writes.rows else None)
         if self._at.edge is not None:  # judged in the state before its step
             writes = writes.but_last()
         with self._standing():
             binding, reads = self._binding(writes)
-            names = {**binding.names, **self._names}
+            names = {**binding.names, **self._names, "row": breaks}
             facts = self._filled(self._invariant.why or _plain(binding), names, writes)
             then = self._filled(self._invariant.then, names, writes)
             return Why(facts, then, reads | self._cited)
@@ -136,15 +139,27 @@ class Explainer:
         who = self._runner.system.threads[at.thread].name
         return {
             "step": self._say.step(done), "held": held_by(at.pos, who) or "no lock",
-            "thread": self._world.by_name("Thread", who),
+            "thread": self._world.by_name("Thread", who), "later": self._later,
         }  # fmt: skip
+
+    def _later(self) -> str:
+        """Whether the thread that fails flushes later on the way that it goes alone."""
+        thread, who = self._at.thread, cpu(self._runner.system.threads[self._at.thread].name)
+        step = next_flush(self._runner, self._done[-1].after, thread)
+        what = stated(step.edges[-1]) if step is not None else None
+        if step is not None and what is not None:
+            text = self._say.text(step, what)
+            return f"The next flush of {who}, {text} (line {what.site.line}), is not reached yet"
+        if returns_without_flush(self._runner, self._done[-1].after, thread):
+            return f"No flush follows before {who} returns"
+        return f"No flush follows before {who} has to wait"
 
     def _binding(self, writes: Writes) -> tuple[Binding, frozenset[Place]]:
         """The names of the failing condition, and what the part that fails reads."""
         fn, at = self._invariant.fn, self._at
         if self._invariant.name == DEADLOCK:
-            cycle, places = self._cycle(writes)
-            return Binding({"cycle": cycle}, ()), places
+            names, places = self._cycle(writes)
+            return Binding(names, ()), places
         if fn is None:
             return self._of_check()
         given: dict[str, Any] = {"s": view(self._world)}
@@ -185,25 +200,27 @@ class Explainer:
                 names["folio"] = self._world.by_name("Folio", owner(cell))
         return Binding(names, ()), frozenset(map(place_of, [*cells, *written]))
 
-    def _cycle(self, writes: Writes) -> tuple[str, frozenset[Place]]:
-        """Who waits for which lock that who holds, until it closes."""
+    def _cycle(self, writes: Writes) -> tuple[Names, frozenset[Place]]:
+        """Who waits for which lock that who holds, until it closes; and who hangs."""
         waits = dict(self._waits())
         said = []
         for name, (step, wanted) in waits.items():
             others = [c for other, (_, cells) in waits.items() if other != name for c in cells]
             mine = [c for c in others if name in names_in(c.sort, self._at.pos.cells[c])]
             holders = {h for c in wanted for h in names_in(c.sort, self._at.pos.cells[c])}
-            text = f"{cpu(name)} waits"
+            spins = all(c.var == "SpinLock.owner" for c in wanted) and wanted
+            text = f"{cpu(name)} "
             if mine:
                 held = (f"{lock_of(c)} {_where(writes, c)}" for c in dict.fromkeys(mine))
-                text = f"{cpu(name)} holds {' and '.join(held)} and waits"
+                text += f"holds {' and '.join(held)} and "
             what = " and ".join(sorted({lock_of(c) for c in wanted})) or step
-            text += f" for {what}"
-            for holder in sorted(holders):
-                gone = "" if holder in waits else ", and has returned"
-                text += f", which {cpu(holder)} holds{gone}"
+            text += f"{'spins' if spins else 'sleeps'} for {what}"
+            for holder in sorted(holders - waits.keys()):
+                text += f", which {cpu(holder)} holds and has returned"
             said.append(text)
-        return "; ".join(said), frozenset(place_of(c) for _, cells in waits.values() for c in cells)
+        stuck = {1: f"{cpu(next(iter(waits)))} hangs", 2: "Both tasks hang"}
+        names = {"cycle": "; ".join(said), "stuck": stuck.get(len(waits), "All these tasks hang")}
+        return names, frozenset(place_of(c) for _, cells in waits.values() for c in cells)
 
     def _waits(self) -> Iterator[tuple[str, tuple[str, list[Cell]]]]:
         """The threads that wait: where, and for which lock words that somebody has."""
@@ -277,6 +294,8 @@ class Explainer:
         places = [self._place(r) for r in watch.found[-1:]]
         if form in ("set", "by"):
             self._cited.update(places)
+        if form == "said":
+            return self._filled(value, names, writes)
         return self._shown(value, form, writes.last(places))
 
     def _shown(self, value: Any, form: str, last: tuple[int, str] | None) -> str:

@@ -159,7 +159,7 @@ class CastSet:
 
     def told(self, neighbour: Neighbour) -> str:
         """A neighbour in a line, with the noun of its role."""
-        return neighbour.doc.format(self.blueprint.roles.get(neighbour.role, ""))
+        return neighbour.told(self.blueprint.roles)
 
     def _writing(self, kernel: str) -> list[Group]:
         """Each writer, and each two of them."""

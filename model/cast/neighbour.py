@@ -49,6 +49,10 @@ class Neighbour:
     conflict: Conflict | None = None
     again: Callable[[Setup], tuple[Any, ...]] | None = None
 
+    def told(self, nouns: Mapping[str, str]) -> str:
+        """What it is in a line, with the noun of its role."""
+        return self.doc.format(nouns.get(self.role, ""))
+
     def at(self, role: str, name: str = "", *, process: str = "") -> Neighbour:
         """The neighbour at a role, by a name of its own if it plays at several."""
         return replace(self, role=role, name=name or self.name, process=process)

@@ -32,12 +32,15 @@ def _two_vmas(plan: Plan) -> Setup:
     folios = b.folios(pages, "spare_page" in needs, zero_page="zero_page" in needs)
     threads = b.processors()
     src_root, dst_root = b.sem("src.anon_vma"), b.sem("dst.anon_vma")
-    src_anon, dst_anon = b.anon_vma("A.src", src_root, 1), b.anon_vma("A.dst", dst_root, 2)
+    src_anon, dst_anon = (
+        b.anon_vma("src.anon_vma", src_root, 1),
+        b.anon_vma("dst.anon_vma", dst_root, 2),
+    )
     src_trees = [src_anon]
     if "other_anon_vma" in needs:
-        src_trees.append(b.anon_vma("A.parent", src_root, 1))
+        src_trees.append(b.anon_vma("parent.anon_vma", src_root, 1))
     if "other_root" in needs:
-        src_trees.append(b.anon_vma("A.alien", b.sem("alien.anon_vma"), 3))
+        src_trees.append(b.anon_vma("alien.anon_vma", b.sem("alien.anon_vma"), 3))
     mm = b.mm("mm", {"src": (src_ptl, pml), "dst": (dst_ptl, pml)})
     roles = {
         "src": b.vma("src", mm, src_trees, uffd_wp=True),
@@ -45,7 +48,7 @@ def _two_vmas(plan: Plan) -> Setup:
     }
     if child_locks is not None:
         theirs = b.mm("child", {"child": child_locks})
-        own = b.anon_vma("A.child", src_root, 1)
+        own = b.anon_vma("child.anon_vma", src_root, 1)
         roles["child"] = b.vma(
             "child", theirs, [src_anon, own], own=own, shift=b.spans["child"][0], writable=False
         )

@@ -204,11 +204,11 @@ def _no_table(s: Setup) -> None:
 
 
 def _other_anon_vma(s: Setup) -> None:
-    s.folio(_last(s)).mapping = _anon_vma(s, "A.parent")
+    s.folio(_last(s)).mapping = _anon_vma(s, "parent.anon_vma")
 
 
 def _two_roots(s: Setup) -> None:
-    s.folio(_last(s)).mapping = _anon_vma(s, "A.alien")
+    s.folio(_last(s)).mapping = _anon_vma(s, "alien.anon_vma")
 
 
 def _anon_vma(s: Setup, name: str) -> AnonVma:

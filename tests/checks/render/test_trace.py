@@ -13,6 +13,7 @@ from checks.render.columns import BREAKS
 from checks.render.commit import LINES, commit_lines
 from checks.render.differs import differs
 from checks.render.excerpt import ROWS, excerpt
+from checks.render.legend import legend_lines
 from checks.render.trace import trace_lines
 from checks.trace.trace import Row, Trace
 from model.lang.ir import Site
@@ -41,7 +42,7 @@ def changes_a_lock(row: Row, word: str) -> list[str]:
 def test_what_is_wrong_stands_in_the_first_lines(name: str) -> None:
     trace = trace_of(name)
     lines = trace_lines(trace)
-    head = " ".join(line.strip() for line in lines[:6])
+    head = " ".join(line.strip() for line in lines[:7])
     assert lines[0].startswith(f"VIOLATED  {trace.invariant.name} ")
     assert lines[1].startswith("why       ")
     assert trace.why.facts in head.replace("why       ", "")
@@ -88,6 +89,35 @@ def test_a_page_of_any_width_cuts_nothing(
     assert max(map(len, lines)) <= columns
     for row in trace.rows:
         assert re.sub(r"\s+", "", row.text) in together
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_legend_is_of_the_signs_that_occur(name: str) -> None:
+    lines = trace_lines(trace_of(name))
+    legend = legend_lines(lines)
+    assert len(legend) <= 3
+    assert ("TLB3: the TLB of CPU3" in " ".join(legend)) == any("TLB3 " in line for line in lines)
+    assert not legend_lines(["VIOLATED"])
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_row_that_breaks_is_named(name: str) -> None:
+    trace = trace_of(name)
+    assert f"(row {len(trace.rows)})" in trace.why.facts
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "flush after the PTLs",
+            "The next flush of CPU0, flush_tlb_range(src+0, end of src) (line",
+        ),
+        ("no flush", "No flush follows before CPU0 returns."),
+    ],
+)
+def test_a_flush_that_is_missing_and_one_that_comes_too_late(name: str, said: str) -> None:
+    assert said in trace_of(name).why.facts
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -149,6 +179,6 @@ def test_a_second_call_of_a_function_has_a_heading() -> None:
         replace(first, thread=0, site=site, text=f"step{n}()", number=n, changes=())
         for n, site in enumerate((inner, caller, caller, replace(inner, line=9)), 1)
     )
-    made = replace(trace, rows=rows, pending=(), columns=("CPU0 caller()",))
+    made = replace(trace, rows=rows, pending=(), columns=("CPU0 caller()", "CPU1 other()"))
     lines = trace_lines(made, full=True)
     assert sum(line.strip().startswith("callee()") for line in lines) == 2

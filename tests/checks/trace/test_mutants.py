@@ -20,7 +20,7 @@ NAMED = {
     "flush one page short": "spin_unlock(src.ptl)",
     "flush after the PTLs": "flush_tlb_range(src+0, end of src)  <- not reached yet",
     "pin check before the PTE is cleared": "set_pte_at(dst+0",
-    "no re-check after the locks": "PTE dst+0 F1 w dirty soft => F0 w",
+    "no re-check after the locks": "PTE dst+0 F1 w dirty soft-dirty =>",
     "PTLs in argument order": "spin_lock_nested(dst.ptl)  <- waits",
     "sleeping folio lock under the PTL": "folio_lock(F0)",
     "folio lock left held": "return_to_caller(1)",
@@ -42,8 +42,8 @@ def test_trace_of_a_mutant(name: str) -> None:
     again = {t.invariant.name: t for t in replay(trace.schedule)}
     repeated = again[trace.invariant.name]
     assert repeated.rows == trace.rows
-    assert ", fewest]" in lines[0]
-    assert not any("fewest" in line for line in trace_lines(repeated))
+    assert ", shortest trace]" in lines[0]
+    assert not any("shortest" in line for line in trace_lines(repeated))
 
 
 @pytest.mark.parametrize("engine", ["reference", "native"])
@@ -61,4 +61,4 @@ def test_where_the_shortest_is_too_far_a_trace_is_found_all_the_same(
     assert trace is not None
     assert (trace.invariant, trace.fewest) == (invariant, False)
     assert trace.statements >= fewest.statements
-    assert ", perhaps not the fewest]" in " ".join(" ".join(trace_lines(trace)).split())
+    assert ", perhaps not the shortest trace]" in " ".join(" ".join(trace_lines(trace)).split())
