@@ -176,7 +176,7 @@ class Theatre:
         reduced = stage.reduced(play.cast, play.role)
         explorer, initial = stage.explorer(play.cast, play.role), stage.initial(play.cast)
         # All that makes a search, text being shared by what is the same.
-        codes = tuple(map(id, explorer.all_codes()))
+        codes = tuple(explorer.all_codes())  # themselves, so that none is taken for a later one
         key = codes, reduced.checks, reduced.finals, frozenset(initial.items()), limits
         search = self._searches.get(key)
         if search is None:
