@@ -40,7 +40,7 @@ NOT_BUILT = ("progress", "cost")
 
 
 FORMS = ("", "addr", "set", "by", "said")
-"""How a field of a sentence is shown; see `fields_of`."""
+"""Form in which a field of a sentence is shown; see `fields_of`."""
 
 
 @dataclass(frozen=True)

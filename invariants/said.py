@@ -32,7 +32,7 @@ def naming(s: View, slot: Swap) -> tuple[Pte, ...]:
 
 
 def in_use(s: View, folio: Folio) -> str:
-    """How a folio that is freed is still in use, as a part of a sentence."""
+    """Use in which a folio is freed, as a part of a sentence."""
     if folio.locked_by is not None:
         return (
             "{folio.locked_by} has locked it {folio.locked_by:set} and is left without a reference"
@@ -43,7 +43,7 @@ def in_use(s: View, folio: Folio) -> str:
 
 
 def bad_page(s: View, folio: Folio) -> str:
-    """What the page allocator finds of a folio that is freed in use, as a part of a sentence."""
+    """Finding of the page allocator about a folio that is freed in use, as a part of a sentence."""
     if folio.locked_by is not None:
         return (
             "{folio} is freed with PG_locked set ('BUG: Bad page state'), and {folio.locked_by} "
@@ -55,7 +55,7 @@ def bad_page(s: View, folio: Folio) -> str:
 
 
 def changed(thread: Thread, pte: Pte) -> str:
-    """What a thread has done to an entry under its lock."""
+    """Deed of a thread to an entry under its lock."""
     was, now = thread.took[pte.addr], pte.val
     if now.kind is PteKind.NONE:
         return "clears"
@@ -65,12 +65,12 @@ def changed(thread: Thread, pte: Pte) -> str:
 
 
 def use(*cached: Translation) -> str:
-    """What user code can do by translations that are cached."""
+    """Accesses that user code has by translations that are cached."""
     return "read or write" if any(each.write for each in cached) else "read"
 
 
 def misplaced(s: View, folio: Folio, pte: Pte) -> str:
-    """What of a folio does not say where an entry maps it, as a part of a sentence."""
+    """Fields of a folio that do not say where an entry maps it, as a part of a sentence."""
     found = []
     if folio.mapping not in s.vma_at(pte.addr).trees:
         trees = " or ".join(tree.name for tree in s.vma_at(pte.addr).trees)
@@ -84,7 +84,7 @@ def misplaced(s: View, folio: Folio, pte: Pte) -> str:
 
 
 def walked(s: View, thread: Thread) -> str:
-    """What is wrong with a walk that does not hold the lock of folio->mapping, as a part of a
+    """Fault of a walk that does not hold the lock of folio->mapping, as a part of a
     sentence."""
     if any(sem.writer is thread or thread in sem.readers for sem in s.rmap_sems):
         return "The VMAs of the locked anon_vma need not include one that maps {folio}"
@@ -92,14 +92,14 @@ def walked(s: View, thread: Thread) -> str:
 
 
 def moved_away(s: View, folio: Folio, at: Addr, pte: Pte) -> str:
-    """Where user space finds a pinned folio once an entry is set, as a part of a sentence."""
+    """Address of a pinned folio for user space once an entry is set, as a part of a sentence."""
     if any(p.addr == at and p is not pte for p in entries(s, folio)):
         return "the PTE at {pte} maps it too"
     return "{at:addr} no longer maps it"
 
 
 def left_behind(s: View, thread: Thread) -> str:
-    """What follows where a thread has not released all."""
+    """Consequence where a thread has not released all."""
     if unreleased(s, thread, locks=True):
         return "The next task that takes the lock waits forever"
     if thread.rcu:
@@ -126,7 +126,7 @@ def tables_of(s: View, lock: SpinLock) -> tuple[Table, ...]:
 
 
 def taken(s: View, thread: Thread) -> int:
-    """How many pages a call has taken from their old place."""
+    """Number of pages that a call has taken from their old place."""
     return sum(1 for addr in s.addresses if thread.taken[addr])
 
 
@@ -144,7 +144,7 @@ def spinlocks(s: View, thread: Thread) -> tuple[SpinLock, ...]:
 
 
 def atomic(s: View, thread: Thread) -> str:
-    """Why a thread may not sleep."""
+    """The reason why a thread may not sleep."""
     parts = []
     if spinlocks(s, thread):
         parts.append("with " + " and ".join(lock.name for lock in spinlocks(s, thread)) + " held")
@@ -156,7 +156,7 @@ def atomic(s: View, thread: Thread) -> str:
 
 
 def unreleased(s: View, thread: Thread, *, locks: bool = False) -> str:
-    """All that a thread has taken and not released; `locks`: of that, the locks."""
+    """Everything that a thread has taken and not released; `locks`: of that, the locks."""
     found = [spin.name for spin in spinlocks(s, thread)]
     found += [m.name for m in s.sems if m.writer is thread or thread in m.readers]
     mine = [mm.mmap_lock for mm in s.mms]

@@ -22,7 +22,7 @@ def quickly(question: Question, *, every_kind: bool) -> Question:
 
 
 def omitted(question: Question) -> str:
-    """What a quick question leaves out, and the command that asks all of it."""
+    """The part that a quick question leaves out, and the command that asks all of it."""
     target, role = question.target, question.target.selected.role
     family, kernel = target.family, role.variant.neighbours_from
     casts, every = len(family.casts.quick(kernel)), len(family.casts.default(kernel))

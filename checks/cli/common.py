@@ -32,7 +32,7 @@ jobs_option = click.option(
 
 
 def processes(jobs: int | str) -> int:
-    """How many processes share the memory of this machine; 0: one a processor."""
+    """The number of processes that share the memory of this machine; 0: one a processor."""
     return jobs if isinstance(jobs, int) else 0
 
 

@@ -77,7 +77,7 @@ class Verdicts:
     def findings(
         self, plays: Sequence[Play], chosen: Sequence[Invariant], limits: Limits
     ) -> dict[int, Finding]:
-        """What is known of plays, by their position.
+        """Findings that are known of plays, by their position.
 
         How many states a play has depends on what it is reduced with, which is in its key: so an
         answer says the same whatever was asked before.

@@ -82,7 +82,7 @@ class _Pool:
         self._every = sum(len(turn.asked) for turn in turns)
         self._found: dict[int, Finding] = {}
         self.states: Any = []
-        """How many each process has visited: a lock would be held by one that is killed."""
+        """The number that each process has visited: a lock would be held by one that is killed."""
 
     def decided(self, jobs: int | Elsewhere, limits: Limits) -> dict[int, Finding]:
         """The findings of those plays that were decided."""
@@ -170,7 +170,7 @@ class _Pool:
         self._again(lost)
 
     def _again(self, lost: Sequence[Turn | Errand]) -> None:
-        """What the processes were at that were killed, once more, play by play, with nobody beside
+        """Decide what killed processes were at, once more, play by play, with nobody beside
         it: memory may be enough then, and if not it is the fault of that play."""
         self.work = [
             one for each in lost

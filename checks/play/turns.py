@@ -20,7 +20,7 @@ from ..engine.search import Limits
 from .play import Finding, Play, Theatre, contradicted, families, side_by_side, unfinished
 
 Rank = Callable[[Play], int]
-"""How late a play comes: 0 what most likely decides, `LATE` what comes by size alone."""
+"""Rank of a play: 0 what most likely decides, `LATE` what comes by size alone."""
 
 LATE = 9
 
@@ -153,7 +153,7 @@ class Player:
         self._last = None
 
     def _why(self) -> str:
-        """Why nothing begins any more; "" if something may."""
+        """The reason why nothing begins any more; "" if something may."""
         if time.monotonic() >= self._limits.until:
             return "stopped at --timeout"
         return INTERRUPTED if interrupts.noticed() else ""

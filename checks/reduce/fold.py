@@ -13,7 +13,7 @@ from model.lang.ir import Check, Edge, Op, Rule, StateCheck, Thread, Update
 from .usage import Part, constant_index
 
 Content = tuple[Expr, tuple[Update, ...], tuple[Check, ...]]
-"""What an operation does: its guard, updates and checks."""
+"""Content of an operation: its guard, updates and checks."""
 
 Memo = dict[object, Content]
 
@@ -67,7 +67,7 @@ class Folder:
         return op.doing(*memo[key])
 
     def _array(self, var: str) -> object:
-        """All that is known of an array: an index that is computed may be any of them, once it is
+        """Everything known of an array: an index that is computed may be any of them, once it is
         known itself."""
         found = self._arrays.get(var)
         if found is None:

@@ -17,12 +17,12 @@ NUMBER, LINE = 5, 5
 BREAKS = "<== BREAKS HERE"
 
 CHANGES = 2
-"""How many changes of a row are shown, the weightiest first."""
+"""Changes of a row that are shown, the weightiest first."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where columns begin, on a page of so many columns."""
+    """The places where columns begin, on a page of so many columns."""
 
     starts: tuple[int, ...]
     changes: int

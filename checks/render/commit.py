@@ -16,7 +16,7 @@ from .page import parts
 WIDTH = 75
 LINES = 40
 MOST_ROWS = 24
-"""How many rows are taken where lines are left for them."""
+"""Rows that are taken where lines are left for them."""
 
 
 def commit_lines(trace: Trace) -> list[str]:

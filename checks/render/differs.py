@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How a version differs from the one that it was made of, in a line: of a mutant from the version
+"""Difference of a version from the one that it was made of, in a line: of a mutant from the version
 that it mutates, of a user's own from the stored one."""
 
 from __future__ import annotations

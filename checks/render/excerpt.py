@@ -14,7 +14,7 @@ from ..trace.changes import Weight
 from ..trace.trace import UNCHANGED, WAITS, Row, Trace
 
 ROWS = 10
-"""How many rows are shown, if no more are decisive."""
+"""Rows that are shown, if no more are decisive."""
 
 _TAKES = re.compile(r"(CPU\d+) (takes|drops) (.+)")
 
@@ -84,7 +84,7 @@ def _handed_over(rows: Sequence[Row]) -> Iterator[list[int]]:
 
 
 def still_to_come(trace: Trace) -> list[Row]:
-    """What other threads have not done yet, if it matters: a wait, a flush that comes too late,
+    """Steps that others have not done yet, if it matters: a wait, a flush that comes too late,
     what is about the objects of the failure."""
     about = _objects(f"{trace.why.facts} {trace.rows[-1].text if trace.rows else ''}")
     late = trace.invariant.group == "tlb"
@@ -92,7 +92,7 @@ def still_to_come(trace: Trace) -> list[Row]:
 
 
 def _tells(trace: Trace, at: int) -> bool:
-    """Whether a row may be shown: it takes a lock that is kept, or changes more than a count."""
+    """True if a row may be shown: it takes a lock that is kept, or changes more than a count."""
     row = trace.rows[at]
     if row.weight is Weight.LOCK:
         return any(_is_kept(trace.rows, at, change.text) for change in row.changes)
@@ -108,7 +108,7 @@ def _is_kept(rows: Sequence[Row], at: int, change: str) -> bool:
 
 
 def _worth(row: Row, about: set[str]) -> int:
-    """How much a reader needs a row: by what it changes, page tables and TLBs before all else, and
+    """Weight of a row for a reader: by what it changes, page tables and TLBs before all else, and
     whether that is about the objects of the failure."""
     tables = any(c.text.startswith(("PTE", "PMD", "TLB")) for c in row.changes)
     return 2 * int(row.weight) + 3 * _is_about(row, about) + tables
@@ -123,7 +123,7 @@ def _objects(text: str) -> set[str]:
 
 
 def _taken_by(rows: Sequence[Row], at: int) -> list[int]:
-    """Where the locks were taken that a row drops."""
+    """The rows that take the locks which a row drops."""
     found = []
     for change in rows[at].changes:
         lock = _TAKES.fullmatch(change.text)

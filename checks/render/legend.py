@@ -22,7 +22,7 @@ _SIGNS = (
     (r"\.\. \d+ row", "... 9 rows: hidden"),
     (r"(?m)\.{40}$", "a dotted line: another CPU"),
 )
-"""What occurs in a trace, and what it means."""
+"""Signs that occur in a trace, and what they mean."""
 
 
 def legend_lines(trace: Sequence[str]) -> list[str]:

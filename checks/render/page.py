@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How wide a page is, and text filled into it."""
+"""Width of a page, and text filled into it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # it takes a while to load, and most runs end before it is ne
 
 
 _FEW = 8
-"""What is about no more plays is answered before a note would be read."""
+"""Plays up to which an answer is there before a note would be read."""
 
 
 class Watcher:

@@ -66,7 +66,7 @@ def summary_lines(report: Report) -> list[str]:
 
 
 def _holding(report: Report, every: Sequence[Standing], columns: int) -> list[str]:
-    """How much holds, and within which bounds; how much is about nothing here."""
+    """The invariants that hold, within which bounds; those that are about nothing here."""
     holds = [s for s in every if s.only(Verdict.HOLDS, Verdict.NOT_APPLICABLE)
              and Verdict.HOLDS in s.archs]  # fmt: skip
     casts = report.of_side(report.question.target.selected)[0].casts
@@ -97,7 +97,7 @@ def _placed(standing: Standing, verdict: Verdict, report: Report) -> str:
 
 
 def _reason(verdict: Verdict, those: Sequence[Standing], columns: int) -> list[str]:
-    """Why something is not known, the first of the reasons, if it fits into a line."""
+    """The reason why something is not known, the first of the reasons, if it fits into a line."""
     if verdict is Verdict.VIOLATED:
         return []
     reasons = dict.fromkeys(c.reason for s in those for c in s.cells if c.verdict is verdict)

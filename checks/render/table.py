@@ -127,7 +127,7 @@ def _row(name: str, texts: Sequence[str], column: int) -> list[str]:
 
 
 def _summary(cells: Sequence[Cell], columns: Sequence[Column], *, quick: bool) -> str:
-    """One word if the architectures agree, else each verdict with its architectures; of a quick
+    """A word if the architectures agree, else each verdict with its architectures; of a quick
     answer HOLDS is not the last word."""
     words = {v: str(v) for v in Verdict} | ({Verdict.HOLDS: "HOLDS so far"} if quick else {})
     by_verdict: dict[Verdict, list[str]] = {}
@@ -163,7 +163,7 @@ def _basis(report: Report, side: Side, *, verbose: bool) -> list[str]:
 
 
 def _observations(report: Report, side: Side, *, verbose: bool) -> list[str]:
-    """What was observed of Linux in a version, if no side before has the same one."""
+    """Observations of Linux in a version, if no side before has the same one."""
     before = itertools.takewhile(lambda s: s is not side, report.question.target.sides)
     if any(other.role.variant is side.role.variant for other in before):
         return []

@@ -37,7 +37,7 @@ def replay_line(trace: Trace) -> str:
 
 
 def _head(trace: Trace, columns: int, before: str) -> list[str]:
-    """What is wrong and what follows."""
+    """The fault and what follows from it."""
     invariant = trace.invariant
     first = f"VIOLATED  {invariant.name}"
     known = f"[{trace.play.arch}, {_length(trace)}]"
@@ -54,7 +54,7 @@ def _head(trace: Trace, columns: int, before: str) -> list[str]:
 
 
 def _calls(trace: Trace) -> str:
-    """What each thread does, in the words of the cast."""
+    """The call of each thread, in the words of the cast."""
     cast = trace.play.cast
     docs = [cast.subject.doc, *(n.told(cast.blueprint.roles) for n in cast.others if n.runs_code)]
     cpus = [column.partition(" ")[0] for column in trace.columns]
@@ -69,7 +69,7 @@ def _rule(invariant: Invariant, columns: int) -> list[str]:
 
 
 def _length(trace: Trace) -> str:
-    """How long the trace is, and whether it could be shorter."""
+    """The length of the trace, and whether it could be shorter."""
     shortest = "shortest trace" if trace.fewest else "perhaps not the shortest trace"
     ran = shortest if trace.states else "replayed"
     switches = f"{trace.switches} switch{'es' * (trace.switches != 1)}"
@@ -77,7 +77,7 @@ def _length(trace: Trace) -> str:
 
 
 def _foot(trace: Trace, columns: int, *, hidden: bool) -> list[str]:
-    """Which rule is broken, what was played, how it differs from what it was made of, and who
+    """The rule that is broken, what was played, how it differs from what it was made of, and who
     holds what."""
     variant = trace.play.role.variant
     kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"

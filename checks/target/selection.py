@@ -67,7 +67,7 @@ def one_of_each_kind(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def rank_of(target: Target) -> Rank:
-    """How late a play of a target comes.
+    """Rank of a play of a target.
 
     First comes the selected side with no neighbour or one, and of that what begins in a main state,
     and of that the neighbours that the family's own mutants, questions and observations name.

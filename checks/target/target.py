@@ -39,7 +39,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Origin:
-    """How another process finds a target again: a stored patch by name or a user's file by path,
+    """Address of a target for another process: a stored patch by name or a user's file by path,
     the version that was asked for or `posted`, the mutant.
 
     `text` is a digest of the user's file, and of what it imports from beside it.

@@ -65,7 +65,7 @@ class Task:
 def task_of(
     target: Target, chosen: Sequence[Invariant], limits: Limits, engine: Engine
 ) -> Callable[[Turn], bytes]:
-    """How turns of a target are written."""
+    """Writer of the turns of a target."""
     tool, names = _tool(), tuple(i.name for i in chosen)
 
     def written(turn: Turn) -> bytes:
@@ -86,7 +86,7 @@ def _tool() -> tuple[str, str]:
 
 @dataclass
 class _Process:
-    """What this process keeps between tasks of one question."""
+    """Things that this process keeps between tasks of one question."""
 
     question: object
     target: Target

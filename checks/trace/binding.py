@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Binding:
-    """Why a condition has its value: the parts that give it, and what its names stand for."""
+    """Reasons of a condition's value: the parts that give it, and what its names stand for."""
 
     names: Names
     parts: tuple[Part, ...]

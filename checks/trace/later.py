@@ -10,11 +10,11 @@ from .run import Done, Runner, Tick
 from .visible import statement
 
 STEPS = 400
-"""How many steps a thread is followed."""
+"""Steps that a thread is followed."""
 
 
 def flushes(step: Done) -> bool:
-    """Whether a step flushes TLBs."""
+    """True if a step flushes TLBs."""
     call = step.edges[-1].call
     return call is not None and bool(call.traits & FLUSHES)
 
@@ -25,7 +25,7 @@ def next_flush(runner: Runner, pos: Position, thread: int) -> Done | None:
 
 
 def returns_without_flush(runner: Runner, pos: Position, thread: int) -> bool:
-    """Whether a thread that goes on alone returns, and flushes nothing on that way."""
+    """True if a thread that goes on alone returns, and flushes nothing on that way."""
     flush, last = _alone(runner, pos, thread)
     return flush is None and runner.stands_at(last, thread) is None
 

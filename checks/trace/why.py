@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Why a trace breaks its invariant: the failing condition in that state, with names and values.
+"""Reasons of a violation: the failing condition in that state, with names and values.
 
 The sentences are declared by the invariant; here their fields are filled.  What the failing part
 of the condition reads is found on the way, so that a trace shows who wrote it.
@@ -66,7 +66,7 @@ class Writes:
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run fails: the position; the step that does and its thread, if it is one."""
+    """Failure of a run: the position; the step that does and its thread, if it is one."""
 
     pos: Position
     edge: Edge | None = None
@@ -75,7 +75,7 @@ class Moment:
 
 
 def moment_of(runner: Runner, done: Sequence[Done], invariant: str) -> Moment:
-    """Where a run that ends with a failure fails."""
+    """Failure of a run that ends with one."""
     if not done:
         return Moment(runner.start)
     step, pos = done[-1], done[-1].before
@@ -143,7 +143,7 @@ class Explainer:
         }  # fmt: skip
 
     def _later(self) -> str:
-        """Whether the thread that fails flushes later on the way that it goes alone."""
+        """True if the thread that fails flushes later on the way that it goes alone."""
         thread, who = self._at.thread, cpu(self._runner.system.threads[self._at.thread].name)
         step = next_flush(self._runner, self._done[-1].after, thread)
         what = stated(step.edges[-1]) if step is not None else None

@@ -50,7 +50,7 @@ class Neighbour:
     again: Callable[[Setup], tuple[Any, ...]] | None = None
 
     def told(self, nouns: Mapping[str, str]) -> str:
-        """What it is in a line, with the noun of its role."""
+        """Its description in a line, with the noun of its role."""
         return self.doc.format(nouns.get(self.role, ""))
 
     def at(self, role: str, name: str = "", *, process: str = "") -> Neighbour:

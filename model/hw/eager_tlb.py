@@ -99,7 +99,7 @@ class Closure:
         return op.doing(op.guard, updates, op.checks)
 
     def _follow(self, post: dict[Cell, Expr], fill: Op, cells: tuple[Cell, ...]) -> bool:
-        """One fill after the writes so far, where it reads something that was written; False if it
+        """A fill after the writes so far, where it reads something that was written; False if it
         reads nothing that was."""
         same = {c: [p for p in post if p.var == c.var] for c in cells}
         hits = [(c, p, _same(c, p)) for c, ps in same.items() for p in ps]

@@ -107,7 +107,7 @@ def local(name: str, sort: Sort) -> Local:
 
 
 def cell(var: str, index: tuple[Expr, ...], sort: Sort) -> Cell:
-    """The same element is the same node, whatever sort its index was known by."""
+    """A node that is the same for an element, whatever sort its index was known by."""
     found = _cells.get((var, index, sort))
     if found is None:
         plain = tuple([_plain_index(i) if isinstance(i, Const) else i for i in index])

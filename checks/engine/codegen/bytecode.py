@@ -29,11 +29,11 @@ STACK = 200
 """Values, and calls, that may be on a stack at once; as in `bytecode.h`, with room to spare."""
 
 _NUMBERS = range(-(1 << 31), 1 << 31)
-"""What one word of text holds."""
+"""Numbers that one word of text holds."""
 
 
 class Instruction(IntEnum):
-    """What the interpreter does; the order is that of `bytecode.h`."""
+    """Actions of the interpreter; the order is that of `bytecode.h`."""
 
     RETURN = 0
     NUMBER = auto()
@@ -204,7 +204,7 @@ class Bytecode:
             self._wanted.setdefault(e, []).append(self._jump(Instruction.CALL))
 
     def _size(self, e: Expr) -> tuple[int, int]:
-        """How many nodes an expression has, and how deep it is."""
+        """The number of nodes of an expression, and its depth."""
         found = self._sizes.get(e)
         if found is None:
             below = [self._size(child) for child in children(e)]
@@ -231,7 +231,7 @@ class Bytecode:
             self._out += (Instruction.POOLED, self._pool((value,)))
 
     def _pool(self, values: tuple[int, ...]) -> int:
-        """Where constants begin in the pool."""
+        """The position of constants in the pool."""
         if values not in self._constants:
             if any(not -(1 << WIDEST) <= value < 1 << WIDEST for value in values):
                 raise TooWideError("a constant has more than 63 bits")

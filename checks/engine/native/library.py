@@ -22,7 +22,7 @@ SOURCES = HERE / "c"
 
 
 class Status(IntEnum):
-    """How a search stands; as in `fields.h`."""
+    """The state of a search; as in `fields.h`."""
 
     RUNNING = 0
     DONE = auto()
@@ -74,7 +74,7 @@ def library() -> ctypes.PyDLL:
 
 
 def missing() -> str:
-    """Why the extension cannot be used; "" if it can."""
+    """The reason why the extension cannot be used; "" if it can."""
     lib = _loaded()
     return lib if isinstance(lib, str) else ""
 
@@ -113,7 +113,7 @@ class Judge(ctypes.Structure):
 
 
 class System(ctypes.Structure):
-    """All that a search is about."""
+    """Everything that a search is about."""
 
     _fields_ = (
         ("state_words", ctypes.c_uint32), ("threads", ctypes.c_uint32), ("rules", ctypes.c_uint32),

@@ -61,7 +61,7 @@ def explorer(system: System, passes: Passes) -> Explorer:
 
 
 def findings(found: Search) -> object:
-    """All that two explorers of one system have to agree in."""
+    """Everything that two explorers of one system have to agree in."""
     paths = {name: found.path(v.state) for name, v in found.violations.items()}
     counts = (found.states, found.transitions, found.levels)
     return counts, found.why, found.violations, paths, found.fired
@@ -71,7 +71,7 @@ def findings(found: Search) -> object:
 @settings(max_examples=PROGRAMS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs)
 def test_reductions_of_random_programs(program: list[tuple[Statement, ...]]) -> None:
-    """The same fails with every reduction; movers do not count where a field is not locked."""
+    """Every reduction fails the same; movers do not count where a field is not locked."""
     system = system_of(program)
     failing = {
         name: frozenset(explorer(system, passes).run(INITIAL).violations)

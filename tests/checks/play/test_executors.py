@@ -111,7 +111,7 @@ def test_a_task_is_small_plain_data() -> None:
 
 
 def test_the_largest_task() -> None:
-    """That of every initial state with every neighbour."""
+    """The question about every initial state with every neighbour."""
     asked = by_name("uffd_move_batching")
     casts = asked.family.casts.default("6.18")
     plays = [play_of(asked, cast) for cast in casts]
@@ -180,7 +180,7 @@ def test_a_target_is_found_again(target: Target) -> None:
     reason="Dask is not installed: pip install '.[dask]'",
 )
 def test_a_worker_of_dask_is_killed() -> None:
-    """What it was at is done by the other one: nothing is lost, and the answer is the same."""
+    """The other one does what it was at: nothing is lost, and the answer is the same."""
     ran = subprocess.run(
         [sys.executable, "-m", "checks", *OWN, "--jobs", f"{FACTORIES}:with_a_death"],
         capture_output=True, text=True, check=False, cwd=ROOT,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What most likely decides comes first, and processes go on with what they have begun."""
+"""Plays that most likely decide come first, and processes go on with what they have begun."""
 
 from __future__ import annotations
 

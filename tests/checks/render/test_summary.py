@@ -72,7 +72,7 @@ def test_what_is_unknown_is_never_left_out(report: Report, arch: str) -> None:
 
 
 def test_what_holds_is_no_more_than_the_table_has(report: Report) -> None:
-    """One that is not known somewhere is not counted."""
+    """An invariant that is not known somewhere is not counted."""
     (word, count, *_) = line(report, "HOLDS").split()
     changed = with_verdict(report, "mutant", "s390", "no_deadlock", Verdict.UNKNOWN)
     assert word == "HOLDS"

@@ -131,7 +131,7 @@ def test_the_form_for_a_commit(name: str) -> None:
 
 
 def test_the_width_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of the terminal within bounds; where standard output is none, it is always the same."""
+    """Width of the terminal within bounds; where standard output is none, it is always the same."""
     assert page.width() == 100
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     for columns, wanted in (("60", 72), ("90", 90), ("200", 120)):
