@@ -10,17 +10,17 @@ from .page import labelled, width
 
 _SIGNS = (
     (r"\bF\d", "F0: a folio"),
-    (r"\.anon_vma", "src.anon_vma: an anon_vma, or its rwsem"),
-    (r"\(read\)", "(read): a read lock"),
+    (r"\.anon_vma", "src.anon_vma: it or its rwsem"),
+    (r"\(read\)", "(read): read lock"),
     (r"\bTLB\d", "TLB3: the TLB of CPU3"),
     (r" => ", "=>: becomes, or maps to"),
     (r"(=> -|- =>)", "-: none"),
     (r"F\d w\b", "w: writable"),
-    (r"(?m)^ *\d+ +\[", "[...]: by hardware"),
+    (r"(?m)^ *\d+ +\[", "[...]: hardware"),
     (r" model: ", "model: no kernel code"),
-    (r"\bline in ", "48 f(): its line in the .py file"),
+    (r"\bline in ", "48 f(): line 48 of the .py file"),
     (r"\.\. \d+ row", "... 9 rows: hidden"),
-    (r"(?m)\.{40}$", "a dotted line: another CPU"),
+    (r"(?m)\.{40}$", "dotted line: another CPU"),
 )
 """Signs that occur in a trace, and what they mean."""
 
