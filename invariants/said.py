@@ -34,9 +34,7 @@ def naming(s: View, slot: Swap) -> tuple[Pte, ...]:
 def in_use(s: View, folio: Folio) -> str:
     """Use in which a folio is freed, as a part of a sentence."""
     if folio.locked_by is not None:
-        return (
-            "{folio.locked_by} has locked it {folio.locked_by:set} and is left without a reference"
-        )
+        return "{folio.locked_by} has locked it {folio.locked_by:set} and has no reference to it"
     if entries(s, folio):
         return "the PTE at {entries(s, folio)[0]} maps it {entries(s, folio)[0].val:set}"
     return "its mapcount is {folio.mapcount} {folio.mapcount:set}"

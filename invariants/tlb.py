@@ -68,8 +68,8 @@ def no_pointer_to_a_free_table(s: View) -> bool:
     why="{thread} {changed(thread, pte)} the PTE at {pte} {thread.took[pte.addr]:set} and releases "
     "{lock} {row}, but the TLB of {cpu} still has {pte.addr:addr} => {cpu.tlb[pte.addr]} "
     "{cpu.tlb[pte.addr]:set}. {later()}.",
-    then="The next holder of {lock} trusts the PTE, which is {pte.val} now, and may free, copy or "
-    "write out the page, while {cpu} can still {use(*cpu.tlb[pte.addr])} it.",
+    then="Who frees, copies or writes out the page from now on trusts this PTE, which is {pte.val}"
+    ", and does not flush for it, while {cpu} can still {use(*cpu.tlb[pte.addr])} the page.",
 )
 def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> bool:
     """Recorded for the next holder is what this call has recorded itself, by address and mm: in its
@@ -103,8 +103,8 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     steady="others can only drop what this call removed, or give user code the right to it again",
     why="{thread} returns {row}, but the TLB of {cpu} still has {pte.addr:addr} => "
     "{cpu.tlb[pte.addr]} {cpu.tlb[pte.addr]:set}; the PTE at {pte} is {pte.val} {pte.val:set}.",
-    then="User space is told that the PTE at {pte.addr:addr} has changed, and {cpu} can still "
-    "use the old translation there.",
+    then="User space relies on the change at {pte.addr:addr} once the call has returned, and {cpu} "
+    "can still use the old translation there.",
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     """MADV_DONTNEED and mprotect answer for an entry that they find gone too, whoever cleared it.

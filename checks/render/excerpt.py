@@ -46,7 +46,7 @@ def excerpt(trace: Trace, most: int = ROWS, *, pairs: bool = False) -> set[int]:
     return found
 
 
-_HANDED_OVER = 9
+_HANDED_OVER = 11
 """The worth of the rows in which one thread drops a lock and another one takes it, the last time
 that this is so: they say why the second could go on."""
 

@@ -37,7 +37,7 @@ def replay_line(trace: Trace) -> str:
 
 
 def _head(trace: Trace, columns: int, before: str) -> list[str]:
-    """The fault and what follows from it."""
+    """The fault, what follows from it, the calls, and how the version differs from its base."""
     invariant = trace.invariant
     first = f"VIOLATED  {invariant.name}"
     known = f"[{trace.play.arch}, {_length(trace)}]"
@@ -50,7 +50,9 @@ def _head(trace: Trace, columns: int, before: str) -> list[str]:
         told = " and ".join(f"{name} (row {row})" for name, row in trace.after)
         text = f"{told} failed before: this may follow from it."
         lines += labelled("after", text, columns)
-    return lines + labelled("calls", _calls(trace), columns)
+    lines += labelled("calls", _calls(trace), columns)
+    text = differs(trace.play, columns - 10)
+    return lines + ([f"differs   {text}"] if text else [])
 
 
 def _calls(trace: Trace) -> str:
@@ -77,8 +79,7 @@ def _length(trace: Trace) -> str:
 
 
 def _foot(trace: Trace, columns: int, *, hidden: bool) -> list[str]:
-    """The rule that is broken, what was played, how it differs from what it was made of, and who
-    holds what."""
+    """The rule that is broken, what was played, and who holds what."""
     variant = trace.play.role.variant
     kernel = variant.counterfactual and f"counterfactual: {variant.counterfactual}"
     names = ", ".join(variant.edited_names)
@@ -87,8 +88,6 @@ def _foot(trace: Trace, columns: int, *, hidden: bool) -> list[str]:
     model = f"{variant.file} {variant.name}{edited}{mutant}, {kernel or 'kernel ' + variant.kernel}"
     lines = _rule(trace.invariant, columns)
     lines += labelled("scenario", f"{trace.play.name}, {model}", columns)
-    text = differs(trace.play, columns - 10)
-    lines += [f"differs   {text}"] if text else []
     more = "  (all rows: --full-trace)" if hidden else ""
     held = "; ".join(trace.held)
     return lines + labelled("held" if held else "", held + more, columns)

@@ -218,8 +218,8 @@ class Explainer:
             for holder in sorted(holders - waits.keys()):
                 text += f", which {cpu(holder)} holds and has returned"
             said.append(text)
-        stuck = {1: f"{cpu(next(iter(waits)))} hangs", 2: "Both tasks hang"}
-        names = {"cycle": "; ".join(said), "stuck": stuck.get(len(waits), "All these tasks hang")}
+        stuck = {1: f"{cpu(next(iter(waits)))} waits forever", 2: "Both wait forever"}
+        names = {"cycle": "; ".join(said), "stuck": stuck.get(len(waits), "All wait forever")}
         return names, frozenset(place_of(c) for _, cells in waits.values() for c in cells)
 
     def _waits(self) -> Iterator[tuple[str, tuple[str, list[Cell]]]]:

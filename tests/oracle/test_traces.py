@@ -29,7 +29,7 @@ from .naive import DEADLOCK, Naive, Packed, Step
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHOWN = re.compile(
-    r"(?m)^VIOLATED  .*(?:\n {10}.*)*?\n {10}(?P<invariant>\w+), \S+\.py.*\n(?:.*\n)*?"
+    r"(?m)^VIOLATED  (?P<invariant>\w+)\s+\[.*\n(?:.*\n)*?"
     r"replay    check-invariants replay '(?P<line>[^']+)'$"
 )
 

@@ -158,7 +158,8 @@ def test_a_question_is_answered_by_a_command_that_can_be_asked(
     if not question.arguments:
         return
     given = parsed(shlex.split(question.arguments))
-    target = target_of(given["patch"], given.get("variant", ""))
+    (patch,) = given["patches"]
+    target = target_of(patch, given.get("variant", ""))
     assert target.family.name == family
     if given.get("mutant"):
         as_mutant(target, given["mutant"])

@@ -179,4 +179,4 @@ def test_the_command_shows_the_step_and_the_trace(monkeypatch: pytest.MonkeyPatc
     at = arguments.index("--mutant") + 1
     shown = run(*arguments[:at], " ".join(arguments[at : at + 2]), *arguments[at + 2 :])
     assert shown.exit_code == 1
-    assert "VIOLATED  an entry that this call cleared, moved or downgraded" in shown.stdout
+    assert "VIOLATED  flushed_before_ptl_is_released " in shown.stdout

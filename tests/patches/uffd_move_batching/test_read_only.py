@@ -11,6 +11,7 @@ from checks.stage.stage import Role, Setting
 from model.cast.parts import Setup
 from model.lang.compose import Compiled
 from model.lang.edits import replace_keyword
+from model.lang.recent import Recent
 from model.patches.mutant import mutant
 from tests.checks.mutate.played import stage, violated
 from tests.families import MOVE
@@ -31,7 +32,7 @@ def test_permission_is_gained_where_a_vma_is_read_only(
 
     monkeypatch.setattr(Setting, "build", read_only)
     monkeypatch.setattr(stages, "_made", Compiled())  # not those of the world as it is
-    monkeypatch.setattr(stages, "_kept", {})
+    monkeypatch.setattr(stages, "_kept", Recent(9))
     wrong = mutant(
         "writable regardless of the VMA", "the entry for the destination is made writable",
         replace_keyword("PteVal", "write", "True", in_="moved_pte"),
