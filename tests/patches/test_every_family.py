@@ -158,7 +158,7 @@ def test_a_question_is_answered_by_a_command_that_can_be_asked(
     if not question.arguments:
         return
     given = parsed(shlex.split(question.arguments))
-    (patch,) = given["patches"]
+    (patch,) = given.get("patches") or (given["patch"],)
     target = target_of(patch, given.get("variant", ""))
     assert target.family.name == family
     if given.get("mutant"):
