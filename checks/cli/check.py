@@ -21,7 +21,7 @@ from ..answer.quick import omitted, quickly
 from ..answer.report import Question, Report, Sample, answer
 from ..engine.engines import Engine
 from ..engine.memory import memory_limit
-from ..engine.native import library
+from ..engine.native import extension
 from ..engine.search import DEPTH, Limits
 from ..examples.example import check_example, example_named
 from ..patch_input import Submission
@@ -243,7 +243,7 @@ def _answered(target: Target, options: _Options) -> Report:
     )  # fmt: skip
     if options.quick:
         question = quickly(question, every_kind=not options.archs)
-    missing = library.missing()
+    missing = extension.missing()
     if missing and options.engine is Engine.AUTO:
         notice(f"the native explorer is not used: {missing}; the other is slower")
     began = time.monotonic()

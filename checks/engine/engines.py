@@ -14,7 +14,7 @@ from model.lang.errors import ModelError
 from model.lang.ir import State
 
 from .codegen.text import TooWideError
-from .native import library
+from .native import extension
 from .native.explorer import Native
 from .reference import Explorer
 from .search import Limits, Progress, Search
@@ -39,11 +39,11 @@ def search(
     """
     assert engine is not Engine.SYMBOLIC
     explorer = make()
-    if engine is Engine.REFERENCE or (engine is Engine.AUTO and not library.present()):
+    if engine is Engine.REFERENCE or (engine is Engine.AUTO and not extension.present()):
         return explorer, explorer.run(initial, limits, progress)
     try:
         return explorer, Native(explorer, initial).run(limits, progress)
-    except (library.NotBuiltError, TooWideError) as error:
+    except (extension.NotBuiltError, TooWideError) as error:
         if engine is Engine.NATIVE:
             raise ModelError(f"--engine native: {error}", instead="leave it out") from error
     return explorer, explorer.run(initial, limits, progress)

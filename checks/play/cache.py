@@ -28,7 +28,7 @@ from invariants.registry import Invariant
 from model.patches import FAMILIES
 
 from ..engine.engines import Engine
-from ..engine.native.library import identity
+from ..engine.native.extension import identity
 from ..engine.search import Limits
 from ..engine.userdirs import cache_directory
 from . import sources

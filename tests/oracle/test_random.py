@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from checks.engine.engines import Engine
-from checks.engine.native import library
+from checks.engine.native import extension
 from model.lang.expr import Cell, Const
 from model.lang.ir import Kind, Op, System
 
@@ -30,7 +30,7 @@ def test_reference(first: int) -> None:
     assert decided > 90
 
 
-@pytest.mark.skipif(not library.present(), reason="the native engine was not built")
+@pytest.mark.skipif(not extension.present(), reason="the native engine was not built")
 def test_native() -> None:
     """Unreduced and reduced."""
     outcomes = [

@@ -18,7 +18,7 @@ from .. import interrupts
 from ..codegen.bytecode import WORD
 from ..prepared import Prepared
 from ..search import DEADLOCK, Limits, Progress, Search, Violation
-from .library import Judge, Leaf, Status, System, Unit, library
+from .extension import Judge, Leaf, Status, System, Unit, extension
 from .orbits import orbit_tables
 from .places import of_code, of_judge
 
@@ -40,7 +40,7 @@ class Native:
     """
 
     def __init__(self, prepared: Prepared, initial: State) -> None:
-        self._lib, self._prepared = library(), prepared
+        self._lib, self._prepared = extension(), prepared
         self._start = prepared.start(initial)
         self._invariants: dict[str, int] = {DEADLOCK: 0}
         system = prepared.system

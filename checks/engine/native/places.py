@@ -12,14 +12,14 @@ import weakref
 from ..codegen.bytecode import ALL, WORD, Bytecode, Chunk
 from ..codegen.python_code import Code, Judge
 from ..codegen.steps_bytecode import StepsBytecode
-from .library import library
+from .extension import extension
 
 
 class Place:
     """The text of operations or of a condition in the extension, and what it remembers of them."""
 
     def __init__(self, places: int, ops: int, software: bytes, *, once: bool) -> None:
-        self._lib = library()
+        self._lib = extension()
         self._software = ctypes.create_string_buffer(software) if software else None
         self.handle = self._lib.code_open(places, ops, self._software, int(not once))
         if not self.handle:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.native import library
+from checks.engine.native import extension
 from tests.command import run, write_late_flush
 
 SMALL = "move+gup_fast/1p/ptl=different/init=all_at_src"
@@ -103,7 +103,7 @@ def test_names_that_are_not_known() -> None:
 
 
 def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_loaded", lambda: "it was not built")
+    monkeypatch.setattr(extension, "_loaded", lambda: "it was not built")
     asked = ("uffd_move_batching", "--arch", "x86_64", "--engine", "native", "--no-cache")
     for jobs in ("1", "2"):
         said = one_line(*asked, "--scenario", "move+user/1p/*", "--jobs", jobs)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.engines import Engine, search
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.engine.search import Limits, Search
 from checks.examples.example import built, explorer_of
 from model.examples.mover import MOVER
@@ -25,7 +25,7 @@ MORE = [(3, 953_240, 3_518_125)]
 
 BROKEN = "no_translation_to_a_free_page"
 
-needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
+needs_native = pytest.mark.skipif(not extension.present(), reason="it was not built")
 
 
 def searched(pages: int, engine: Engine, variant: str = "") -> Search:

@@ -15,7 +15,7 @@ from checks.engine.codegen.layout import Layout
 from checks.engine.engines import Engine
 from checks.engine.engines import search as searched
 from checks.engine.native import explorer as explorer_module
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.engine.native.explorer import Native
 from checks.engine.reference import Explorer
 from checks.engine.search import Limits, Search
@@ -46,7 +46,7 @@ REDUCTIONS = {
     "all": Passes(),
 }
 
-needs_native = pytest.mark.skipif(not library.present(), reason="the native engine was not built")
+needs_native = pytest.mark.skipif(not extension.present(), reason="the native engine was not built")
 
 
 def explorer(system: System, passes: Passes) -> Explorer:
@@ -247,29 +247,29 @@ class TestBuilt:
 
     @pytest.fixture(autouse=True)
     def _anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(library, "_loaded", library._loaded.__wrapped__)
+        monkeypatch.setattr(extension, "_loaded", extension._loaded.__wrapped__)
 
     def test_there_is_none(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(library, "HERE", tmp_path)
-        with pytest.raises(library.NotBuiltError, match="it was not built"):
-            library.library()
+        monkeypatch.setattr(extension, "HERE", tmp_path)
+        with pytest.raises(extension.NotBuiltError, match="it was not built"):
+            extension.extension()
         system, initial = system_of_shoot(2, 1, 2)
         explorer = shoot_explorer(system)
         assert searched(lambda: explorer, initial, Limits(), Engine.AUTO)[1].states == 189
 
     @needs_native
     def test_of_other_sources(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        sources = shutil.copytree(library.SOURCES, tmp_path / "runtime")
-        monkeypatch.setattr(library, "SOURCES", sources)
-        library.library()
+        sources = shutil.copytree(extension.SOURCES, tmp_path / "runtime")
+        monkeypatch.setattr(extension, "SOURCES", sources)
+        extension.extension()
         with (sources / "keys.h").open("a") as out:
             out.write("/* another */\n")
-        with pytest.raises(library.NotBuiltError, match="built of other sources"):
-            library.library()
+        with pytest.raises(extension.NotBuiltError, match="built of other sources"):
+            extension.extension()
 
     def test_damaged(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / "_native.so").write_bytes(b"no library")
         (tmp_path / "_native.abi3.so").write_bytes(b"no library")
-        monkeypatch.setattr(library, "HERE", tmp_path)
-        with pytest.raises(library.NotBuiltError, match="cannot be loaded"):
-            library.library()
+        monkeypatch.setattr(extension, "HERE", tmp_path)
+        with pytest.raises(extension.NotBuiltError, match="cannot be loaded"):
+            extension.extension()

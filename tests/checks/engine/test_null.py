@@ -8,7 +8,7 @@ import pytest
 from checks.engine.codegen.code_cache import CodeCache
 from checks.engine.codegen.layout import Layout
 from checks.engine.engines import Engine
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.engine.native.explorer import Native
 from checks.engine.reference import Explorer
 from checks.mutate.steps import steps_of
@@ -34,7 +34,7 @@ from model.lang.sorts import Int
 SCENE = "move/2p/ptl=different/init=one_at_dst"
 
 
-@pytest.mark.skipif(not library.present(), reason="it was not built")
+@pytest.mark.skipif(not extension.present(), reason="it was not built")
 def test_nothing_comes_after_it() -> None:
     subject = by_name("uffd_move_batching", "merged")
     role = subject.selected.role
@@ -51,7 +51,7 @@ def test_nothing_comes_after_it() -> None:
     assert (found.states, found.fired) == (reference.states, reference.fired)
 
 
-@pytest.mark.skipif(not library.present(), reason="it was not built")
+@pytest.mark.skipif(not extension.present(), reason="it was not built")
 def test_what_else_could_have_happened_is_still_judged() -> None:
     """Of two ways one follows a NULL pointer: the other one is not forgotten."""
     place = ex.cell("n", (), Int(0, 3))

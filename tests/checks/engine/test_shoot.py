@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from checks.engine.engines import Engine, search
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.engine.search import Limits, Search
 from checks.examples.example import explorer_of, system_of
 
@@ -27,7 +27,7 @@ SIZES = [
 MORE = [(4, 2, 2, 369_769, 1_987_288), (3, 3, 3, 2_781_040, 14_814_603)]
 """SPIN and TLC count the initial state as one more transition."""
 
-needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
+needs_native = pytest.mark.skipif(not extension.present(), reason="it was not built")
 
 
 def searched(

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from checks.engine.engines import Engine, search
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.engine.native.explorer import Native
 from checks.engine.orbits import Orbits
 from checks.engine.search import Limits
@@ -21,7 +21,7 @@ from model.lang.ir import System
 
 from ...command import run
 
-needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
+needs_native = pytest.mark.skipif(not extension.present(), reason="it was not built")
 
 Size = tuple[int, int, int]
 

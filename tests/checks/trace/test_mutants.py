@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from checks.answer.replay import replay
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.render.page import width
 from checks.render.trace import LINES, trace_lines
 from checks.trace.trace import find_trace
@@ -52,11 +52,11 @@ def test_where_the_shortest_is_too_far_a_trace_is_found_all_the_same(
     name: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A violation in a state, a deadlock, and one at a step."""
-    if engine == "native" and not library.present():
+    if engine == "native" and not extension.present():
         pytest.skip("the native engine was not built")
     invariant, fewest = REGISTRY[MUTANTS[MOVE.name, name].breaks[0]], shortest((MOVE.name, name))
     monkeypatch.setattr("checks.trace.trace.MOST_STATES", 0)
-    monkeypatch.setattr(library, "present", lambda: engine == "native")
+    monkeypatch.setattr(extension, "present", lambda: engine == "native")
     trace = find_trace(play_of_mutant((MOVE.name, name)), invariant)
     assert trace is not None
     assert (trace.invariant, trace.fewest) == (invariant, False)

@@ -9,7 +9,7 @@ from checks.engine.codegen.bytecode import Bytecode, Instruction
 from checks.engine.codegen.code_cache import CodeCache
 from checks.engine.codegen.layout import Layout
 from checks.engine.codegen.text import TooWideError
-from checks.engine.native import library
+from checks.engine.native import extension
 from checks.engine.native.explorer import Native
 from checks.engine.reference import Explorer
 from model.lang import expr as ex
@@ -19,7 +19,7 @@ from model.lang.sorts import Int, Set
 
 from ....oracle.test_evaluator import KNOWN, ROW, THING, VALUES
 
-needs_native = pytest.mark.skipif(not library.present(), reason="it was not built")
+needs_native = pytest.mark.skipif(not extension.present(), reason="it was not built")
 
 LOCALS = tuple({leaf for e, _ in KNOWN for leaf in ex.leaves(e) if isinstance(leaf, Local)})
 NUMBER = Int(0, 9)
@@ -69,7 +69,7 @@ def test_a_constant_that_no_word_holds_is_refused() -> None:
 
 def test_the_instructions_are_those_of_the_interpreter() -> None:
     """Of the same names, in the same order."""
-    text = (library.SOURCES / "bytecode.h").read_text()
+    text = (extension.SOURCES / "bytecode.h").read_text()
     listed = text[text.index("enum {") + len("enum {") : text.index("};")]
     assert [name.strip() for name in listed.split(",") if name.strip()] == list(
         Instruction.__members__

@@ -62,7 +62,7 @@ def _loaded() -> ctypes.PyDLL | str:
     return lib
 
 
-def library() -> ctypes.PyDLL:
+def extension() -> ctypes.PyDLL:
     """The extension.  NotBuiltError if it cannot be used.
 
     Python's lock is held while it runs, as systems share what they remember of places.
