@@ -110,14 +110,23 @@ class Reduced:
     ) -> None:  # fmt: skip
         self.regions = regions
         self._threads, self._rules = threads, rules
+        self._some_rules: dict[int, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
         self._checks, self._finals = checks, finals
 
     def of(self, system: System) -> System:
-        """The reduced form of a system whose threads are in the family."""
+        """The reduced form of a system whose threads and rules are in the family."""
         threads = tuple(self._threads[id(t)] for t in system.threads)
         return replace(
-            system, threads=threads, rules=self._rules, checks=self._checks, finals=self._finals
-        )
+            system, threads=threads, rules=self._rules_of(system.rules),
+            checks=self._checks, finals=self._finals,
+        )  # fmt: skip
+
+    def _rules_of(self, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        """What is left of rules; the same object for the same rules."""
+        if id(rules) not in self._some_rules:
+            mine = {rule.name for rule in rules}
+            self._some_rules[id(rules)] = rules, tuple(r for r in self._rules if r.name in mine)
+        return self._some_rules[id(rules)][1]
 
 
 class Reducer:

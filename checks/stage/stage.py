@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from checks.stage.attach import Attacher
 from invariants.registry import Invariant
 from model.cast.casts import Cast, Initial, invocations
 from model.cast.kernels import kernel_named
-from model.cast.neighbour import Conflict
 from model.cast.parts import Blueprint, Plan, Setup
 from model.hw import tlb
 from model.hw.arch import Arch, selected
@@ -85,6 +84,18 @@ class Role:
     changed: frozenset[ModelFunction[..., Any]] = frozenset()
 
 
+class User(NamedTuple):
+    """What a user CPU does: it has rules for either."""
+
+    stores: bool
+    lazy: bool
+
+    @classmethod
+    def of(cls, *casts: Cast) -> User:
+        """What it does in some of these casts."""
+        return cls(any(c.stores() for c in casts), any(c.lazy() for c in casts))
+
+
 Presses = dict[tuple[Setting, frozenset[str], bool], CodeCache]
 """Text by setting, arrays with computed first indices, and whether dead locals are reset."""
 
@@ -141,7 +152,7 @@ class Stage:
         self._empty = System("", self.variables, (), self._compiled(tlb.FILL))
         self._checks = self._attacher.state_checks()
         self._finals = self._attacher.end_checks()
-        self._rules: dict[tuple[bool, bool], tuple[Rule, ...]] = {}
+        self._rules: dict[User, tuple[Rule, ...]] = {}
         self._reducer = Reducer(self.variables, passes)
         self._families: dict[Any, tuple[Reduced, CodeCache, System]] = {}
         self._initial: dict[Any, State] = {}
@@ -201,21 +212,20 @@ class Stage:
         with selected(self._newest):
             return _once((self._origin, rules), partial(compose.rules, self._ctx, rules))
 
-    def _user_rules(self, cast: Cast) -> tuple[Rule, ...]:
+    def _user_rules(self, user: User) -> tuple[Rule, ...]:
         """What the user CPU does besides walking: store, and stop being lazy."""
-        stores = self._compiled(tlb.STORES) if cast.stores() else ()
-        return (*stores, *(self._compiled(tlb.RESUME) if cast.lazy() else ()))
+        stores = self._compiled(tlb.STORES) if user.stores else ()
+        return (*stores, *(self._compiled(tlb.RESUME) if user.lazy else ()))
 
-    def _hardware(self, cast: Cast) -> tuple[Rule, ...]:
-        key = _by_user(cast)
-        if key not in self._rules:
-            found = (*self._compiled(tlb.FILL), *self._user_rules(cast))
+    def _hardware(self, user: User) -> tuple[Rule, ...]:
+        if user not in self._rules:
+            found = (*self._compiled(tlb.FILL), *self._user_rules(user))
             if self.anytime:
                 found += self._compiled(tlb.EVICT)
             else:
                 found = eager(System("", self.variables, (), found)).rules
-            self._rules[key] = found
-        return self._rules[key]
+            self._rules[user] = found
+        return self._rules[user]
 
     # -- systems --------------------------------------------------------------------------------
 
@@ -236,7 +246,7 @@ class Stage:
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""
         threads = self.raw_threads(cast, role)
-        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._user_rules(cast))
+        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._user_rules(User.of(cast)))
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def system(self, cast: Cast, role: Role) -> System:
@@ -244,7 +254,7 @@ class Stage:
         if not self.anytime:
             require_one_store(cast)
         threads = tuple(self._thread(c, role) for c in self._calls(cast, role))
-        rules = self._hardware(cast)
+        rules = self._hardware(User.of(cast))
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def ordering(self, cast: Cast, role: Role, initial: Iterable[Initial]) -> Ordering:
@@ -266,7 +276,7 @@ class Stage:
     def initial(self, cast: Cast, *, anytime: bool | None = None) -> State:
         """The state that a cast begins in."""
         as_is = self.anytime if anytime is None else anytime
-        key = (cast.initial.name, tuple(cast.stores().items()), cast.lazy(), as_is)
+        key = *_initial_key(cast), as_is
         if key not in self._initial:
             require_users(cast, self.setup)
             self.world.restore(self._base)
@@ -302,12 +312,12 @@ class Stage:
 
     def _group(self, plays: Sequence[tuple[Cast, Role]], systems: Sequence[System]) -> Group:
         seats: list[dict[int, Thread]] = [{} for _ in self.setup.threads]
-        initial: dict[str, State] = {}
+        initial: dict[Any, State] = {}
         for (cast, _), system in zip(plays, systems, strict=True):
             for n, thread in enumerate(system.threads):
                 seats[n][id(thread)] = thread
-            initial.setdefault(cast.initial.name, self.initial(cast))
-        rules = self._hardware(plays[0][0])
+            initial.setdefault(_initial_key(cast), self.initial(cast))
+        rules = self._hardware(User.of(*(cast for cast, _ in plays)))
         return Group(
             [list(s.values()) for s in seats], rules, self._checks, self._finals,
             list(initial.values()), self._attacher.locked_variables(), self._attacher.holder,
@@ -366,34 +376,20 @@ def require_users(cast: Cast, setup: Setup) -> None:
             )  # fmt: skip
 
 
-def _by_user(cast: Cast) -> tuple[bool, bool]:
-    """Whether the user CPU stores, and whether it stops being lazy: it has rules for either."""
-    return bool(cast.stores()), bool(cast.lazy())
+def _initial_key(cast: Cast) -> tuple[object, ...]:
+    """What of a cast decides the state that it begins in."""
+    return cast.initial.name, tuple(cast.stores().items()), cast.lazy()
 
 
-Feature = tuple[Conflict | None, str]
-"""A conflict, with the role where it is about one; no conflict: several, or any."""
-
-_ANY: Feature = (None, "")
-
-
-def features_of(cast: Cast) -> tuple[bool, frozenset[Feature], tuple[bool, bool]]:
+def features_of(cast: Cast) -> tuple[bool, bool]:
     """Features that decide with which other casts a cast is reduced: the larger a group, the less
     work it is, but the more states each of its casts has.
 
-    Pairs begin in few states, so that more is known of them, and have most states.
+    Pairs begin in few states, so that more is known of them, and have most states: those apart in
+    which others make steps conflict that otherwise would not.
     """
-    pair, user = len(cast.others) > 1, _by_user(cast)
-    special: frozenset[Feature] = frozenset(
-        (n.conflict, n.role if n.conflict is Conflict.TABLE else "")
-        for n in cast.others
-        if n.conflict is not None
-    )
-    if not pair:
-        special = frozenset({_ANY}) if special and not cast.few else frozenset()
-    elif len(special) + sum(user) > 1:
-        special = frozenset(f for f in special if f[0] is not Conflict.TABLE) | {_ANY}
-    return pair, special, user
+    pair = len(cast.others) > 1
+    return pair, pair and (any(User.of(cast)) or any(n.conflict is not None for n in cast.others))
 
 
 def _key(cast: Cast, role: Role) -> Any:
