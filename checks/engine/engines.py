@@ -7,7 +7,6 @@ takes it where it was built, and the reference explorer elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 
 from model.lang.errors import ModelError
@@ -30,20 +29,22 @@ class Engine(StrEnum):
 
 
 def search(
-    make: Callable[[], Explorer], initial: State, limits: Limits, engine: Engine,
+    explorer: Explorer,
+    initial: State,
+    limits: Limits,
+    engine: Engine,
     progress: Progress | None = None,
-) -> tuple[Explorer, Search]:  # fmt: skip
-    """Search a system; `make` gives a new explorer of it, and the one that was used is returned.
+) -> Search:
+    """Search a system, of which `explorer` has searched nothing yet.
 
     ModelError if the native explorer is asked for and cannot be had.
     """
     assert engine is not Engine.SYMBOLIC
-    explorer = make()
     if engine is Engine.REFERENCE or (engine is Engine.AUTO and not extension.present()):
-        return explorer, explorer.run(initial, limits, progress)
+        return explorer.run(initial, limits, progress)
     try:
-        return explorer, Native(explorer, initial).run(limits, progress)
+        return Native(explorer, initial).run(limits, progress)
     except (extension.NotBuiltError, TooWideError) as error:
         if engine is Engine.NATIVE:
             raise ModelError(f"--engine native: {error}", instead="leave it out") from error
-    return explorer, explorer.run(initial, limits, progress)
+    return explorer.run(initial, limits, progress)

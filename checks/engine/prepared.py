@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from model.lang import expr as ex
 from model.lang.expr import Cell
 from model.lang.ir import State, System
 
-from .codegen.code_cache import CodeCache
+from .codegen.code_cache import CodeCache, cells_of
 from .codegen.layout import Slot
 from .codegen.python_code import Code
 from .orbits import Orbits
@@ -28,6 +27,7 @@ class Prepared:
 
     def __init__(self, system: System, press: CodeCache, classes: Mapping[str, int] = NONE) -> None:
         self.system, self.layout, self.classes = system, press.layout, classes
+        self._press = press
         self.codes = [press.thread(n, t) for n, t in enumerate(system.threads)]
         self.seats = [code.seat for code in self.codes]
         self.rules = press.rules(system.rules) if system.rules else None
@@ -50,17 +50,19 @@ class Prepared:
 
     def pack(self, initial: State) -> int:
         """A state given by cell, with all threads at their entry."""
-        seats = list(zip(self.seats, self.system.threads, strict=True))
-        return self.layout.pack(initial, seats, self.cells(initial))
+        packed = 0
+        for seat, thread in zip(self.seats, self.system.threads, strict=True):
+            packed |= thread.entry << seat.pc.offset
+        for code in self.all_codes():
+            packed |= self._press.packed(code, initial)
+        for checks in (self.system.checks, self.system.finals):
+            packed |= self._press.packed(checks, initial)
+        return packed
 
     def cells(self, initial: State) -> set[Cell]:
         """The cells that matter, with constant indices."""
-        cells: set[Cell] = set().union(*(code.cells for code in self.all_codes()))
-        for judge in (*self.system.checks, *self.system.finals):
-            cells |= {c for c in ex.leaves(judge.cond) if isinstance(c, Cell)}
-        arrays = {c.var for c in cells if not _is_fixed(c)}
-        used = {c for c in cells if _is_fixed(c)}
-        return used | {c for c in initial if isinstance(c, Cell) and c.var in arrays}
+        found = cells_of(self.system.checks, initial) | cells_of(self.system.finals, initial)
+        return found.union(*(cells_of(code, initial) for code in self.all_codes()))
 
     def start(self, initial: State) -> int:
         """The packed state that a search begins with."""
@@ -94,7 +96,3 @@ class Prepared:
         """True if a state breaks an invariant about states."""
         checks = zip(self.system.checks, self.judges, strict=True)
         return any(c.invariant == invariant and not judge.holds(state) for c, judge in checks)
-
-
-def _is_fixed(cell: Cell) -> bool:
-    return all(isinstance(i, ex.Const) for i in cell.index)

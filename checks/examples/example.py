@@ -7,7 +7,6 @@ import itertools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from model.examples import EXAMPLES
 from model.examples.example import Example
@@ -70,13 +69,12 @@ def check_example(
         raise ModelError("--symmetry is for engines that visit states", why="Z3 exchanges nothing")
     system, initial = built(example, sizes, variant)
     classes, refused = symmetric_classes(system, initial) if symmetry else ({}, {})
-    make = partial(explorer_of, system, classes)
+    explorer = explorer_of(system, classes)
     facts: tuple[str, ...] = ()
     if engine is Engine.SYMBOLIC:
-        explorer = make()
         done, facts = _symbolic(example, sizes, explorer, initial, limits, progress)
     else:
-        explorer, done = search(make, initial, limits, engine, progress)
+        done = search(explorer, initial, limits, engine, progress)
     steps: tuple[Step, ...] = ()
     found = min(done.violations.values(), key=lambda v: v.depth, default=None)
     if found is not None:

@@ -16,11 +16,13 @@ from invariants.registry import Invariant
 from invariants.words import words_of
 from model.cast.casts import Cast
 from model.lang.errors import ModelError
-from model.lang.ir import Edge, Kind, System, Thread, halts
+from model.lang.ir import Kind, State, System, Thread, halts
 from model.lang.traits import Trait
 
+from ..engine import engines
 from ..engine.engines import Engine
 from ..engine.interrupts import INTERRUPTED
+from ..engine.reference import Explorer
 from ..engine.search import Limits, Progress, Search
 from ..reduce.conflicts import DISCIPLINE
 from ..reduce.reducer import Passes
@@ -124,6 +126,24 @@ class Outcome:
     found: Finding
 
 
+class _Raw:
+    """What an unmerged thread has to show: by number of its edges the words of the step, and which
+    way a branch of a routine, not of the primitives that it calls, goes."""
+
+    def __init__(self, thread: Thread) -> None:
+        self.thread = thread
+        edges = thread.edges
+        self.words = {e.number: words_of(e.call) for e in edges if e.call is not None}
+        self.branches: dict[int, Branch] = {
+            e.number: (e.site.file, e.site.line, e.site.function, e.choice)
+            for e in edges
+            if e.choice and e.site is not None and e.op.kind in (Kind.ASSUME, Kind.CHOICE)
+            and not any(s.primitive for s in e.site.chain())
+        }  # fmt: skip
+        self.all_words = frozenset().union(*self.words.values())
+        self.all_branches = frozenset(self.branches.values())
+
+
 # -- playing --------------------------------------------------------------------------------------
 
 
@@ -138,6 +158,7 @@ class Theatre:
         self._stages: dict[tuple[Setting, str, Passes], Stage] = {}
         self._presses: Presses = {}
         self._searches: dict[object, Search] = {}
+        self._raws: dict[int, _Raw] = {}
 
     def stage(self, play: Play, weaker: Passes | None = None) -> Stage:
         """The stage that a play is played on; by other passes than usual if given."""
@@ -164,6 +185,7 @@ class Theatre:
         if text:
             self._presses.clear()
             self._searches.clear()
+            self._raws.clear()
 
     def play(self, play: Play, limits: Limits, progress: Progress | None = None) -> Finding:
         """Decide one play.
@@ -180,7 +202,7 @@ class Theatre:
         key = codes, reduced.checks, reduced.finals, frozenset(initial.items()), limits
         search = self._searches.get(key)
         if search is None:
-            search = replace(self.search(play, stage, limits, progress), parents={})
+            search = replace(self._search(explorer, initial, limits, progress), parents={})
             self._searches[key] = search
         passes, found, again = self._passes, {}, []
         while (weaker := weakened(passes, search)) is not None:
@@ -191,20 +213,32 @@ class Theatre:
             reduced = stage.reduced(play.cast, play.role)
             search = self.search(play, stage, limits, progress)
         search = replace(search, violations={**found, **search.violations})
-        raw, tested = stage.raw_threads(play.cast, play.role), stage.tested(play.cast, play.role)
+        raw = [self._raw(thread) for thread in stage.raw_threads(play.cast, play.role)]
+        tested = stage.tested(play.cast, play.role)
         return replace(_finding(raw, tested, reduced, search), again=", ".join(again))
+
+    def _raw(self, thread: Thread) -> _Raw:
+        if id(thread) not in self._raws:
+            self._raws[id(thread)] = _Raw(thread)
+        return self._raws[id(thread)]
 
     def search(
         self, play: Play, stage: Stage, limits: Limits, progress: Progress | None = None,
         goal: str = "",
     ) -> Search:  # fmt: skip
         """Search the system of a play on a stage; a symbolic search stops where `goal` fails."""
+        explorer = stage.explorer(play.cast, play.role)
+        return self._search(explorer, stage.initial(play.cast), limits, progress, goal)
+
+    def _search(
+        self, explorer: Explorer, initial: State, limits: Limits, progress: Progress | None,
+        goal: str = "",
+    ) -> Search:  # fmt: skip
         if self._engine is not Engine.SYMBOLIC:
-            return stage.search(play.cast, play.role, limits, progress, self._engine)[1]
+            return engines.search(explorer, initial, limits, self._engine, progress)
         from ..symbolic.bounded import bounded_search  # Z3 takes a while to load
 
-        explorer = stage.explorer(play.cast, play.role)
-        return bounded_search(explorer, stage.initial(play.cast), limits, progress, goal=goal)
+        return bounded_search(explorer, initial, limits, progress, goal=goal)
 
 
 _AGAIN = {True: "without movers", False: "with steps that may halt apart"}
@@ -249,53 +283,42 @@ def reduced_together(plays: Iterable[Play]) -> Iterator[list[Play]]:
         yield from side_by_side(family)
 
 
-def _finding(
-    raw: tuple[Thread, ...], tested: tuple[bool, ...], reduced: System, search: Search
-) -> Finding:
+def _finding(raw: list[_Raw], tested: tuple[bool, ...], reduced: System, search: Search) -> Finding:
     failed = {n: v.depth for n, v in search.violations.items() if not is_goal(n)}
     violated = {n: depth for n, depth in failed.items() if not n.startswith("model:")}
     broken = tuple(sorted(n for n in failed if n.startswith("model:")))
-    taken = [_taken(raw[n], thread, search.fired[n]) for n, thread in enumerate(reduced.threads)]
-    present, seen = [_words(t.edges) for t in raw], [_words(edges) for edges in taken]
-    ends = [
-        best_end(thread, words, search.violations) for thread, words in zip(raw, seen, strict=True)
+    taken = [_taken(thread, search.fired[n]) for n, thread in enumerate(reduced.threads)]
+    seen = [
+        frozenset().union(*(mine.words[n] for n in those if n in mine.words))
+        for mine, those in zip(raw, taken, strict=True)
     ]
-    routines = [t.routine for t in raw]
+    ends = [
+        best_end(mine.thread, words, search.violations)
+        for mine, words in zip(raw, seen, strict=True)
+    ]
+    routines = [mine.thread.routine for mine in raw]
+    subject = raw[0]
     return Finding(
         search.states, search.transitions, violated, search.why, broken,
-        frozenset().union(*present), frozenset().union(*seen),
+        frozenset().union(*(mine.all_words for mine in raw)), frozenset().union(*seen),
         tuple(r for r, words in zip(routines, seen, strict=True) if Trait.RETURN not in words),
-        _branches(raw[0].edges), _branches(taken[0]),
+        subject.all_branches,
+        frozenset(subject.branches[n] for n in taken[0] if n in subject.branches),
         tuple(
-            UnderTest(routines[n], present[n], seen[n], ends[n])
+            UnderTest(routines[n], raw[n].all_words, seen[n], ends[n])
             for n, mine in enumerate(tested) if mine
         ),
         search.depth,
     )  # fmt: skip
 
 
-def _words(edges: Iterable[Edge]) -> frozenset[str]:
-    return frozenset().union(*(words_of(e.call) for e in edges if e.call is not None))
-
-
-def _taken(raw: Thread, reduced: Thread, marks: bytes) -> list[Edge]:
-    """The edges of the unmerged thread that were taken."""
-    numbers = {
+def _taken(reduced: Thread, marks: bytes) -> set[int]:
+    """The numbers of the edges of the unmerged thread that were taken."""
+    return {
         part.number
         for edge, mark in zip(reduced.edges, marks, strict=True) if mark
         for part in edge.origin()
     }  # fmt: skip
-    return [e for e in raw.edges if e.number in numbers]
-
-
-def _branches(edges: Iterable[Edge]) -> frozenset[Branch]:
-    """The ways that branches of routines, not of the primitives that they call, go."""
-    return frozenset(
-        (e.site.file, e.site.line, e.site.function, e.choice)
-        for e in edges
-        if e.choice and e.site is not None and e.op.kind in (Kind.ASSUME, Kind.CHOICE)
-        and not any(s.primitive for s in e.site.chain())
-    )  # fmt: skip
 
 
 # -- what outcomes say together --------------------------------------------------------------------

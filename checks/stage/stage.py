@@ -156,6 +156,7 @@ class Stage:
         self._reducer = Reducer(self.variables, passes)
         self._families: dict[Any, tuple[Reduced, CodeCache, System]] = {}
         self._initial: dict[Any, State] = {}
+        self._changed: dict[tuple[_Itself, ModelFunction[..., Any]], bool] = {}
 
     def by(self, passes: Passes) -> Stage:
         """The same stage with other passes: threads are made once for both, and so is what both
@@ -237,16 +238,24 @@ class Stage:
         """Which threads of a cast are under test: the subject, wherever it runs, and every routine
         that calls what the patch changes."""
         calls = self._calls(cast, role)
-        called = (role.variant.called_by([c.fn]) for c in calls)
-        return tuple(
-            call.fn is calls[0].fn or any(role.changed.intersection(fns) for fns in those.values())
-            for call, those in zip(calls, called, strict=True)
-        )
+        return tuple(call.fn is calls[0].fn or self._calls_changed(call.fn, role) for call in calls)
+
+    def _calls_changed(self, fn: ModelFunction[..., Any], role: Role) -> bool:
+        """True if a routine calls what the patch changes."""
+        key = _Itself(role), fn
+        if key not in self._changed:
+            called = role.variant.called_by([fn])
+            self._changed[key] = any(role.changed.intersection(fns) for fns in called.values())
+        return self._changed[key]
 
     def raw_system(self, cast: Cast, role: Role) -> System:
         """Nothing reduced, TLBs at any time: what a schedule is an index into."""
         threads = self.raw_threads(cast, role)
-        rules = (*self._compiled(tlb.FILL), *self._compiled(tlb.EVICT), *self._user_rules(User.of(cast)))
+        rules = (
+            *self._compiled(tlb.FILL),
+            *self._compiled(tlb.EVICT),
+            *self._user_rules(User.of(cast)),
+        )
         return System(cast.name, self.variables, threads, rules, self._checks, self._finals)
 
     def system(self, cast: Cast, role: Role) -> System:
@@ -349,8 +358,8 @@ class Stage:
         engine: Engine = Engine.AUTO,
     ) -> tuple[Explorer, Search]:  # fmt: skip
         """Decide one cast."""
-        make = partial(self.explorer, cast, role)
-        return search(make, self.initial(cast), limits, engine, progress)
+        explorer = self.explorer(cast, role)
+        return explorer, search(explorer, self.initial(cast), limits, engine, progress)
 
 
 def require_one_store(cast: Cast) -> None:

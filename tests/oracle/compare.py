@@ -135,10 +135,10 @@ def decided(
     given_up = False
     while True:
         made = explorer_of(system, initial, passes, reducer)
-        explorer, search = engines.search(lambda: made, initial, Limits(), engine)  # noqa: B023
+        search = engines.search(made, initial, Limits(), engine)
         weaker = weakened(passes, search)
         if weaker is None:
-            return explorer, search, given_up
+            return made, search, given_up
         given_up = given_up or DISCIPLINE in search.violations
         passes = weaker
 

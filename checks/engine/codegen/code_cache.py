@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Local
-from model.lang.ir import Kind, Op, Rule, StateCheck, Thread
+from model.lang.ir import Kind, Op, Rule, State, StateCheck, Thread
 
 from .layout import Layout
 from .python_code import Code, Judge, RulesCode, ThreadCode
@@ -44,6 +44,7 @@ class CodeCache:
         self._rules_by_content: dict[object, RulesCode] = {}
         self._judges: dict[StateCheck, Judge] = {}
         self._watch: dict[tuple[int, tuple[StateCheck, ...]], list[int]] = {}
+        self._packed: dict[tuple[int, int], int] = {}
         self._kept: list[object] = []
 
     def thread(self, number: int, thread: Thread) -> ThreadCode:
@@ -82,6 +83,25 @@ class CodeCache:
         if key not in self._watch:
             self._watch[key] = _watched(code, judges)
         return self._watch[key]
+
+    def packed(self, used: Code | tuple[StateCheck, ...], initial: State) -> int:
+        """The bits of the cells that text or checks use, as they are in an initial state."""
+        key = id(used), id(initial)
+        if key not in self._packed:
+            self._kept += (used, initial)
+            self._packed[key] = self.layout.pack(initial, cells_of(used, initial))
+        return self._packed[key]
+
+
+def cells_of(used: Code | tuple[StateCheck, ...], initial: State) -> set[Cell]:
+    """The cells of a state, with constant indices, that text or checks use."""
+    if isinstance(used, Code):
+        cells = set(used.cells)
+    else:
+        cells = {c for check in used for c in ex.leaves(check.cond) if isinstance(c, Cell)}
+    fixed = {c for c in cells if all(isinstance(i, ex.Const) for i in c.index)}
+    arrays = {c.var for c in cells - fixed}
+    return fixed | {c for c in initial if isinstance(c, Cell) and c.var in arrays}
 
 
 def _watched(code: Code, judges: tuple[StateCheck, ...]) -> list[int]:

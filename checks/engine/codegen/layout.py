@@ -201,14 +201,12 @@ class Layout:
 
     # -- states ------------------------------------------------------------------------------------
 
-    def pack(self, state: State, seats: list[tuple[Seat, Thread]], used: Iterable[Cell]) -> int:
-        """The packed state: threads at their entry, locals at their lowest, cells as given.
+    def pack(self, state: State, used: Iterable[Cell]) -> int:
+        """These cells of a state, packed; all else is 0.
 
         Fields of None, which text that is never reached may name, are left 0.
         """
         packed = 0
-        for seat, thread in seats:
-            packed |= thread.entry << seat.pc.offset
         for cell in used:
             here = self.slot(cell)
             assert here is not None

@@ -31,7 +31,7 @@ needs_native = pytest.mark.skipif(not extension.present(), reason="it was not bu
 def searched(pages: int, engine: Engine, variant: str = "") -> Search:
     """The states of a size of `mover`."""
     system, initial = built(MOVER, {"pages": pages}, variant)
-    return search(lambda: explorer_of(system), initial, Limits(), engine)[1]
+    return search(explorer_of(system), initial, Limits(), engine)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -211,10 +211,10 @@ def test_what_a_word_does_not_hold_is_left_to_the_reference() -> None:
     number = Int(0, (1 << 70) - 1)
     one, initial = stored(number, ex.add(ex.cell("n", (), number), ex.number(1)))
     limits = Limits(states=3)
-    found = searched(lambda: one, initial, limits, Engine.AUTO)[1]
+    found = searched(one, initial, limits, Engine.AUTO)
     assert (found.states, found.why) == (3, "stopped at --max-states 3")
     with pytest.raises(ModelError, match="--engine native: a field has 70 bits"):
-        searched(lambda: one, initial, limits, Engine.NATIVE)
+        searched(one, initial, limits, Engine.NATIVE)
 
 
 @needs_native
@@ -255,7 +255,7 @@ class TestBuilt:
             extension.extension()
         system, initial = system_of_shoot(2, 1, 2)
         explorer = shoot_explorer(system)
-        assert searched(lambda: explorer, initial, Limits(), Engine.AUTO)[1].states == 189
+        assert searched(explorer, initial, Limits(), Engine.AUTO).states == 189
 
     @needs_native
     def test_of_other_sources(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def searched(
 ) -> Search:
     """The states of a size of `shoot`, with its invariant."""
     system, initial = system_of(*size, acked=acked)
-    return search(lambda: explorer_of(system), initial, limits, engine)[1]
+    return search(explorer_of(system), initial, limits, engine)
 
 
 def check_counts(size: tuple[int, int, int, int, int], engine: Engine) -> None:

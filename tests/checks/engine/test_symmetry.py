@@ -33,7 +33,7 @@ def test_counts(size: Size, orbits: int, engine: Engine) -> None:
     classes, refused = symmetric_classes(system, initial)
     assert classes == dict(zip(("Cpu", "Page", "Frame"), size, strict=True))
     assert refused == {}
-    _, found = search(lambda: explorer_of(system, classes), initial, Limits(), engine)
+    found = search(explorer_of(system, classes), initial, Limits(), engine)
     assert (found.states, found.why, found.violations) == (orbits, "", {})
 
 
