@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from model.lang import expr as ex
 from model.lang.expr import Cell, Expr, Local
-from model.lang.ir import Edge, Op, Thread, Update
+from model.lang.ir import Op, Thread, Update
 
 from .fold import reachable
 from .liveness import live_locals
@@ -32,15 +33,25 @@ _KEPT = 200_000
 
 Facts = dict[Expr, frozenset[int]]
 Known = tuple[frozenset[int] | None, ...]
+Effect = tuple[tuple[Expr, frozenset[int] | None], ...]
 
 
-def propagate(thread: Thread, own: Mapping[Cell, int]) -> Thread:
+def dead_locals(thread: Thread) -> list[frozenset[Local]]:
+    """For each location, the locals that nobody needs there."""
+    every = frozenset(thread.locals)
+    return [every - alive for alive in live_locals(thread)]
+
+
+def propagate(thread: Thread, own: Mapping[Cell, int], dead: Sequence[frozenset[Local]]) -> Thread:
     """The thread with what is certain put in; `own` are cells that only it writes, with the value
-    at the start."""
-    if len(_simple) + len(_values) > _KEPT:
-        for table in (_places, _computed, _simple, _values, _cannot):
+    at the start, and `dead` are locals that nobody needs at a location."""
+    tables: Iterable[dict[Any, Any]] = (
+        _places, _computed, _simple, _values, _cannot, _reads, _effects, _put_in,
+    )  # fmt: skip
+    if sum(map(len, tables)) > _KEPT:
+        for table in tables:
             table.clear()
-    facts = _analyse(thread, own)
+    facts = _analyse(thread, own, dead)
     edges = []
     for edge in thread.edges:
         before = facts.get(edge.source)
@@ -53,45 +64,44 @@ def propagate(thread: Thread, own: Mapping[Cell, int]) -> Thread:
     return reachable(thread, edges)
 
 
-def _analyse(thread: Thread, own: Mapping[Cell, int]) -> dict[int, Facts]:
+def _analyse(
+    thread: Thread, own: Mapping[Cell, int], dead: Sequence[frozenset[Local]]
+) -> dict[int, Facts]:
     """The facts at each location that can be reached, about places that are read later."""
-    live = live_locals(thread)
-    start: Facts = {v: frozenset({v.sort.lowest}) for v in live[thread.entry]}
+    start: Facts = {
+        v: frozenset({v.sort.lowest}) for v in thread.locals if v not in dead[thread.entry]
+    }
     start |= {cell: frozenset({value}) for cell, value in own.items()}
     facts: dict[int, Facts] = {thread.entry: start}
-    leaving = {
-        at: [(edge, _dying(edge, live)) for edge in edges] for at, edges in thread.leaving().items()
-    }
+    leaving = thread.leaving()
     todo = [thread.entry]  # a heap: locations are numbered about as control flows
     waiting = {thread.entry}
     while todo:
         at = heapq.heappop(todo)
         waiting.remove(at)
         view = _View(facts[at])
-        for edge, dying in leaving[at]:
-            after = view.after(edge, own)
+        for edge in leaving[at]:
+            after = view.after(edge.op, own)
             if after is None:
                 continue
-            for place in dying:
-                after.pop(place, None)
-            old = facts.get(edge.target)
+            target = edge.target
+            if not dead[target].isdisjoint(after):
+                unneeded = dead[target]
+                after = {p: values for p, values in after.items() if p not in unneeded}
+            old = facts.get(target)
             new = after if old is None else _widened(old, after)
             if new is not None:
-                facts[edge.target] = new
-                if edge.target not in waiting:
-                    waiting.add(edge.target)
-                    heapq.heappush(todo, edge.target)
+                facts[target] = new
+                if target not in waiting:
+                    waiting.add(target)
+                    heapq.heappush(todo, target)
     return facts
-
-
-def _dying(edge: Edge, live: Sequence[frozenset[Local]]) -> list[Local]:
-    """Locals of which an edge may tell something that nobody needs behind it."""
-    told = live[edge.source].union(u.place for u in edge.op.updates if isinstance(u.place, Local))
-    return list(told - live[edge.target])
 
 
 def _widened(old: Facts, more: Facts) -> Facts | None:
     """What is known if either holds; None if that is what is known of `old`."""
+    if old is more:
+        return None
     joined: Facts | None = None
     for place, values in old.items():
         other = more.get(place)
@@ -112,6 +122,9 @@ _computed: dict[Expr, frozenset[Expr]] = {}
 _simple: dict[tuple[Expr, Known], Expr] = {}
 _values: dict[tuple[Expr, Known], frozenset[int] | None] = {}
 _cannot: dict[tuple[Expr, Expr, int], bool] = {}
+_reads: dict[Op, tuple[Expr, ...]] = {}
+_effects: dict[tuple[Op, Known], Effect | None] = {}
+_put_in: dict[tuple[Op, Known], Op] = {}
 """What was worked out, by expression and what is known of its leaves: locations, threads and
 architectures ask the same again and again."""
 
@@ -172,6 +185,21 @@ class _View:
 
     def op(self, op: Op) -> Op:
         """The operation with what is certain put in: in its guard, and where the guard holds."""
+        if op.computed:
+            return self._with_all(op)
+        key = op, self._read_by(op)
+        if key not in _put_in:
+            _put_in[key] = self._with_all(op)
+        return _put_in[key]
+
+    def _read_by(self, op: Op) -> Known:
+        """What is known of all that an operation reads, in one order for all equal operations."""
+        places = _reads.get(op)
+        if places is None:
+            places = _reads[op] = tuple(op.reads)
+        return tuple(map(self._facts.get, places))
+
+    def _with_all(self, op: Op) -> Op:
         guard = self.simple(op.guard)
         facts = self._refined(guard)
         if facts is None:
@@ -190,9 +218,38 @@ class _View:
             updates.append(Update(place, view.simple(u.value)))
         return op.doing(guard, tuple(updates), checks)
 
-    def after(self, edge: Edge, own: Mapping[Cell, int]) -> Facts | None:
-        """The facts behind an edge, as a new dictionary; None if it cannot be taken."""
-        guard = self.simple(edge.op.guard)
+    def after(self, op: Op, own: Mapping[Cell, int]) -> Facts | None:
+        """The facts behind an operation; None if it cannot be taken."""
+        if op.computed:
+            return self._after(op, own)
+        key = op, self._read_by(op)
+        if key not in _effects:
+            _effects[key] = self._effect(op)
+        effect = _effects[key]
+        if effect is None or not effect:
+            return None if effect is None else self._facts
+        new = dict(self._facts)
+        for place, values in effect:
+            if _lasts(place, own):
+                if values is None:
+                    new.pop(place, None)
+                else:
+                    new[place] = values
+        return new
+
+    def _effect(self, op: Op) -> Effect | None:
+        """What becomes known of places if the operation is taken, in order; None if it cannot."""
+        guard = self.simple(op.guard)
+        facts = self._refined(guard) if guard is not ex.FALSE else None
+        if facts is None:
+            return None
+        view = self if facts is self._facts else _View(facts)
+        told = [(p, v) for p, v in facts.items() if self._facts.get(p) is not v]
+        return (*told, *((u.place, view.values(u.value)) for u in op.updates))
+
+    def _after(self, op: Op, own: Mapping[Cell, int]) -> Facts | None:
+        """As `after`, where a place is known only by what is known of its index."""
+        guard = self.simple(op.guard)
         if guard is ex.FALSE:
             return None
         facts = self._refined(guard)
@@ -207,7 +264,7 @@ class _View:
             for place in facts.keys() - self._facts.keys():
                 if not _lasts(place, own):
                     del new[place]
-        for u in edge.op.updates:
+        for u in op.updates:
             if isinstance(u.place, Cell) and u.place not in own:
                 _forget(new, u.place)
                 continue

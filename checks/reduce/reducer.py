@@ -27,7 +27,7 @@ from .free import InUse
 from .liveness import reset_dead
 from .lock_words import Holder
 from .merge import merge_thread, moves_of
-from .propagate import propagate
+from .propagate import dead_locals, propagate
 from .usage import Part, Region, Regions, cells_of, judged_cells
 from .uses import Classifier, Uses
 
@@ -205,7 +205,7 @@ class Reducer:
         while True:
             tables = _tables(known, first)
             folded = [self._folded(p, known, tables) for p in parts]
-            folded = self._propagated(folded, first, agreed, regions)
+            folded = self._propagated(parts, folded, first, agreed, regions)
             lost: set[Cell] = set()
             for part in folded:
                 cells, arrays = changes(part, known, tables)
@@ -226,23 +226,28 @@ class Reducer:
         return self._once(("fold", part, cells, arrays), made)
 
     def _propagated(
-        self, parts: list[Part], first: State, agreed: frozenset[Cell], regions: Regions
-    ) -> list[Part]:
+        self, parts: list[Part], folded: list[Part], first: State, agreed: frozenset[Cell],
+        regions: Regions,
+    ) -> list[Part]:  # fmt: skip
         """Follow each thread's locals, and the cells that only threads of its seat write."""
         writers: dict[Region, set[int]] = {}
-        for part in parts:
+        for part in folded:
             key = ("writes", part, regions.seen_by(part))
             for region in self._once(key, partial(_regions_written, part, regions)):
                 writers.setdefault(region, set()).add(part.number)
-        return [self._followed(p, first, agreed, regions, writers) for p in parts]
+        return [
+            self._followed(was, part, first, agreed, regions, writers)
+            for was, part in zip(parts, folded, strict=True)
+        ]
 
     def _followed(
-        self, part: Part, first: State, agreed: frozenset[Cell], regions: Regions,
+        self, was: Part, part: Part, first: State, agreed: frozenset[Cell], regions: Regions,
         writers: Mapping[Region, set[int]],
     ) -> Part:  # fmt: skip
-        if part.thread is None:
+        if part.thread is None or was.thread is None:
             return part
         thread = part.thread
+        dead = self._once(("dead", was), partial(dead_locals, was.thread))
         read = {regions.of(c) for c in part.cells}
         mine = {part.number}
         alone = {region for region in read if writers.get(region) == mine}
@@ -251,7 +256,7 @@ class Reducer:
             if c.sort.bits <= _SMALL and regions.of(c) in alone
         }  # fmt: skip
         key = ("propagate", part, frozenset(own.items()))
-        return self._once(key, lambda: Part(propagate(thread, own), part.number))
+        return self._once(key, lambda: Part(propagate(thread, own, dead), part.number))
 
     # -- the other passes --------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class Attacher:
                 checks += self._in_use(edge)
             if self._fields and not edge.call.traits & UNPUBLISHED:
                 checks += self._under_lock(edge, who)
-        return edge.with_op(edge.op.doing(edge.op.guard, edge.op.updates, tuple(checks)))
+        return edge.with_op(edge.op.doing(edge.op.guard, edge.op.updates, tuple(checks)).shared)
 
     def _own(self, check: Check) -> Check:
         """A pointer that is NULL is a violation when that is asked about, else a model error."""

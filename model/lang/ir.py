@@ -127,7 +127,22 @@ class Op:
         """The operation with these instead of its own; itself if they are the same."""
         if guard is self.guard and updates == self.updates and checks == self.checks:
             return self
-        return Op(self.kind, guard, updates, checks, self.access, self.note)
+        return Op(self.kind, guard, updates, checks, self.access, self.note).shared
+
+    @cached_property
+    def shared(self) -> Op:
+        """The operation that stands for all equal ones, so that what it reads is worked out once:
+        passes make the same ones of threads that are alike."""
+        if len(_made) > _KEPT:
+            _made.clear()
+        return _made.setdefault(self, self)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.guard, self.updates, self.checks, self.access, self.note))
 
     @cached_property
     def bare(self) -> Op:
@@ -175,8 +190,19 @@ class Op:
         )
 
 
+_made: dict[Op, Op] = {}
+
+_KEPT = 200_000
+"""More operations than this are not kept."""
+
+_locals_of: dict[Expr, frozenset[Local]] = {}
+
+
 def _locals(e: Expr) -> frozenset[Local]:
-    return frozenset(v for v in leaves(e) if isinstance(v, Local))
+    found = _locals_of.get(e)
+    if found is None:
+        found = _locals_of[e] = frozenset(v for v in leaves(e) if isinstance(v, Local))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ reached.  What is long is there once for all places of a thread, as a routine th
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from dataclasses import field as default
 from enum import IntEnum, auto
@@ -99,7 +100,7 @@ class Bytecode:
         self._written = self._pooled = 0
         self._routines: dict[Expr, int] = {}
         self._wanted: dict[Expr, list[int]] = {}
-        self._sizes: dict[Expr, tuple[int, int]] = {}
+        self._fields: dict[Expr, Slot | None] = {}
         self._constants: dict[tuple[int, ...], int] = {}
         self._chunk = Chunk()
         self._out = self._chunk.words
@@ -185,8 +186,11 @@ class Bytecode:
 
     def _field(self, e: Expr) -> Slot | None:
         """The field at a fixed place that an expression is."""
-        place = fixed_place(e, self._slot)
-        return None if place is None else Slot(place[0], place[1].width, place[1].lowest)
+        if e not in self._fields:
+            place = fixed_place(e, self._slot)
+            found = None if place is None else Slot(place[0], place[1].width, place[1].lowest)
+            self._fields[e] = found
+        return self._fields[e]
 
     def _slot(self, place: Expr) -> Slot | None:
         return self._layout.slot(place, self._seat)
@@ -195,25 +199,15 @@ class Bytecode:
 
     def _value(self, e: Expr) -> None:
         """Put a value on the stack."""
-        nodes, _ = self._size(e)
+        nodes, deep = _size(e)
+        if deep > STACK:
+            raise TooWideError(f"an expression is {deep} deep")
         if nodes <= LONG or not isinstance(e, Apply):
             self._inline(e)
         elif e in self._routines:
             self._out += (Instruction.CALL, self._routines[e])
         else:
             self._wanted.setdefault(e, []).append(self._jump(Instruction.CALL))
-
-    def _size(self, e: Expr) -> tuple[int, int]:
-        """The number of nodes of an expression, and its depth."""
-        found = self._sizes.get(e)
-        if found is None:
-            below = [self._size(child) for child in children(e)]
-            nodes = 1 + sum(nodes for nodes, _ in below)
-            deep = 1 + max((deep + n for n, (_, deep) in enumerate(below)), default=0)
-            if deep > STACK:
-                raise TooWideError(f"an expression is {deep} deep")
-            found = self._sizes[e] = nodes, deep
-        return found
 
     def _code(self, e: Expr, lowest: int) -> None:
         self._value(e)
@@ -366,6 +360,14 @@ class Bytecode:
             if n:
                 self._out.append(Instruction.ADD)
         self._out += (Instruction.TABLE, self._pool(values), len(values))
+
+
+@functools.lru_cache(200_000)
+def _size(e: Expr) -> tuple[int, int]:
+    """The number of nodes of an expression, and its depth."""
+    below = [_size(child) for child in children(e)]
+    nodes = 1 + sum(nodes for nodes, _ in below)
+    return nodes, 1 + max((deep + n for n, (_, deep) in enumerate(below)), default=0)
 
 
 def width_of(slot: Slot) -> int:

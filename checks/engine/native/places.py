@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from array import array
 
 from ..codegen.bytecode import ALL, WORD, Bytecode, Chunk
 from ..codegen.python_code import Code, Judge
@@ -34,13 +35,18 @@ class Place:
         masks = [every[n] for n in words]
         done = self._lib.code_write(
             self.handle, place, chunk.at,
-            (ctypes.c_int32 * len(chunk.words))(*chunk.words), len(chunk.words),
-            (ctypes.c_int64 * len(chunk.pool))(*chunk.pool), len(chunk.pool),
-            (ctypes.c_uint16 * len(words))(*words), (ctypes.c_uint64 * len(words))(*masks),
+            _numbers(ctypes.c_int32, "i", chunk.words), len(chunk.words),
+            _numbers(ctypes.c_int64, "q", chunk.pool), len(chunk.pool),
+            _numbers(ctypes.c_uint16, "H", words), _numbers(ctypes.c_uint64, "Q", masks),
             len(words),
         )  # fmt: skip
         if not done:
             raise MemoryError
+
+
+def _numbers(of: type[ctypes._SimpleCData[int]], code: str, numbers: list[int]) -> object:
+    """Numbers as an array of C, of a type that `array` calls by a letter."""
+    return (of * len(numbers)).from_buffer(array(code, numbers))
 
 
 class Operations(Place):
