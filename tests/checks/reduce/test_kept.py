@@ -4,12 +4,19 @@ only once an index is known."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from checks.reduce.propagate import Facts, _View
 from checks.reduce.reducer import Reducer
 from checks.reduce.usage import Part
+from checks.stage.stage import Role, Setting, Stage
 from model.lang import expr as ex
 from model.lang.ir import Kind, Op, Rule, Update
 from model.lang.sorts import Int
+
+from .playing import EVERY, casts, variant
 
 SMALL = Int(0, 3)
 INDEX = ex.cell("P", (), SMALL)
@@ -35,3 +42,38 @@ def test_a_part_is_folded_anew_where_less_is_known_of_an_element() -> None:
     assert reducer._folded(part, {INDEX: 1, ELEMENT: 1}, {}).rules[0].op.guard is ex.TRUE
     (folded,) = reducer._folded(part, {INDEX: 1}, {}).rules
     assert not isinstance(folded.op.guard, ex.Const)
+
+
+def test_a_guard_that_cannot_hold_leads_nowhere() -> None:
+    op = Op(Kind.ASSUME, ex.eq(OTHER, ex.const(2, SMALL)))
+    for values, goes_on in (({1}, False), ({1, 2}, True)):
+        view = _View({OTHER: frozenset(values)})
+        assert (view.after(op, {OTHER: 1}) is not None) is goes_on
+        assert (view.op(op).guard is not ex.FALSE) is goes_on
+
+
+def test_what_an_operation_does_is_as_if_it_were_worked_out_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In real threads, for the facts at each location and the operation that is put there."""
+    known_after, known_op, asked = _View.after, _View.op, [0, 0]
+
+    def after(view: _View, op: Op, own: Mapping[ex.Cell, int]) -> Facts | None:
+        asked[0] += 1
+        found = known_after(view, op, own)
+        assert found == view._after(op, own)
+        return found
+
+    def op(view: _View, op: Op) -> Op:
+        asked[1] += 1
+        found = known_op(view, op)
+        assert found == view._with_all(op)
+        return found
+
+    monkeypatch.setattr(_View, "after", after)
+    monkeypatch.setattr(_View, "op", op)
+    merged = variant("merged")
+    some = [one for one in casts(merged, "all_at_src") if len(one.others) == 1][:6]
+    stage = Stage(Setting.of(some[0]), "x86_64", EVERY)
+    stage.prepare([(one, Role(merged)) for one in some])
+    assert min(asked) > 1000

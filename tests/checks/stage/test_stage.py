@@ -143,3 +143,31 @@ def test_a_file_that_is_called_like_a_stored_variant(tmp_path: Path) -> None:
               "--invariant", "flushed_before_ptl_is_released")  # fmt: skip
     assert ran.exit_code == 1
     assert ran.stdout.count("VIOLATED") >= 1
+
+
+def test_a_cast_has_the_rules_of_its_own_user_and_each_state_is_one_to_begin_in() -> None:
+    """A cast with a user that stores, one with a lazy one and one with none, reduced together: each
+    has the states that it has alone, or more, and none has the others' rules."""
+    merged = MOVE.variant("merged")
+    names = [
+        "move+user/2p/ptl=different/init=all_at_src",
+        "move+lazy_user/2p/ptl=different/init=all_at_src",
+        "move+zap_src/2p/ptl=different/init=all_at_src",
+    ]
+    named = (MOVE.casts.named(n, merged.neighbours_from) for n in names)
+    some = [cast for cast in named if cast is not None]
+    assert len(some) == 3
+    together = stage.Stage(stage.Setting.of(some[0]), "x86_64", REGISTRY.values())
+    together.prepare([(cast, Role(merged)) for cast in some])
+    kinds = [
+        {rule.name.split()[0] for rule in together.reduced(cast, Role(merged)).rules}
+        for cast in some
+    ]
+    by_user = {"set_accessed", "store", "run_mm_again"}
+    assert [k & by_user for k in kinds] == [{"set_accessed", "store"}, {"run_mm_again"}, set()]
+    for one in some:
+        alone = stage.Stage(stage.Setting.of(one), "x86_64", REGISTRY.values())
+        _, expected = alone.search(one, Role(merged))
+        _, found = together.search(one, Role(merged))
+        assert set(found.violations) == set(expected.violations)
+        assert found.states >= expected.states
