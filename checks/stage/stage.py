@@ -30,7 +30,7 @@ from model.lang.declare import ModelFunction
 from model.lang.errors import ModelError, near
 from model.lang.frontend.source import STEPS, Context, Edit, Kept
 from model.lang.ir import Rule, State, System, Thread
-from model.lang.objects import Kobject
+from model.lang.objects import Kobject, Snapshot
 from model.lang.recent import Recent
 from model.patches.family import Variant
 
@@ -288,15 +288,24 @@ class Stage:
         key = *_initial_key(cast), as_is
         if key not in self._initial:
             require_users(cast, self.setup)
-            self.world.restore(self._base)
+            state = compose.state_of(self._ctx, self._set_up(cast))
+            self._initial[key] = state if as_is else eager_initial(self._empty, state)
+        return self._initial[key]
+
+    def _set_up(self, cast: Cast) -> Snapshot:
+        """What the world holds as a cast begins; after this it is as it was built."""
+        try:
             for process, cpu in self.setup.users.items():
                 cpu.stores = cast.stores().get(process, 0)
                 cpu.lazy = process in cast.lazy()
             cast.initial.set_up(self.setup)
-            state = compose.initial_state(self._ctx)
+            held = self.world.snapshot()
+        except BaseException:
             self.world.restore(self._base)
-            self._initial[key] = state if as_is else eager_initial(self._empty, state)
-        return self._initial[key]
+            raise
+        base = self._base
+        self.world.restore({at: base[at] for at, value in held.items() if base[at] != value})
+        return held
 
     def prepare(self, plays: Sequence[tuple[Cast, Role]]) -> None:
         """Compile and reduce what these casts need, before the first of them is decided."""

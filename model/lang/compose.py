@@ -15,7 +15,7 @@ from .frontend.routine import compile_thread
 from .frontend.source import Context, Kept
 from .frontend.steps import compile_step
 from .ir import Rule, Site, System, Thread
-from .objects import Kobject
+from .objects import Kobject, Snapshot
 from .sorts import Int, Rec
 
 
@@ -98,9 +98,14 @@ def system(
 
 def initial_state(ctx: Context) -> dict[ex.Expr, int]:
     """The cells of the state that the world's objects are in now."""
+    return state_of(ctx, ctx.world.snapshot())
+
+
+def state_of(ctx: Context, values: Snapshot) -> dict[ex.Expr, int]:
+    """The cells of the state in which the world's objects hold these values."""
     state: dict[ex.Expr, int] = {}
     by_name = {v.name: v for v in ctx.world.variables()}
-    for (var, index), value in ctx.world.snapshot().items():
+    for (var, index), value in values.items():
         spec = by_name[var]
         places = tuple(ex.const(i, s) for i, s in zip(index, spec.dims, strict=True))
         state[ex.cell(var, places, spec.sort)] = value

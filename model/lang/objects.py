@@ -384,9 +384,9 @@ class World:
             found.append(Variable(name, dims, self.field_sort(spec), spec.storage, spec.doc))
         return tuple(found)
 
-    def snapshot(self) -> dict[tuple[str, tuple[int, ...]], int]:
+    def snapshot(self) -> Snapshot:
         """The value of every element of every state variable, as the objects hold it now."""
-        values: dict[tuple[str, tuple[int, ...]], int] = {}
+        values: Snapshot = {}
         for cls, spec in self.specs():
             sort = self.field_sort(spec)
             name = f"{cls.__name__}.{spec.name}"
@@ -412,22 +412,20 @@ class World:
                 instead="set it to another value, or declare the field otherwise",
             ) from error  # fmt: skip
 
-    def restore(self, values: dict[tuple[str, tuple[int, ...]], int]) -> None:
-        """Put back what `snapshot` gave."""
-        for cls, spec in self.specs():
-            name = f"{cls.__name__}.{spec.name}"
-            hint = spec.element()
-            for at, obj in enumerate(self.all(cls), 1):
-                held = obj.__dict__[spec.name]
-                if isinstance(held, Array):
-                    key_sort = self.sort(spec.keys())
-                    for code in key_sort.codes():
-                        index = code + key_sort.lowest
-                        key = self.decode(index, spec.keys())
-                        held._values[key] = self.decode(values[name, (at, index)], hint)
-                else:
-                    obj.__dict__[spec.name] = self.decode(values[name, (at,)], hint)
+    def restore(self, values: Snapshot) -> None:
+        """Put back what `snapshot` gave, or some of it."""
+        declared = {f"{cls.__name__}.{spec.name}": (cls, spec) for cls, spec in self.specs()}
+        for (name, (at, *keys)), value in values.items():
+            cls, spec = declared[name]
+            obj, decoded = self.all(cls)[at - 1], self.decode(value, spec.element())
+            if keys:
+                obj.__dict__[spec.name]._values[self.decode(keys[0], spec.keys())] = decoded
+            else:
+                obj.__dict__[spec.name] = decoded
 
+
+Snapshot = dict[tuple[str, tuple[int, ...]], int]
+"""Values of state variables: the encoded value of each element, by variable and index."""
 
 Initial = Callable[[Any], None]
 """A function that puts a world into its initial state, in plain Python."""
