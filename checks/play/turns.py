@@ -24,6 +24,9 @@ Rank = Callable[[Play], int]
 
 LATE = 9
 
+MOST = 100
+"""Plays of a turn: others of the same group are others, for whoever has nothing to do."""
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -36,6 +39,11 @@ class Turn:
     rank: int
     plays: tuple[Play, ...]
     asked: tuple[int, ...]
+
+    @property
+    def group(self) -> int:
+        """The same number for what is reduced together."""
+        return id(self.plays)
 
     @property
     def chosen(self) -> list[Play]:
@@ -62,6 +70,10 @@ class Errand:
     def family(self) -> int:
         return -1 - id(self)
 
+    @property
+    def group(self) -> int:
+        return self.family
+
 
 def turns_of(
     plays: Sequence[Play], known: Collection[int], rank: Rank = lambda _: LATE
@@ -74,12 +86,13 @@ def turns_of(
     places = {id(play): n for n, play in enumerate(plays)}
     found = []
     for number, family in enumerate(families(plays)):
-        for together in side_by_side(family):
+        for those in side_by_side(family):
+            together = tuple(those)
             left = [n for n, p in enumerate(together) if places[id(p)] not in known]
-            if left:
-                left.sort(key=lambda n: (rank(together[n]), len(together[n].cast.others)))
-                first = rank(together[left[0]])
-                found.append(Turn(number, first, tuple(together), tuple(left)))
+            left.sort(key=lambda n: (rank(together[n]), len(together[n].cast.others)))
+            first = rank(together[left[0]]) if left else LATE
+            for at in range(0, len(left), MOST):
+                found.append(Turn(number, first, together, tuple(left[at : at + MOST])))
 
     def order(turn: Turn) -> tuple[int, int]:
         return turn.rank, _size(turn.plays) * (1 if turn.rank < LATE else -1)
@@ -91,14 +104,17 @@ def following(
     last: Turn | Errand | None, left: Sequence[Turn | Errand], running: Iterable[Turn | Errand]
 ) -> int:
     """The place of the turn that a process begins after its last one: of those of the first rank,
-    one of the same family, else of one that nobody is at, else the first."""
+    one of the same family, else of one that nobody is at, else what is reduced with others than
+    any that somebody is at, else the first."""
     now = [n for n, turn in enumerate(left) if turn.rank == left[0].rank]
     if last is not None:
         for n in now:
             if left[n].family == last.family:
                 return n
-    busy = {turn.family for turn in running}
-    return next((n for n in now if left[n].family not in busy), 0)
+    running = list(running)
+    at, groups = {turn.family for turn in running}, {turn.group for turn in running}
+    apart = [n for n in now if left[n].group not in groups]
+    return next((n for n in apart if left[n].family not in at), apart[0] if apart else 0)
 
 
 def _size(plays: Iterable[Play]) -> int:
@@ -140,7 +156,7 @@ class Player:
 
     def _prepare(self, turn: Turn) -> None:
         last = self._last
-        if last is not None and last.plays is turn.plays:
+        if last is not None and last.plays == turn.plays:
             return
         self.forget(text=last is not None and last.family != turn.family)
         self._theatre.prepare(turn.plays)

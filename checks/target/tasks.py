@@ -50,7 +50,7 @@ class Task:
 
     def written(self) -> bytes:
         """The task as it is sent."""
-        return zlib.compress(json.dumps(asdict(self)).encode())
+        return zlib.compress(json.dumps(asdict(self), separators=(",", ":")).encode(), 9)
 
     @classmethod
     def read(cls, data: bytes) -> Task:

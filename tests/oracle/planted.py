@@ -46,10 +46,10 @@ def facts_outlive() -> Iterator[None]:
     """Facts that a guard tells of a cell go only if the guard names the cell in its text."""
     kept = propagate._View.after
 
-    def after(self: Any, edge: Any, own: Mapping[Cell, int]) -> Any:
-        told = kept(self, edge, own)
+    def after(self: Any, op: Op, own: Mapping[Cell, int]) -> Any:
+        told = kept(self, op, own)
         if told is not None:
-            told = {p: v for p, v in told.items() if p not in edge.op.cells or p in own}
+            told = {p: v for p, v in told.items() if p not in op.cells or p in own}
         return told
 
     with (

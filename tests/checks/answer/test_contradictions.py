@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from checks.engine import engines
 from checks.memory_order import ordering
 from checks.play.play import Play
 from checks.stage.stage import Role, Stage
@@ -90,9 +91,9 @@ def test_a_trace_that_does_not_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(told["patches"][0]["contradictions"]) == 1
 
 
-@pytest.mark.parametrize("where", ["search", "prepare"])
-def test_a_search_that_fails(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stage, where, failing)
+@pytest.mark.parametrize(("of", "name"), [(engines, "search"), (Stage, "prepare")])
+def test_a_search_that_fails(of: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of, name, failing)
     ran = run(*BROKEN)
     assert "IndexError: nothing is there (test_contradictions.py:" in said_of(ran)
     assert "VIOLATED" not in ran.stdout
@@ -102,7 +103,7 @@ def test_memory_that_is_not_there_is_no_contradiction(monkeypatch: pytest.Monkey
     def full(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(Stage, "search", full)
+    monkeypatch.setattr(engines, "search", full)
     ran = run(*BROKEN)
     assert (ran.exit_code, ran.stderr) == (3, "")
     assert "out of memory" in ran.stdout

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from checks.answer.report import Question, answer
+from checks.engine import engines
 from checks.engine.engines import Engine
 from checks.engine.search import Limits
 from checks.play import cache as verdicts
 from checks.play import sources
 from checks.play.cache import Verdicts
 from checks.play.pool import play_all
-from checks.stage.stage import Stage
 from checks.target.target import by_name
 from invariants import REGISTRY
 
@@ -50,7 +50,7 @@ def refuse(*_: object) -> None:
 def test_the_second_time_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(*BROKEN)
     assert first.exit_code == 1
-    monkeypatch.setattr(Stage, "search", refuse)
+    monkeypatch.setattr(engines, "search", refuse)
     monkeypatch.setattr("checks.answer.report.find_trace", refuse)
     assert run(*BROKEN) == first
     with pytest.raises(DecidedAgainError):
@@ -80,16 +80,16 @@ def test_what_another_tool_found(what: str, other: object, monkeypatch: pytest.M
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(what, other)
         with monkeypatch.context() as unable:
-            unable.setattr(Stage, "search", refuse)
+            unable.setattr(engines, "search", refuse)
             assert decided_again()
         answer(question())
-    monkeypatch.setattr(Stage, "search", refuse)
+    monkeypatch.setattr(engines, "search", refuse)
     assert not decided_again()
 
 
 def test_what_another_engine_found(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(question())
-    monkeypatch.setattr(Stage, "search", refuse)
+    monkeypatch.setattr(engines, "search", refuse)
     with pytest.raises(DecidedAgainError):
         answer(question(engine=Engine.REFERENCE, jobs=1))
 
@@ -137,7 +137,7 @@ def test_nothing_is_kept_once_a_file_was_changed(
     changed = answer(question(limits=Limits(20_000)))
     assert changed.uncached == "the text of the tool was changed while it ran"
     assert rows(cache) == kept
-    monkeypatch.setattr(Stage, "search", refuse)
+    monkeypatch.setattr(engines, "search", refuse)
     assert decided_again()
 
 
@@ -169,7 +169,7 @@ def test_another_question_is_decided(
     answer(question())
     asked = {"jobs": 1, **other}
     subject, chosen = by_name("uffd_move_batching", "v3"), tuple(REGISTRY.values())
-    monkeypatch.setattr(Stage, "search", refuse)
+    monkeypatch.setattr(engines, "search", refuse)
     fresh = Question(subject, ("x86_64",), chosen, **{"scenarios": (SCENE,), **asked})  # type: ignore[arg-type]
     with pytest.raises(DecidedAgainError):
         answer(fresh)
