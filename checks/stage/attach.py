@@ -13,6 +13,7 @@ from typing import Any
 from invariants.registry import REGISTRY, Invariant
 from invariants.words import WRITTEN, words_of
 from model.cast.view import View, view
+from model.hw.arch import times_asked
 from model.lang import expr as ex
 from model.lang.declare import pure
 from model.lang.errors import ModelError, near
@@ -36,15 +37,22 @@ UNPUBLISHED = frozenset({Trait.NEW, Trait.PUT, Trait.ALLOC, Trait.GHOST})
 """Steps on an object that nobody else can see: no lock is needed."""
 
 
+Conditions = dict[tuple[object, ...], Expr]
+"""Conditions of invariants, by these and by what they are given."""
+
+
 class Attacher:
     """Attaches a selection of invariants to the threads of one world."""
 
-    def __init__(self, ctx: Context, selected: Iterable[Invariant]) -> None:
+    def __init__(self, ctx: Context, selected: Iterable[Invariant], everywhere: Conditions) -> None:
+        """`everywhere` has conditions of worlds like this one that are the same on all
+        architectures, and gets those that are found."""
         self._ctx = ctx
         self._view = view(ctx.world)
         self.selected = tuple(selected)
         self._holders: dict[Cell, Expr] = {}
-        self._conditions: dict[tuple[object, ...], Expr] = {}
+        self._everywhere = everywhere
+        self._here: Conditions = {}
         self._at_steps = [i for i in self.selected if i.kind == "step"]
         names = {i.name for i in self.selected}
         self._fields = "fields_change_under_their_locks" in names
@@ -97,13 +105,21 @@ class Attacher:
                 why=f"it is judged at steps that are {' or '.join(sorted(invariant.steps))}",
             )
         taken = [given.get(p.name, p.default) for p in params]
-        key = (invariant.name, *taken)
-        if key not in self._conditions:
-            args = [self._static(value) for value in taken]
-            body = run_pure(self._ctx, invariant.fn, args, fields=True)
-            self._conditions[key] = body.truth(body.result, body.tree)
-        cond = self._conditions[key]
+        key = (invariant.fn, *map(self._named, taken))
+        cond = self._everywhere.get(key) or self._here.get(key)
+        if cond is None:
+            asked = times_asked()
+            body = run_pure(self._ctx, invariant.fn, list(map(self._static, taken)), fields=True)
+            cond = body.truth(body.result, body.tree)
+            known = self._everywhere if times_asked() == asked else self._here
+            known[key] = cond
         return [] if cond is ex.TRUE else [Check(invariant.name, cond, bool(invariant.steady))]
+
+    def _named(self, value: Any) -> object:
+        """What an argument is in each world like this one."""
+        if value is self._view:
+            return View
+        return (type(value), value.name) if isinstance(value, Kobject) else value
 
     def _static(self, value: Any) -> Any:
         """A constant argument as the object that it is, so that more is known."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from checks.stage.attach import Attacher
+from checks.stage.attach import Attacher, Conditions
 from invariants.registry import Invariant
 from model.cast.casts import Cast, Initial, invocations
 from model.cast.kernels import kernel_named
@@ -106,6 +106,10 @@ _kept: Recent[Any] = Recent(200)
 """Rules and threads that stages of one world make alike, by all that they depend on."""
 
 
+_conditions: Recent[Conditions] = Recent(20)
+"""Conditions of invariants in a world, which most architectures have in common."""
+
+
 class _Itself:
     """A key that is one object, which stays: another that is equal is another key."""
 
@@ -143,7 +147,7 @@ class Stage:
         self.world = self.setup.world
         self._base = self.world.snapshot()
         self._ctx = Context(self.world, epilogue=return_to_caller)
-        self._attacher = Attacher(self._ctx, chosen)
+        self._attacher = Attacher(self._ctx, chosen, _conditions.get(setting, dict))
         self._newest = arch_named(arch)
         self._ctx.memory_model = self._newest.memory_model
         self._origin = setting, arch

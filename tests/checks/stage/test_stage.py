@@ -17,19 +17,24 @@ from checks.stage import stage
 from checks.stage.stage import Role
 from invariants import REGISTRY
 from model.cast.casts import Cast
+from model.cast.view import View
+from model.hw.arch import arch
 from model.hw.objects import Addr
+from model.hw.objects import Thread as Task
 from model.kernel import gup
 from model.kernel.folio import folio_ref_add_pin, folio_try_get, vm_normal_folio
 from model.kernel.mmap_lock import pages_of
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless
 from model.kernel.rmap import pmd_of
-from model.lang import kernel, static
+from model.lang import expr as ex
+from model.lang import kernel, pure, static
 from model.lang.declare import ModelFunction
 from model.lang.edits import answer
 from model.lang.expr import Expr
 from model.lang.frontend.source import Context
 from model.lang.ir import Thread
+from model.lang.traits import Trait
 from model.patches.family import Variant
 from tests.families import MOVE
 
@@ -171,3 +176,38 @@ def test_a_cast_has_the_rules_of_its_own_user_and_each_state_is_one_to_begin_in(
         _, found = together.search(one, Role(merged))
         assert set(found.violations) == set(expected.violations)
         assert found.states >= expected.states
+
+
+@pure
+def on_x86_alone(s: View, thread: Task) -> bool:  # noqa: ARG001
+    return arch().name == "x86_64"
+
+
+@pure
+def anywhere(s: View, thread: Task) -> bool:  # noqa: ARG001
+    return thread.rcu == 0
+
+
+def test_a_condition_that_asks_for_the_architecture_is_worked_out_on_each() -> None:
+    """Others are worked out once; either way they are what a world of its own would give."""
+    merged = MOVE.variant("merged")
+    cast = MOVE.casts.named(BESIDE_GUP, merged.neighbours_from)
+    assert cast is not None
+    asked = [
+        replace(REGISTRY[BROKEN], name=fn.name, fn=fn, steps=frozenset({Trait.RETURN}))
+        for fn in (on_x86_alone, anywhere)
+    ]
+    found = {}
+    for name in ("x86_64", "arm64", "x86_64"):
+        on = stage.Stage(stage.Setting.of(cast), name, asked)
+        found[name] = {
+            check
+            for thread in on.raw_threads(cast, Role(merged))
+            for edge in thread.edges
+            for check in edge.op.checks
+            if check.invariant in {"on_x86_alone", "anywhere"}
+        }
+    assert {c.cond for c in found["arm64"] if c.invariant == "on_x86_alone"} == {ex.FALSE}
+    assert not [c for c in found["x86_64"] if c.invariant == "on_x86_alone"]
+    mine = {c for c in found["arm64"] if c.invariant == "anywhere"}
+    assert mine == found["x86_64"] != set()
