@@ -127,8 +127,8 @@ class Outcome:
 
 
 class _Raw:
-    """What an unmerged thread has to show: by number of its edges the words of the step, and which
-    way a branch of a routine, not of the primitives that it calls, goes."""
+    """Words of an unmerged thread, by number of its edges, and the ways that branches of its
+    routine go, not of the primitives that it calls."""
 
     def __init__(self, thread: Thread) -> None:
         self.thread = thread

@@ -25,7 +25,7 @@ Rank = Callable[[Play], int]
 LATE = 9
 
 MOST = 100
-"""Plays of a turn: others of the same group are others, for whoever has nothing to do."""
+"""Plays of a turn; the rest of a group are turns of their own, for whoever has nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Turn:
 
     @property
     def group(self) -> int:
-        """The same number for what is reduced together."""
+        """A number that turns have in common which are reduced together."""
         return id(self.plays)
 
     @property

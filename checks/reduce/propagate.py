@@ -193,7 +193,7 @@ class _View:
         return _put_in[key]
 
     def _read_by(self, op: Op) -> Known:
-        """What is known of all that an operation reads, in one order for all equal operations."""
+        """Facts about all that an operation reads, in one order for all equal operations."""
         places = _reads.get(op)
         if places is None:
             places = _reads[op] = tuple(op.reads)
@@ -238,7 +238,7 @@ class _View:
         return new
 
     def _effect(self, op: Op) -> Effect | None:
-        """What becomes known of places if the operation is taken, in order; None if it cannot."""
+        """Facts that places get if the operation is taken, in order; None if it cannot be."""
         guard = self.simple(op.guard)
         facts = self._refined(guard) if guard is not ex.FALSE else None
         if facts is None:

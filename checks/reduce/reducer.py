@@ -122,7 +122,7 @@ class Reduced:
         )  # fmt: skip
 
     def _rules_of(self, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        """What is left of rules; the same object for the same rules."""
+        """The reduced form of rules; one object for the same rules."""
         if id(rules) not in self._some_rules:
             mine = {rule.name for rule in rules}
             self._some_rules[id(rules)] = rules, tuple(r for r in self._rules if r.name in mine)

@@ -116,7 +116,7 @@ class Attacher:
         return [] if cond is ex.TRUE else [Check(invariant.name, cond, bool(invariant.steady))]
 
     def _named(self, value: Any) -> object:
-        """What an argument is in each world like this one."""
+        """An argument as it is in each world like this one: objects by name."""
         if value is self._view:
             return View
         return (type(value), value.name) if isinstance(value, Kobject) else value

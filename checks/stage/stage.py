@@ -85,14 +85,14 @@ class Role:
 
 
 class User(NamedTuple):
-    """What a user CPU does: it has rules for either."""
+    """Actions of user CPUs: there are rules for either."""
 
     stores: bool
     lazy: bool
 
     @classmethod
     def of(cls, *casts: Cast) -> User:
-        """What it does in some of these casts."""
+        """The actions of users in any of these casts."""
         return cls(any(c.stores() for c in casts), any(c.lazy() for c in casts))
 
 
@@ -297,7 +297,7 @@ class Stage:
         return self._initial[key]
 
     def _set_up(self, cast: Cast) -> Snapshot:
-        """What the world holds as a cast begins; after this it is as it was built."""
+        """The values that the world holds as a cast begins; after this it is as it was built."""
         try:
             for process, cpu in self.setup.users.items():
                 cpu.stores = cast.stores().get(process, 0)
@@ -399,7 +399,7 @@ def require_users(cast: Cast, setup: Setup) -> None:
 
 
 def _initial_key(cast: Cast) -> tuple[object, ...]:
-    """What of a cast decides the state that it begins in."""
+    """The part of a cast that decides the state in which it begins."""
     return cast.initial.name, tuple(cast.stores().items()), cast.lazy()
 
 
