@@ -107,7 +107,8 @@ _kept: Recent[Any] = Recent(200)
 
 
 _conditions: Recent[Conditions] = Recent(20)
-"""Conditions of invariants in a world, which most architectures have in common."""
+"""Conditions of invariants in a world, as they are edited; most architectures have them in
+common."""
 
 
 class _Itself:
@@ -147,7 +148,8 @@ class Stage:
         self.world = self.setup.world
         self._base = self.world.snapshot()
         self._ctx = Context(self.world, epilogue=return_to_caller)
-        self._attacher = Attacher(self._ctx, chosen, _conditions.get(setting, dict))
+        alike = setting, tuple(self._ctx.edits.items()), tuple(self._ctx.swap.items())
+        self._attacher = Attacher(self._ctx, chosen, _conditions.get(alike, dict))
         self._newest = arch_named(arch)
         self._ctx.memory_model = self._newest.memory_model
         self._origin = setting, arch

@@ -33,6 +33,7 @@ def test_permission_is_gained_where_a_vma_is_read_only(
     monkeypatch.setattr(Setting, "build", read_only)
     monkeypatch.setattr(stages, "_made", Compiled())  # not those of the world as it is
     monkeypatch.setattr(stages, "_kept", Recent(9))
+    monkeypatch.setattr(stages, "_conditions", Recent(9))
     wrong = mutant(
         "writable regardless of the VMA", "the entry for the destination is made writable",
         replace_keyword("PteVal", "write", "True", in_="moved_pte"),
