@@ -9,7 +9,7 @@ from types import MappingProxyType
 from model.lang.expr import Cell
 from model.lang.ir import State, System
 
-from .codegen.code_cache import CodeCache, cells_of
+from .codegen.code_cache import CodeCache, cells_used
 from .codegen.layout import Slot
 from .codegen.python_code import Code
 from .orbits import Orbits
@@ -61,8 +61,8 @@ class Prepared:
 
     def cells(self, initial: State) -> set[Cell]:
         """The cells that matter, with constant indices."""
-        found = cells_of(self.system.checks, initial) | cells_of(self.system.finals, initial)
-        return found.union(*(cells_of(code, initial) for code in self.all_codes()))
+        found = cells_used(self.system.checks, initial) | cells_used(self.system.finals, initial)
+        return found.union(*(cells_used(code, initial) for code in self.all_codes()))
 
     def start(self, initial: State) -> int:
         """The packed state that a search begins with."""

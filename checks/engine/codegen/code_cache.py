@@ -89,11 +89,11 @@ class CodeCache:
         key = id(used), id(initial)
         if key not in self._packed:
             self._kept += (used, initial)
-            self._packed[key] = self.layout.pack(initial, cells_of(used, initial))
+            self._packed[key] = self.layout.pack(initial, cells_used(used, initial))
         return self._packed[key]
 
 
-def cells_of(used: Code | tuple[StateCheck, ...], initial: State) -> set[Cell]:
+def cells_used(used: Code | tuple[StateCheck, ...], initial: State) -> set[Cell]:
     """The cells of a state, with constant indices, that text or checks use."""
     if isinstance(used, Code):
         cells = set(used.cells)
