@@ -60,23 +60,35 @@ class StepMutant:
         return replace(role, edits=self.edits, mutant=self.name)
 
 
+def steps_of_all(variant: Variant, casts: Iterable[Cast]) -> list[StepMutant]:
+    """Every mutation of one step of a variant, those of the subjects of some casts in turn."""
+    first: dict[str, Cast] = {}
+    for cast in casts:
+        first.setdefault(cast.subject.name, cast)
+    steps = (step for cast in first.values() for step in steps_of(variant, cast))
+    return list({step.name: step for step in steps}.values())
+
+
 def steps_of(variant: Variant, cast: Cast) -> list[StepMutant]:
-    """Every mutation of one step of a variant, in the order of the functions' text."""
+    """Every mutation of one step of what the subject of a cast calls, in the order of the
+    functions' text."""
     setup = world_of(cast)
     ctx = Context(setup.world)
     found: list[StepMutant] = []
     routine, _ = variant.call(cast, setup)
     functions = variant.called_by([routine])
     variant = replace(variant, swap=variant.swap_in(routine), edited={})
-    mine = {f.name: f for group in functions.values() for f in group if is_of_patch(f)}
+    mine = {f.name: f for group in functions.values() for f in group if is_of_patch(f, variant)}
     for fn in sorted(mine.values(), key=lambda f: (_file(f), _line(f))):
         found += steps_in(fn, ctx.tree(fn)[1], variant)
     return found
 
 
-def is_of_patch(fn: Function) -> bool:
+def is_of_patch(fn: Function, variant: Variant) -> bool:
     """True of a function of the patch, false of those of the kernel around it."""
-    return not fn.fn.__module__.startswith(("model.kernel", "model.hw", "model.lang"))
+    return fn in variant.about or not fn.fn.__module__.startswith(
+        ("model.kernel", "model.hw", "model.lang")
+    )
 
 
 def _file(fn: Function) -> str:
@@ -155,7 +167,7 @@ def _kind(fn: Function, variant: Variant) -> str:
     """What a call of a function is, or "" for none of the kinds: it does one thing only."""
     if (
         fn.kind == "routine"
-        and is_of_patch(fn)
+        and is_of_patch(fn, variant)
         and fn.name not in _RELEASES.keys() | set(_RELEASES.values())
     ):
         return ""

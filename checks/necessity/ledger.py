@@ -20,7 +20,7 @@ from model.lang.errors import ModelError, near
 
 from ..engine.engines import Engine
 from ..engine.search import Limits
-from ..mutate.steps import StepMutant, steps_of
+from ..mutate.steps import StepMutant, steps_of_all
 from ..play.cache import Verdicts
 from ..play.play import Finding, Play, Theatre, contradiction, reduced_together, what_broke
 from ..play.pool import play_all
@@ -123,7 +123,7 @@ def _answers(count: int, jobs: int) -> Iterator[tuple[int, _Answer]]:
 
 def chosen_steps(role: Role, casts: Sequence[Cast], names: str = "") -> list[StepMutant]:
     """The steps of a variant that a ledger is made of; ModelError if none has a name like that."""
-    every = steps_of(role.variant, casts[0])
+    every = steps_of_all(role.variant, casts)
     found = [s for s in every if names in ("", s.name) or fnmatch.fnmatchcase(s.name, names)]
     if not found:
         raise ModelError(f"no step fits '{names}'", instead=near(names, [s.name for s in every]))

@@ -86,7 +86,7 @@ def _shown(family: Family, role: Role, also: Collection[str]) -> list[Function]:
     others = [n for n in family.casts.beside if n.since and n.exists_in(kernel)]
     beside = [n.routine(kernel) for n in others]
     around = variant.called_by(fn for fn in beside if fn is not None)
-    shown = [fn for fns in own.values() for fn in fns if is_of_patch(fn) or fn.text]
+    shown = [fn for fns in own.values() for fn in fns if is_of_patch(fn, variant) or fn.text]
     for name in (*also, *(name for name, _ in role.edits)):
         shown += [*own.get(name, ()), *around.get(name, ())]
     return list(dict.fromkeys(shown))

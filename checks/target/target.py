@@ -21,7 +21,7 @@ from model.patches.family import Family, Variant
 from model.patches.own_variant import require_used, with_more
 
 from ..mutate.played import cast_of
-from ..mutate.steps import steps_of
+from ..mutate.steps import steps_of_all
 from ..play.play import Play
 from ..stage.stage import Role
 
@@ -125,8 +125,8 @@ def as_mutant(target: Target, name: str) -> Target:
     side = target.selected
     found = {m.name: m.edits for m in target.family.mutants}
     if name not in found:
-        cast = target.family.casts.default(side.role.variant.neighbours_from)[0]
-        found |= {s.name: s.edits for s in steps_of(side.role.variant, cast)}
+        casts = target.family.casts.default(side.role.variant.neighbours_from)
+        found |= {s.name: s.edits for s in steps_of_all(side.role.variant, casts)}
     if name not in found:
         raise ModelError(f"no mutant '{name}'", instead=near(name, found))
     edited = replace(side.role, edits=found[name], mutant=name)

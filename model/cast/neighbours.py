@@ -19,6 +19,7 @@ from ..kernel.anon.uffd import uffd_lock_vma, uffdio_copy
 from ..kernel.anon.unmap import munmap
 from ..kernel.anon.zap import madvise_dontneed, zap_table
 from ..kernel.gup import gup_fast
+from ..kernel.locks import anon_vma_lock_write, anon_vma_unlock_write
 from ..kernel.mmap_lock import (
     end_read,
     lock_mm_and_find_vma,
@@ -160,6 +161,17 @@ def write_lock_every_vma(vma: Vma) -> None:
     mmap_write_unlock(vma.mm)
 
 
+@kernel("mm/vma.c:__split_vma", "7.2")
+def adjust_vma(vma: Vma) -> None:
+    """Lock as what splits, merges or grows a VMA does (vma_prepare, vma_complete), and leave it as
+    it is: whoever holds the lock of its anon_vma finds the tree as it was."""
+    mmap_write_lock(vma.mm)
+    vma_start_write(vma)
+    anon_vma_lock_write(vma.anon_vma)
+    anon_vma_unlock_write(vma.anon_vma)
+    mmap_write_unlock(vma.mm)
+
+
 SPARE_PAGE = frozenset({"spare_page"})
 SPARE_TABLE = frozenset({"spare_table"})
 
@@ -203,5 +215,9 @@ PT_RECLAIM = Neighbour(
 VMA_WRITER = Neighbour(
     "vma_writer", "mmap_lock and every VMA are held for writing, as in fork",
     {"6.12": write_lock_every_vma},
+)  # fmt: skip
+ADJUST_VMA = Neighbour(
+    "adjust_vma", "the {} VMA is split or grows, its anon_vma locked for writing",
+    {"6.12": adjust_vma},
 )  # fmt: skip
 MUNMAP = Neighbour("munmap", "munmap of the {}", {"6.12": munmap})

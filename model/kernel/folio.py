@@ -145,6 +145,12 @@ def folio_isolate_lru(folio: Folio) -> bool:
     return got
 
 
+@step("include/linux/page-flags.h:folio_test_lru", "7.2", order="relaxed",
+      traits="maybe-free")  # fmt: skip
+def folio_test_lru(folio: Folio) -> bool:
+    return folio.lru
+
+
 @step("mm/vmscan.c:folio_putback_lru", "7.3.4", order="full", traits="ref put", several=FREEING)
 def folio_putback_lru(folio: Folio, count: int = 1) -> None:
     """Back on its list; the reference of isolation goes."""

@@ -6,9 +6,10 @@ from __future__ import annotations
 from model.lang.errors import ModelError, near
 
 from .family import Family
+from .rmap_locked_folios import FAMILY as RMAP_LOCKED_FOLIOS
 from .uffd_move_batching import FAMILY as UFFD_MOVE_BATCHING
 
-FAMILIES: dict[str, Family] = {p.name: p for p in (UFFD_MOVE_BATCHING,)}
+FAMILIES: dict[str, Family] = {p.name: p for p in (UFFD_MOVE_BATCHING, RMAP_LOCKED_FOLIOS)}
 
 
 def find_family(name: str) -> Family:

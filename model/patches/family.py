@@ -31,10 +31,10 @@ class Variant:
 
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
-    says so.  `routines` are those of the subjects, by name; `swap` replaces functions that they
-    and their neighbours call, and `edited` those that they alone call (see `edited`).  `file` is
-    where the routines are, for traces.  `base` and `base_variant` are what a user's own variant was
-    made from.
+    says so.  `routines` are those of the subjects, by name; `about` are functions of `model/kernel`
+    that the patch changes; `swap` replaces functions that they and their neighbours call, and
+    `edited` those that they alone call (see `edited`).  `file` is where the routines are, for
+    traces.  `base` and `base_variant` are what a user's own variant was made from.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Variant:
     file: str
     beside: str = ""
     counterfactual: str = ""
+    about: frozenset[Function] = frozenset()
     swap: Mapping[Function, Function] = field(default_factory=dict)
     edited: Mapping[Function, Function] = field(default_factory=dict)
     base: str = ""

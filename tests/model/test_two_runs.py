@@ -137,10 +137,17 @@ class Scene:
 
     def system(self, calls: Sequence[Invocation], cast: Cast, variant: Variant) -> System:
         """The raw system.  Threads that no variant changes are made for one of them only."""
-        here, plain = self.stage(cast), Role(self.of.variant(self.of.after))
+        here, usual = self.stage(cast), self.of.variant(self.of.after)
+        plain, own = Role(usual), calls[0].fn
         alone = here.raw_system(replace(cast, others=cast.others and self.user()), plain)
         threads = [
-            here.raw(call, Role(variant) if call.fn is calls[0].fn else plain) for call in calls
+            here.raw(
+                call,
+                plain
+                if call.fn is not own and variant.called_by([call.fn]) == usual.called_by([call.fn])
+                else Role(variant),
+            )
+            for call in calls
         ]
         return replace(alone, threads=tuple(threads))
 

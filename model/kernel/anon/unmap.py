@@ -2,9 +2,8 @@
 """munmap of a whole VMA: taken out of the tree with mmap_lock held for writing, unmapped after.
 
 Left out: the table goes too if nothing else lies in it (free_pgd_range), which no world says of
-its VMAs; the VMA's links to anon_vmas (unlink_anon_vmas): walks find entries that map nothing;
-splitting, several VMAs, MMU notifiers.  The kernel clears the entries of a table in one section of
-its lock, the model one entry a section.
+its VMAs; splitting, several VMAs, MMU notifiers.  The kernel clears the entries of a table in one
+section of its lock, the model one entry a section.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 from model.lang import kernel
 
 from ..folio import all_folios, folio_put
+from ..locks import anon_vma_lock_write, anon_vma_unlock_write
 from ..mmap_lock import (
     mmap_read_unlock,
     mmap_write_downgrade,
@@ -27,6 +27,17 @@ from ..objects import Folio, Vma
 from .zap import zap_pte
 
 
+@kernel("mm/rmap.c:unlink_anon_vmas", "7.2")
+def unlink_anon_vmas(vma: Vma) -> None:
+    """Take the lock of the root, under which the VMA leaves the trees, once for all of them.
+
+    Left out: that it leaves them, for walks that still find it find entries that map nothing; and
+    anon_vmas that no VMA is left in.
+    """
+    anon_vma_lock_write(vma.anon_vma)
+    anon_vma_unlock_write(vma.anon_vma)
+
+
 @kernel("mm/vma.c:unmap_region", "7.3.4")
 def unmap_region(vma: Vma) -> None:
     dead: frozenset[Folio] = frozenset()
@@ -35,6 +46,7 @@ def unmap_region(vma: Vma) -> None:
         folio = zap_pte(vma, addr)
         if folio is not None:
             dead = dead | frozenset({folio})
+    unlink_anon_vmas(vma)  # of free_pgtables, before tlb_finish_mmu
     tlb_flush_mmu(vma.mm)
     for gone in all_folios():
         if gone in dead:

@@ -278,7 +278,7 @@ WRITERS = (beside.VMA_WRITER.at("src"), beside.MUNMAP.at("src", "munmap_src"),
 """MOVE holds its VMAs for reading, so that these run before it or after it; and so do mprotect,
 mremap and anonymous collapse."""
 
-_STICKY = (
+STICKY = (
     "after a retry the call reports -EEXIST and no progress for pages that it has moved: "
     "mm/userfaultfd.c:move_pages ({}) does not set err back to 0 when the try after an -EAGAIN "
     "succeeds, and tries the same page again; 7.3.4 does.  NUMA hinting of a source page at the "
@@ -310,9 +310,9 @@ OBSERVATIONS = (
     Observation("v1", _LAST_FOLIO),
     Observation("v2", _LAST_FOLIO),
     Observation("v3", _LAST_FOLIO),
-    Observation("v3", _STICKY.format("as posted")),
-    Observation("merged", _STICKY.format("50944692052b")),
-    Observation("folio_lock_only", _STICKY.format("cc22b9978509")),
+    Observation("v3", STICKY.format("as posted")),
+    Observation("merged", STICKY.format("50944692052b")),
+    Observation("folio_lock_only", STICKY.format("cc22b9978509")),
     *(
         Observation(v, _MISSED_PIN, ("arm64",))
         for v in ("v1", "v2", "v3", "merged", "folio_lock_only")

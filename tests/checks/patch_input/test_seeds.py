@@ -75,7 +75,8 @@ def test_mremap_by_pmd() -> None:
 
 def test_rmap_walk_on_locked_folios() -> None:
     found = only(seed("003"))
-    assert (found.kind, found.match, found.near) == ("diff", None, "")
+    rfc_1 = Match("rmap_locked_folios", "rfc_1")
+    assert (found.kind, found.match, found.near) == ("diff", rfc_1, "")
     assert found.files == ("mm/damon/ops-common.c", "mm/page_idle.c", "mm/rmap.c")
     assert found.functions == (
         "mm/damon/ops-common.c:damon_folio_mkold", "mm/damon/ops-common.c:damon_folio_young",

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Idle page tracking until 6.18: an anonymous folio is walked without its lock."""
+
+from __future__ import annotations
+
+from model.cast.neighbours import mapped_folios
+from model.kernel.folio import folio_mapped, folio_put
+from model.kernel.objects import Folio, Vma
+from model.kernel.rmap import folio_lock_anon_vma_read_unlocked
+from model.lang import choose, kernel
+
+from .common import page_idle_get_folio, walk_idle
+
+
+@kernel("mm/page_idle.c:page_idle_clear_pte_refs", "6.12")
+def page_idle_clear_pte_refs(folio: Folio) -> None:
+    if not folio_mapped(folio):
+        return
+    anon_vma = folio_lock_anon_vma_read_unlocked(folio, False)
+    if anon_vma is not None:
+        walk_idle(folio, anon_vma, False)
+
+
+@kernel("mm/page_idle.c:page_idle_bitmap_write", "6.12")
+def mark_some_folio_idle(vma: Vma) -> None:
+    folio = choose(mapped_folios(vma))
+    if page_idle_get_folio(folio):
+        page_idle_clear_pte_refs(folio)
+        folio_put(folio)
