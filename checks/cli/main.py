@@ -22,6 +22,7 @@ from model.lang.errors import ModelError
 
 from ..engine import interrupts
 from ..play.play import contradiction
+from .callers import callers
 from .check import check
 from .common import BAD, CLOSED_PIPE, INTERRUPTED
 from .conform import conform
@@ -87,7 +88,7 @@ def commands() -> None:
 
 COMMANDS = (
     check, list_, show, explain, replay, necessity, ordering, locks, prove, matrix_, export, drift,
-    step, conform,
+    callers, step, conform,
 )  # fmt: skip
 
 for each in COMMANDS:

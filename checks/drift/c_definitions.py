@@ -15,18 +15,18 @@ from collections.abc import Iterable, Iterator
 from pygments.lexers.c_cpp import CLexer
 from pygments.token import Comment, Token
 
-_QUOTED_OR_COMMENT = re.compile(
+QUOTED_OR_COMMENT = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'""", re.DOTALL | re.VERBOSE
 )
-_DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|[^\n])*", re.MULTILINE)
+DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|[^\n])*", re.MULTILINE)
 _STATEMENT = re.compile(r"\b(?:if|for|while|switch|return|else|do)\b")
 _FLAG_ACCESSOR = re.compile(r"_*folio_(?:test_set|test_clear|test|set|clear)_(\w+)")
 
 
 def definitions(text: str, name: str) -> list[str]:
     """The texts that define `name`: macros and functions, or the macro calls that generate it."""
-    bare = _blank(text, _QUOTED_OR_COMMENT)
-    outside = _blank(bare, _DIRECTIVE)
+    bare = blank(text, QUOTED_OR_COMMENT)
+    outside = blank(bare, DIRECTIVE)
     found = [*_macros(text, bare, name), *_functions(text, outside, name)]
     return found or list(_generated(text, outside, name))
 
@@ -43,7 +43,7 @@ def fingerprint(texts: Iterable[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _blank(text: str, what: re.Pattern[str]) -> str:
+def blank(text: str, what: re.Pattern[str]) -> str:
     """The text with spaces for each match; offsets stay."""
     return what.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
 
@@ -51,7 +51,7 @@ def _blank(text: str, what: re.Pattern[str]) -> str:
 def _macros(text: str, bare: str, name: str) -> Iterator[str]:
     """`#define name(...)`, and `#define name other`; `#define name name` says nothing."""
     for match in re.finditer(rf"^[ \t]*#[ \t]*define[ \t]+{re.escape(name)}\b", bare, re.MULTILINE):
-        directive = _DIRECTIVE.match(bare, match.start())
+        directive = DIRECTIVE.match(bare, match.start())
         assert directive is not None
         body = bare[match.end() : directive.end()].split()
         if body and body != [name]:
@@ -62,11 +62,11 @@ def _functions(text: str, outside: str, name: str) -> Iterator[str]:
     """Functions, those that SYSCALL_DEFINE makes included."""
     word = re.escape(name)
     for match in re.finditer(rf"\b(?:{word}[ \t\n]*\(|\w*DEFINE\w*\({word}\b)", outside):
-        closed = _closing(outside, outside.index("(", match.start()), "()")
+        closed = closing(outside, outside.index("(", match.start()), "()")
         brace = outside.find("{", closed)
         if closed < 0 or brace < 0 or not _only_attributes(outside[closed:brace]):
             continue
-        begin, end = _beginning(outside, match.start()), _closing(outside, brace, "{}")
+        begin, end = beginning(outside, match.start()), closing(outside, brace, "{}")
         if end > 0 and _is_declaration(outside, begin, match.start()):
             yield text[begin:end]
 
@@ -79,7 +79,7 @@ def _only_attributes(between: str) -> bool:
     )
 
 
-def _beginning(outside: str, at: int) -> int:
+def beginning(outside: str, at: int) -> int:
     """Where the declaration begins that a name stands in: after `;`, `}` or an empty line."""
     begin = max(outside.rfind(mark, 0, at) for mark in ";}") + 1
     gaps = [m.end() for m in re.finditer(r"\n[ \t]*\n", outside[begin:at])]
@@ -98,7 +98,7 @@ def _is_declaration(outside: str, begin: int, name_at: int) -> bool:
     )
 
 
-def _closing(outside: str, at: int, pair: str) -> int:
+def closing(outside: str, at: int, pair: str) -> int:
     """One past the bracket that closes the one at `at`; -1 if none does."""
     depth = 0
     for match in re.compile(rf"[{re.escape(pair)}]").finditer(outside, at):

@@ -35,8 +35,10 @@ _HERE = "model/patches/rmap_locked_folios/"
 _UNLOCKED = {
     "referenced": beside.referenced_some_folio_unlocked,
     "idle": unlocked.mark_some_folio_idle,
+    "damon": unlocked.make_some_folio_old,
 }
-_LOCKED = {"referenced": beside.referenced_some_folio, "idle": locked.mark_some_folio_idle}
+_LOCKED = {"referenced": beside.referenced_some_folio, "idle": locked.mark_some_folio_idle,
+           "damon": locked.make_some_folio_old}  # fmt: skip
 
 _WALK_UNLOCKED: frozenset[Function] = frozenset(
     (folio_referenced_unlocked, folio_lock_anon_vma_read_unlocked, walk_referenced)
@@ -86,7 +88,7 @@ FAMILY = Family(
     asks=(__doc__ or "").partition("Asks: ")[2].strip(),
     left_out=(
         "KSM and file folios, which were locked before; what is done with Accessed; PMD mappings; "
-        "DAMON's walks, which are of the shape of page_idle's; who else calls rmap_walk() in a tree"
+        "who else calls rmap_walk() in a tree"
     ),
     variants=VARIANTS,
     before="unlocked",
@@ -97,11 +99,13 @@ FAMILY = Family(
     no_system_call={
         "referenced": "reclaim looks at pages when it likes",
         "idle": "a write to /sys/kernel/mm/page_idle/bitmap",
+        "damon": "a thread of the kernel",
     },
     casts=CastSet(
         TWO_VMAS,
         (Subject("referenced", "folio_referenced() of a page, from shrink_active_list", _source),
-         Subject("idle", "idle page tracking marks a page idle", _source)),
+         Subject("idle", "idle page tracking marks a page idle", _source),
+         Subject("damon", "DAMON makes a page old", _source)),
         axes=(
             Axis("pages", (1, 2), default=(1,), spell="{}p", noun="page"),
             Axis("ptl", ("different", "same"), default=("different",), spell="ptl={}",

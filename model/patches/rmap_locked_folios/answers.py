@@ -16,11 +16,15 @@ QUESTIONS = (
     ),
     Asked(
         "Did we catch all callers of rmap_walk()?",
+        "callers rmap_walk ~/linux --under mm",
+        "in 6.12.117 four may walk an anonymous folio unlocked: folio_referenced() for "
+        "shrink_active_list(), page_idle_clear_pte_refs(), damon_folio_mkold() and "
+        "damon_folio_young(); in 7.2.13 each of them takes the folio lock first",
+    ),
+    Asked(
+        "And if one was missed?",
         f"{_NAME} --mutant 'page_idle does not lock the folio' --arch x86_64",
-        "that is a question about a tree, which no command here reads; one that is missed is "
-        "VIOLATED like this mutant.  In 6.12.117 three of them walk an anonymous folio unlocked: "
-        "folio_referenced() for shrink_active_list(), page_idle_clear_pte_refs(), and DAMON's two; "
-        "in 7.2.13 none does",
+        "it is VIOLATED as 2/2 alone is",
     ),
     Asked(
         "Does a contended walk lose anything?",

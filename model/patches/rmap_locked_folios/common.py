@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The rmap walk of idle page tracking, which sleeps on the anon_vma lock: what did not change.
+"""The rmap walks of idle page tracking and of DAMON, which sleep on the anon_vma lock: what did not
+change.
 
-Idle page tracking finds a folio by its page frame number and holds a reference, but does not take
-it off its list.  damon_folio_mkold() and damon_folio_young() (mm/damon/ops-common.c) are walks of
-the same shape.  All other callers of rmap_walk() had the folio locked before 95b34d66480b, but for
+Both find a folio by its page frame number and hold a reference, but do not take it off its list.
+All other callers of rmap_walk() had the folio locked before 95b34d66480b, but for
 shrink_active_list(), whose walk is in model/kernel/rmap.py.
 
 Left out: what becomes of the idle and young flags, which no lock keeps; folio_raw_mapping(), which
-is never NULL of a mapped folio that one has a reference to; tail pages.
+is never NULL of a mapped folio that one has a reference to; tail pages; damon_folio_young(), which
+walks as damon_folio_mkold() does and writes nothing.
 """
 
 from __future__ import annotations
@@ -50,9 +51,33 @@ def page_idle_clear_pte_refs_one(folio: Folio, vma: Vma, addr: Addr) -> None:
     pte_unmap(pte)
 
 
+@kernel("mm/damon/ops-common.c:damon_get_folio", "7.2")
+def damon_get_folio(folio: Folio) -> bool:
+    """A reference to what has the page frame number now, if that is on a list."""
+    if not folio_try_get(folio):
+        return False
+    if not folio_test_lru(folio):
+        folio_put(folio)
+        return False
+    return True
+
+
+@kernel("mm/damon/ops-common.c:damon_folio_mkold_one", "7.2")
+def damon_folio_mkold_one(folio: Folio, vma: Vma, addr: Addr) -> None:
+    """With damon_ptep_mkold(), which finds the folio once more by the entry."""
+    pte = page_vma_mapped_walk(folio, vma, addr, False)
+    if pte is None:
+        return
+    if damon_get_folio(folio):
+        ptep_test_and_clear_young(vma, addr, pte)
+        folio_put(folio)
+    spin_unlock(pte.table.ptl)
+    pte_unmap(pte)
+
+
 @kernel("mm/rmap.c:rmap_walk_anon", "7.2")
-def walk_idle(folio: Folio, anon_vma: AnonVma, locked: bool) -> None:
-    """rmap_walk_anon for idle page tracking, the anon_vma locked for reading."""
+def rmap_walk_anon(folio: Folio, anon_vma: AnonVma, locked: bool, damon: bool) -> None:
+    """The walk of either, the anon_vma locked for reading."""
     walk_begins(folio, locked)
     if locked:
         index = folio_pgoff(folio)
@@ -60,7 +85,10 @@ def walk_idle(folio: Folio, anon_vma: AnonVma, locked: bool) -> None:
         index = folio_pgoff_lockless(folio)
     for vma in vmas():
         if in_tree(vma, anon_vma, index):
-            page_idle_clear_pte_refs_one(folio, vma, index + vma.shift)
+            if damon:
+                damon_folio_mkold_one(folio, vma, index + vma.shift)
+            else:
+                page_idle_clear_pte_refs_one(folio, vma, index + vma.shift)
     walk_ends(folio, True)
     anon_vma_unlock_read(anon_vma)
 

@@ -15,9 +15,17 @@ MUTANTS = (
         "page_idle does not lock the folio", "one of the callers was not found",
         drop_condition("folio_trylock", in_="page_idle_clear_pte_refs"),
         drop("folio_unlock", in_="page_idle_clear_pte_refs"),
-        replace_argument("walk_idle", 2, "False", in_="page_idle_clear_pte_refs"),
+        replace_argument("rmap_walk_anon", 2, "False", in_="page_idle_clear_pte_refs"),
         breaks="a_walk_holds_the_lock_of_its_folio mapping_is_stable_during_a_walk",
         cast=_BESIDE_MOVE, variant="locked",
+    ),
+    mutant(
+        "DAMON does not lock the folio", "the caller that is found last",
+        drop_condition("folio_trylock", in_="damon_folio_mkold"),
+        drop("folio_unlock", in_="damon_folio_mkold"),
+        replace_argument("rmap_walk_anon", 2, "False", in_="damon_folio_mkold"),
+        breaks="a_walk_holds_the_lock_of_its_folio mapping_is_stable_during_a_walk",
+        cast="damon+move/1p/ptl=different/init=all_at_src", variant="locked",
     ),
     mutant(
         "folio_referenced does not lock the folio", "the walk of shrink_active_list",
@@ -46,7 +54,7 @@ MUTANTS = (
     ),
     mutant(
         "anon_vma stays locked", "the walk does not unlock",
-        drop("anon_vma_unlock_read", in_="walk_idle"),
+        drop("anon_vma_unlock_read", in_="rmap_walk_anon"),
         breaks="everything_is_released", cast=_ALONE, variant="locked",
     ),
     mutant(

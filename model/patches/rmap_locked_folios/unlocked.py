@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Idle page tracking until 6.18: an anonymous folio is walked without its lock."""
+"""Idle page tracking and DAMON until 6.18: an anonymous folio is walked without its lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model.kernel.objects import Folio, Vma
 from model.kernel.rmap import folio_lock_anon_vma_read_unlocked
 from model.lang import choose, kernel
 
-from .common import page_idle_get_folio, walk_idle
+from .common import damon_get_folio, page_idle_get_folio, rmap_walk_anon
 
 
 @kernel("mm/page_idle.c:page_idle_clear_pte_refs", "6.12")
@@ -18,7 +18,7 @@ def page_idle_clear_pte_refs(folio: Folio) -> None:
         return
     anon_vma = folio_lock_anon_vma_read_unlocked(folio, False)
     if anon_vma is not None:
-        walk_idle(folio, anon_vma, False)
+        rmap_walk_anon(folio, anon_vma, False, False)
 
 
 @kernel("mm/page_idle.c:page_idle_bitmap_write", "6.12")
@@ -26,4 +26,21 @@ def mark_some_folio_idle(vma: Vma) -> None:
     folio = choose(mapped_folios(vma))
     if page_idle_get_folio(folio):
         page_idle_clear_pte_refs(folio)
+        folio_put(folio)
+
+
+@kernel("mm/damon/paddr.c:damon_folio_mkold", "6.12")
+def damon_folio_mkold(folio: Folio) -> None:
+    if not folio_mapped(folio):
+        return
+    anon_vma = folio_lock_anon_vma_read_unlocked(folio, False)
+    if anon_vma is not None:
+        rmap_walk_anon(folio, anon_vma, False, True)
+
+
+@kernel("mm/damon/paddr.c:damon_pa_mkold", "6.12")
+def make_some_folio_old(vma: Vma) -> None:
+    folio = choose(mapped_folios(vma))
+    if damon_get_folio(folio):
+        damon_folio_mkold(folio)
         folio_put(folio)

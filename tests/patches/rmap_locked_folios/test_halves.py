@@ -17,7 +17,7 @@ FAMILY = EVERY["rmap_locked_folios"]
 OF_THE_WALK = {"a_walk_holds_the_lock_of_its_folio", "mapping_is_stable_during_a_walk"}
 
 
-@pytest.mark.parametrize("subject", ["referenced", "idle"])
+@pytest.mark.parametrize("subject", ["referenced", "idle", "damon"])
 @pytest.mark.parametrize("initial", ["all_at_src", "shared", "other_anon_vma"])
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
 @pytest.mark.parametrize(

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Who calls a function in a kernel tree, and which locks stand before the call.
+
+Read off the text, so that it is a list of places to look at and no proof: gotos are not followed;
+what the caller of a caller holds is not seen, nor calls by pointer (places that take the address
+are listed).  Branches are told by their indentation.  Files of another configuration are read like
+the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.lang.errors import ModelError
+
+from ..drift.c_definitions import DIRECTIVE, QUOTED_OR_COMMENT, beginning, blank, closing
+from ..drift.store import Sources
+
+NOT_KERNEL = ("Documentation", "scripts", "tools", "samples", "usr")
+"""Folders of a tree whose code does not run in the kernel."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_BODY = re.compile(r"^\{", re.MULTILINE)
+_BRANCH = re.compile(
+    r"[ \t]*(?:\}[ \t]*)?(?:if|else[ \t]+if|for|while|do|switch|case|default)\b|.*\bfor_each"
+)
+_MAKES_ONE = re.compile(r"\w*DEFINE\w*")
+_LOCK = re.compile(
+    r"(?:^|_)(?:lock|trylock|unlock|assert)(?:_|$)|^(?:down|up)_(?:read|write)(?:_|$)"
+    r"|^folio_test_locked$|^PageLocked$"
+)
+_ATTRIBUTES = frozenset({"__attribute__", "__printf", "__acquires", "__releases", "__must_hold"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A piece of text and its line, from 1."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A place that calls a function, or takes its address.
+
+    `function` is what it stands in, "" outside of any; `locks` are the lines before it in that
+    function that take or release a lock or ask for one, with those of the branches that they are
+    in; `branches` those that the place itself is in.  All in the order of the text.
+    """
+
+    file: str
+    function: str
+    at: Place
+    is_call: bool
+    locks: tuple[Place, ...] = ()
+    branches: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class Callers:
+    """What a tree of `version` has of a function; `files` is how many were looked at."""
+
+    name: str
+    version: str
+    files: int
+    found: tuple[Caller, ...]
+
+
+def callers(tree: Path, name: str, under: str = "") -> Callers:
+    """Everybody who calls a function, by file and line; ModelError if the path is no kernel tree,
+    has no such folder, or the name is none of C."""
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"'{name}' is no name of a function")
+    version = Sources(tree).version
+    root = tree / under
+    if not root.is_dir():
+        raise ModelError(f"{tree} has no folder '{under}'")
+    found: list[Caller] = []
+    files = 0
+    for path in sorted(_files(root, tree)):
+        files += 1
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if name in text:
+            found += callers_in(text, name, path.relative_to(tree).as_posix())
+    return Callers(name, version, files, tuple(found))
+
+
+def _files(root: Path, tree: Path) -> Iterator[Path]:
+    for path in root.rglob("*.[ch]"):
+        if path.is_file() and path.relative_to(tree).parts[0] not in NOT_KERNEL:
+            yield path
+
+
+def callers_in(text: str, name: str, file: str) -> Iterator[Caller]:
+    """Those of one file, in the order of its text."""
+    bare = blank(text, QUOTED_OR_COMMENT)
+    outside = blank(bare, DIRECTIVE)
+    for match in re.finditer(rf"\b{re.escape(name)}\b", bare):
+        at = match.start()
+        call = re.match(r"\s*\(", bare[match.end() :])
+        if outside[at] == " ":  # in a directive
+            yield from _in_macro(text, bare, name, at, file)
+            continue
+        body = _body_around(outside, at)
+        if body < 0:
+            if call is None and outside[:at].rstrip().endswith("="):
+                yield Caller(file, "", _place(text, at, match.end()), is_call=False)
+            continue  # its definition, or a declaration
+        function = _function_of(outside, body)
+        end = match.end()
+        if call is not None:
+            end = closing(outside, outside.index("(", end), "()")
+        place = _place(text, at, end if end > 0 else match.end())
+        if call is None:
+            yield Caller(file, function, place, is_call=False)
+            continue
+        locks, branches = _locks(text, outside, body, at), _branches(text, outside, body, at)
+        yield Caller(file, function, place, True, _in_order(locks), _in_order(branches))
+
+
+def _in_macro(text: str, bare: str, name: str, at: int, file: str) -> Iterator[Caller]:
+    """A use in the body of a macro, which is not the macro of that name itself."""
+    for directive in DIRECTIVE.finditer(bare):
+        if directive.start() <= at < directive.end():
+            defined = re.match(r"\s*#\s*define\s+(\w+)", directive.group())
+            if defined is not None and defined.group(1) != name:
+                place = Place(text.count("\n", 0, at) + 1, name)
+                is_call = bare[at + len(name) :].lstrip()[:1] == "("
+                yield Caller(file, f"#define {defined.group(1)}", place, is_call=is_call)
+
+
+def _body_around(outside: str, at: int) -> int:
+    """Where the brace at the left stands that opens the body around a place; -1 if none does."""
+    braces = [m.start() for m in _BODY.finditer(outside, 0, at)]
+    return braces[-1] if braces and closing(outside, braces[-1], "{}") > at else -1
+
+
+def _function_of(outside: str, body: int) -> str:
+    """The name of the function with this body; "" for what is none, as a structure."""
+    head = outside[beginning(outside, body) : body]
+    for match in _CALL.finditer(head):
+        if match.group(1) in _ATTRIBUTES:
+            continue
+        if _MAKES_ONE.fullmatch(match.group(1)):
+            made = _NAME.search(head, match.end())
+            return made.group() if made else match.group(1)
+        return match.group(1)
+    return ""
+
+
+def _in_order(lines: Mapping[int, Place]) -> tuple[Place, ...]:
+    return tuple(lines[begin] for begin in sorted(lines))
+
+
+def _locks(text: str, outside: str, body: int, at: int) -> dict[int, Place]:
+    """Whole lines by where they begin, for a condition around a lock says more than its call."""
+    found: dict[int, Place] = {}
+    for match in _CALL.finditer(outside, body, at):
+        end = closing(outside, match.end() - 1, "()")
+        if _LOCK.search(match.group(1)) and 0 < end <= at:
+            found |= _branches(text, outside, body, match.start())
+            begin = outside.rfind("\n", 0, match.start()) + 1
+            found[begin] = _place(text, begin, outside.find("\n", end))
+    return found
+
+
+def _branches(text: str, outside: str, body: int, at: int) -> dict[int, Place]:
+    """The lines above a place that begin the branches that it is in, by where they begin."""
+    begin = outside.rfind("\n", 0, at) + 1
+    depth = _indent(outside[begin:at])
+    found: dict[int, Place] = {}
+    while begin > body and depth > 0:
+        end, begin = begin - 1, outside.rfind("\n", 0, begin - 1) + 1
+        line = outside[begin:end]
+        if not line.strip() or _indent(line) >= depth:
+            continue
+        depth = _indent(line)
+        if _BRANCH.match(line):
+            found[begin] = _place(text, begin, end)
+    return found
+
+
+def _indent(line: str) -> int:
+    """How far a line stands to the right."""
+    wide = line.expandtabs(8)
+    return len(wide) - len(wide.lstrip())
+
+
+def _place(text: str, begin: int, end: int) -> Place:
+    said = " ".join(text[begin:end].split())
+    return Place(text.count("\n", 0, begin) + 1, said)
