@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The rmap walks of idle page tracking and of DAMON, which sleep on the anon_vma lock: what did not
-change.
+"""The rmap walks of idle page tracking and DAMON, which sleep on the anon_vma lock.
 
 Both find a folio by its page frame number and hold a reference, but do not take it off its list.
 All other callers of rmap_walk() had the folio locked before 95b34d66480b, but for

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Idle page tracking and DAMON since 6.19 (95b34d66480b): a folio is locked first, or left alone."""
+"""Idle page tracking and DAMON since 6.19 (95b34d66480b): a folio is locked, or left alone."""
 
 from __future__ import annotations
 
