@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -36,7 +36,7 @@ from ..render.table import table_lines
 from ..render.trace import replay_line, trace_lines
 from ..render.undecided import undecided_lines
 from ..target.inputs import each_of, is_several, targets_of
-from ..target.selection import archs_of, known_archs, one_of_each_kind
+from ..target.selection import archs_of, fitting, known_archs, one_of_each_kind
 from ..target.target import EXAMPLES, Target, as_mutant
 from .common import UNKNOWN, jobs_option, notice, params_of, processes, say, worst
 
@@ -205,13 +205,24 @@ def _decided(found: Sequence[Target | Submission], options: _Options, *, several
     archs = known_archs(options.archs)
     if options.quick and not options.archs:
         archs = one_of_each_kind(archs)
-    say(head_lines(archs) if several else [])
+    fits = [
+        fitting(item, options.scenario, full=options.full) if isinstance(item, Target) else ()
+        for item in found
+    ]
+    nowhere = [s for s in options.scenario if not any(s in names for names in fits)]
+    say(head_lines(archs) if several and not nowhere else [])
     for number, item in enumerate(found):
         if isinstance(item, Submission):
             codes.append(UNKNOWN)
             say([] if form == "json" else undecided_lines(item))
             continue
-        report = _answered(item, options)
+        scenes = tuple(nowhere) or fits[number]  # what none has is refused
+        if options.scenario and not scenes:
+            say(
+                [f"{item.family.name} is left out: it has none of these scenarios"], err=not several
+            )
+            continue
+        report = _answered(item, replace(options, scenario=scenes))
         reports.append(report)
         codes.append(report.exit_code)
         say([f"check-invariants: {text}" for text in report.contradictions], err=True)

@@ -105,7 +105,7 @@ def _kernel_of(family: Family, variant: Variant) -> str:
     here = [n for n in family.casts.beside if n.again is None and n.name not in absent]
     routines = [fn for fn in (n.routine(kernel) for n in here) if fn is not None]
     read = [
-        f"{version} ({count} functions)"
+        f"{version} ({count} function{'' if count == 1 else 's'})"
         for version, count in sorted(texts(variant, routines).items())
         if not f"{kernel}.".startswith(f"{version}.")
     ]

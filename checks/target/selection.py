@@ -37,6 +37,21 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
     return found
 
 
+def fitting(target: Target, scenarios: Sequence[str], *, full: bool) -> tuple[str, ...]:
+    """Those of some scenarios that a side of a target has."""
+    kernels = {side.role.variant.neighbours_from for side in target.sides}
+    found = []
+    for scenario in scenarios:
+        for kernel in sorted(kernels):
+            try:
+                chosen_casts(target.family.casts, kernel, scenario, full=full)
+            except ModelError:
+                continue
+            found.append(scenario)
+            break
+    return tuple(found)
+
+
 def known_archs(names: str) -> tuple[str, ...]:
     """Architectures from a list with commas; those decided by default if it is empty."""
     if not names:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.hw.arch import Remote, arch
-from model.hw.objects import Addr, Cpu, Thread
+from model.hw.objects import Addr, Cpu, PteVal, Thread, translates
 from model.hw.tlb import broadcast_flush, dsb, ipi, tlbi
 from model.lang import current, primitive, static, step
 
@@ -93,13 +93,19 @@ def inc_tlb_flush_batched(mm: Mm, addr: Addr) -> None:
 
 
 @primitive("mm/rmap.c:set_tlb_ubc_flush_pending", "7.3.4")
-def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr) -> None:
+def set_tlb_ubc_flush_pending(mm: Mm, addr: Addr, pteval: PteVal) -> bool:
     """arm64 issues the invalidation now and waits for it later; the others note whose flush is
-    due."""
+    due.  False of an entry that is not accessible (see ptep_clear_flush): none is due."""
     me: Thread = current()
+    accessible = translates(pteval)
+    if not accessible:
+        accessible = mm_tlb_flush_pending(mm)
+    if not accessible:
+        return False
     if arch().broadcasts_by_entry:
         tlbi(me.cpu, mm.root, addr, addr + 1, True)
     inc_tlb_flush_batched(mm, addr)
+    return True
 
 
 @primitive("mm/rmap.c:try_to_unmap_flush", "7.3.4")

@@ -19,6 +19,7 @@ from ..folio import (
     folio_mapcount,
     folio_mapped,
     folio_mark_dirty,
+    folio_maybe_dma_pinned,
     folio_put,
     folio_putback_lru,
     folio_ref_count,
@@ -86,17 +87,17 @@ def ttu_anon_lazyfree(folio: Folio) -> bool:
 
 
 @kernel("mm/rmap.c:try_to_unmap_one", "7.3.4")
-def try_to_unmap_one(folio: Folio, vma: Vma, addr: Addr) -> tuple[bool, bool]:
-    """Unmap one place; whether the walk goes on, and whether a flush was put off."""
+def try_to_unmap_one(folio: Folio, vma: Vma, addr: Addr) -> tuple[bool, bool, bool]:
+    """Unmap one place; whether the walk goes on, whether a flush was put off, and whether that is
+    one of a dirty entry."""
     mm = vma.mm
     deferred = False
     pte = page_vma_mapped_walk(folio, vma, addr, False)
     if pte is None:
-        return True, False
+        return True, False, False
     if arch().batches_unmap:
         pteval = ptep_get_and_clear(mm, addr, pte)
-        set_tlb_ubc_flush_pending(mm, addr)
-        deferred = True
+        deferred = set_tlb_ubc_flush_pending(mm, addr, pteval)
     else:
         pteval = ptep_clear_flush(vma, addr, pte)
     if pteval.dirty:
@@ -108,31 +109,35 @@ def try_to_unmap_one(folio: Folio, vma: Vma, addr: Addr) -> tuple[bool, bool]:
     if not gone:
         set_pte_at(mm, addr, pte, pteval)
         pte_unmap_unlock(pte)
-        return False, deferred
+        return False, deferred, deferred and pteval.dirty
     folio_remove_rmap_pte(folio)
     folio_put(folio)
     pte_unmap_unlock(pte)
-    return True, deferred
+    return True, deferred, deferred and pteval.dirty
 
 
 @kernel("mm/rmap.c:try_to_unmap", "7.3.4")
-def try_to_unmap(folio: Folio) -> frozenset[Mm]:
-    """rmap_walk with the folio locked; the address spaces whose flush was put off."""
+def try_to_unmap(folio: Folio) -> tuple[frozenset[Mm], bool]:
+    """rmap_walk with the folio locked; the address spaces whose flush was put off, and whether it
+    is one of an entry that may have been written through (tlb_ubc->writable)."""
     deferred: frozenset[Mm] = frozenset()
+    writable = False
     anon_vma = folio_lock_anon_vma_read(folio, False)
     if anon_vma is None:
-        return deferred
+        return deferred, writable
     walk_begins(folio, True)
     index = folio_pgoff(folio)
     going = True
     for vma in vmas():
         if going and in_tree(vma, anon_vma, index):
-            going, again = try_to_unmap_one(folio, vma, index + vma.shift)
+            going, again, dirty = try_to_unmap_one(folio, vma, index + vma.shift)
             if again:
                 deferred = deferred | {vma.mm}
+            if dirty:
+                writable = True
     walk_ends(folio, going)
     anon_vma_unlock_read(anon_vma)
-    return deferred
+    return deferred, writable
 
 
 @kernel("mm/vmscan.c:shrink_folio_list", "7.3.4")
@@ -154,16 +159,20 @@ def shrink_folio_list(folio: Folio) -> None:
             folio_unlock(folio)
             folio_putback_lru(folio)
             return
-    deferred = try_to_unmap(folio)
-    if folio_mapped(folio):
+    deferred, writable = try_to_unmap(folio)
+    keep = folio_mapped(folio)
+    if not keep:
+        keep = folio_maybe_dma_pinned(folio)
+    if keep:
         folio_free_swap(folio)
-        try_to_unmap_flush(deferred)
         folio_unlock(folio)
+        try_to_unmap_flush(deferred)
         folio_putback_lru(folio)
         return
     if swapbacked and folio_test_dirty(folio):
-        try_to_unmap_flush(deferred)
-        deferred = frozenset()
+        if writable:  # try_to_unmap_flush_dirty
+            try_to_unmap_flush(deferred)
+            deferred = frozenset()
         swap_writeout(folio)
     expected = 2 if swapbacked else 1
     frozen = folio_ref_freeze(folio, expected)

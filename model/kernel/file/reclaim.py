@@ -96,21 +96,20 @@ def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> Folio | None:
 
 
 @kernel("mm/rmap.c:try_to_unmap_one", "7.3.4")
-def try_to_unmap_file_one(folio: Folio, vma: Vma, addr: Addr) -> bool:
-    """One place; whether a flush was put off."""
+def try_to_unmap_file_one(folio: Folio, vma: Vma, addr: Addr) -> tuple[bool, bool]:
+    """One place; whether a flush was put off, and whether that is one of a dirty entry."""
     mm = vma.mm
     deferred = False
     pte = pte_offset_map_lock(pmd_of(vma), addr)
     if pte is None:
-        return False
+        return False, False
     pteval: PteVal = ptep_get(pte)
     if not pte_present(pteval) or vm_normal_folio(pteval) != folio:
         pte_unmap_unlock(pte)
-        return False
+        return False, False
     if arch().batches_unmap:
         pteval = ptep_get_and_clear(mm, addr, pte)
-        set_tlb_ubc_flush_pending(mm, addr)
-        deferred = True
+        deferred = set_tlb_ubc_flush_pending(mm, addr, pteval)
     else:
         pteval = ptep_clear_flush(vma, addr, pte)
     cond_install_uffd_wp_pte(vma, addr, pte, pteval)
@@ -119,22 +118,26 @@ def try_to_unmap_file_one(folio: Folio, vma: Vma, addr: Addr) -> bool:
     folio_remove_rmap_pte(folio)
     folio_put(folio)
     pte_unmap_unlock(pte)
-    return deferred
+    return deferred, deferred and pteval.dirty
 
 
 @kernel("mm/rmap.c:try_to_unmap", "7.3.4")
-def try_to_unmap_file(folio: Folio, cache: Mapping, index: Addr) -> frozenset[Mm]:
-    """rmap_walk_file with the folio locked; the address spaces whose flush was put off."""
+def try_to_unmap_file(folio: Folio, cache: Mapping, index: Addr) -> tuple[frozenset[Mm], bool]:
+    """rmap_walk_file with the folio locked; the address spaces whose flush was put off, and whether
+    it is one of an entry that may have been written through."""
     deferred: frozenset[Mm] = frozenset()
+    writable = False
     i_mmap_lock_read(cache)
     for vma in i_mmap(cache):
         addr = index + vma.shift
         if vma.start <= addr and addr < vma.end:
-            again = try_to_unmap_file_one(folio, vma, addr)
+            again, dirty = try_to_unmap_file_one(folio, vma, addr)
             if again:
                 deferred = deferred | {vma.mm}
+            if dirty:
+                writable = True
     i_mmap_unlock_read(cache)
-    return deferred
+    return deferred, writable
 
 
 @step("mm/shmem.c:shmem_delete_from_page_cache", "7.3.4", order="full",
@@ -171,14 +174,15 @@ def shrink_file_folio(folio: Folio, cache: Mapping, index: Addr) -> None:
     if not folio_trylock(folio):
         folio_putback_lru(folio)
         return
-    deferred = try_to_unmap_file(folio, cache, index)
+    deferred, writable = try_to_unmap_file(folio, cache, index)
     swapped = False
     keep = folio_mapped(folio)
     if not keep:
         keep = folio_maybe_dma_pinned(folio)
     if not keep and folio_test_dirty(folio):
-        try_to_unmap_flush(deferred)
-        deferred = frozenset()
+        if writable:  # try_to_unmap_flush_dirty
+            try_to_unmap_flush(deferred)
+            deferred = frozenset()
         swapped = shmem_writeout(folio, cache, index)
         keep = not swapped
     if not keep and folio_ref_freeze(folio, 2):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from model.lang.edits import (
     answer,
     drop,
+    drop_assignment,
     drop_branch,
     drop_condition,
     drop_keyword,
@@ -282,6 +283,20 @@ NEIGHBOURS = (
         breaks="no_store_is_lost_to_swap nothing_removed_is_used_after_return "
         "no_translation_to_a_free_page",
         cast="move+user+reclaim/1p/ptl=different/init=all_at_src",
+        archs=FLUSHING, why_not=NOT_BATCHED,
+    ),
+    mutant(
+        "dirty entry forgotten before writing to swap", "the flush before it is left out",
+        drop_branch("dirty", in_="try_to_unmap"),
+        breaks="no_store_is_lost_to_swap",
+        cast="move+user+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
+        archs=FLUSHING, why_not=NOT_BATCHED,
+    ),
+    mutant(
+        "hinted page not flushed by reclaim", "nobody asks for flushes that others owe",
+        drop_assignment("mm_tlb_flush_pending", in_="set_tlb_ubc_flush_pending"),
+        breaks="no_translation_to_a_free_page",
+        cast="move+numa_hint+reclaim/1p/ptl=different/init=all_at_src", variant="per_page",
         archs=FLUSHING, why_not=NOT_BATCHED,
     ),
 )  # fmt: skip

@@ -44,6 +44,7 @@ def test_both_sides_of_a_stored_patch() -> None:
               "move/1p/ptl=different/init=all_at_src")  # fmt: skip
     assert [row[1:3] for row in rows(ran)][:2] == [["per_page", "(before)"], ["merged", "(after)"]]
     assert ran.exit_code == 0
+    assert "rmap_locked_folios is left out: it has none of these scenarios" in ran.stdout
 
 
 def test_what_fails_is_said_with_its_cast() -> None:
