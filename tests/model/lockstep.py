@@ -336,11 +336,15 @@ class Lockstep:
                 self._differ(n, f"Python is at {name}, the IR at {shown}")
 
     def _same_result(self, n: int, result: Any) -> None:
+        """The locals `return`, and `return1` and so on for the further parts of a tuple."""
         thread = self.system.threads[n]
-        places = [v for v in thread.locals if v.name == f"{thread.routine}.return"]
-        for place in places:
+        for place in thread.locals:
+            end, name, part = place.name.partition(f"{thread.routine}.return")
+            if not name or end or not (part == "" or part.isdigit()):
+                continue
             value = self.pos.locals[n][place]
-            if self.world.encode(result, place.sort) != value:
+            given = result[int(part or 0)] if isinstance(result, tuple) else result
+            if self.world.encode(given, place.sort) != value:
                 self._differ(n, f"Python returns {result!r}, the IR {value}")
 
     def _compare(self, after: str) -> None:
