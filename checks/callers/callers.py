@@ -9,6 +9,7 @@ the others.
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ NOT_KERNEL = ("Documentation", "scripts", "tools", "samples", "usr")
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_OPENS = re.compile(r"\s*\(")
+_DEFINE = re.compile(r"\s*#\s*define\s+(\w+)")
+_ASSIGNED = re.compile(r"=\s*&?\s*$")
+_NEAR = 200
+"""So far before a name, in characters, is looked for what it is assigned to."""
 _BODY = re.compile(r"^\{", re.MULTILINE)
 _BRANCH = re.compile(
     r"[ \t]*(?:\}[ \t]*)?(?:if|else[ \t]+if|for|while|do|switch|case|default)\b|.*\bfor_each"
@@ -84,7 +90,10 @@ def callers(tree: Path, name: str, under: str = "") -> Callers:
     files = 0
     for path in sorted(_files(root, tree)):
         files += 1
-        text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read", why=error.strerror or "") from error
         if name in text:
             found += callers_in(text, name, path.relative_to(tree).as_posix())
     return Callers(name, version, files, tuple(found))
@@ -98,46 +107,69 @@ def _files(root: Path, tree: Path) -> Iterator[Path]:
 
 def callers_in(text: str, name: str, file: str) -> Iterator[Caller]:
     """Those of one file, in the order of its text."""
-    bare = blank(text, QUOTED_OR_COMMENT)
-    outside = blank(bare, DIRECTIVE)
-    for match in re.finditer(rf"\b{re.escape(name)}\b", bare):
-        at = match.start()
-        call = re.match(r"\s*\(", bare[match.end() :])
-        if outside[at] == " ":  # in a directive
-            yield from _in_macro(text, bare, name, at, file)
+    read = _File(text)
+    for match in re.finditer(rf"\b{re.escape(name)}\b", read.bare):
+        at, end = match.span()
+        call = _OPENS.match(read.bare, end)
+        if read.outside[at] == " ":  # in a directive
+            macro = read.macro(at)
+            if macro and macro != name:
+                yield Caller(
+                    file, f"#define {macro}", read.place(at, end), is_call=call is not None
+                )
             continue
-        body = _body_around(outside, at)
+        body = read.body(at)
         if body < 0:
-            if call is None and outside[:at].rstrip().endswith("="):
-                yield Caller(file, "", _place(text, at, match.end()), is_call=False)
+            if call is None and _ASSIGNED.search(read.outside, max(0, at - _NEAR), at):
+                yield Caller(file, "", read.place(at, end), is_call=False)
             continue  # its definition, or a declaration
-        function = _function_of(outside, body)
-        end = match.end()
-        if call is not None:
-            end = closing(outside, outside.index("(", end), "()")
-        place = _place(text, at, end if end > 0 else match.end())
+        function = _function_of(read.outside, body)
         if call is None:
-            yield Caller(file, function, place, is_call=False)
+            yield Caller(file, function, read.place(at, end), is_call=False)
             continue
-        locks, branches = _locks(text, outside, body, at), _branches(text, outside, body, at)
-        yield Caller(file, function, place, True, _in_order(locks), _in_order(branches))
+        closed = closing(read.outside, call.end() - 1, "()")
+        locks, branches = _locks(read, body, at), _branches(read, body, at)
+        yield Caller(
+            file, function, read.place(at, closed if closed > 0 else end), True,
+            _in_order(locks), _in_order(branches),
+        )  # fmt: skip
 
 
-def _in_macro(text: str, bare: str, name: str, at: int, file: str) -> Iterator[Caller]:
-    """A use in the body of a macro, which is not the macro of that name itself."""
-    for directive in DIRECTIVE.finditer(bare):
-        if directive.start() <= at < directive.end():
-            defined = re.match(r"\s*#\s*define\s+(\w+)", directive.group())
-            if defined is not None and defined.group(1) != name:
-                place = Place(text.count("\n", 0, at) + 1, name)
-                is_call = bare[at + len(name) :].lstrip()[:1] == "("
-                yield Caller(file, f"#define {defined.group(1)}", place, is_call=is_call)
+class _File:
+    """The text of a file, without what is no code (`bare`) and without directives (`outside`); what
+    is asked of each place is found once."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.bare = blank(text, QUOTED_OR_COMMENT)
+        self.outside = blank(self.bare, DIRECTIVE)
+        self._lines = [m.start() for m in re.finditer("\n", text)]
+        self._directives = [m.span() for m in DIRECTIVE.finditer(self.bare)]
+        self._braces = [m.start() for m in _BODY.finditer(self.outside)]
+        self._ends: dict[int, int] = {}
 
-def _body_around(outside: str, at: int) -> int:
-    """Where the brace at the left stands that opens the body around a place; -1 if none does."""
-    braces = [m.start() for m in _BODY.finditer(outside, 0, at)]
-    return braces[-1] if braces and closing(outside, braces[-1], "{}") > at else -1
+    def body(self, at: int) -> int:
+        """Where the brace at the left stands that opens the body around a place; -1 if none
+        does."""
+        before = bisect.bisect_left(self._braces, at)
+        if not before:
+            return -1
+        brace = self._braces[before - 1]
+        if brace not in self._ends:
+            self._ends[brace] = closing(self.outside, brace, "{}")
+        return brace if self._ends[brace] > at else -1
+
+    def macro(self, at: int) -> str:
+        """The name of the macro that a place is in the body of; "" if it is in none."""
+        number = bisect.bisect_right(self._directives, (at, len(self.bare))) - 1
+        if number < 0:
+            return ""
+        defined = _DEFINE.match(self.bare, *self._directives[number])
+        return defined.group(1) if defined is not None else ""
+
+    def place(self, begin: int, end: int) -> Place:
+        said = " ".join(self._text[begin:end].split())
+        return Place(bisect.bisect_left(self._lines, begin) + 1, said)
 
 
 def _function_of(outside: str, body: int) -> str:
@@ -157,20 +189,21 @@ def _in_order(lines: Mapping[int, Place]) -> tuple[Place, ...]:
     return tuple(lines[begin] for begin in sorted(lines))
 
 
-def _locks(text: str, outside: str, body: int, at: int) -> dict[int, Place]:
+def _locks(read: _File, body: int, at: int) -> dict[int, Place]:
     """Whole lines by where they begin, for a condition around a lock says more than its call."""
-    found: dict[int, Place] = {}
+    outside, found = read.outside, dict[int, Place]()
     for match in _CALL.finditer(outside, body, at):
         end = closing(outside, match.end() - 1, "()")
         if _LOCK.search(match.group(1)) and 0 < end <= at:
-            found |= _branches(text, outside, body, match.start())
+            found |= _branches(read, body, match.start())
             begin = outside.rfind("\n", 0, match.start()) + 1
-            found[begin] = _place(text, begin, outside.find("\n", end))
+            found[begin] = read.place(begin, outside.find("\n", end))
     return found
 
 
-def _branches(text: str, outside: str, body: int, at: int) -> dict[int, Place]:
+def _branches(read: _File, body: int, at: int) -> dict[int, Place]:
     """The lines above a place that begin the branches that it is in, by where they begin."""
+    outside = read.outside
     begin = outside.rfind("\n", 0, at) + 1
     depth = _indent(outside[begin:at])
     found: dict[int, Place] = {}
@@ -181,7 +214,7 @@ def _branches(text: str, outside: str, body: int, at: int) -> dict[int, Place]:
             continue
         depth = _indent(line)
         if _BRANCH.match(line):
-            found[begin] = _place(text, begin, end)
+            found[begin] = read.place(begin, end)
     return found
 
 
@@ -189,8 +222,3 @@ def _indent(line: str) -> int:
     """How far a line stands to the right."""
     wide = line.expandtabs(8)
     return len(wide) - len(wide.lstrip())
-
-
-def _place(text: str, begin: int, end: int) -> Place:
-    said = " ".join(text[begin:end].split())
-    return Place(text.count("\n", 0, begin) + 1, said)
