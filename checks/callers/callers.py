@@ -147,6 +147,7 @@ class _File:
         self._directives = [m.span() for m in DIRECTIVE.finditer(self.bare)]
         self._braces = [m.start() for m in _BODY.finditer(self.outside)]
         self._ends: dict[int, int] = {}
+        self._locks: dict[int, list[tuple[int, dict[int, Place]]]] = {}
 
     def body(self, at: int) -> int:
         """Where the brace at the left stands that opens the body around a place; -1 if none
@@ -158,6 +159,18 @@ class _File:
         if brace not in self._ends:
             self._ends[brace] = closing(self.outside, brace, "{}")
         return brace if self._ends[brace] > at else -1
+
+    def locks(self, body: int) -> list[tuple[int, dict[int, Place]]]:
+        """Where each call in a body ends that is about a lock, and the lines that tell of it."""
+        if body not in self._locks:
+            found = self._locks[body] = []
+            for match in _CALL.finditer(self.outside, body, self._ends[body]):
+                end = closing(self.outside, match.end() - 1, "()")
+                if _LOCK.search(match.group(1)) and end > 0:
+                    begin = self.outside.rfind("\n", 0, match.start()) + 1
+                    line = self.place(begin, self.outside.find("\n", end))
+                    found.append((end, {**_branches(self, body, match.start()), begin: line}))
+        return self._locks[body]
 
     def macro(self, at: int) -> str:
         """The name of the macro that a place is in the body of; "" if it is in none."""
@@ -191,13 +204,10 @@ def _in_order(lines: Mapping[int, Place]) -> tuple[Place, ...]:
 
 def _locks(read: _File, body: int, at: int) -> dict[int, Place]:
     """Whole lines by where they begin, for a condition around a lock says more than its call."""
-    outside, found = read.outside, dict[int, Place]()
-    for match in _CALL.finditer(outside, body, at):
-        end = closing(outside, match.end() - 1, "()")
-        if _LOCK.search(match.group(1)) and 0 < end <= at:
-            found |= _branches(read, body, match.start())
-            begin = outside.rfind("\n", 0, match.start()) + 1
-            found[begin] = read.place(begin, outside.find("\n", end))
+    found: dict[int, Place] = {}
+    for end, lines in read.locks(body):
+        if end <= at:
+            found |= lines
     return found
 
 
