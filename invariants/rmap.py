@@ -94,11 +94,11 @@ def no_migration_entry_is_left(s: View) -> bool:
 
 
 @at_step(
-    "walk_begins",
-    "the anon_vma lock that a walk of a mapped folio holds is that of folio->mapping",
+    "walk_begins walk_ends",
+    "the anon_vma lock that a walk of a mapped folio holds, to its end, is that of folio->mapping",
     relied_on="mm/rmap.c:rmap_walk_anon: the tree that it walks has every VMA that maps the folio",
     mutants=("folio->mapping not read again under the lock",),
-    why="{thread} begins the rmap walk of {folio} {row} and holds {held}, but {folio}->mapping is "
+    why="{thread} is in an rmap walk of {folio} {row} and holds {held}, but {folio}->mapping is "
     "{folio.mapping} {folio.mapping:set}, whose lock it does not hold.",
     then="{walked(s, thread):said}.",
 )

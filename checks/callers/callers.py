@@ -30,9 +30,11 @@ _DEFINE = re.compile(r"\s*#\s*define\s+(\w+)")
 _ASSIGNED = re.compile(r"=\s*&?\s*$")
 _NEAR = 200
 """So far before a name, in characters, is looked for what it is assigned to."""
-_BODY = re.compile(r"^\{", re.MULTILINE)
+_BODY = re.compile(r"^(?:[A-Za-z_][^\n;={}]*\)[^\n;={}]*)?\{", re.MULTILINE)
+_OTHER = re.compile(r"(?:\b(?:struct|union|enum|goto)[ \t]+|->[ \t]*|\.[ \t]*)$")
+"""What stands before a name that is no function's: a tag, a label, a member."""
 _BRANCH = re.compile(
-    r"[ \t]*(?:\}[ \t]*)?(?:if|else[ \t]+if|for|while|do|switch|case|default)\b|.*\bfor_each"
+    r"[ \t]*(?:\}[ \t]*)?(?:if|else|for|while|do|switch|case|default)\b|.*\bfor_each"
 )
 _MAKES_ONE = re.compile(r"\w*DEFINE\w*")
 _LOCK = re.compile(
@@ -84,8 +86,11 @@ def callers(tree: Path, name: str, under: str = "") -> Callers:
         raise ModelError(f"'{name}' is no name of a function")
     version = Sources(tree).version
     root = tree / under
-    if not root.is_dir():
+    inside = not Path(under).is_absolute() and ".." not in Path(under).parts
+    if not inside or not root.is_dir():
         raise ModelError(f"{tree} has no folder '{under}'")
+    if Path(under).parts[:1] and Path(under).parts[0] in NOT_KERNEL:
+        raise ModelError(f"'{under}' is not looked at", why="its code does not run in the kernel")
     found: list[Caller] = []
     files = 0
     for path in sorted(_files(root, tree)):
@@ -124,6 +129,8 @@ def callers_in(text: str, name: str, file: str) -> Iterator[Caller]:
                 yield Caller(file, "", read.place(at, end), is_call=False)
             continue  # its definition, or a declaration
         function = _function_of(read.outside, body)
+        if _OTHER.search(read.outside, max(0, at - _NEAR), at):
+            continue
         if call is None:
             yield Caller(file, function, read.place(at, end), is_call=False)
             continue
@@ -145,7 +152,7 @@ class _File:
         self.outside = blank(self.bare, DIRECTIVE)
         self._lines = [m.start() for m in re.finditer("\n", text)]
         self._directives = [m.span() for m in DIRECTIVE.finditer(self.bare)]
-        self._braces = [m.start() for m in _BODY.finditer(self.outside)]
+        self._braces = [m.end() - 1 for m in _BODY.finditer(self.outside)]
         self._ends: dict[int, int] = {}
         self._locks: dict[int, list[tuple[int, dict[int, Place]]]] = {}
 

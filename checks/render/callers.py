@@ -6,9 +6,10 @@ from __future__ import annotations
 from ..callers.callers import Caller, Callers
 
 _NOT_SEEN = (
-    "not seen   what a caller of these holds (ask for it by name); gotos; calls by pointer, but",
-    "           for the places that take the address",
-)  # fmt: skip
+    "not seen   what a caller of these holds (ask for it by name); gotos; guard();",
+    "           locks of VMAs; functions that macros make or #else opens twice; assembly, Rust; calls by",
+    "           pointer, and macros that take the address",
+)
 
 
 def callers_lines(found: Callers) -> list[str]:

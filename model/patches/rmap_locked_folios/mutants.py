@@ -58,6 +58,11 @@ MUTANTS = (
         breaks="everything_is_released", cast=_ALONE, variant="locked",
     ),
     mutant(
+        "anon_vma unlocked before the tree is walked", "the walk goes on without the lock",
+        move_after("anon_vma_unlock_read", "walk_begins", in_="rmap_walk_anon"),
+        breaks="a_walk_holds_the_lock_of_its_folio", cast=_ALONE, variant="locked",
+    ),
+    mutant(
         "reference kept", "idle page tracking does not put the folio",
         drop("folio_put", in_="mark_some_folio_idle"),
         breaks="references_balance", cast=_ALONE, variant="locked",

@@ -45,6 +45,17 @@ SYSCALL_DEFINE2(shake, unsigned long, a, unsigned long, b)
     return block_walk(a) + walk(page, NULL);
 }
 
+static inline int one_line(void) { return walk(NULL, NULL); }
+
+int braced(struct walk *w) {
+    if (w->walk) {
+        first();
+    } else {
+        walk(w, NULL);
+    }
+    goto out;
+}
+
 #define walk_all(folio) \\
     walk(folio, &all)
 
@@ -63,16 +74,23 @@ def test_calls_are_those_of_the_name_alone() -> None:
     assert calls == [
         ("young", 21, "walk(folio, &how)"),
         ("shake", 31, "walk(page, NULL)"),
-        ("#define walk_all", 35, "walk"),
+        ("one_line", 34, "walk(NULL, NULL)"),
+        ("braced", 40, "walk(w, NULL)"),
+        ("#define walk_all", 46, "walk"),
     ]
 
 
 def test_who_takes_the_address_is_told() -> None:
-    assert [(c.function, c.at.line) for c in found() if not c.is_call] == [("shake", 30), ("", 38)]
+    assert [(c.function, c.at.line) for c in found() if not c.is_call] == [
+        ("shake", 30),
+        ("", 49),
+    ]
 
 
 def test_locks_before_a_call_are_told_with_the_branches_they_are_in() -> None:
-    young, _, shake, *_ = found()
+    young, _, shake, *others = found()
+    (braced,) = (c for c in others if c.function == "braced" and c.is_call)
+    assert [p.text for p in braced.branches] == ["} else {"]
     assert [(p.line, p.text) for p in young.locks] == [
         (14, "if (need_lock && !folio_trylock(folio))"),
         (16, "if (other(folio)) {"),
@@ -101,7 +119,7 @@ def test_a_tree(tree: Path) -> None:
     ran = run("callers", "walk", str(tree), "--under", "mm")
     assert ran.exit_code == 0
     first, file, young, lock, *_ = ran.stdout.splitlines()
-    assert first == "callers    walk: 3 calls in 3 functions; kernel 7.2.1, 2 files"
+    assert first == "callers    walk: 5 calls in 5 functions; kernel 7.2.1, 2 files"
     assert file == "mm/a.c"
     assert young == "    21 young(): walk(folio, &how)"
     assert lock == "             14 if (need_lock && !folio_trylock(folio))"
@@ -109,7 +127,13 @@ def test_a_tree(tree: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "under", "said"),
-    [("no name", "", "is no name"), ("walk", "fs", "has no folder 'fs'"), ("", "", "is no name")],
+    [
+        ("no name", "", "is no name"),
+        ("walk", "fs", "has no folder 'fs'"),
+        ("walk", "..", "has no folder"),
+        ("walk", "tools", "is not looked at"),
+        ("", "", "is no name"),
+    ],
 )
 def test_bad_input_is_one_line(name: str, under: str, said: str, tree: Path) -> None:
     with pytest.raises(ModelError, match=said):
