@@ -6,8 +6,8 @@ from __future__ import annotations
 from ..callers.callers import Caller, Callers
 
 _NOT_SEEN = (
-    "not seen   what a caller of these holds (ask for it by name); gotos; guard();",
-    "           locks of VMAs; functions that macros make or #else opens twice; assembly, Rust; calls by",
+    "not seen   what a caller of these holds (ask for it by name); gotos; guard(); locks of VMAs;",
+    "           functions that macros make or #else opens twice; assembly, Rust; calls by",
     "           pointer, and macros that take the address",
 )
 

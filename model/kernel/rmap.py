@@ -5,8 +5,8 @@ Two generations.  Until 6.18 some callers walk a folio that they have not locked
 lock is taken and then folio->mapping is read again; since 6.19 (95b34d66480b) every caller holds
 the folio lock and there is no second look.
 
-Left out: KSM and file folios, PMD mappings, device-private entries, mlock; a VMA that no longer
-exists (no cast unmaps one), so that an anon_vma is never freed.
+Left out: KSM and file folios, PMD mappings, device-private entries, mlock; an anon_vma is
+never freed, also where a cast unmaps its last VMA.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def folio_pgoff_lockless(folio: Folio) -> Addr:
 @step("mm/internal.h:get_anon_vma", "7.3.4", order="full", traits="anon-ref")
 def get_anon_vma(anon_vma: AnonVma) -> None:
     """atomic_inc_not_zero(&anon_vma->refcount): it never fails here, for VMAs hold references and
-    no cast unmaps one.  The count is a ghost, for the balance."""
+    no anon_vma is freed here.  The count is a ghost, for the balance."""
     walk = mine(RmapWalk)
     walk.references[anon_vma] = walk.references[anon_vma] + 1
 

@@ -163,7 +163,7 @@ def migrate_folio(src: Folio) -> None:
     migrate_folio_move.
 
     Left out: the reference to the anon_vma, which keeps it from being freed with its last VMA;
-    no cast unmaps a VMA.
+    no anon_vma is freed here.
     """
     if not folio_isolate_lru(src):
         return

@@ -88,7 +88,8 @@ FAMILY = Family(
     asks=(__doc__ or "").partition("Asks: ")[2].strip(),
     left_out=(
         "KSM and file folios, which were locked before; what is done with Accessed; PMD mappings; "
-        "who else calls rmap_walk() in a tree"
+        "who else calls rmap_walk() in a tree; that an anon_vma is freed, and a VMA leaves its "
+        "tree; the assertions of 1/2; cond_resched() in a walk; fork, mremap and collapse beside it"
     ),
     variants=VARIANTS,
     before="unlocked",
