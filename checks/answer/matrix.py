@@ -6,10 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from model.lang.errors import ModelError
-
 from ..play.cells import Cell, Verdict
-from ..target.selection import chosen_casts
+from ..target.selection import chosen_casts, fitting
 from ..target.target import Side, Target, one_version
 from .report import Report
 
@@ -63,24 +61,19 @@ Scenarios = tuple[str, ...]
 def asked_about(targets: Iterable[Target], scenarios: Scenarios) -> list[tuple[Target, Scenarios]]:
     """A target for each version and subject, in order, with those scenarios that it has, if some
     are asked about; ModelError if none has any."""
-    found, failed = list[tuple[Target, Scenarios]](), list[ModelError]()
+    found, first = list[tuple[Target, Scenarios]](), None
     for target in targets:
         for version in versions_of(target):
-            kernel = version.selected.role.variant.neighbours_from
+            first = first or version
             for subject in version.family.casts.subjects:
                 casts = replace(version.family.casts, subjects=(subject,))
-                here = []
-                for scenario in scenarios:
-                    try:
-                        chosen_casts(casts, kernel, scenario, full=False)
-                        here.append(scenario)
-                    except ModelError as error:
-                        failed.append(error)
+                narrowed = replace(version, family=replace(version.family, casts=casts))
+                here = fitting(narrowed, scenarios, full=False)
                 if here or not scenarios:
-                    family = replace(version.family, casts=casts)
-                    found.append((replace(version, family=family), tuple(here)))
-    if failed and not found:
-        raise failed[0]
+                    found.append((narrowed, here))
+    if first is not None and not found:  # refused, with the near names
+        kernel = first.selected.role.variant.neighbours_from
+        chosen_casts(first.family.casts, kernel, scenarios[0], full=False)
     return found
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who calls a function in a kernel tree."""
+"""Callers of a function in a kernel tree."""

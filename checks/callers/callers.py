@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who calls a function in a kernel tree, and which locks stand before the call.
+"""Callers of a function in a kernel tree, with the locks that stand before the call.
 
 Read off the text, so that it is a list of places to look at and no proof: gotos are not followed;
 what the caller of a caller holds is not seen, nor calls by pointer (places that take the address
-are listed).  Branches are told by their indentation.  Files of another configuration are read like
-the others.
+are listed, but for macros that do), nor guard().  Branches are told by their indentation.  Files of
+another configuration are read like the others.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEAR = 200
 """So far before a name, in characters, is looked for what it is assigned to."""
 _BODY = re.compile(r"^(?:[A-Za-z_][^\n;={}]*\)[^\n;={}]*)?\{", re.MULTILINE)
 _OTHER = re.compile(r"(?:\b(?:struct|union|enum|goto)[ \t]+|->[ \t]*|\.[ \t]*)$")
-"""What stands before a name that is no function's: a tag, a label, a member."""
+"""The end of the text before a name that is no function's: a tag, a label, a member."""
 _BRANCH = re.compile(
     r"[ \t]*(?:\}[ \t]*)?(?:if|else|for|while|do|switch|case|default)\b|.*\bfor_each"
 )
@@ -71,7 +71,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Callers:
-    """What a tree of `version` has of a function; `files` is how many were looked at."""
+    """Everybody in a tree of `version` who names a function; `files` is how many were read."""
 
     name: str
     version: str
@@ -157,7 +157,7 @@ class _File:
         self._locks: dict[int, list[tuple[int, dict[int, Place]]]] = {}
 
     def body(self, at: int) -> int:
-        """Where the brace at the left stands that opens the body around a place; -1 if none
+        """The place of the brace that opens the body around a place, at the left; -1 if none
         does."""
         before = bisect.bisect_left(self._braces, at)
         if not before:
@@ -168,7 +168,7 @@ class _File:
         return brace if self._ends[brace] > at else -1
 
     def locks(self, body: int) -> list[tuple[int, dict[int, Place]]]:
-        """Where each call in a body ends that is about a lock, and the lines that tell of it."""
+        """The end of each call in a body that is about a lock, and the lines that tell of it."""
         if body not in self._locks:
             found = self._locks[body] = []
             for match in _CALL.finditer(self.outside, body, self._ends[body]):
@@ -236,6 +236,6 @@ def _branches(read: _File, body: int, at: int) -> dict[int, Place]:
 
 
 def _indent(line: str) -> int:
-    """How far a line stands to the right."""
+    """The columns by which a line stands to the right."""
     wide = line.expandtabs(8)
     return len(wide) - len(wide.lstrip())

@@ -17,5 +17,5 @@ from .common import say
 @click.argument("tree", type=click.Path(path_type=Path))
 @click.option("--under", default="", metavar="FOLDER", help="Look in a folder of TREE only.")
 def callers(name: str, tree: Path, under: str) -> None:
-    """Who calls the function NAME in a kernel TREE, with the locks that stand before the call."""
+    """Callers of the function NAME in a kernel TREE, with the locks that stand before the call."""
     say(callers_lines(callers_of(tree, name, under)))

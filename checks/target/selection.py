@@ -40,16 +40,14 @@ def chosen_casts(casts: CastSet, kernel: str, scenarios: str, *, full: bool) -> 
 def fitting(target: Target, scenarios: Sequence[str], *, full: bool) -> tuple[str, ...]:
     """Those of some scenarios that a side of a target has."""
     kernels = {side.role.variant.neighbours_from for side in target.sides}
-    found = []
-    for scenario in scenarios:
-        for kernel in sorted(kernels):
-            try:
-                chosen_casts(target.family.casts, kernel, scenario, full=full)
-            except ModelError:
-                continue
-            found.append(scenario)
-            break
-    return tuple(found)
+
+    def fits(scenario: str, kernel: str) -> bool:
+        try:
+            return bool(chosen_casts(target.family.casts, kernel, scenario, full=full))
+        except ModelError:
+            return False
+
+    return tuple(s for s in scenarios if any(fits(s, kernel) for kernel in kernels))
 
 
 def known_archs(names: str) -> tuple[str, ...]:

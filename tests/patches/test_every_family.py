@@ -19,7 +19,7 @@ import pytest
 
 from checks.cli.main import commands
 from checks.engine.search import Limits
-from checks.mutate.steps import steps_of
+from checks.mutate.steps import steps_of, steps_of_all
 from checks.necessity.ledger import Asked, Need, chosen_steps, ledger
 from checks.play.cache import Verdicts
 from checks.stage.stage import Role
@@ -124,7 +124,9 @@ def test_steps_that_may_be_left_out_have_names_of_their_own(family: str, variant
     for subject in of.casts.subjects:
         casts = of.casts.default(version.neighbours_from)
         first = next(c for c in casts if c.subject is subject)
-        assert unique(steps_of(version, first))
+        steps = steps_of(version, first)
+        assert unique(steps)
+        assert {s.name for s in steps} <= {s.name for s in steps_of_all(version, casts)}
 
 
 @each_family

@@ -97,7 +97,7 @@ def zap_file_pte(vma: Vma, addr: Addr, drop_markers: bool) -> Folio | None:
 
 @kernel("mm/rmap.c:try_to_unmap_one", "7.3.4")
 def try_to_unmap_file_one(folio: Folio, vma: Vma, addr: Addr) -> tuple[bool, bool]:
-    """One place; whether a flush was put off, and whether that is one of a dirty entry."""
+    """Unmap one place; whether a flush was put off, and whether that is one of a dirty entry."""
     mm = vma.mm
     deferred = False
     pte = pte_offset_map_lock(pmd_of(vma), addr)

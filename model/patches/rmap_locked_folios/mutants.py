@@ -5,36 +5,30 @@ from __future__ import annotations
 
 from model.lang.edits import drop, drop_branch, drop_condition, move_after, replace_argument
 
-from ..mutant import mutant
+from ..mutant import Mutant, mutant
 
 _ALONE = "idle/1p/ptl=different/init=all_at_src"
 _BESIDE_MOVE = "idle+move/1p/ptl=different/init=all_at_src"
 
+
+def _not_locked(who: str, doc: str, subject: str, caller: str, walk: str) -> Mutant:
+    """A caller that walks as all did before 95b34d66480b."""
+    return mutant(
+        f"{who} does not lock the folio", doc,
+        drop_condition("folio_trylock", in_=caller), drop("folio_unlock", in_=caller),
+        replace_argument(walk, 2, "False", in_=caller),
+        breaks="a_walk_holds_the_lock_of_its_folio mapping_is_stable_during_a_walk",
+        cast=f"{subject}+move/1p/ptl=different/init=all_at_src", variant="locked",
+    )  # fmt: skip
+
+
 MUTANTS = (
-    mutant(
-        "page_idle does not lock the folio", "one of the callers was not found",
-        drop_condition("folio_trylock", in_="page_idle_clear_pte_refs"),
-        drop("folio_unlock", in_="page_idle_clear_pte_refs"),
-        replace_argument("rmap_walk_anon", 2, "False", in_="page_idle_clear_pte_refs"),
-        breaks="a_walk_holds_the_lock_of_its_folio mapping_is_stable_during_a_walk",
-        cast=_BESIDE_MOVE, variant="locked",
-    ),
-    mutant(
-        "DAMON does not lock the folio", "the caller that is found last",
-        drop_condition("folio_trylock", in_="damon_folio_mkold"),
-        drop("folio_unlock", in_="damon_folio_mkold"),
-        replace_argument("rmap_walk_anon", 2, "False", in_="damon_folio_mkold"),
-        breaks="a_walk_holds_the_lock_of_its_folio mapping_is_stable_during_a_walk",
-        cast="damon+move/1p/ptl=different/init=all_at_src", variant="locked",
-    ),
-    mutant(
-        "folio_referenced does not lock the folio", "the walk of shrink_active_list",
-        drop_condition("folio_trylock", in_="folio_referenced"),
-        drop("folio_unlock", in_="folio_referenced"),
-        replace_argument("walk_referenced", 2, "False", in_="folio_referenced"),
-        breaks="a_walk_holds_the_lock_of_its_folio mapping_is_stable_during_a_walk",
-        cast="referenced+move/1p/ptl=different/init=all_at_src", variant="locked",
-    ),
+    _not_locked("page_idle", "one of the callers was not found", "idle",
+                "page_idle_clear_pte_refs", "rmap_walk_anon"),
+    _not_locked("DAMON", "the caller that is found last", "damon", "damon_folio_mkold",
+                "rmap_walk_anon"),
+    _not_locked("folio_referenced", "the walk of shrink_active_list", "referenced",
+                "folio_referenced", "walk_referenced"),
     mutant(
         "mapping not read again after sleeping", "half of what 95b34d66480b takes out",
         drop_branch("mapping != anon_vma", nth=2, in_="folio_lock_anon_vma_read_unlocked"),

@@ -38,7 +38,7 @@ def test_a_walk_beside_move(
 
 
 def states_of(variant: str) -> int:
-    """How many states the walk has beside another one in a version, the others prepared before."""
+    """The number of states of the walk beside another one, other versions being prepared before."""
     theatre, scene = Theatre([]), "referenced+folio_referenced/1p/ptl=different/init=all_at_src"
     found = 0
     for version in FAMILY.variants:
