@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from model.cast.view import View
-from model.hw.objects import Pte, PteKind, SpinLock, Table, Thread
+from model.hw.objects import Pmd, Pte, PteKind, SpinLock, Table, Thread, maps_at, places
 from model.kernel.objects import GUP_PIN, Folio
 from model.lang.ir import NULL_POINTER
 
@@ -73,9 +73,11 @@ def no_use_of_a_free_table(s: View, thread: Thread, pte: Pte) -> bool:
     then="Use after free: the unlock writes to a lock that was freed with the table.",
 )
 def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
-    """A lock of several tables is that of the mm."""
-    return all(table.ptl != lock for table in s.tables) or any(
-        table.ptl == lock and not table.freed for table in s.tables
+    """A lock of several tables, or of a PMD entry besides, is that of the mm."""
+    return (
+        all(table.ptl != lock for table in s.tables)
+        or any(table.ptl == lock and not table.freed for table in s.tables)
+        or any(pmd.ptl == lock for pmd in s.pmds)
     )
 
 
@@ -91,6 +93,40 @@ def no_unlock_of_a_free_table(s: View, thread: Thread, lock: SpinLock) -> bool:
 )
 def a_freed_table_maps_nothing(s: View, thread: Thread, table: Table) -> bool:
     return all(pte.table != table or pte.val.kind == PteKind.NONE for pte in s.ptes)
+
+
+@at_step(
+    "pmd_populate",
+    "what a PMD entry is populated with is the page of a table",
+    relied_on="include/asm-generic/pgalloc.h, pmd_pgtable(): the entry that was read is no none",
+    witness=("pmd_populate", "a PMD entry is populated"),
+    mutants=("PMD entry not looked at again under its lock",),
+    why="{thread} populates {pmd} {row} with the table of an entry that was none.",
+    then="pmd_pgtable() of a none entry is page 0 of memory: user space uses what is there as a "
+    "page table.",
+)
+def a_pmd_points_to_a_table(s: View, thread: Thread, pmd: Pmd, table: Table | None) -> bool:
+    return table is not None
+
+
+@at_step(
+    "spin_unlock",
+    "a page table is under one PMD entry when the lock of an entry is released",
+    relied_on="mm/memory.c:free_pte_range: the table is freed with the entry that points to it",
+    witness=("pmd", "a pmd changes"),
+    mutants=("table left at the old place",),
+    why="{thread} releases {lock} {row}, and both {pmd} and {other} point to {pmd.table}.",
+    then="Whoever unmaps a page of {pmd.table} flushes one of its two addresses, and the table is "
+    "freed while the other entry leads to it.",
+)
+def a_table_is_in_one_place(s: View, thread: Thread, lock: SpinLock) -> bool:
+    """Tables of hugetlb, which are shared, are in no cast."""
+    return all(
+        pmd.ptl != lock or pmd.table is None or other.table != pmd.table
+        for pmd in s.pmds
+        for other in s.pmds
+        if other is not pmd
+    )
 
 
 @at_end(
@@ -118,10 +154,11 @@ def no_table_is_lost(s: View) -> bool:
 )
 def an_unmapped_vma_maps_nothing(s: View) -> bool:
     return all(
-        vma.attached or pte.val.kind == PteKind.NONE
+        vma.attached or pte.val.kind == PteKind.NONE or not maps_at(pte, at)
         for vma in s.vmas
         for pte in s.ptes
-        if vma.start <= pte.addr < vma.end
+        for at in places(pte)
+        if vma.start <= at < vma.end
     )
 
 

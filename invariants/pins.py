@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from model.cast.view import View, before, throws_away
-from model.hw.objects import Addr, Pte, PteKind, PteVal, Thread
+from model.hw.objects import Pte, PteKind, PteVal, Thread
 from model.kernel.objects import Folio
 
 from .registry import at_step
@@ -24,14 +24,15 @@ from .registry import at_step
     "its mapping at {at:addr} {folio.pinned_at[at]:by}.",
     then="The device keeps reading and writing {folio}, but {moved_away(s, folio, at, pte):said}.",
 )
-def a_pinned_page_is_not_moved(s: View, thread: Thread, addr: Addr, pte: Pte, val: PteVal) -> bool:
+def a_pinned_page_is_not_moved(s: View, thread: Thread, pte: Pte, val: PteVal) -> bool:
     """Such a page is not mapped elsewhere, and no other takes its place.  MADV_DONTNEED may take it
-    away, and something new may come there then."""
+    away, and something new may come there then.  User space may have it moved itself (mremap), and
+    its pin with it."""
     return all(
         val.kind != PteKind.PRESENT
         or folio.pinned_at[at] == 0
-        or (addr != at) == (val.frame != folio.frame)
-        or (addr == at and before(thread, pte).frame != folio.frame)
+        or (pte.addr != at and pte.elsewhere != at) == (val.frame != folio.frame)
+        or ((pte.addr == at or pte.elsewhere == at) and before(thread, pte).frame != folio.frame)
         for folio in s.folios
         for at in s.addresses
     )

@@ -4,7 +4,16 @@
 from __future__ import annotations
 
 from model.cast.view import View
-from model.hw.objects import Addr, PteKind, PteVal, SpinLock, Thread
+from model.hw.objects import (
+    Addr,
+    PteKind,
+    PteVal,
+    SpinLock,
+    Thread,
+    maps_at,
+    places,
+    pmd_above,
+)
 from model.kernel.objects import Folio, Vma
 
 from .registry import at_end, at_step
@@ -26,8 +35,12 @@ def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: 
         not complete
         or not walk.locked
         or all(
-            pte.val.kind != PteKind.PRESENT or pte.val.frame != folio.frame or walk.seen[pte.addr]
+            pte.val.kind != PteKind.PRESENT
+            or pte.val.frame != folio.frame
+            or not maps_at(pte, at)
+            or walk.seen[at]
             for pte in s.ptes
+            for at in places(pte)
         )
     )
 
@@ -67,7 +80,7 @@ def a_walk_loses_no_page(s: View, thread: Thread, lock: SpinLock) -> bool:
     walk = s.walk(thread)
     return all(
         pte.table.ptl != lock
-        or pte.table != s.vma_at(pte.addr).mm.root.pmds[pte.addr].table
+        or all(pte.table != pmd_above(pte, at).table for at in places(pte))
         or thread.took[pte.addr].kind == PteKind.NONE
         or walk.folio is None
         or (walk.folio.lazyfree and pte.val.kind == PteKind.NONE)
@@ -138,7 +151,7 @@ def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: 
     "mapping and index agree with the page table whenever the folio is unlocked",
     relied_on="mm/rmap.c: the next walk looks where they point; mm/memory.c:do_swap_page",
     mutants=("index not updated", "mapping not updated"),
-    why="The PTE at {pte} maps {folio} {pte.val:set}, but {misplaced(s, folio, pte):said} when "
+    why="The PTE at {pte} maps {folio} {pte.val:set}, but {misplaced(s, folio, at):said} when "
     "{thread} unlocks it {row}.",
     then="The next rmap walk of {folio} misses the PTE at {pte}: the page can be neither reclaimed "
     "nor migrated, and memory_failure() misses a task that maps it.",
@@ -147,12 +160,14 @@ def unlocked_folio_is_where_it_says(s: View, thread: Thread, folio: Folio) -> bo
     return all(
         pte.val.kind != PteKind.PRESENT
         or pte.val.frame != folio.frame
+        or not maps_at(pte, at)
         or (
             folio.mapping is not None
-            and folio.mapping in s.vma_at(pte.addr).trees
-            and folio.index == pte.addr - s.vma_at(pte.addr).shift
+            and folio.mapping in s.vma_at(at).trees
+            and folio.index == at - s.vma_at(at).shift
         )
         for pte in s.ptes
+        for at in places(pte)
     )
 
 

@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.cast.view import View
-from model.hw.objects import Addr, Pte, PteKind, SpinLock, Table, Thread, Translation
+from model.hw.objects import (
+    Addr,
+    Pte,
+    PteKind,
+    SpinLock,
+    Table,
+    Thread,
+    Translation,
+    places,
+)
 from model.kernel.objects import GUP_PIN, Folio, Swap
 
 
@@ -67,14 +76,14 @@ def use(*cached: Translation) -> str:
     return "read or write" if any(each.write for each in cached) else "read"
 
 
-def misplaced(s: View, folio: Folio, pte: Pte) -> str:
+def misplaced(s: View, folio: Folio, at: Addr) -> str:
     """Fields of a folio that do not say where an entry maps it, as a part of a sentence."""
     found = []
-    if folio.mapping not in s.vma_at(pte.addr).trees:
-        trees = " or ".join(tree.name for tree in s.vma_at(pte.addr).trees)
+    if folio.mapping not in s.vma_at(at).trees:
+        trees = " or ".join(tree.name for tree in s.vma_at(at).trees)
         found.append(f"{{folio}}->mapping is {{folio.mapping}} {{folio.mapping:set}}, not {trees},")
-    if folio.index != pte.addr - s.vma_at(pte.addr).shift:
-        wanted = "pte.addr - s.vma_at(pte.addr).shift"
+    if folio.index != at - s.vma_at(at).shift:
+        wanted = "at - s.vma_at(at).shift"
         found.append(
             f"{{folio}}->index is {{folio.index:addr}} {{folio.index:set}}, not {{{wanted}:addr}},"
         )
@@ -91,7 +100,7 @@ def walked(s: View, thread: Thread) -> str:
 
 def moved_away(s: View, folio: Folio, at: Addr, pte: Pte) -> str:
     """Address of a pinned folio for user space once an entry is set, as a part of a sentence."""
-    if any(p.addr == at and p is not pte for p in entries(s, folio)):
+    if any(at in places(p) and p is not pte for p in entries(s, folio)):
         return "the PTE at {pte} maps it too"
     return "{at:addr} no longer maps it"
 

@@ -8,9 +8,19 @@ flushes that it was spared (hw.tlb.run_mm_again).  Its walk cache may not: it wa
 from __future__ import annotations
 
 from model.cast.view import View, before
-from model.hw.objects import Pte, PteKind, PteVal, SpinLock, Thread, permitted
+from model.hw.objects import (
+    Pte,
+    PteKind,
+    PteVal,
+    SpinLock,
+    Thread,
+    maps_at,
+    permitted,
+    places,
+)
 from model.hw.tlb import pmd_at, translated
 from model.kernel.objects import Folio
+from model.kernel.pgtable import NONE
 
 from .registry import at_step, invariant
 
@@ -66,10 +76,10 @@ def no_pointer_to_a_free_table(s: View) -> bool:
     ),
     steady="it is about entries under a lock that is held: others can only drop translations",
     why="{thread} {changed(thread, pte)} the PTE at {pte} {thread.took[pte.addr]:set} and releases "
-    "{lock} {row}, but the TLB of {cpu} still has {pte.addr:addr} => {cpu.tlb[pte.addr]} "
-    "{cpu.tlb[pte.addr]:set}. {later()}.",
+    "{lock} {row}, but the TLB of {cpu} still has {at:addr} => {cpu.tlb[at]} "
+    "{cpu.tlb[at]:set}. {later()}.",
     then="Who frees, copies or writes out the page from now on trusts this PTE, which is {pte.val}"
-    ", and does not flush for it, while {cpu} can still {use(*cpu.tlb[pte.addr])} the page.",
+    ", and does not flush for it, while {cpu} can still {use(*cpu.tlb[at])} the page.",
 )
 def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> bool:
     """Recorded for the next holder is what this call has recorded itself, by address and mm: in its
@@ -78,13 +88,42 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     return all(
         cpu.lazy
         or pte.table.ptl != lock
-        or pte.table != pmd_at(cpu, pte.addr).table
-        or (tlb.mm == s.mm_of(cpu) and tlb.range[pte.addr])
-        or tlb.put_off[pte.addr] == s.mm_of(cpu)
-        or not cpu.tlb[pte.addr] & permitted(thread.took[pte.addr]) - permitted(pte.val)
+        or pte.table != pmd_at(cpu, at).table
+        or (tlb.mm == s.mm_of(cpu) and tlb.range[at])
+        or tlb.put_off[at] == s.mm_of(cpu)
+        or not cpu.tlb[at] & permitted(thread.took[pte.addr]) - permitted(pte.val)
         for cpu in s.cpus
         for pte in s.ptes
-        if pte.addr in translated(cpu)
+        for at in places(pte)
+        if at in translated(cpu)
+    )
+
+
+@at_step(
+    "spin_unlock",
+    "a table is taken from its place only with a flush of what leads there, before the lock of the "
+    "PMD entry is released, unless an mmu_gather is open for its mm",
+    relied_on="mm/rmap.c, mm/gup.c: who finds the table elsewhere flushes the addresses there",
+    witness=("pmd_clear pmd_unlink_table", "a table is taken from its place"),
+    mutants=("table moved without a flush",),
+    steady="it is about PMD entries under a lock that is held: others can only forget tables",
+    why="{thread} has taken {table} from {pmd} and releases {lock} {row}, but {cpu} still has "
+    "{table} in its walk cache for {pmd} {cpu.walk[pmd]:set}.",
+    then="{cpu} can still use the pages of {table} at the old addresses, and whoever unmaps one of "
+    "them at the new ones does not flush those.",
+)
+def a_table_moves_with_a_flush(s: View, thread: Thread, lock: SpinLock) -> bool:
+    tlb = s.gather(thread)
+    return all(
+        cpu.lazy
+        or pmd.ptl != lock
+        or thread.unlinked[pmd] != table
+        or table == pmd.table
+        or tlb.mm == s.mm_of(cpu)
+        or table not in cpu.walk[pmd]
+        for cpu in s.cpus
+        for pmd in s.pmds
+        for table in s.tables
     )
 
 
@@ -93,7 +132,7 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
     "after the call returns no CPU uses a translation that it removed, or that others had removed "
     "when it looked, if it gathered flushes (mmu_gather)",
     relied_on="user space, which is told that the page is elsewhere",
-    after=("ptep_get_and_clear", "an entry is cleared"),
+    after=("ptep_get_and_clear pmd_clear", "an entry is cleared"),
     mutants=(
         "no flush",
         "flush one page short",
@@ -101,19 +140,21 @@ def flushed_before_ptl_is_released(s: View, thread: Thread, lock: SpinLock) -> b
         "flush of another gather not made up for",
     ),
     steady="others can only drop what this call removed, or give user code the right to it again",
-    why="{thread} returns {row}, but the TLB of {cpu} still has {pte.addr:addr} => "
-    "{cpu.tlb[pte.addr]} {cpu.tlb[pte.addr]:set}; the PTE at {pte} is {pte.val} {pte.val:set}.",
-    then="User space relies on the change at {pte.addr:addr} once the call has returned, and {cpu} "
+    why="{thread} returns {row}, but the TLB of {cpu} still has {at:addr} => "
+    "{cpu.tlb[at]} {cpu.tlb[at]:set}; the PTE at {pte} is {pte.val} {pte.val:set}.",
+    then="User space relies on the change at {at:addr} once the call has returned, and {cpu} "
     "can still use the old translation there.",
 )
 def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     """MADV_DONTNEED and mprotect answer for an entry that they find gone too, whoever cleared it.
     A call that flushes by itself, as MOVE does, answers for what it cleared."""
     return all(
-        cpu.lazy or not cpu.tlb[pte.addr] & thread.removed[pte.addr] - permitted(pte.val)
+        cpu.lazy
+        or not cpu.tlb[at] & thread.removed[at] - permitted(pte.val if maps_at(pte, at) else NONE)
         for cpu in s.cpus
         for pte in s.ptes
-        if pte.addr in translated(cpu)
+        for at in places(pte)
+        if at in translated(cpu)
     )
 
 

@@ -281,7 +281,7 @@ class Stage:
         here = Setting.of(cast)
         states = [
             self.initial(replace(cast, initial=i), anytime=True) for i in initial
-            if i.needs <= here.needs and i.fits(cast.axes)
+            if here.blueprint.fits(i.needs, here.needs) and i.fits(cast.axes)
         ]  # fmt: skip
         edges = (edge.op for thread in system.threads for edge in thread.edges)
         unset = unset_fields([*edges, *(rule.op for rule in system.rules)], states)

@@ -8,7 +8,7 @@ call) is kept by address space as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +104,8 @@ class Blueprint:
 
     `roles` are the names of VMAs with the noun for each; `processes` name the address space of a
     role that is not in `home`, where the subject runs.  `always` are parts that every world has, so
-    that casts share it, and `alone` those that it has besides where one neighbour plays.
+    that casts share it, and `alone` those that it has besides where one neighbour plays.  `apart`
+    are parts that come in the place of others: a world has one if its initial state needs it.
     """
 
     build: Callable[[Plan], Setup]
@@ -113,6 +114,11 @@ class Blueprint:
     processes: Mapping[str, str] = field(default_factory=dict)
     always: frozenset[str] = frozenset()
     alone: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+
+    def fits(self, initial: frozenset[str], world: frozenset[str]) -> bool:
+        """True if a state with these needs can be that of a world with those."""
+        return initial <= world and initial & self.apart == world & self.apart
 
     def world(self, plan: Plan) -> Setup:
         """The world of a plan; ModelError where processes are not called what the blueprint says:
@@ -204,16 +210,37 @@ class Parts:
         table = self.w.new(Table, f"{region}.table{mark}", ptl=ptl, spare=spare, freed=spare)
         slots: list[Pte | None] = [None] * len(self.names)
         for addr in range(*self.spans[region]):
-            slots[addr] = self.w.new(Pte, self.names[addr] + mark, table=table, addr=addr)
+            slots[addr] = self.w.new(
+                Pte, self.names[addr] + mark, table=table, addr=addr, elsewhere=addr
+            )
         table.__dict__["slots"] = tuple(slots)
         return table
 
-    def mm(self, name: str, regions: Mapping[str, tuple[SpinLock, SpinLock]]) -> Mm:
+    def movable(self, root: Root, region: str, to: str) -> None:
+        """Give the entries of the table of a region a second place, that of another region."""
+        table = root.pmds[self.spans[region][0]].table
+        assert table is not None
+        slots = list(table.slots)
+        lo, hi = self.spans[region]
+        start = self.spans[to][0]
+        slots[start : start + hi - lo] = slots[lo:hi]
+        table.__dict__["slots"] = tuple(slots)
+        for pte in filter(None, table.slots[lo:hi]):
+            elsewhere = pte.addr + start - lo
+            above = {"here": root.pmds[pte.addr], "there": root.pmds[elsewhere]}
+            pte.__dict__.update(above, elsewhere=elsewhere)
+
+    def mm(
+        self, name: str, regions: Mapping[str, tuple[SpinLock, SpinLock]],
+        empty: Collection[str] = (),
+    ) -> Mm:  # fmt: skip
         """An address space: for each of its regions a table and the pmd entry that points to it,
-        with the locks of both, table first.  Threads of the crew that run in it get its root."""
+        with the locks of both, table first; no table for one that is `empty`.  Threads of the crew
+        that run in it get its root."""
         pmds: list[Pmd | None] = [None] * len(self.names)
         for region, (ptl, pml) in regions.items():
-            pmd = self.w.new(Pmd, f"{region}.pmd", table=self.table(region, ptl), ptl=pml)
+            table = None if region in empty else self.table(region, ptl)
+            pmd = self.w.new(Pmd, f"{region}.pmd", table=table, ptl=pml)
             lo, hi = self.spans[region]
             pmds[lo:hi] = [pmd] * (hi - lo)
         root = self.w.new(Root, f"{name}.pgd", pmds=tuple(pmds))
@@ -233,11 +260,12 @@ class Parts:
         shift: int = 0, **fields: Any,
     ) -> Vma:  # fmt: skip
         """A VMA over a region, in the interval trees of these anon_vmas; its own is the first of
-        them if nothing is said."""
+        them if nothing is said, and it has none if there are none."""
         lo, hi = self.spans[region]
         inside = tuple(trees)
         return self.w.new(
-            Vma, region, mm=mm, start=lo, end=hi, shift=shift, anon_vma=own or inside[0],
+            Vma, region, mm=mm, start=lo, end=hi, shift=shift,
+            anon_vma=own or next(iter(inside), None),
             trees=inside, lock=self.w.new(VmaLock, f"{region}.vma_lock"), **fields,
         )  # fmt: skip
 

@@ -11,7 +11,18 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Any
 
-from model.lang import Array, Bounded, Kobject, ghost, hardware, kfield, lockword, pure, record
+from model.lang import (
+    Array,
+    Bounded,
+    Kobject,
+    ghost,
+    hardware,
+    kfield,
+    lockword,
+    pure,
+    record,
+    static,
+)
 
 Addr = Annotated[int, Bounded("addr")]
 """A virtual page number."""
@@ -86,6 +97,9 @@ class Thread(Kobject):
     took: Array[Addr, PteVal] = ghost(
         PteVal(), "what entries were that it has changed since it holds their lock"
     )
+    unlinked: Array[Pmd, Table | None] = ghost(
+        None, "the table that it has taken from a PMD entry since it holds the lock of that"
+    )
 
 
 class SpinLock(Kobject):
@@ -100,7 +114,9 @@ class Table(Kobject):
     """A page of page-table entries."""
 
     ptl: SpinLock = kfield(const=True, doc="its split page-table lock")
-    slots: tuple[Pte, ...] = kfield((), const=True, doc="its entries, by address")
+    slots: tuple[Pte, ...] = kfield(
+        (), const=True, doc="its entries, by address; of one that may be moved, at each place"
+    )
     spare: bool = kfield(False, "in use by nobody at first", const=True)
     freed: bool = kfield(False, "with the page allocator")
     sharers: int = kfield(
@@ -112,7 +128,14 @@ class Pte(Kobject):
     """An entry of a table: the word that maps one page."""
 
     table: Table = kfield(const=True)
-    addr: Addr = kfield(0, const=True, doc="the address that it maps while the table is in use")
+    addr: Addr = kfield(
+        0, const=True, doc="the address that it maps while its table is in use at its first place"
+    )
+    here: Pmd | None = kfield(
+        None, const=True, doc="of a table that may be moved: the PMD entry above its first place"
+    )
+    there: Pmd | None = kfield(None, const=True, doc="the PMD entry above its second place")
+    elsewhere: Addr = kfield(0, const=True, doc="the address at its second place, or `addr`")
     val: PteVal = kfield(PteVal(), "the entry", lock="table.ptl.owner")
 
 
@@ -152,6 +175,36 @@ class Cpu(Kobject):
     issued_walk: Array[Pmd, frozenset[Table]] = hardware(
         frozenset(), "the same for cached pointers to tables"
     )
+
+
+@static
+def places(pte: Pte) -> tuple[Addr, ...]:
+    """Every address that an entry may map: several if its table may be moved."""
+    return tuple(addr for addr, slot in enumerate(pte.table.slots) if slot is pte)
+
+
+@static
+def moves(pte: Pte) -> bool:
+    """True if the table of an entry may be moved."""
+    return len(places(pte)) > 1
+
+
+@static
+def pmd_above(pte: Pte, addr: Addr) -> Pmd:
+    """The PMD entry that has to point to an entry's table for it to map an address."""
+    return next(r.pmds[addr] for r in pte.world.all(Root) if r.pmds[addr] is not None)
+
+
+@static
+def tables_move(thread: Thread) -> bool:
+    """True if some table of the world may be moved."""
+    return any(pte.there is not None for pte in thread.world.all(Pte))
+
+
+@pure
+def maps_at(pte: Pte, addr: Addr) -> bool:
+    """True if a page walk for an address ends at an entry; always, if its table stays in place."""
+    return not moves(pte) or pmd_above(pte, addr).table == pte.table
 
 
 @pure

@@ -19,7 +19,20 @@ from dataclasses import replace
 
 from model.lang import current, effect, hardware_rule, static, step, wait_until
 
-from .objects import Addr, Cpu, Pmd, Pte, Root, Table, Thread, Translation, permitted, translates
+from .objects import (
+    Addr,
+    Cpu,
+    Pmd,
+    Pte,
+    Root,
+    Table,
+    Thread,
+    Translation,
+    permitted,
+    places,
+    tables_move,
+    translates,
+)
 
 
 @static
@@ -72,7 +85,7 @@ def translated(cpu: Cpu) -> tuple[Addr, ...]:
 @static
 def entries_of(cpu: Cpu, addr: Addr) -> tuple[Pte, ...]:
     """The entries that an address has in the tables of the world."""
-    return tuple(p for p in cpu.world.all(Pte) if p.addr == addr)
+    return tuple(p for p in cpu.world.all(Pte) if addr in places(p))
 
 
 @static
@@ -218,6 +231,23 @@ def drop_entry(cpu: Cpu, addr: Addr) -> None:
     """Every CPU loses its translations of one address (IPTE and the like, with the entry)."""
     for other in user_cpus(cpu):
         other.tlb[addr] = frozenset()
+
+
+@effect
+def drop_pte(cpu: Cpu, pte: Pte) -> None:
+    """Every CPU loses what it has of an entry: IPTE names the table and the place in it, so that
+    it does not matter at which address the table is."""
+    me: Thread = current()
+    drop_entry(cpu, pte.addr)
+    if tables_move(me) and pte.there is not None:
+        drop_entry(cpu, pte.elsewhere)
+
+
+@effect
+def drop_table(cpu: Cpu, pmd: Pmd) -> None:
+    """Every CPU loses the pointers that it remembers of an entry (IDTE, with the entry)."""
+    for other in user_cpus(cpu):
+        other.walk[pmd] = frozenset()
 
 
 @step("arch/x86/mm/tlb.c:flush_tlb_func", "7.3.4", order="full", traits="ipi")

@@ -9,12 +9,12 @@ reference that isolation holds, memory cgroups.
 from __future__ import annotations
 
 from model.hw.memory import smp_mb, smp_mb__after_atomic
-from model.hw.objects import Addr, PteKind, PteVal
+from model.hw.objects import Addr, PteKind, PteVal, Thread
 from model.lang import check, current, effect, primitive, pure, static, step
 
 from ..hw.orders import ATOMIC, CMPXCHG, ISOLATE_LRU, TRY_GET
 from .errno import EAGAIN
-from .objects import GUP_PIN, AnonVma, Folio, Vma
+from .objects import GUP_PIN, AnonVma, Folio, Mm, Vma
 
 
 @pure
@@ -340,6 +340,42 @@ def folio_try_share_anon_rmap_pte(folio: Folio) -> bool:
     ClearPageAnonExclusive(folio)
     smp_mb__after_atomic()
     return True
+
+
+# -- pins that user space relies on ----------------------------------------------------------------
+
+
+@step("mm/gup.c:gup_fast_pte_range", "7.3.4", traits="ghost pin")
+def pinned(mm: Mm, folio: Folio, addr: Addr) -> None:
+    """GUP returns the page: from here on it may be relied on, where user space has it by now."""
+    at = mm.moved_to[addr] if mm.moved[addr] else addr
+    folio.pinned_at[at] = folio.pinned_at[at] + 1
+
+
+@static
+def folios() -> tuple[Folio, ...]:
+    """Every folio."""
+    me: Thread = current()
+    return me.world.all(Folio)
+
+
+@effect
+def pinned_there(mm: Mm, old: Addr, new: Addr) -> None:
+    """User space has asked for what is at one address to be at another: the page that it has
+    pinned is expected there, and so is what GUP is about to return."""
+    mm.moved[old] = True
+    mm.moved[new] = False
+    mm.moved_to[old] = new
+    for folio in folios():
+        if folio.pinned_at[old] > 0:
+            folio.pinned_at[new] = folio.pinned_at[old]
+            folio.pinned_at[old] = 0
+
+
+@step(traits="ghost")
+def pins_go_along(mm: Mm, old: Addr, new: Addr) -> None:
+    """Pins of what is at an address are for another one from now on."""
+    pinned_there(mm, old, new)
 
 
 # -- contents --------------------------------------------------------------------------------------

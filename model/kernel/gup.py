@@ -20,9 +20,10 @@ from .folio import (
     folio_ref_add_pin,
     folio_try_get,
     gup_put_folio,
+    pinned,
     vm_normal_folio,
 )
-from .objects import Folio, Vma
+from .objects import Vma
 from .pgtable import pmdp_get_lockless
 from .rmap import pmd_of
 from .task import local_irq_restore, local_irq_save
@@ -38,12 +39,6 @@ def pte_access_permitted(val: PteVal, write: bool) -> bool:
 def gup_read_pte(pte: Pte) -> PteVal:
     """Read an entry of a table that nothing but disabled interrupts keeps."""
     return pte.val
-
-
-@step("mm/gup.c:gup_fast_pte_range", "7.3.4", traits="ghost pin")
-def pinned(folio: Folio, addr: Addr) -> None:
-    """GUP returns the page: from here on it may be relied on."""
-    folio.pinned_at[addr] = folio.pinned_at[addr] + 1
 
 
 @kernel("mm/gup.c:gup_fast_pte_range", "7.3.4")
@@ -72,7 +67,7 @@ def gup_fast_pte_range(vma: Vma, addr: Addr, write: bool) -> None:
     if not pte.write and not PageAnonExclusive(folio):
         gup_put_folio(folio)
         return
-    pinned(folio, addr)
+    pinned(vma.mm, folio, addr)
 
 
 @kernel("mm/gup.c:gup_fast", "7.3.4")

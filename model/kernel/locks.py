@@ -7,7 +7,7 @@ do not all say.
 
 from __future__ import annotations
 
-from model.hw.objects import PteVal, SpinLock, Thread
+from model.hw.objects import PteVal, SpinLock, Thread, places
 from model.lang import current, effect, kernel, step, wait_until
 
 from ..hw.orders import (
@@ -23,8 +23,8 @@ from ..hw.orders import (
     SPIN_UNLOCK,
     UP,
 )
-from .objects import AnonVma, Folio, Gather, RwSem
-from .task import entries, mine
+from .objects import AnonVma, Folio, Gather, Mapping, RwSem
+from .task import entries, mine, pmds
 
 # -- spinlocks ------------------------------------------------------------------------------------
 
@@ -65,7 +65,11 @@ def spin_unlock(lock: SpinLock) -> None:
     for pte in entries():
         if pte.table.ptl == lock:
             me.took[pte.addr] = PteVal()
-            mine(Gather).put_off[pte.addr] = None
+            for addr in places(pte):
+                mine(Gather).put_off[addr] = None
+    for pmd in pmds():
+        if pmd.ptl == lock:
+            me.unlinked[pmd] = None
 
 
 # -- reader-writer semaphores ----------------------------------------------------------------------
@@ -162,3 +166,26 @@ def anon_vma_lock_read(anon_vma: AnonVma) -> None:
 @kernel("mm/internal.h:anon_vma_unlock_read", "7.3.4")
 def anon_vma_unlock_read(anon_vma: AnonVma) -> None:
     up_read(anon_vma.rwsem)
+
+
+# -- the lock of the tree of VMAs that map a file --------------------------------------------------
+
+
+@kernel("include/linux/fs.h:i_mmap_lock_read", "7.3.4")
+def i_mmap_lock_read(mapping: Mapping) -> None:
+    down_read(mapping.i_mmap_rwsem)
+
+
+@kernel("include/linux/fs.h:i_mmap_unlock_read", "7.3.4")
+def i_mmap_unlock_read(mapping: Mapping) -> None:
+    up_read(mapping.i_mmap_rwsem)
+
+
+@kernel("include/linux/fs.h:i_mmap_lock_write", "7.3.4")
+def i_mmap_lock_write(mapping: Mapping) -> None:
+    down_write(mapping.i_mmap_rwsem)
+
+
+@kernel("include/linux/fs.h:i_mmap_unlock_write", "7.3.4")
+def i_mmap_unlock_write(mapping: Mapping) -> None:
+    up_write(mapping.i_mmap_rwsem)

@@ -63,6 +63,8 @@ class Mm(Kobject):
     tlb_flush_pending: int = kfield(0, "open mmu_gathers", hi=7)
     flush_mm: bool = kfield(False, "s390: context.flush_mm, a flush is due")
     tlb_flush_batched: Batched = kfield(Batched(), "unmaps whose flush is due, and how many had it")
+    moved: Array[Addr, bool] = ghost(False, "addresses of which user space has moved the page")
+    moved_to: Array[Addr, Addr] = ghost(0, "where it has moved it to")
 
 
 class Mapping(Kobject):

@@ -23,10 +23,13 @@ from model.hw.objects import (
     Root,
     Table,
     Thread,
+    Translation,
+    moves,
     permitted,
+    tables_move,
     translates,
 )
-from model.hw.tlb import drop_entry
+from model.hw.tlb import drop_pte
 from model.lang import (
     check,
     current,
@@ -106,12 +109,25 @@ def changed(pte: Pte, old: PteVal, new: PteVal) -> None:
         me.placed[pte.addr] = True
     if (old.kind == PteKind.NONE) != (new.kind == PteKind.NONE):
         me.taken[pte.addr] = new.kind == PteKind.NONE
-    gone = permitted(old) - permitted(new)
+    before, after = permitted(old), permitted(new)
+    if not tables_move(me):
+        taken_away(pte.addr, before, after)
+    else:
+        if pte.here is None or pte.here.table == pte.table:
+            taken_away(pte.addr, before, after)
+        if pte.there is not None and pte.there.table == pte.table:
+            taken_away(pte.elsewhere, before, after)
+
+
+@effect
+def taken_away(addr: Addr, old: frozenset[Translation], new: frozenset[Translation]) -> None:
+    """Note what user code could do at an address, and what it can from now on."""
+    me: Thread = current()
     for thread in threads():
         if thread is me:
-            me.removed[pte.addr] = (me.removed[pte.addr] | gone) - permitted(new)
+            me.removed[addr] = (me.removed[addr] | (old - new)) - new
         else:
-            thread.removed[pte.addr] = thread.removed[pte.addr] - permitted(new)
+            thread.removed[addr] = thread.removed[addr] - new
 
 
 @effect
@@ -125,6 +141,9 @@ def looked_at_for(pte: Pte) -> None:
         for thread in threads():
             if thread is not me:
                 me.removed[pte.addr] = me.removed[pte.addr] | thread.removed[pte.addr]
+                if tables_move(me) and pte.there is not None:
+                    there = pte.elsewhere
+                    me.removed[there] = me.removed[there] | thread.removed[there]
 
 
 @effect
@@ -173,7 +192,7 @@ def ptep_get_and_clear(mm: Mm, addr: Addr, pte: Pte) -> PteVal:
     changed(pte, old, NONE)
     pte.val = NONE
     if arch().remote == Remote.WITH_ENTRY:
-        drop_entry(me.cpu, pte.addr)
+        drop_pte(me.cpu, pte)
     return old
 
 
@@ -224,7 +243,7 @@ def ptep_set_wrprotect(mm: Mm, addr: Addr, pte: Pte) -> None:
     changed(pte, old, new)
     pte.val = new
     if arch().remote == Remote.WITH_ENTRY:
-        drop_entry(me.cpu, pte.addr)
+        drop_pte(me.cpu, pte)
 
 
 # -- tables ----------------------------------------------------------------------------------------
@@ -281,14 +300,52 @@ def pte_unmap_unlock(pte: Pte) -> None:
     rcu_read_unlock()
 
 
+@static
+def movable_tables(pmd: Pmd) -> tuple[Table, ...]:
+    """The tables that have a place under a PMD entry, and another one."""
+    found: tuple[Table, ...] = pmd.world.all(Table)
+    here = first_addr(pmd)
+    return tuple(t for t in found if t.slots[here] is not None and moves(t.slots[here]))
+
+
+@effect
+def table_leaves(pmd: Pmd) -> None:
+    """Note the table, and what user code loses with it.  Of one that has one place in its life the
+    entries are none before it goes (`a_freed_table_maps_nothing`)."""
+    nothing: frozenset[Translation] = frozenset()
+    me: Thread = current()
+    me.unlinked[pmd] = pmd.table
+    if tables_move(me):
+        for table in movable_tables(pmd):
+            if pmd.table == table:
+                for addr in addresses_of(pmd):
+                    taken_away(addr, permitted(table.slots[addr].val), nothing)
+
+
+@effect
+def table_arrives(pmd: Pmd, table: Table | None) -> None:
+    """Note what user code may do where a table has been moved to."""
+    nothing: frozenset[Translation] = frozenset()
+    me: Thread = current()
+    if tables_move(me):
+        for other in movable_tables(pmd):
+            if table == other:
+                for addr in addresses_of(pmd):
+                    taken_away(addr, nothing, permitted(other.slots[addr].val))
+
+
 @step("arch/x86/include/asm/pgtable.h:pmd_clear", "7.3.4", order="once", traits="pmd")
 def pmd_clear(pmd: Pmd) -> None:
+    """On s390, too, a store: translations through the entry stay (see `pmd_unlink_table`)."""
+    table_leaves(pmd)
     pmd.table = None
 
 
 @step("mm/memory.c:pmd_install", "7.3.4", order="release", traits="pmd")
-def pmd_populate(pmd: Pmd, table: Table) -> None:
-    """Publish a table, after the smp_wmb of pmd_install."""
+def pmd_populate(pmd: Pmd, table: Table | None) -> None:
+    """Publish a table, after the smp_wmb of pmd_install; None: pmd_pgtable() of an entry that was
+    none, which is the first page of memory."""
+    table_arrives(pmd, table)
     pmd.table = table
 
 

@@ -203,9 +203,9 @@ def looked_at(addr: Addr) -> None:
 
 
 @step("mm/page_vma_mapped.c:map_pte", "7.3.4", order="once", traits="lockless")
-def look_without_lock(pte: Pte) -> PteVal:
+def look_without_lock(pte: Pte, addr: Addr) -> PteVal:
     """The look without the lock: an entry that is none is passed over."""
-    looked_at(pte.addr)
+    looked_at(addr)
     return pte.val
 
 
@@ -217,7 +217,7 @@ def page_vma_mapped_walk(folio: Folio, vma: Vma, addr: Addr, migration: bool) ->
         pte = pte_offset_map(pmd, addr)
         if pte is None:
             return None
-        val = look_without_lock(pte)
+        val = look_without_lock(pte, addr)
         if val.kind != (PteKind.MIGRATION if migration else PteKind.PRESENT):
             pte_unmap(pte)
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from model.hw.objects import Addr, Cpu, Pte, Root, Thread
+from model.hw.objects import Addr, Cpu, Pmd, Pte, Root, Thread
 from model.lang import Kobject, current, static, step, wait_until
 
 K = TypeVar("K", bound=Kobject)
@@ -38,6 +38,13 @@ def entries() -> tuple[Pte, ...]:
     """Every page-table entry of the world."""
     me: Thread = current()
     return me.world.all(Pte)
+
+
+@static
+def pmds() -> tuple[Pmd, ...]:
+    """Every PMD entry of the world."""
+    me: Thread = current()
+    return me.world.all(Pmd)
 
 
 @static

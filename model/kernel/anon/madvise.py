@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from model.hw.arch import Remote, arch
 from model.hw.objects import Addr, Pte, Thread
-from model.hw.tlb import drop_entry
+from model.hw.tlb import drop_pte
 from model.lang import current, kernel, step
 
 from ...hw.orders import PTE_CLEAR_YOUNG_DIRTY
@@ -58,7 +58,7 @@ def clear_young_dirty_pte(vma: Vma, addr: Addr, pte: Pte) -> None:
     changed(pte, old, new)
     pte.val = new
     if arch().remote == Remote.WITH_ENTRY:
-        drop_entry(me.cpu, pte.addr)
+        drop_pte(me.cpu, pte)
     if old.frame is not None:
         old.frame.modified = False
 

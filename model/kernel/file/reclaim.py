@@ -25,7 +25,7 @@ from ..folio import (
     free_frozen_folio,
     vm_normal_folio,
 )
-from ..locks import folio_trylock, folio_unlock
+from ..locks import folio_trylock, folio_unlock, i_mmap_lock_read, i_mmap_unlock_read
 from ..mmu_gather import tlb_remove_tlb_entry
 from ..objects import Folio, Mapping, Mm, Vma
 from ..pgtable import (
@@ -51,7 +51,7 @@ from ..swap import (
     swap_writeout,
 )
 from ..tlbflush import flush_tlb_batched_pending, set_tlb_ubc_flush_pending, try_to_unmap_flush
-from .filemap import i_mmap, i_mmap_lock_read, i_mmap_unlock_read
+from .filemap import i_mmap
 
 
 @kernel("mm/memory.c:cond_install_uffd_wp_ptes", "7.3.4")

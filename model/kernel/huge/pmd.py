@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from model.hw.arch import Remote, arch
 from model.hw.objects import Addr, Frame, Pmd, PteKind, PteVal, Thread
-from model.hw.tlb import drop_entry
+from model.hw.tlb import drop_entry, drop_table
 from model.lang import current, primitive, pure, static, step
 
 from ...hw.orders import ATOMIC, PTE_ADD_PERMISSIONS, PTE_WRITE_PROTECT, XCHG_PTE
@@ -23,7 +23,7 @@ from ..folio import (
     linear_page_index,
 )
 from ..objects import Folio, Mm, Vma
-from ..pgtable import NONE
+from ..pgtable import NONE, table_leaves
 from ..tlbflush import flush_tlb_range
 
 # -- what a leaf says ------------------------------------------------------------------------------
@@ -153,8 +153,10 @@ def pmdp_set_wrprotect(mm: Mm, addr: Addr, pmd: Pmd) -> None:
 def pmd_unlink_table(mm: Mm, pmd: Pmd) -> None:
     """Take a table out of use.  s390: IDTE, which drops the translations through it."""
     me: Thread = current()
+    table_leaves(pmd)
     pmd.table = None
     if arch().remote == Remote.WITH_ENTRY:
+        drop_table(me.cpu, pmd)
         for each in addrs_of_pmd(mm, pmd):
             drop_entry(me.cpu, each)
 

@@ -29,10 +29,11 @@ from ..folio import (
     folio_test_large,
     folio_try_get,
     gup_put_folio,
+    pinned,
 )
-from ..gup import pinned, pte_access_permitted
+from ..gup import pte_access_permitted
 from ..locks import anon_vma_lock_write, anon_vma_unlock_write, folio_unlock, spin_lock, spin_unlock
-from ..objects import GUP_PIN, AnonVma, Folio, Vma
+from ..objects import GUP_PIN, AnonVma, Folio, Mm, Vma
 from ..pgtable import pte_unmap_unlock, ptep_get, set_pte_at
 from ..rmap import (
     folio_get_anon_vma,
@@ -65,7 +66,7 @@ def maybe_dma_pinned(folio: Folio) -> bool:
 
 
 @kernel("mm/gup.c:gup_fast_pmd_leaf", "7.3.4")
-def gup_fast_pmd_leaf(pmd: Pmd, page: Folio, addr: Addr, write: bool) -> None:
+def gup_fast_pmd_leaf(mm: Mm, pmd: Pmd, page: Folio, addr: Addr, write: bool) -> None:
     """Pin one page of what a leaf maps, with interrupts off."""
     orig = pmdp_get_leaf_lockless(pmd)
     if not pte_access_permitted(orig, write) or not folio_try_get(page):
@@ -79,7 +80,7 @@ def gup_fast_pmd_leaf(pmd: Pmd, page: Folio, addr: Addr, write: bool) -> None:
     if not orig.write and not PageAnonExclusive(pmd_folio(orig)):
         gup_put_folio(page)
         return
-    pinned(page, addr)
+    pinned(mm, page, addr)
 
 
 # -- copy-on-write ---------------------------------------------------------------------------------

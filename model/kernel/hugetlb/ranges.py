@@ -13,7 +13,6 @@ from model.hw.objects import Addr, Pte
 from model.lang import kernel, unmodelled
 
 from ..anon.mprotect import pte_modify, ptep_modify_prot_commit, ptep_modify_prot_start
-from ..file.filemap import i_mmap_lock_write, i_mmap_unlock_write
 from ..folio import (
     all_folios,
     folio_add_file_rmap_pte,
@@ -24,7 +23,13 @@ from ..folio import (
     folio_try_dup_anon_rmap_pte,
     vm_normal_folio,
 )
-from ..locks import spin_lock, spin_lock_nested, spin_unlock
+from ..locks import (
+    i_mmap_lock_write,
+    i_mmap_unlock_write,
+    spin_lock,
+    spin_lock_nested,
+    spin_unlock,
+)
 from ..mmu_gather import (
     dec_tlb_flush_pending,
     tlb_end_vma,

@@ -18,14 +18,19 @@ from model.hw.arch import arch
 from model.hw.objects import Addr, Pmd, Pte, Table
 from model.lang import current, kernel, primitive, pure, static, step, unmodelled, wait_until
 
-from ..file.filemap import (
-    i_mmap,
+from ..file.filemap import i_mmap
+from ..locks import (
+    down_read,
+    down_write,
     i_mmap_lock_read,
     i_mmap_lock_write,
     i_mmap_unlock_read,
     i_mmap_unlock_write,
+    spin_lock,
+    spin_unlock,
+    up_read,
+    up_write,
 )
-from ..locks import down_read, down_write, spin_lock, spin_unlock, up_read, up_write
 from ..mmu_gather import (
     clear_fully_unshared,
     dec_tlb_flush_pending,

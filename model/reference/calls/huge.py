@@ -88,7 +88,7 @@ def pin_leaf(space: Space, page: int) -> bool:
         return False
     folio: Folio | None = space.page_of_leaf(page, leaf).frame.folio  # type: ignore[union-attr]  # a leaf has one
     if folio is not None:
-        gup_fast_pmd_leaf(space.mm.root.pmds[page], folio, page, True)
+        gup_fast_pmd_leaf(space.mm, space.mm.root.pmds[page], folio, page, True)
     return True
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from model.kernel.errno import EFAULT, EINVAL
-from model.kernel.file.filemap import i_mmap_lock_write, i_mmap_unlock_write
 from model.kernel.hugetlb.fault import hugetlb_fault
 from model.kernel.hugetlb.ranges import (
     copy_huge_pte,
@@ -22,6 +21,7 @@ from model.kernel.hugetlb.ranges import (
     unmap_hugepage_range,
 )
 from model.kernel.hugetlb.tables import hugetlb_unshare_pmds
+from model.kernel.locks import i_mmap_lock_write, i_mmap_unlock_write
 
 from ..programs.program import PARTS_OF_A_PUD, Refused
 from ..state.space import Area, Flags, Space

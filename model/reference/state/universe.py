@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from model.hw.objects import Cpu, Frame, Pmd, Pte, Root, SpinLock, Table, Thread
 from model.hw.tlb import settled
 from model.kernel.file.filemap import i_mmap
+from model.kernel.folio import pins_go_along
 from model.kernel.huge.move_tables import entries_map_at
 from model.kernel.hugetlb.tables import new_pmd_table
 from model.kernel.objects import (
@@ -28,9 +29,9 @@ from model.kernel.objects import (
     Swap,
     Vma,
 )
-from model.kernel.pgtable import changed, spare_table
+from model.kernel.pgtable import changed, spare_table, table_arrives, table_leaves
 from model.kernel.rmap import looked_at
-from model.kernel.task import addresses, entries
+from model.kernel.task import addresses, entries, pmds
 from model.lang import Kobject, World, effect, kfield, static, step
 from model.lang.declare import ModelFunction
 
@@ -65,7 +66,7 @@ def room_of(pmd: Pmd) -> Table | None:
 
 
 @step()
-def change_places(table: Table, old_pmd: Pmd, new_pmd: Pmd) -> None:
+def change_places(_mm: Mm, table: Table, old_pmd: Pmd, new_pmd: Pmd) -> None:
     """A table goes to another entry, and what that would have been given comes here."""
     old, new = old_pmd.__dict__, new_pmd.__dict__
     other = new["room"]
@@ -118,9 +119,13 @@ ADAPTED: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
 
 WITHOUT_GHOSTS: Dict[ModelFunction[..., Any], ModelFunction[..., Any]] = {
     changed: nothing,
+    table_leaves: nothing,
+    table_arrives: nothing,
+    pins_go_along: nothing,
     settled: nothing,
     looked_at: nothing,
     entries: none_at_all,
+    pmds: none_at_all,
     addresses: none_at_all,
 }
 """What only keeps ghosts up to date, which no guard reads: not run, for speed."""

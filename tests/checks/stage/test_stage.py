@@ -22,7 +22,7 @@ from model.hw.arch import arch
 from model.hw.objects import Addr
 from model.hw.objects import Thread as Task
 from model.kernel import gup
-from model.kernel.folio import folio_ref_add_pin, folio_try_get, vm_normal_folio
+from model.kernel.folio import folio_ref_add_pin, folio_try_get, pinned, vm_normal_folio
 from model.kernel.mmap_lock import pages_of
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmdp_get_lockless
@@ -57,7 +57,7 @@ def gup_fast_that_never_looks_again(vma: Vma, addr: Addr, write: bool) -> None:
     if folio is None or not folio_try_get(folio):
         return
     folio_ref_add_pin(folio)
-    gup.pinned(folio, addr)
+    pinned(vma.mm, folio, addr)
 
 
 @static

@@ -163,7 +163,7 @@ ROUTINES: dict[str, tuple[ModelFunction[..., Any], Args]] = {
         collapse.collapse_huge_page,
         lambda s: (s.vma("src"), src(s), s.vma("src").start),
     ),
-    "a pin": (split.gup_fast_pmd_leaf, lambda s: (src(s), s.folio(1), 1, True)),
+    "a pin": (split.gup_fast_pmd_leaf, lambda s: (s.vma("src").mm, src(s), s.folio(1), 1, True)),
     "move of a table": (
         move_tables.move_normal_pmd,
         lambda s: (s.vma("src"), s.vma("src").start, s.axis("pages"), src(s), dst(s)),

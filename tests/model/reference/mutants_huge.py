@@ -76,11 +76,11 @@ def never_as_a_leaf(*_: Any) -> bool:
 
 
 @kernel("mm/mremap.c:move_normal_pmd", "7.3.4")
-def table_without_flush(_vma: Vma, _old: Addr, _length: int, old_pmd: Pmd, new_pmd: Pmd) -> bool:
+def table_without_flush(vma: Vma, _old: Addr, _length: int, old_pmd: Pmd, new_pmd: Pmd) -> bool:
     table = old_pmd.table
     assert table is not None
     pmd_clear(old_pmd)
-    entries_map_at(table, old_pmd, new_pmd)
+    entries_map_at(vma.mm, table, old_pmd, new_pmd)
     pmd_populate(new_pmd, table)
     return True
 
