@@ -109,9 +109,10 @@ def _is_kept(rows: Sequence[Row], at: int, change: str) -> bool:
 
 def _worth(row: Row, about: set[str]) -> int:
     """Weight of a row for a reader: by what it changes, page tables and TLBs before all else, and
-    whether that is about the objects of the failure."""
-    tables = any(c.text.startswith(("PTE", "PMD", "TLB")) for c in row.changes)
-    return 2 * int(row.weight) + 3 * _is_about(row, about) + tables
+    whether that is about the objects of the failure; first the entry that the failure names."""
+    tables = [c.text.split() for c in row.changes if c.text.startswith(("PTE", "PMD", "TLB"))]
+    named = any(words[1] in about for words in tables)
+    return 2 * int(row.weight) + 3 * _is_about(row, about) + bool(tables) + named
 
 
 def _is_about(row: Row, about: set[str]) -> bool:

@@ -255,7 +255,7 @@ def bounds(casts: Sequence[Cast], axes: Sequence[Axis]) -> str:
         values = sorted({c.axes[axis.name] for c in casts})
         if axis.is_size:
             many = "" if values == [1] else "s"
-            told.append(f"{'/'.join(map(str, values))} {axis.noun}{many}")
+            told.append(f"{' or '.join(map(str, values))} {axis.noun}{many}")
         else:
             told.append(f"{axis.noun} {' and '.join(map(str, values))}")
     return ", ".join(told)
