@@ -106,8 +106,8 @@ def by_name(name: str, variant: str = "") -> Target:
 def as_posted(name: str, variant: str, how: str) -> Target:
     """A stored version that was recognised in what was handed in."""
     family = find_family(name)
-    before = _role(family, family.variant(family.before), name)
     posted = _role(family, family.variant(variant), name)
+    before = _role(family, family.base(posted.variant), name)
     sides = Side("before", before), Side("after", posted)
     return Target(family, sides, how, Origin(name, variant, posted=True))
 

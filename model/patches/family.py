@@ -31,10 +31,11 @@ class Variant:
 
     `kernel` is the version that they belong to and from which neighbours come; `beside` another
     one, when they are composed with neighbours that they never ran beside: then `counterfactual`
-    says so.  `routines` are those of the subjects, by name; `about` are functions of `model/kernel`
-    that the patch changes; `swap` replaces functions that they and their neighbours call, and
-    `edited` those that they alone call (see `edited`).  `file` is where the routines are, for
-    traces.  `base` and `base_variant` are what a user's own variant was made from.
+    says so.  `onto` is the version that its patch changes, if that is not what the family calls
+    `before`.  `routines` are those of the subjects, by name; `about` are functions of
+    `model/kernel` that the patch changes; `swap` replaces functions that they and their neighbours
+    call, and `edited` those that they alone call (see `edited`).  `file` is where the routines are,
+    for traces.  `base` and `base_variant` are what a user's own variant was made from.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Variant:
     file: str
     beside: str = ""
     counterfactual: str = ""
+    onto: str = ""
     about: frozenset[Function] = frozenset()
     swap: Mapping[Function, Function] = field(default_factory=dict)
     edited: Mapping[Function, Function] = field(default_factory=dict)
@@ -193,6 +195,10 @@ class Family:
         those others."""
         swaps = (v.swap for v in (*self.variants, variant))
         return frozenset(fn for swap in swaps for pair in swap.items() for fn in pair)
+
+    def base(self, variant: Variant) -> Variant:
+        """The version that the patch of another one changes."""
+        return self.variant(variant.onto or self.before)
 
     def variant(self, name: str) -> Variant:
         """The variant of a name, or, as ``merged:6.12.107``, beside the neighbours of another

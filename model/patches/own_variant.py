@@ -146,7 +146,7 @@ def require_used(
             instead="call it, or give it the name of one that is called, or delete it",
         )  # fmt: skip
     for name, value in vars(module).items():
-        if name in stored and value not in [*mine, *stored[name]]:
+        if name in stored and value not in [*mine, *stored[name], *used]:
             raise ModelError(
                 f"'{name}' of {module.__file__} takes no function's place",
                 why="it is none that the file defines with a decorator of model.lang",
