@@ -82,10 +82,11 @@ class Target:
         """The version that the selected one is compared with; None if it is that version."""
         if len(self.sides) > 1:
             return self.sides[0].role
-        role, name = self.selected.role, self.family.before
-        if role.variant.name == name:
+        role = self.selected.role
+        base = self.family.base(role.variant)
+        if role.variant.name == base.name:
             return None
-        return Role(self.family.variant(name), source=role.source)
+        return Role(base, source=role.source)
 
 
 def _role(family: Family, variant: Variant, source: str) -> Role:

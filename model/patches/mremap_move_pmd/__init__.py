@@ -17,7 +17,7 @@ from model.kernel.huge.move_tables import move_normal_pmd
 from model.lang.declare import ModelFunction
 
 from ..family import Family, Function, Observation, Variant
-from . import by_entry, merged, rechecked, rmap_locked, v2
+from . import by_entry, flushed, merged, rechecked, rmap_locked, v2
 from . import world as w
 from .answers import QUESTIONS
 from .beside import BESIDE, request
@@ -41,6 +41,12 @@ VARIANTS = (
     Variant(
         "v2", "as posted 2018-10-12: a table moves, and is flushed after its locks are dropped",
         "4.18", _both(v2.move_vma), _HERE + "v2.py", beside="6.12", counterfactual=_OLD,
+        onto="by_entry",
+    ),
+    Variant(
+        "flushed", "kernel 4.19 (eb66ae030829): entry by entry, flushed under the locks", "4.19",
+        _both(flushed.move_vma), _HERE + "flushed.py", beside="6.12", counterfactual=_OLD,
+        onto="by_entry", about=frozenset({move_ptes}),
     ),
     Variant(
         "merged", "kernel 5.0 (2c91bd4a4e2e): flushed under the PMD locks, rmap locks now and then",
@@ -50,8 +56,7 @@ VARIANTS = (
     Variant(
         "rmap_locked", "kernel 5.14 (97113eb39fa7): rmap locks whenever a table moves", "5.14",
         _both(rmap_locked.move_vma), _HERE + "rmap_locked.py", beside="6.12", counterfactual=_OLD,
-        onto="merged",
-        about=frozenset({move_ptes}),
+        onto="merged", about=frozenset({move_ptes}),
     ),
     Variant(
         "rechecked", "kernel 6.12 (6fa1066fc5d0) to 7.2: the old PMD entry is looked at again",
@@ -124,7 +129,7 @@ FAMILY = Family(
         "the munmap of the old VMA after, under the same mmap_lock"
     ),
     variants=VARIANTS,
-    before="by_entry",
+    before="flushed",
     after="rechecked",
     mutants=MUTANTS,
     observations=OBSERVATIONS,

@@ -65,7 +65,8 @@ def test_mprotect_batching_is_a_fragment() -> None:
 def test_mremap_by_pmd() -> None:
     """The page has the patch in many copies, and a patch for another architecture in an answer."""
     found, other = read_submissions(seed("002"))
-    assert (found.kind, found.match, found.near) == ("diff", None, "")
+    v2 = Match("mremap_move_pmd", "v2")
+    assert (found.kind, found.match, found.near) == ("diff", v2, "")
     assert found.files == ("mm/mremap.c",)
     assert found.functions == ("mm/mremap.c:move_normal_pmd", "mm/mremap.c:move_page_tables")
     assert {"+pmd_lock", "+pmd_clear", "+set_pmd_at", "+take_rmap_locks"} <= set(found.calls)
