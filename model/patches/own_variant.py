@@ -145,8 +145,10 @@ def require_used(
             why=f"{variant.base} {variant.base_variant} calls no function of that name",
             instead="call it, or give it the name of one that is called, or delete it",
         )  # fmt: skip
+    known = [*mine, *used]
     for name, value in vars(module).items():
-        if name in stored and value not in [*mine, *stored[name], *used]:
+        called_so = value in known and value.name == name
+        if name in stored and value not in stored[name] and not called_so:
             raise ModelError(
                 f"'{name}' of {module.__file__} takes no function's place",
                 why="it is none that the file defines with a decorator of model.lang",

@@ -3,8 +3,9 @@
 CPUs, threads, tables and pages.
 
 A thread that takes a translation away from an entry owes a flush of it, and pays it before it lets
-go of the lock of the entry.  What it owes is the ghost `Thread.removed` of the models; an entry's
-value is what it permits.  Hardware fills and forgets at any time.
+go of the lock of the entry, or puts it on record for whoever has the lock next
+(mm->tlb_flush_batched).  What it owes is the ghost `Thread.removed` of the models; an entry's value
+is what it permits.  Hardware fills and forgets at any time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from model.hw.objects import Cpu, Pte, PteKind, Root, Table
+from model.kernel.objects import Mm
 from model.lang.ir import State
 from model.lang.sorts import Rec, Set, Sort
 
@@ -49,7 +51,11 @@ def core() -> Core:
 
     def paid(g: Logic, s: View, t: Term, lock: Term) -> Term:
         return g.every("Addr Right", lambda a, x: g.implies(
-            g.same(s.ptl(a), lock), g.no(s.owed(t, a, x))))  # fmt: skip
+            g.both(g.same(s.ptl(a), lock), s.owed(t, a, x)), s.due(s.space(a))))  # fmt: skip
+
+    def under_locks(g: Logic, s: View, mm: Term) -> Term:
+        return g.every("Thread Addr Right", lambda t, a, x: g.implies(
+            g.both(g.same(s.space(a), mm), s.owed(t, a, x)), holds(g, s, t, a, x)))  # fmt: skip
 
     def wider(g: Logic, s: View, a: Term, v: Term) -> Term:
         old = s.entry(a)
@@ -75,32 +81,42 @@ def core() -> Core:
         Action("pay", "Thread Addr Right", lambda g, s, _, a, x: flushed(g, s, a, x),
                lambda _, s, t, a, x: s.set("owed", (t, a, x), False),
                "a flush is complete: what no TLB has is not owed any more"),
+        Action("record", "Mm", lambda g, *_: g.both(), lambda _, s, m: s.set("due", (m,), True),
+               "set_tlb_ubc_flush_pending: whoever has a lock of the mm next flushes"),
+        Action("honour", "Mm", lambda g, *_: g.both(), lambda _, s, m: s.set("due", (m,), False),
+               "flush_tlb_batched_pending has flushed the mm",
+               (Need("nothing_put_off", "what is owed in the mm is owed under locks",
+                     under_locks),)),
         Action("release", "Thread Lock",
                lambda g, s, _, k: g.no(g.same(s.holder(k), g.none("Thread"))),
                lambda g, s, _, k: s.set("holder", (k,), g.none("Thread")), "let go of the lock",
                (Need("owner_releases", "who lets go of a lock holds it",
                      lambda g, s, t, k: g.same(s.holder(k), t)),
-                Need("flushed_first", "nothing is owed under a lock that is let go of", paid))),
+                Need("flushed_first",
+                     "nothing is owed under a lock that is let go of, but what is on record",
+                     paid))),
     )  # fmt: skip
     return Core(
-        "flush", __doc__ or "", ("Cpu", "Thread", "Addr", "Lock", "Value", "Right"),
+        "flush", __doc__ or "", ("Cpu", "Thread", "Addr", "Lock", "Mm", "Value", "Right"),
         {
+            "space": Function("Addr", "Mm", "whose address it is", fixed=True),
             "ptl": Function("Addr", "Lock", "the lock of its table", fixed=True),
             "permits": Function("Value Right", "bool", "what an entry permits", fixed=True),
             "holder": Function("Lock", "Thread", "who holds it"),
             "entry": Function("Addr", "Value", "the page-table entry"),
             "tlb": Function("Cpu Addr Right", "bool", "what a CPU has cached"),
             "owed": Function("Thread Addr Right", "bool", "taken away and not flushed yet"),
+            "due": Function("Mm", "bool", "a flush of it is on record"),
         },
         _initial, actions, CLAUSES,
         (
             Theorem(
                 "no_stale_tlb_use",
                 "Whoever takes the page-table lock of an address finds that no TLB has a "
-                "translation of it which the entry does not permit.",
+                "translation of it which the entry does not permit, or that a flush is on record.",
                 lambda g, s: g.every("Cpu Addr Right", lambda c, a, x: g.implies(
                     g.both(s.tlb(c, a, x), g.same(s.holder(s.ptl(a)), g.none("Thread"))),
-                    s.permits(s.entry(a), x))),
+                    g.either(s.permits(s.entry(a), x), s.due(s.space(a))))),
             ),
         ),
         assumes=(
@@ -113,6 +129,8 @@ def core() -> Core:
                    lambda g, s: g.every("Right", lambda x: g.no(s.permits(g.none("Value"), x)))),
             Clause("an_address_has_a_lock", "every address has a page-table lock",
                    lambda g, s: g.every("Addr", lambda a: g.no(g.same(s.ptl(a), g.none("Lock"))))),
+            Clause("an_address_has_an_mm", "every address is one of an mm",
+                   lambda g, s: g.every("Addr", lambda a: g.no(g.same(s.space(a), g.none("Mm"))))),
         ),
         fades={"tlb": "forget", "owed": "pay"},
     )  # fmt: skip
@@ -124,6 +142,7 @@ def _initial(g: Logic, s: View) -> Term:
             s.tlb(c, a, x), s.permits(s.entry(a), x))),
         g.every("Thread Addr Right", lambda t, a, x: g.no(s.owed(t, a, x))),
         g.every("Lock", lambda k: g.same(s.holder(k), g.none("Thread"))),
+        g.every("Mm", lambda m: g.no(s.due(m))),
     )  # fmt: skip
 
 
@@ -133,9 +152,11 @@ CLAUSES = (
                s.tlb(c, a, x), g.either(
                    s.permits(s.entry(a), x),
                    g.some("Thread", lambda t: s.owed(t, a, x)))))),
-    Clause("owed_under_the_lock", "who owes a flush of an address holds its lock",
+    Clause("owed_under_the_lock",
+           "who owes a flush of an address holds its lock, or a flush is on record",
            lambda g, s: g.every("Thread Addr Right", lambda t, a, x: g.implies(
-               s.owed(t, a, x), g.same(s.holder(s.ptl(a)), t)))),
+               s.owed(t, a, x),
+               g.either(g.same(s.holder(s.ptl(a)), t), s.due(s.space(a)))))),
 )  # fmt: skip
 
 
@@ -181,6 +202,24 @@ def abstraction(
         pmd, table, pte = entries[a]
         return s("Pte.val", pte.name) if s("Pmd.table", pmd) == table else MOVED
 
+    spaces = {a: mm.name for mm in stage.world.all(Mm) for a in entries_of(
+        stage, explorer, initial, [mm.root])}  # fmt: skip
+    batched = kinds["Mm.tlb_flush_batched"].sort
+    put_off = {
+        batched.show(code): _is_due(batched, code)
+        for code in decoder.codes("Mm.tlb_flush_batched", states)
+    }
+
+    def due(s: Seen, mm: str) -> bool:
+        shown = s("Mm.tlb_flush_batched", mm)
+        return isinstance(shown, str) and put_off.get(shown, False)
+
+    def owed(s: Seen, t: str, a: str, x: str) -> bool:
+        """What no TLB has is not owed, whatever the ghost says: nobody can have it again."""
+        return among(s, "Thread.removed", t, a, x) and any(
+            among(s, "Cpu.tlb", c.name, a, x) for c in users
+        )
+
     def among(s: Seen, variable: str, who: str, a: str, x: str) -> bool:
         held = s(variable, who, a)
         assert isinstance(held, frozenset)
@@ -192,20 +231,33 @@ def abstraction(
             "Thread": tuple(t.name for t in explorer.system.threads),
             "Addr": tuple(entries),
             "Lock": tuple(dict.fromkeys(pte.table.ptl.name for _, _, pte in entries.values())),
+            "Mm": tuple(dict.fromkeys(spaces[a] for a in entries)),
             "Value": tuple(sorted(rights)),
             "Right": tuple(sorted(frozenset().union(*rights.values()))),
         },
-        frozenset({"Pmd.table", "Pte.val", "SpinLock.owner", "Cpu.tlb", "Thread.removed"}),
+        frozenset({
+            "Pmd.table", "Pte.val", "SpinLock.owner", "Cpu.tlb", "Thread.removed",
+            "Mm.tlb_flush_batched",
+        }),
         {
+            "space": lambda _, a: spaces[a],
             "ptl": lambda _, a: entries[a][2].table.ptl.name,
             "permits": lambda _, v, x: x in rights[v],
             "holder": lambda s, k: s("SpinLock.owner", k),
             "entry": entry,
             "tlb": lambda s, c, a, x: among(s, "Cpu.tlb", c, a, x),
-            "owed": lambda s, t, a, x: among(s, "Thread.removed", t, a, x),
+            "owed": owed,
+            "due": due,
         },
         actor="Thread",
-    )
+    )  # fmt: skip
+
+
+def _is_due(value: Sort, code: int) -> bool:
+    """True if an unmap is on record that nobody has flushed for since."""
+    assert isinstance(value, Rec)
+    parts = value.parts(code)
+    return parts["pending"] != parts["flushed"]
 
 
 def _rights(value: Sort, translation: Sort, code: int) -> frozenset[str]:

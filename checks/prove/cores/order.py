@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Locks that are waited for in one order, page-table locks by their addresses: no deadlock among
-them, for any number of threads and of locks.
+"""Locks that are waited for in one order, two page-table locks by their addresses, or by the writer
+of mmap_lock: no deadlock among them, for any number of threads and of locks.
 
 A thread waits for a lock only if every one that it holds is less: folio locks come before the locks
-of anon_vmas, and those before page-table locks (mm/rmap.c), which are ordered by their addresses
-(mm/userfaultfd.c:double_pt_lock).  Then every wait in a chain of waits is for a greater lock than
-the one before, and no chain closes.  Who only tries does not wait.
+of files and anon_vmas, and those before the locks of PMD entries and of page tables (mm/rmap.c).
+Two page-table locks are ordered by their addresses (mm/userfaultfd.c:double_pt_lock); who has
+mmap_lock for writing takes two of a kind in any order (mm/mremap.c:move_normal_pmd, move_ptes).
+Every wait in a chain of waits is then for a greater lock than the one before, or for one of its
+kind by that writer, and the one after that for a greater lock than both: no chain closes.  Who only
+tries does not wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from model.hw.objects import SpinLock
-from model.kernel.objects import AnonVma, Folio
+from model.hw.objects import SpinLock, Table
+from model.kernel.objects import AnonVma, Folio, Mapping, Mm
 from model.lang.ir import State
 from model.lang.traits import Trait
 
@@ -25,6 +28,9 @@ from ..instance import Value
 from ..logic import Logic, Term
 from ..refinement import Abstraction
 
+FOLIOS, FILES, ANON_VMAS, ENTRIES, TABLES = range(5)
+"""Kinds of locks, in their order (mm/rmap.c)."""
+
 
 def core() -> Core:
     """The core."""
@@ -35,13 +41,54 @@ def core() -> Core:
     def is_free(g: Logic, s: View, t: Term, k: Term) -> Term:
         return g.both(idle(g, s, t), g.same(s.holder(k), g.none("Thread")))
 
+    def alone(g: Logic, s: View, t: Term, k: Term) -> Term:
+        return g.same(s.writer(s.space(k)), t)
+
+    def second(g: Logic, s: View, t: Term, k: Term) -> Term:
+        """A thread that waits for a lock holds one of its kind."""
+        return g.both(g.same(s.wants(t), k), g.some("Lock", lambda m: g.both(
+            g.same(s.holder(m), t), s.alike(m, k))))  # fmt: skip
+
+    def may_wait(g: Logic, s: View, t: Term, m: Term, k: Term) -> Term:
+        """A thread that holds one lock may wait for another."""
+        nobody = g.same(s.writer(s.space(k)), g.none("Thread"))
+        return g.either(
+            g.both(s.less(m, k), g.either(g.no(s.alike(m, k)), nobody)),
+            g.both(s.alike(m, k), g.no(g.same(m, k)), alone(g, s, t, k)),
+        )
+
+    def nobody_inside(g: Logic, s: View, t: Term, mm: Term) -> Term:
+        return g.both(
+            idle(g, s, t), g.same(s.writer(mm), g.none("Thread")),
+            g.every("Thread Lock", lambda u, k: g.implies(
+                second(g, s, u, k), g.no(g.same(s.space(k), mm)))),
+        )  # fmt: skip
+
+    def rises(g: Logic, s: View, t: Term, u: Term, k: Term) -> Term:
+        """A thread that has what another waits for waits for a greater lock, or the next one
+        does."""
+
+        def after(m: Term) -> Term:
+            return g.every("Thread Lock", lambda v, n: g.implies(
+                g.both(g.same(s.holder(m), v), g.same(s.wants(v), n)), s.less(k, n)))  # fmt: skip
+
+        return g.both(
+            g.no(g.same(t, u)),
+            g.no(s.ended(u)),
+            g.every(
+                "Lock", lambda m: g.implies(g.same(s.wants(u), m), g.either(s.less(k, m), after(m)))
+            ),
+        )
+
     def nothing_held(g: Logic, s: View, t: Term) -> Term:
         return g.every("Lock", lambda m: g.no(g.same(s.holder(m), t)))
 
     upwards = Need(
-        "upwards", "a thread waits for a lock that is greater than all it holds",
+        "upwards",
+        "a thread waits for a lock that is greater than all it holds, or of a kind with one as the "
+        "writer of mmap_lock",
         lambda g, s, t, k: g.every(
-            "Lock", lambda m: g.implies(g.same(s.holder(m), t), s.less(m, k))),
+            "Lock", lambda m: g.implies(g.same(s.holder(m), t), may_wait(g, s, t, m, k))),
     )  # fmt: skip
     actions = (
         Action("wait", "Thread Lock", lambda g, s, t, _: idle(g, s, t),
@@ -57,22 +104,34 @@ def core() -> Core:
                "take a lock that is free, and not wait for it"),
         Action("let_go", "Thread Lock", lambda g, s, t, k: g.same(s.holder(k), t),
                lambda g, s, _, k: s.set("holder", (k,), g.none("Thread")), "let go of a lock"),
+        Action("shut_out", "Thread Mm", nobody_inside,
+               lambda _, s, t, mm: s.set("writer", (mm,), t), "mmap_write_lock"),
+        Action("let_in", "Thread Mm",
+               lambda g, s, t, mm: g.both(idle(g, s, t), g.same(s.writer(mm), t)),
+               lambda g, s, _, mm: s.set("writer", (mm,), g.none("Thread")),
+               "mmap_write_unlock, or downgrade"),
         Action("end", "Thread", idle, lambda _, s, t: s.set("ended", (t,), True), "return",
                (Need("all_let_go", "who returns holds no lock", nothing_held),)),
     )  # fmt: skip
     return Core(
-        "order", __doc__ or "", ("Thread", "Lock"),
+        "order", __doc__ or "", ("Thread", "Lock", "Mm"),
         {
             "less": Function("Lock Lock", "bool", "the order of locks", fixed=True),
+            "alike": Function("Lock Lock", "bool", "both of page tables, or both of PMD entries, "
+                              "of one mm", fixed=True),
+            "space": Function("Lock", "Mm", "whose page table it is of", fixed=True),
+            "writer": Function("Mm", "Thread", "who has mmap_lock for writing"),
             "holder": Function("Lock", "Thread", "who holds it"),
             "wants": Function("Thread", "Lock", "what it waits for"),
             "ended": Function("Thread", "bool", "it has returned"),
         },
         _initial, actions,
         (
-            Clause("waits_upwards", "a thread waits for a lock that is greater than all it holds",
+            Clause("waits_upwards", "a thread waits for a lock that is greater than all it holds, "
+                   "or of a kind with one as the writer of mmap_lock",
                    lambda g, s: g.every("Thread Lock Lock", lambda t, k, m: g.implies(
-                       g.both(g.same(s.wants(t), k), g.same(s.holder(m), t)), s.less(m, k)))),
+                       g.both(g.same(s.wants(t), k), g.same(s.holder(m), t)),
+                       may_wait(g, s, t, m, k)))),
             Clause("ended_with_nothing", "who has returned holds no lock, and waits for none",
                    lambda g, s: g.every("Thread Lock", lambda t, k: g.implies(
                        s.ended(t), g.no(g.either(g.same(s.holder(k), t),
@@ -82,16 +141,19 @@ def core() -> Core:
             Theorem(
                 "no_deadlock",
                 "Who holds a lock that somebody waits for has not returned, and waits for a "
-                "greater lock, if at all: no chain of waits closes.",
+                "greater lock, if at all, or is the writer, and who holds what it waits for waits "
+                "for a greater one: no chain of waits closes.",
                 lambda g, s: g.every("Thread Thread Lock", lambda t, u, k: g.implies(
                     g.both(g.same(s.wants(t), k), g.same(s.holder(k), u)),
-                    g.both(g.no(s.ended(u)), g.every("Lock", lambda m: g.implies(
-                        g.same(s.wants(u), m), s.less(k, m)))))),
+                    rises(g, s, t, u, k))),
             ),
         ),
         assumes=(
-            "folio locks, and the locks of anon_vmas that are held for writing, and page-table "
-            "locks: mmap_lock and the VMA locks are taken before them (see `locks`)",
+            "folio locks, and the locks of files and anon_vmas that are held for writing, and the "
+            "locks of PMD entries and page tables: mmap_lock and the VMA locks are taken before "
+            "them (see `locks`)",
+            "nobody gets mmap_lock for writing, and the VMAs to itself, while another waits for a "
+            "second lock of a kind: it has mmap_lock or the locks of the VMAs",
         ),
         axioms=(
             Clause("irreflexive", "no lock is less than itself",
@@ -99,6 +161,11 @@ def core() -> Core:
             Clause("transitive", "less is transitive",
                    lambda g, s: g.every("Lock Lock Lock", lambda k, m, n: g.implies(
                        g.both(s.less(k, m), s.less(m, n)), s.less(k, n)))),
+            Clause("one_kind", "locks of a kind are of one mm, and stand alike to others",
+                   lambda g, s: g.every("Lock Lock Lock", lambda k, m, n: g.implies(
+                       s.alike(k, m),
+                       g.both(s.alike(m, k), g.same(s.space(k), s.space(m)), g.implies(
+                           g.both(s.less(m, n), g.no(s.alike(m, n))), s.less(k, n)))))),
         ),
     )  # fmt: skip
 
@@ -107,7 +174,21 @@ def _initial(g: Logic, s: View) -> Term:
     return g.both(
         g.every("Lock", lambda k: g.same(s.holder(k), g.none("Thread"))),
         g.every("Thread", lambda t: g.both(g.same(s.wants(t), g.none("Lock")), g.no(s.ended(t)))),
+        g.every("Mm", lambda mm: g.same(s.writer(mm), g.none("Thread"))),
     )
+
+
+def locks_of(stage: Stage) -> dict[str, tuple[int, str]]:
+    """By lock of a PMD entry or of a page table: which of both, as its place in the order, and the
+    mm.  One that is both is of a table."""
+    found: dict[str, tuple[int, str]] = {}
+    for mm in stage.world.all(Mm):
+        here = [(addr, pmd) for addr, pmd in enumerate(mm.root.pmds) if pmd is not None]
+        found |= {pmd.ptl.name: (ENTRIES, mm.name) for _, pmd in here}
+        for table in stage.world.all(Table):
+            if any(addr < len(table.slots) and table.slots[addr] is not None for addr, _ in here):
+                found[table.ptl.name] = TABLES, mm.name
+    return found
 
 
 def abstraction(
@@ -117,27 +198,42 @@ def abstraction(
     states: Collection[int],  # noqa: ARG001
 ) -> Abstraction:
     """The locks of a world; a step that takes one waits and takes it at once."""
-    ranks = {folio.name: (0, 0) for folio in stage.world.all(Folio)}
-    ranks |= {anon.rwsem.name: (1, 0) for anon in stage.world.all(AnonVma)}
-    words = dict.fromkeys(ranks, "RwSem.writer")
+    kinds = {f.name: (FOLIOS, "") for f in stage.world.all(Folio)}
+    kinds |= {file.i_mmap_rwsem.name: (FILES, "") for file in stage.world.all(Mapping)}
+    kinds |= {anon.rwsem.name: (ANON_VMAS, "") for anon in stage.world.all(AnonVma)}
+    words = dict.fromkeys(kinds, "RwSem.writer")
     words |= dict.fromkeys((f.name for f in stage.world.all(Folio)), "Folio.locked_by")
-    for lock in stage.world.all(SpinLock):
-        ranks[lock.name], words[lock.name] = (2, lock.rank), "SpinLock.owner"
+    ranks = {lock.name: lock.rank for lock in stage.world.all(SpinLock)}
+    words |= dict.fromkeys(ranks, "SpinLock.owner")
+    kinds |= {**dict.fromkeys(ranks, (TABLES, "")), **locks_of(stage)}
+    mms = {mm.name: mm.mmap_lock.name for mm in stage.world.all(Mm)}
+
+    def less(k: str, m: str) -> bool:
+        if kinds[k] == kinds[m]:
+            return ranks.get(k, 0) < ranks.get(m, 0)
+        return kinds[k][0] < kinds[m][0]
 
     def holder(s: Seen, k: str) -> Value:
         return s(words[k], k)
 
     return Abstraction(
-        {"Thread": tuple(t.name for t in explorer.system.threads), "Lock": tuple(ranks)},
-        frozenset(words.values()),
         {
-            "less": lambda _, k, m: ranks[k] < ranks[m],
+            "Thread": tuple(t.name for t in explorer.system.threads), "Lock": tuple(kinds),
+            "Mm": tuple(mms),
+        },
+        frozenset({*words.values(), "MmapLock.writer"}),
+        {
+            "less": lambda _, k, m: less(k, m),
+            "alike": lambda _, k, m: kinds[k][1] != "" and kinds[k] == kinds[m],
+            "space": lambda _, k: kinds[k][1] or None,
+            "writer": lambda s, mm: s("MmapLock.writer", mms[mm]),
             "holder": holder,
             "wants": lambda _, __: None,
             "ended": lambda s, t: s.ended(t),
         },
         lambda traits, action: (
-            (action == "try") is (Trait.TRYLOCK in traits) or action in ("let_go", "end")
+            (action == "try") is (Trait.TRYLOCK in traits)
+            or action in ("let_go", "let_in", "shut_out", "end")
         ),
         actor="Thread",
-    )
+    )  # fmt: skip

@@ -50,6 +50,7 @@ LEFT_OUT = [
     (flush.core(), "flushed_first", ("release", "owed_under_the_lock")),
     (flush.core(), "owner_releases", ("release", "owed_under_the_lock")),
     (flush.core(), "under_the_lock", ("change", "owed_under_the_lock")),
+    (flush.core(), "nothing_put_off", ("honour", "owed_under_the_lock")),
     (order.core(), "upwards", ("wait", "waits_upwards")),
     (order.core(), "all_let_go", ("end", "ended_with_nothing")),
     (rmap.core(), "folio_is_locked", ("move", "home_stays_while_walked")),
@@ -82,6 +83,7 @@ def test_a_counterexample_is_small_and_has_names() -> None:
     assert failed.shot is not None
     assert tuple(snapshot_lines(flush.core(), failed.shot)) == (
         "with   thread0, lock0",
+        "       space(addr0) = mm0",
         "       ptl(addr0) = lock0",
         "       holder(lock0) = thread0",
         "       owed(thread0, addr0, right0)",

@@ -156,8 +156,8 @@ def test_the_command_shows_the_step_and_the_trace(monkeypatch: pytest.MonkeyPatc
     assert ran.exit_code == 1
     lines = ran.stdout.splitlines()
     assert (
-        "LACKS      flushed_first: not so that nothing is owed under a lock that is let go of"
-        in lines
+        "LACKS      flushed_first: not so that nothing is owed under a lock that is let go of, but "
+        "what is on" in lines
     )
     assert "           FAILED  release keeps owed_under_the_lock" in lines
     assert "           reached in the model: before the step above" in lines
