@@ -13,7 +13,7 @@ tries does not wait.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from model.hw.objects import SpinLock, Table
 from model.kernel.objects import AnonVma, Folio, Mapping, Mm
@@ -31,6 +31,14 @@ from ..refinement import Abstraction
 FOLIOS, FILES, ANON_VMAS, ENTRIES, TABLES = range(5)
 """Kinds of locks, in their order (mm/rmap.c)."""
 
+UPWARDS = (
+    "a thread waits for a lock that is greater than all it holds, or the writer of mmap_lock for a "
+    "second one of a kind"
+)
+NO_OTHER_WRITER = (
+    "a thread waits for a second lock of a kind while no other has mmap_lock for writing"
+)
+
 
 def core() -> Core:
     """The core."""
@@ -41,27 +49,34 @@ def core() -> Core:
     def is_free(g: Logic, s: View, t: Term, k: Term) -> Term:
         return g.both(idle(g, s, t), g.same(s.holder(k), g.none("Thread")))
 
-    def alone(g: Logic, s: View, t: Term, k: Term) -> Term:
-        return g.same(s.writer(s.space(k)), t)
+    def upwards(g: Logic, s: View, t: Term, m: Term, k: Term) -> Term:
+        """A lock may be waited for by who holds another."""
+        second = g.both(s.alike(m, k), g.no(g.same(m, k)), g.same(s.writer(s.space(k)), t))
+        return g.either(s.less(m, k), second)
 
-    def second(g: Logic, s: View, t: Term, k: Term) -> Term:
-        """A thread that waits for a lock holds one of its kind."""
-        return g.both(g.same(s.wants(t), k), g.some("Lock", lambda m: g.both(
-            g.same(s.holder(m), t), s.alike(m, k))))  # fmt: skip
+    def undisturbed(g: Logic, s: View, t: Term, m: Term, k: Term) -> Term:
+        """A second lock of a kind may be waited for, as to mmap_lock."""
+        writer = s.writer(s.space(k))
+        alone = g.either(g.same(writer, g.none("Thread")), g.same(writer, t))
+        return g.implies(s.alike(m, k), alone)
 
-    def may_wait(g: Logic, s: View, t: Term, m: Term, k: Term) -> Term:
-        """A thread that holds one lock may wait for another."""
-        nobody = g.same(s.writer(s.space(k)), g.none("Thread"))
-        return g.either(
-            g.both(s.less(m, k), g.either(g.no(s.alike(m, k)), nobody)),
-            g.both(s.alike(m, k), g.no(g.same(m, k)), alone(g, s, t, k)),
-        )
+    def of_all_held(may: Callable[..., Term]) -> Callable[..., Term]:
+        return lambda g, s, t, k: g.every(
+            "Lock", lambda m: g.implies(g.same(s.holder(m), t), may(g, s, t, m, k)))  # fmt: skip
+
+    def of_all_waits(may: Callable[..., Term]) -> Callable[[Logic, View], Term]:
+        return lambda g, s: g.every("Thread Lock Lock", lambda t, k, m: g.implies(
+            g.both(g.same(s.wants(t), k), g.same(s.holder(m), t)), may(g, s, t, m, k)))  # fmt: skip
+
+    def waits_for_a_second(g: Logic, s: View, t: Term, k: Term) -> Term:
+        held = g.some("Lock", lambda m: g.both(g.same(s.holder(m), t), s.alike(m, k)))
+        return g.both(g.same(s.wants(t), k), held)
 
     def nobody_inside(g: Logic, s: View, t: Term, mm: Term) -> Term:
         return g.both(
             idle(g, s, t), g.same(s.writer(mm), g.none("Thread")),
             g.every("Thread Lock", lambda u, k: g.implies(
-                second(g, s, u, k), g.no(g.same(s.space(k), mm)))),
+                waits_for_a_second(g, s, u, k), g.no(g.same(s.space(k), mm)))),
         )  # fmt: skip
 
     def rises(g: Logic, s: View, t: Term, u: Term, k: Term) -> Term:
@@ -83,23 +98,20 @@ def core() -> Core:
     def nothing_held(g: Logic, s: View, t: Term) -> Term:
         return g.every("Lock", lambda m: g.no(g.same(s.holder(m), t)))
 
-    upwards = Need(
-        "upwards",
-        "a thread waits for a lock that is greater than all it holds, or of a kind with one as the "
-        "writer of mmap_lock",
-        lambda g, s, t, k: g.every(
-            "Lock", lambda m: g.implies(g.same(s.holder(m), t), may_wait(g, s, t, m, k))),
-    )  # fmt: skip
+    needs = (
+        Need("upwards", UPWARDS, of_all_held(upwards)),
+        Need("no_other_writer", NO_OTHER_WRITER, of_all_held(undisturbed)),
+    )
     actions = (
         Action("wait", "Thread Lock", lambda g, s, t, _: idle(g, s, t),
-               lambda _, s, t, k: s.set("wants", (t,), k), "begin to wait for a lock", (upwards,)),
+               lambda _, s, t, k: s.set("wants", (t,), k), "begin to wait for a lock", needs),
         Action("get", "Thread Lock",
                lambda g, s, t, k: g.both(g.same(s.wants(t), k),
                                          g.same(s.holder(k), g.none("Thread"))),
                lambda g, s, t, k: s.set("holder", (k,), t).set("wants", (t,), g.none("Lock")),
                "the lock is free: have it"),
         Action("take", "Thread Lock", is_free, lambda _, s, t, k: s.set("holder", (k,), t),
-               "both at once", (upwards,)),
+               "both at once", needs),
         Action("try", "Thread Lock", is_free, lambda _, s, t, k: s.set("holder", (k,), t),
                "take a lock that is free, and not wait for it"),
         Action("let_go", "Thread Lock", lambda g, s, t, k: g.same(s.holder(k), t),
@@ -127,11 +139,8 @@ def core() -> Core:
         },
         _initial, actions,
         (
-            Clause("waits_upwards", "a thread waits for a lock that is greater than all it holds, "
-                   "or of a kind with one as the writer of mmap_lock",
-                   lambda g, s: g.every("Thread Lock Lock", lambda t, k, m: g.implies(
-                       g.both(g.same(s.wants(t), k), g.same(s.holder(m), t)),
-                       may_wait(g, s, t, m, k)))),
+            Clause("waits_upwards", UPWARDS, of_all_waits(upwards)),
+            Clause("waits_beside_no_writer", NO_OTHER_WRITER, of_all_waits(undisturbed)),
             Clause("ended_with_nothing", "who has returned holds no lock, and waits for none",
                    lambda g, s: g.every("Thread Lock", lambda t, k: g.implies(
                        s.ended(t), g.no(g.either(g.same(s.holder(k), t),

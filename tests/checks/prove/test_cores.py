@@ -52,6 +52,7 @@ LEFT_OUT = [
     (flush.core(), "under_the_lock", ("change", "owed_under_the_lock")),
     (flush.core(), "nothing_put_off", ("honour", "owed_under_the_lock")),
     (order.core(), "upwards", ("wait", "waits_upwards")),
+    (order.core(), "no_other_writer", ("wait", "waits_beside_no_writer")),
     (order.core(), "all_let_go", ("end", "ended_with_nothing")),
     (rmap.core(), "folio_is_locked", ("move", "home_stays_while_walked")),
     (rmap.core(), "folio_is_unmapped", ("move", "mapped_at_home")),
