@@ -24,7 +24,7 @@ from model.kernel.locks import (
     spin_lock_nested,
     spin_trylock,
 )
-from model.kernel.pgtable import ptep_get_and_clear, ptep_set_wrprotect
+from model.kernel.pgtable import pmd_clear, ptep_get_and_clear, ptep_set_wrprotect
 from model.lang.errors import ModelError
 from model.lang.ir import State
 from model.patches.family import Family, Function, Variant
@@ -36,7 +36,7 @@ from ..play.play import Play, Theatre
 from ..reduce.reducer import Passes
 from ..stage.stage import Role, Setting, Stage
 from .core import Core
-from .cores import flush, order, rmap
+from .cores import flush, order, rmap, tables
 from .proof import Compared, Proof, Shown, compared_with, proof_of
 from .refinement import Abstraction
 
@@ -75,7 +75,7 @@ class Theory:
         each neighbour alone in the states for pairs, with the first value of each axis."""
         named = [patch.casts.named(name, kernel) for name in self.scenarios]
         found = [cast for cast in named if cast is not None]
-        if len(found) == len(named):
+        if found and len(found) == len(named):
             return found
         casts = patch.casts
         first = {axis.name: axis.default[0] for axis in casts.axes}
@@ -93,6 +93,12 @@ THEORIES = (
          f"move+user/1p/{_INIT}", f"move+uffd_copy/1p/{_INIT}", f"move+move_back/1p/{_INIT}"),
         flush.abstraction, frozenset({"fill", "take", "change", "pay", "release"}), anytime=True,
         asked=("flushed_before_ptl_is_released", "nothing_removed_is_used_after_return"),
+    ),
+    Theory(
+        tables.core(), (pmd_clear,), (), tables.abstraction,
+        frozenset({"walk", "take", "unlink", "link", "release"}), anytime=True,
+        asked=("a_table_moves_with_a_flush", "a_table_is_in_one_place",
+               "nothing_removed_is_used_after_return"),
     ),
     Theory(
         order.core(), (spin_lock, spin_lock_nested, folio_lock, anon_vma_lock_write),

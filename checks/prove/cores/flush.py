@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from model.hw.objects import Cpu, Pte, PteKind, Root, Table
+from model.hw.objects import Cpu, Pte, PteKind, Root, Table, moves, places
 from model.kernel.objects import Mm
 from model.lang.ir import State
 from model.lang.sorts import Rec, Set, Sort
@@ -123,6 +123,8 @@ def core() -> Core:
             "tables are not freed, and every entry has one lock",
             "an entry changes under its lock, but for Accessed and Dirty",
             "a flush drops what it names from every TLB before it is complete",
+            "who frees or writes out a page comes to it by the entry that mapped it: one that was "
+            "moved may be found at its new address before",
         ),
         axioms=(
             Clause("nothing_permits_nothing", "what is no entry permits nothing",
@@ -177,19 +179,25 @@ def entries_of(
     return entries
 
 
-MOVED = "gone"
+GONE = "gone"
 """What stands for an entry whose table is another one than at first: no core has that."""
 
 
 def abstraction(
     stage: Stage, explorer: Prepared, initial: State, states: Collection[int]
 ) -> Abstraction:
-    """The entries, page-table locks, TLBs and debts of a world, whose tables must stay."""
+    """The entries, page-table locks, TLBs and debts of a world, of tables that are in use at first.
+
+    They must stay, but for one that is moved (see `tables`): its entries have whatever TLBs have
+    where it is, or where it was taken from under the lock of a PMD entry that is still held.
+    """
     decoder = Decoder(explorer, initial)
     users = [c for c in stage.world.all(Cpu) if c.user]
     roots = [c.root for c in users if c.root is not None]
     entries = entries_of(stage, explorer, initial, roots)
     kinds = {v.name: v for v in stage.variables}
+    address = kinds["Cpu.tlb"].dims[1].show
+    seats = {a: tuple(map(address, places(pte))) for a, (_, _, pte) in entries.items()}
     sets = kinds["Cpu.tlb"].sort
     assert isinstance(sets, Set)
     value = kinds["Pte.val"].sort
@@ -198,9 +206,29 @@ def abstraction(
         for code in decoder.codes("Pte.val", states)
     }
 
+    above = {
+        address(number): pmd.name
+        for root in roots for number, pmd in enumerate(root.pmds) if pmd is not None
+    }  # fmt: skip
+    threads = tuple(t.name for t in explorer.system.threads)
+
     def entry(s: Seen, a: str) -> Value:
         pmd, table, pte = entries[a]
-        return s("Pte.val", pte.name) if s("Pmd.table", pmd) == table else MOVED
+        return s("Pte.val", pte.name) if moves(pte) or s("Pmd.table", pmd) == table else GONE
+
+    def is_at(s: Seen, a: str, place: str) -> bool:
+        """The table of an entry is at a place, or was taken from it."""
+        pmd, table = above[place], entries[a][1]
+        if place == a and not moves(entries[a][2]):
+            return True
+        now = s("Pmd.table", pmd)
+        return now == table or (
+            now is None and any(s("Thread.unlinked", t, pmd) == table for t in threads)
+        )
+
+    def cached(s: Seen, c: str, a: str, x: str) -> bool:
+        found = (p for p in seats[a] if is_at(s, a, p))
+        return any(among(s, "Cpu.tlb", c, p, x) for p in found)
 
     spaces = {a: mm.name for mm in stage.world.all(Mm) for a in entries_of(
         stage, explorer, initial, [mm.root])}  # fmt: skip
@@ -215,9 +243,12 @@ def abstraction(
         return isinstance(shown, str) and put_off.get(shown, False)
 
     def owed(s: Seen, t: str, a: str, x: str) -> bool:
-        """What no TLB has is not owed, whatever the ghost says: nobody can have it again."""
-        return among(s, "Thread.removed", t, a, x) and any(
-            among(s, "Cpu.tlb", c.name, a, x) for c in users
+        """What no TLB has, or the entry permits, is not owed, whatever the ghost says."""
+        here = (p for p in seats[a] if is_at(s, a, p))
+        return (
+            any(among(s, "Thread.removed", t, p, x) for p in here)
+            and x not in rights.get(str(entry(s, a)), ())
+            and any(cached(s, c.name, a, x) for c in users)
         )
 
     def among(s: Seen, variable: str, who: str, a: str, x: str) -> bool:
@@ -228,7 +259,7 @@ def abstraction(
     return Abstraction(
         {
             "Cpu": tuple(c.name for c in users),
-            "Thread": tuple(t.name for t in explorer.system.threads),
+            "Thread": threads,
             "Addr": tuple(entries),
             "Lock": tuple(dict.fromkeys(pte.table.ptl.name for _, _, pte in entries.values())),
             "Mm": tuple(dict.fromkeys(spaces[a] for a in entries)),
@@ -237,7 +268,7 @@ def abstraction(
         },
         frozenset({
             "Pmd.table", "Pte.val", "SpinLock.owner", "Cpu.tlb", "Thread.removed",
-            "Mm.tlb_flush_batched",
+            "Mm.tlb_flush_batched", "Thread.unlinked",
         }),
         {
             "space": lambda _, a: spaces[a],
@@ -245,7 +276,7 @@ def abstraction(
             "permits": lambda _, v, x: x in rights[v],
             "holder": lambda s, k: s("SpinLock.owner", k),
             "entry": entry,
-            "tlb": lambda s, c, a, x: among(s, "Cpu.tlb", c, a, x),
+            "tlb": cached,
             "owed": owed,
             "due": due,
         },

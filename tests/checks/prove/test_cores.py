@@ -6,11 +6,11 @@ from __future__ import annotations
 import pytest
 
 from checks.prove.core import Core
-from checks.prove.cores import flush, order, rmap, shoot
+from checks.prove.cores import flush, order, rmap, shoot, tables
 from checks.prove.infer import infer
 from checks.prove.obligations import EFFORT, Prover, Result, snapshot_lines
 
-CORES = {c.name: c for c in (shoot.core(), flush.core(), order.core(), rmap.core())}
+CORES = {c.name: c for c in (shoot.core(), flush.core(), tables.core(), order.core(), rmap.core())}
 
 
 def results(core: Core, *, without: str = "") -> dict[Result, set[tuple[str, str]]]:
@@ -51,6 +51,11 @@ LEFT_OUT = [
     (flush.core(), "owner_releases", ("release", "owed_under_the_lock")),
     (flush.core(), "under_the_lock", ("change", "owed_under_the_lock")),
     (flush.core(), "nothing_put_off", ("honour", "owed_under_the_lock")),
+    (tables.core(), "under_its_lock", ("unlink", "worked_on_where_it_is")),
+    (tables.core(), "nobody_below", ("unlink", "worked_on_where_it_is")),
+    (tables.core(), "not_on_its_way", ("take", "worked_on_where_it_is")),
+    (tables.core(), "nowhere_else", ("link", "one_place")),
+    (tables.core(), "flushed_first", ("release", "reached_in_its_place")),
     (order.core(), "upwards", ("wait", "waits_upwards")),
     (order.core(), "no_other_writer", ("wait", "waits_beside_no_writer")),
     (order.core(), "all_let_go", ("end", "ended_with_nothing")),
