@@ -60,7 +60,7 @@ def mmap_lock_in_order(s: View, thread: Thread, mm: Mm) -> bool:
     return (
         not holds_spinlock(s, thread)
         and all(not _holds_mmap_lock(other, thread) for other in s.mms)
-        and all(sem.writer != thread and thread not in sem.readers for sem in s.rmap_sems)
+        and all(sem.writer != thread and thread not in sem.readers for sem in s.walk_sems)
         and all(folio.locked_by != thread for folio in s.folios)
         and all(vma.lock.writer != thread and thread not in vma.lock.readers for vma in s.vmas)
     )
@@ -96,7 +96,7 @@ def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
 
 @at_step(
     "folio_lock",
-    "a folio lock is taken before any anon_vma lock, any page-table lock and any other folio lock",
+    "a folio lock is taken before any lock of a file or anon_vma, page-table lock or other folio lock",
     relied_on="mm/rmap.c, mm/filemap.c: the comments at the head, and lockdep",
     mutants=("sleeping folio lock under the PTL",),
     why="{thread} locks {folio} {row} while it holds {held}.",
@@ -105,14 +105,14 @@ def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
 def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
     return (
         not holds_spinlock(s, thread)
-        and all(sem.writer != thread and thread not in sem.readers for sem in s.rmap_sems)
+        and all(sem.writer != thread and thread not in sem.readers for sem in s.walk_sems)
         and all(other.locked_by != thread for other in s.folios)
     )
 
 
 @at_step(
     "down_read down_write",
-    "an anon_vma lock is taken before any page-table lock, and one at a time",
+    "a lock of a file or anon_vma is taken before any page-table lock, that of an anon_vma last",
     relied_on="mm/rmap.c: the comment at the head, and lockdep",
     mutants=("anon_vma lock under the PTL",),
     why="{thread} takes {sem} {row} while it holds {held}.",

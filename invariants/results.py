@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from model.cast.view import View
-from model.hw.objects import Thread
+from model.hw.objects import Addr, PteKind, Thread, maps_at, places
 
 from .registry import at_step
 
@@ -38,3 +38,21 @@ def reports_what_it_did(s: View, thread: Thread, result: int) -> bool:
 def what_is_moved_has_left(s: View, thread: Thread, result: int) -> bool:
     """Of an error nothing is asked here: what it says of pages is `reports_what_it_did`."""
     return sum(1 for addr in s.addresses if thread.taken[addr]) >= result
+
+
+@at_step(
+    "reports_moved",
+    "of a range that a call takes for moved nothing is mapped at its old place any more",
+    relied_on="mm/mremap.c:move_vma, which unmaps the old VMA with whatever is in it",
+    mutants=("page moved and not taken",),
+    why="{thread} takes the range from {start:addr} for moved {row}, but the PTE at {pte} is still "
+    "{pte.val} {pte.val:set}.",
+    then="What that PTE leads to is unmapped with the old VMA: the data is lost, and the new VMA "
+    "has a hole.",
+)
+def nothing_is_left_behind(s: View, thread: Thread, start: Addr, end: Addr) -> bool:
+    return all(
+        not start <= at < end or pte.val.kind == PteKind.NONE or not maps_at(pte, at)
+        for pte in s.ptes
+        for at in places(pte)
+    )

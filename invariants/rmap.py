@@ -143,6 +143,7 @@ def mapping_is_stable_during_a_walk(s: View, thread: Thread, folio: Folio, vma: 
         or walk.folio != folio
         or folio.mapcount == 0
         or folio.mapping is None
+        or vma.anon_vma is None
         or folio.mapping.root == vma.anon_vma.root
         for walk in s.walks
     )

@@ -40,6 +40,12 @@ class View:
         used = {a.rwsem for v in self.vmas for a in v.trees}
         return tuple(s for s in self.sems if s in used)
 
+    @property
+    def walk_sems(self) -> tuple[RwSem, ...]:
+        """The locks under which walks of the reverse map go: of files, and of anon_vma roots."""
+        files = {v.file.i_mmap_rwsem for v in self.vmas if v.file is not None}
+        return tuple(s for s in self.sems if s in files or s in self.rmap_sems)
+
     def vma_at(self, addr: Addr) -> Vma:
         """The VMA that an address is in."""
         return next(v for v in self.vmas if v.start <= addr < v.end)

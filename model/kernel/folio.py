@@ -368,7 +368,7 @@ def pinned_there(mm: Mm, old: Addr, new: Addr) -> None:
     mm.moved_to[old] = new
     for folio in folios():
         if folio.pinned_at[old] > 0:
-            folio.pinned_at[new] = folio.pinned_at[old]
+            folio.pinned_at[new] = folio.pinned_at[new] + folio.pinned_at[old]
             folio.pinned_at[old] = 0
 
 

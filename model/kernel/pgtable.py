@@ -138,23 +138,30 @@ def looked_at_for(pte: Pte) -> None:
     as it takes the page-table lock (flush_tlb_batched_pending)."""
     me: Thread = current()
     if mine(Gather).mm is not None:
-        for thread in threads():
-            if thread is not me:
-                me.removed[pte.addr] = me.removed[pte.addr] | thread.removed[pte.addr]
-                if tables_move(me) and pte.there is not None:
-                    there = pte.elsewhere
-                    me.removed[there] = me.removed[there] | thread.removed[there]
+        if not tables_move(me):
+            answered_for(pte.addr)
+        else:
+            if pte.here is None or pte.here.table == pte.table:
+                answered_for(pte.addr)
+            if pte.there is not None and pte.there.table == pte.table:
+                answered_for(pte.elsewhere)
+
+
+@effect
+def answered_for(addr: Addr) -> None:
+    """What others have taken away at an address is this call's matter, too."""
+    me: Thread = current()
+    for thread in threads():
+        if thread is not me:
+            me.removed[addr] = me.removed[addr] | thread.removed[addr]
 
 
 @effect
 def looked_for_table(pmd: Pmd) -> None:
     """Note the same where there is no table, of all entries that one would have."""
-    me: Thread = current()
     if pmd.table is None and mine(Gather).mm is not None:
-        for thread in threads():
-            if thread is not me:
-                for addr in addresses_of(pmd):
-                    me.removed[addr] = me.removed[addr] | thread.removed[addr]
+        for addr in addresses_of(pmd):
+            answered_for(addr)
 
 
 # -- one entry -------------------------------------------------------------------------------------

@@ -95,6 +95,11 @@ def reports_pages(result: int) -> None:
     """Note what the call is about to return: how many pages it has put in place, or an error."""
 
 
+@step(traits="ghost")
+def reports_moved(start: Addr, end: Addr) -> None:
+    """Note that a call takes a range for moved: whatever is still there will be unmapped."""
+
+
 @step(traits="return")
 def return_to_caller(result: object) -> None:
     """The call is over.  Invariants about the end of a call attach here; ghosts are cleared."""

@@ -59,6 +59,15 @@ def flush_tlb_range(vma: Vma, start: Addr, end: Addr) -> None:
     flush_everywhere(vma.mm, start, end, arch().range_skips_lazy, arch().range_last_level)
 
 
+@primitive("arch/x86/include/asm/tlbflush.h:flush_tlb_range", "7.3.4")
+def flush_table_range(vma: Vma, start: Addr, end: Addr) -> None:
+    """flush_tlb_range() of all that a table maps, which the few entries of a model stand for."""
+    if is_whole_mm(PTRS_PER_TABLE):
+        flush_tlb_mm(vma.mm)
+    else:
+        flush_tlb_range(vma, start, end)
+
+
 @static
 def end_of(mm: Mm) -> int:
     """The address after the last one of an mm; the first is 0."""

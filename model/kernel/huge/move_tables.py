@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """mremap of what a whole page table maps: the table moves, not its entries.
 
-mmap_lock is held for writing.  Left out: a registered VMA, whose entries are looked at one by one
-(uffd_supports_page_table_move), and whole tables of PMDs (move_normal_pud).
+mmap_lock is held for writing.  Left out: whole tables of PMDs (move_normal_pud).  The entries of a
+registered VMA are looked at one by one (uffd_supports_page_table_move, which asks of both VMAs).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..folio import pinned_there
 from ..locks import spin_lock, spin_lock_nested, spin_unlock
 from ..objects import Mm, Vma
 from ..pgtable import addresses_of, pmd_clear, pmd_none, pmd_populate, pmdp_get_lockless
-from ..tlbflush import PTRS_PER_TABLE, flush_tlb_mm, flush_tlb_range, is_whole_mm
+from ..tlbflush import flush_table_range
 
 
 @step(traits="ghost")
@@ -51,10 +51,7 @@ def move_normal_pmd(vma: Vma, old_addr: Addr, length: int, old_pmd: Pmd, new_pmd
     pmd_clear(old_pmd)
     entries_map_at(vma.mm, table, old_pmd, new_pmd)
     pmd_populate(new_pmd, table)
-    if is_whole_mm(PTRS_PER_TABLE):
-        flush_tlb_mm(vma.mm)
-    else:
-        flush_tlb_range(vma, old_addr, old_addr + length)
+    flush_table_range(vma, old_addr, old_addr + length)
     if new_pmd.ptl != old_pmd.ptl:
         spin_unlock(new_pmd.ptl)
     spin_unlock(old_pmd.ptl)

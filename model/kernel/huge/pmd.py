@@ -24,7 +24,7 @@ from ..folio import (
 )
 from ..objects import Folio, Mm, Vma
 from ..pgtable import NONE, table_leaves
-from ..tlbflush import flush_tlb_range
+from ..tlbflush import flush_table_range, flush_tlb_range
 
 # -- what a leaf says ------------------------------------------------------------------------------
 
@@ -163,8 +163,9 @@ def pmd_unlink_table(mm: Mm, pmd: Pmd) -> None:
 
 @primitive("mm/pgtable-generic.c:pmdp_collapse_flush", "7.3.4")
 def pmdp_collapse_flush(vma: Vma, pmd: Pmd) -> None:
+    addrs = addrs_of_pmd(vma.mm, pmd)
     pmd_unlink_table(vma.mm, pmd)
-    flush_pmd_tlb_range(vma, pmd)
+    flush_table_range(vma, addrs[0], addrs[-1] + 1)
 
 
 # -- map counts and exclusivity --------------------------------------------------------------------

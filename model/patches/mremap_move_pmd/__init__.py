@@ -81,6 +81,8 @@ INITIAL = (
     Initial("swapped_out", "the last page is in swap", w.swapped_out),
     Initial("hole", "the last page is not there", w.hole),
     Initial("file", "the VMAs are of a file, and nothing is mapped", w.as_is, _needs("file")),
+    Initial("private_file", "the VMAs are private ones of a file, the pages copies", w.as_is,
+            _needs("private_file")),
 )  # fmt: skip
 
 
@@ -126,7 +128,8 @@ FAMILY = Family(
     left_out=(
         "huge leaves; PUD entries, whose tables nobody takes away; file folios; userfaultfd; MMU "
         "notifiers; cache aliasing; no memory for a table, and moving back; copy_vma() before, and "
-        "the munmap of the old VMA after, under the same mmap_lock"
+        "the munmap of the old VMA after, under the same mmap_lock; that what reclaim has put off "
+        "is flushed where there is no such munmap (MREMAP_DONTUNMAP); other VMAs in the table"
     ),
     variants=VARIANTS,
     before="flushed",

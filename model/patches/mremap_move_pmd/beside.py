@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Processes that may run beside mremap: none who holds mmap_lock or the lock of a VMA.
+"""Processes that may run beside mremap.
 
-What remains are hardware, GUP-fast, walks of the reverse map and retract_page_tables().
+Hardware, GUP-fast, walks of the reverse map and retract_page_tables() do, and a write fault and a
+second mremap until they come to the lock of the VMA, or mmap_lock.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import Any
 from model.cast import neighbours as beside
 from model.cast.neighbour import Conflict, Neighbour
 from model.cast.parts import Setup
-from model.kernel.huge.retract import retract_page_tables
+from model.kernel.huge.retract import (
+    retract_page_tables,
+    retract_page_tables_without_second_look,
+)
 from model.kernel.objects import Vma
 
 
@@ -35,7 +39,8 @@ def other(s: Setup) -> tuple[Any, ...]:
 
 RETRACT = Neighbour(
     "retract", "a huge page of the file takes the place of the {}'s table",
-    {"6.6": retract_page_tables}, commits={"6.6": "1d65b771bc08"}, conflict=Conflict.TABLE,
+    {"6.6": retract_page_tables_without_second_look, "7.2": retract_page_tables},
+    commits={"6.6": "1d65b771bc08"}, conflict=Conflict.TABLE,
 )  # fmt: skip
 BACK = Neighbour("mremap_back", "a second mremap, the other way", again=back)
 OTHER = Neighbour(
@@ -46,6 +51,7 @@ OTHER = Neighbour(
 BESIDE = (
     beside.USER, beside.LAZY_USER, beside.GUP_FAST.at("old"),
     beside.GUP_FAST.at("new", "gup_fast_new"), beside.FOLIO_REFERENCED.at("old"),
-    beside.RECLAIM.at("old"), beside.MIGRATE.at("old"), RETRACT.at("old"),
+    beside.RECLAIM.at("old"), beside.MIGRATE.at("old"), beside.WRITE_FAULT.at("old"),
+    beside.WRITE_FAULT.at("new", "write_fault_new"), RETRACT.at("old"),
     RETRACT.at("new", "retract_new"), BACK, OTHER,
 )  # fmt: skip

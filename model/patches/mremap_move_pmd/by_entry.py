@@ -30,6 +30,7 @@ from model.kernel.pgtable import (
     set_pte_at,
 )
 from model.kernel.rmap import pmd_of
+from model.kernel.task import reports_moved
 from model.kernel.tlbflush import flush_tlb_batched_pending, flush_tlb_range
 from model.lang import kernel
 
@@ -108,4 +109,5 @@ def move_vma(vma: Vma, new_vma: Vma, extent_is_pmd: bool, need_rmap_locks: bool)
     move_page_tables(
         vma, vma.start, new_vma, new_vma.start, vma.end - vma.start, need_rmap_locks
     )  # fmt: skip
+    reports_moved(vma.start, vma.end)
     mmap_write_unlock(vma.mm)

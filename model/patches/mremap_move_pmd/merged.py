@@ -17,7 +17,8 @@ from model.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmd_clear, pmd_none, pmdp_get_lockless, pte_alloc
 from model.kernel.rmap import pmd_of
-from model.kernel.tlbflush import flush_tlb_range
+from model.kernel.task import reports_moved
+from model.kernel.tlbflush import flush_table_range
 from model.lang import kernel
 
 from .common import set_pmd_at
@@ -37,7 +38,7 @@ def move_normal_pmd(
     pmd_clear(old_pmd)
     entries_map_at(vma.mm, pmd, old_pmd, new_pmd)
     set_pmd_at(vma.mm, new_addr, new_pmd, pmd)
-    flush_tlb_range(vma, old_addr, old_end)
+    flush_table_range(vma, old_addr, old_end)
     if new_pmd.ptl != old_pmd.ptl:
         spin_unlock(new_pmd.ptl)
     spin_unlock(old_pmd.ptl)
@@ -72,4 +73,5 @@ def move_vma(vma: Vma, new_vma: Vma, extent_is_pmd: bool, need_rmap_locks: bool)
     move_page_tables(
         vma, vma.start, new_vma, new_vma.start, vma.end - vma.start, extent_is_pmd, need_rmap_locks
     )  # fmt: skip
+    reports_moved(vma.start, vma.end)
     mmap_write_unlock(vma.mm)

@@ -29,20 +29,19 @@ _today = partial(mutant, variant="rechecked")
 MUTANTS = (
     _today(
         "table moved without a flush", "the old addresses are flushed by nobody",
-        drop("flush_tlb_mm", in_="move_normal_pmd"),
-        drop("flush_tlb_range", in_="move_normal_pmd"),
+        drop("flush_table_range", in_="move_normal_pmd"),
         breaks="a_table_moves_with_a_flush nothing_removed_is_used_after_return",
         cast=_ALONE, archs=_FLUSHING, why_not=_BY_ENTRY,
     ),
     _today(
         "table flushed after its lock", "as posted: the flush comes after the PMD locks",
-        move_after("flush_tlb_mm", "spin_unlock", nth=1, anchor_nth=4, in_="move_normal_pmd"),
+        move_after("flush_table_range", "spin_unlock", nth=1, anchor_nth=4, in_="move_normal_pmd"),
         breaks="a_table_moves_with_a_flush", cast=_ALONE,
     ),
     _today(
         "table left at the old place", "the old PMD entry is not cleared",
         drop("pmd_clear", in_="move_normal_pmd"),
-        breaks="a_table_is_in_one_place", cast=_ALONE,
+        breaks="a_table_is_in_one_place nothing_is_left_behind", cast=_ALONE,
     ),
     _today(
         "PMD entry not looked at again under its lock", "as before 6fa1066fc5d0",
@@ -89,6 +88,28 @@ MUTANTS = (
         breaks="no_deadlock", cast="mremap+mremap_other/1p/locks=split/init=all_at_old",
     ),
     _today(
+        "old VMA not locked", "a write fault there needs no mmap_lock",
+        drop("vma_start_write", nth=1, in_="move_vma"),
+        breaks="flushed_before_ptl_is_released nothing_removed_is_used_after_return",
+        cast="mremap+write_fault/1p/locks=split/init=shared",
+    ),
+    _today(
+        "file not locked for a table", "only the anon_vma, which a VMA may not have",
+        drop("i_mmap_lock_write", in_="take_rmap_locks"),
+        drop("i_mmap_unlock_write", in_="drop_rmap_locks"),
+        breaks="no_null_pointer_is_followed", cast="mremap+retract/1p/locks=split/init=file",
+    ),
+    _today(
+        "anon_vma locked before the file", "against the order of mm/rmap.c",
+        move_after("i_mmap_lock_write", "anon_vma_lock_write", in_="take_rmap_locks"),
+        breaks="anon_vma_lock_in_order", cast="mremap/1p/locks=split/init=private_file",
+    ),
+    _today(
+        "swap entry left behind", "only what is present moves",
+        answer("pte_none", "not pte_present(pte)", in_="move_ptes"),
+        breaks="nothing_is_left_behind", cast="mremap_part/1p/locks=split/init=swapped_out",
+    ),
+    _today(
         "entries moved without a flush", "move_ptes ends without one",
         drop("flush_tlb_range", in_="move_ptes"),
         breaks="flushed_before_ptl_is_released nothing_removed_is_used_after_return",
@@ -115,6 +136,6 @@ MUTANTS = (
     _today(
         "page moved and not taken", "the old entry stays",
         answer("ptep_get_and_clear", "pte", in_="move_ptes"),
-        breaks="map_counts_balance", cast=_PART,
+        breaks="map_counts_balance nothing_is_left_behind", cast=_PART,
     ),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from model.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock, vma_start
 from model.kernel.objects import Vma
 from model.kernel.pgtable import pmd_none, pte_alloc
 from model.kernel.rmap import pmd_of
+from model.kernel.task import reports_moved
 from model.lang import kernel
 
 
@@ -54,4 +55,5 @@ def move_vma(vma: Vma, new_vma: Vma, extent_is_pmd: bool, need_rmap_locks: bool)
     move_page_tables(
         vma, vma.start, new_vma, new_vma.start, vma.end - vma.start, extent_is_pmd, need_rmap_locks
     )  # fmt: skip
+    reports_moved(vma.start, vma.end)
     mmap_write_unlock(vma.mm)

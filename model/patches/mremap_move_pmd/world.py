@@ -24,7 +24,8 @@ def _mremap(plan: Plan) -> Setup:
     nothing and has an anon_vma of its own: the PMD entry of the old one lies beside that of the
     first new one, and the other way round.  A child that was forked before is in the tree of the
     parent's anon_vma.  With "file" the VMAs are of a file to which nobody has written: they have no
-    anon_vma, and nothing is mapped.
+    anon_vma, and nothing is mapped.  With "private_file" they are of a file, and the pages are
+    copies of its pages.
     """
     pages, needs, locks = plan.axes["pages"], plan.needs, plan.axes["locks"]
     child = {"child": pages} if "child" in needs else {}
@@ -38,9 +39,10 @@ def _mremap(plan: Plan) -> Setup:
     child_locks = (b.lock("child.ptl"), b.lock("child.pml")) if child else None
     folios = b.folios(pages, "spare_page" in needs)
     threads = b.processors()
-    file = b.w.new(Mapping, "file", i_mmap_rwsem=b.sem("i_mmap")) if "file" in needs else None
+    mapped = needs & {"file", "private_file"}
+    file = b.w.new(Mapping, "file", i_mmap_rwsem=b.sem("i_mmap")) if mapped else None
     anon = b.anon_vma("anon_vma", b.sem("anon_vma"), 1)
-    trees = [] if file else [anon]
+    trees = [] if "file" in needs else [anon]
     regions = {"old": (old_ptl, old_pml), "new": (new_ptl, new_pml)}
     if second:
         ptl = {r: old_ptl if locks == "mm" else b.lock(f"{r}.ptl") for r in second}
@@ -64,7 +66,7 @@ def _mremap(plan: Plan) -> Setup:
             "child", forked, [anon, own], own=own, shift=b.spans["child"][0], writable=False
         )
     made = Setup(b.w, plan, roles, threads, {"mm": b.user(mm)}, folios[pages:])
-    if file is None:
+    if "file" not in needs:
         for page in range(pages):
             made.map_anon(folios[page], roles["old"], roles["old"].start + page)
     return made

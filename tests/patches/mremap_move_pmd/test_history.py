@@ -30,6 +30,10 @@ CLEAN_LEFT = {"flushed_before_ptl_is_released", "no_translation_to_a_free_page"}
 NULL_TABLE = {"a_pmd_points_to_a_table"}
 """6fa1066fc5d0, since 1d65b771bc08: retract_page_tables() takes no mmap_lock."""
 
+NONE_FOLLOWED = {"no_null_pointer_is_followed"}
+"""No kernel had both: retract_page_tables() of 6.6 follows what it finds under the PMD lock, and
+relies on the lock of the file, which is taken since 5.14."""
+
 NONE: set[str] = set()
 
 HISTORY = {
@@ -41,7 +45,9 @@ HISTORY = {
     "mremap+migrate/init=all_at_old": (
         NONE, FLUSHED_LATE | MIGRATED_MEANWHILE, NONE, MIGRATED_MEANWHILE, NONE, NONE,
     ),
-    "mremap+retract/init=file": (NONE, FLUSHED_LATE, NONE, NONE, NULL_TABLE, NONE),
+    "mremap+retract/init=file": (
+        NONE, FLUSHED_LATE | NONE_FOLLOWED, NONE, NONE_FOLLOWED, NULL_TABLE, NONE,
+    ),
     "mremap_part+migrate/init=clean": (CLEAN_LEFT, CLEAN_LEFT, NONE, NONE, NONE, NONE),
 }  # fmt: skip
 """By cast: what is violated on x86_64 in each version, the oldest first."""
