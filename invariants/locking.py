@@ -96,7 +96,7 @@ def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
 
 @at_step(
     "folio_lock",
-    "a folio lock is taken before any lock of a file or anon_vma, page-table lock or other folio lock",
+    "a folio lock is taken before any lock of a file or anon_vma, page-table lock or other one",
     relied_on="mm/rmap.c, mm/filemap.c: the comments at the head, and lockdep",
     mutants=("sleeping folio lock under the PTL",),
     why="{thread} locks {folio} {row} while it holds {held}.",
