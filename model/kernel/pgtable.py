@@ -149,7 +149,7 @@ def looked_at_for(pte: Pte) -> None:
 
 @effect
 def answered_for(addr: Addr) -> None:
-    """What others have taken away at an address is this call's matter, too."""
+    """Make this call answer for what others have taken away at an address."""
     me: Thread = current()
     for thread in threads():
         if thread is not me:

@@ -243,7 +243,7 @@ def abstraction(
         return isinstance(shown, str) and put_off.get(shown, False)
 
     def owed(s: Seen, t: str, a: str, x: str) -> bool:
-        """What no TLB has, or the entry permits, is not owed, whatever the ghost says."""
+        """True if a thread owes it: not what no TLB has, or the entry permits."""
         here = (p for p in seats[a] if is_at(s, a, p))
         return (
             any(among(s, "Thread.removed", t, p, x) for p in here)

@@ -47,7 +47,7 @@ MUTANTS: dict[str, tuple[str, set[str]]] = {
 
 
 def failed(variant: str, mutant: str, cores: tuple[str, ...]) -> dict[str, set[str]]:
-    """What fails, by core; of those about a function that the version calls."""
+    """Obligations that fail, by core; of those about a function that the version calls."""
     subject = by_name(PATCH, variant)
     role = (as_mutant(subject, mutant) if mutant else subject).selected.role
     kept = tuple(replace(t, scenarios=SCENARIOS) for t in theorems.THEORIES if t.core.name in cores)

@@ -76,7 +76,7 @@ def test_a_version_on_x86(scene: str, variant: str, broken: set[str]) -> None:
 @pytest.mark.parametrize("scene", HISTORY)
 @pytest.mark.parametrize("variant", ["by_entry", "flushed", "merged", "rmap_locked", "rechecked"])
 def test_no_table_moves_on_s390(scene: str, variant: str) -> None:
-    """It does not select HAVE_MOVE_PMD, and an entry goes with its translations."""
+    """s390 does not select HAVE_MOVE_PMD, and an entry goes with its translations."""
     assert found(scene, variant, "s390") == NONE
 
 
