@@ -90,6 +90,18 @@ class Setup:
             kind=PteKind.PRESENT, frame=folio.frame, write=write, dirty=write
         )
 
+    def take_out(self, role: str, page: int) -> Folio:
+        """Unmap and free a page that `map_anon` has mapped."""
+        folio = self.folio(page)
+        self.pte(role, page).val = PteVal()
+        folio.refcount = folio.mapcount = 0
+        folio.anon_exclusive = False
+        folio.free = True
+        folio.lru = False
+        folio.mapping = None
+        folio.frame.modified = False
+        return folio
+
 
 def entry_at(vma: Vma, addr: int) -> Pte:
     """The entry of an address, in the table that is there now."""

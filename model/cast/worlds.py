@@ -71,13 +71,13 @@ TWO_VMAS = Blueprint(
 )
 
 
-def share_with_child(s: Setup, page: int) -> None:
+def share_with_child(s: Setup, role: str, page: int) -> None:
     """The state after fork: parent and child map the page, read-only, and it is not exclusive."""
     folio = s.folio(page)
     folio.anon_exclusive = False
     folio.refcount = folio.refcount + 1
     folio.mapcount = folio.mapcount + 1
-    mine = s.pte("src", page)
+    mine = s.pte(role, page)
     mine.val = replace(mine.val, write=False)
     child = s.vma("child")
     entry_at(child, child.start + page).val = mine.val

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.cast.parts import Blueprint, Parts, Plan, Setup, entry_at
+from model.cast.parts import Blueprint, Parts, Plan, Setup
+from model.cast.worlds import share_with_child
 from model.hw.objects import PteKind, PteVal
-from model.kernel.objects import GUP_PIN, Folio, Mapping, Swap
+from model.kernel.objects import GUP_PIN, Mapping, Swap
 
 
 def _mremap(plan: Plan) -> Setup:
@@ -112,35 +113,15 @@ def pinned(s: Setup) -> None:
 
 
 def shared(s: Setup) -> None:
-    """Parent and child map the last page after fork, read-only, and it is not exclusive."""
-    folio, mine = s.folio(_last(s)), s.pte("old", _last(s))
-    folio.anon_exclusive = False
-    folio.refcount = folio.refcount + 1
-    folio.mapcount = folio.mapcount + 1
-    mine.val = replace(mine.val, write=False)
-    child = s.vma("child")
-    entry_at(child, child.start + _last(s)).val = mine.val
-
-
-def _take_out(s: Setup, page: int) -> Folio:
-    """Unmap a page of the old VMA."""
-    folio = s.folio(page)
-    s.pte("old", page).val = PteVal()
-    folio.refcount = folio.mapcount = 0
-    folio.anon_exclusive = False
-    folio.free = True
-    folio.lru = False
-    folio.mapping = None
-    folio.frame.modified = False
-    return folio
+    share_with_child(s, "old", _last(s))
 
 
 def hole(s: Setup) -> None:
-    _take_out(s, _last(s))
+    s.take_out("old", _last(s))
 
 
 def swapped_out(s: Setup) -> None:
     slot = s.world.all(Swap)[0]
-    _take_out(s, _last(s))
+    s.take_out("old", _last(s))
     slot.count = 1
     s.pte("old", _last(s)).val = PteVal(kind=PteKind.SWAP, entry=slot.number, exclusive=True)

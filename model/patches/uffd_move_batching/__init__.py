@@ -18,7 +18,7 @@ from model.cast.neighbour import Neighbour
 from model.cast.parts import Setup
 from model.cast.worlds import TWO_VMAS, share_with_child
 from model.hw.objects import PteKind, PteVal
-from model.kernel.objects import GUP_PIN, AnonVma, Folio, Swap
+from model.kernel.objects import GUP_PIN, AnonVma, Swap
 from model.lang.edits import drop_condition
 
 from ..edited import edited
@@ -90,25 +90,12 @@ def _last(s: Setup) -> int:
     return last
 
 
-def _take_out(s: Setup, page: int) -> Folio:
-    """Unmap a page at the source."""
-    folio = s.folio(page)
-    s.pte("src", page).val = PteVal()
-    folio.refcount = folio.mapcount = 0
-    folio.anon_exclusive = False
-    folio.free = True
-    folio.lru = False
-    folio.mapping = None
-    folio.frame.modified = False
-    return folio
-
-
 def _hole(s: Setup) -> None:
-    _take_out(s, _last(s))
+    s.take_out("src", _last(s))
 
 
 def _one_at_dst(s: Setup) -> None:
-    s.map_anon(_take_out(s, _last(s)), s.vma("dst"), s.vma("dst").start + _last(s))
+    s.map_anon(s.take_out("src", _last(s)), s.vma("dst"), s.vma("dst").start + _last(s))
 
 
 def _dst_taken(s: Setup) -> None:
@@ -117,7 +104,7 @@ def _dst_taken(s: Setup) -> None:
 
 
 def _shared(s: Setup) -> None:
-    share_with_child(s, _last(s))
+    share_with_child(s, "src", _last(s))
 
 
 def _once_shared(s: Setup) -> None:
@@ -152,14 +139,14 @@ def _last_large(s: Setup) -> None:
 
 
 def _zero_page(s: Setup) -> None:
-    _take_out(s, _last(s))
+    s.take_out("src", _last(s))
     zero = next(f for f in s.world.all(type(s.folio(0).frame)) if f.zero)
     s.pte("src", _last(s)).val = PteVal(kind=PteKind.PRESENT, frame=zero)
 
 
 def _swapped(s: Setup, *, cached: bool, exclusive: bool = True) -> None:
     slot = s.world.all(Swap)[0]
-    folio = _take_out(s, _last(s))
+    folio = s.take_out("src", _last(s))
     slot.count = 1
     s.pte("src", _last(s)).val = PteVal(kind=PteKind.SWAP, entry=slot.number, exclusive=exclusive)
     if cached:
@@ -190,14 +177,14 @@ def _swap_large(s: Setup) -> None:
 
 
 def _marker(s: Setup) -> None:
-    _take_out(s, _last(s))
+    s.take_out("src", _last(s))
     s.pte("src", _last(s)).val = PteVal(kind=PteKind.MARKER)
 
 
 def _no_table(s: Setup) -> None:
     pmd = s.vma("src").mm.root.pmds[s.vma("src").start]
     for page in range(s.axis("pages")):
-        _take_out(s, page)
+        s.take_out("src", page)
     if pmd.table is not None:
         pmd.table.freed = True
     pmd.table = None
