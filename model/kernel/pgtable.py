@@ -159,9 +159,12 @@ def answered_for(addr: Addr) -> None:
 @effect
 def looked_for_table(pmd: Pmd) -> None:
     """Note the same where there is no table, of all entries that one would have."""
+    me: Thread = current()
     if pmd.table is None and mine(Gather).mm is not None:
-        for addr in addresses_of(pmd):
-            answered_for(addr)
+        for thread in threads():
+            if thread is not me:
+                for addr in addresses_of(pmd):
+                    me.removed[addr] = me.removed[addr] | thread.removed[addr]
 
 
 # -- one entry -------------------------------------------------------------------------------------

@@ -23,8 +23,9 @@ from ...command import run
 EXAMPLE = Path(__file__).parents[3] / "docs" / "example_family.py"
 SAID = (
     "UNKNOWN no theory is about a function that unmap_one one calls; theories are about: "
-    "ptep_get_and_clear, ptep_set_wrprotect (flush); spin_lock, spin_lock_nested, folio_lock, "
-    "anon_vma_lock_write (order); folio_move_anon_rmap, set_folio_index (rmap)"
+    "ptep_get_and_clear, ptep_set_wrprotect (flush); pmd_clear (tables); spin_lock, "
+    "spin_lock_nested, folio_lock, anon_vma_lock_write (order); folio_move_anon_rmap, "
+    "set_folio_index (rmap)"
 )
 QUIET = """
 @kernel("mm/memory.c:zap_pte_range", "nothing")
