@@ -31,10 +31,13 @@ from .registry import at_end, at_step
     "reclaimed nor migrated, and memory_failure() misses a task that maps it.",
 )
 def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: bool) -> bool:
+    """Of a folio that no entry maps as the walk begins nothing is asked: a fault that maps a new
+    page may set its entry later (mm/memory.c:wp_page_copy, after folio_add_new_anon_rmap)."""
     walk = s.walk(thread)
     return (
         not complete
         or not walk.locked
+        or not walk.mapped
         or all(
             pte.val.kind != PteKind.PRESENT
             or pte.val.frame != folio.frame

@@ -169,8 +169,8 @@ def nothing_removed_is_used_after_return(s: View, thread: Thread) -> bool:
     then="User space loses the store: it reads the data from before it.",
 )
 def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -> bool:
-    """A page that others map already, as one under migration may be, was looked at when the first
-    entry was set."""
+    """A copy is looked at when its first entry is set: others may then write to it before the next
+    one is (mm/migrate.c:remove_migration_ptes)."""
     old = before(thread, pte)
     return (
         val.kind != PteKind.PRESENT
@@ -179,10 +179,7 @@ def no_store_is_lost_to_a_copy(s: View, thread: Thread, pte: Pte, val: PteVal) -
         or (
             val.frame.folio.copy_of.frame.value == val.frame.value
             if val.frame.folio.copy_of is not None
-            else old.frame is None
-            or old.frame.folio is None
-            or old.frame == val.frame
-            or val.frame.folio.mapcount > 1
+            else old.frame is None or old.frame.folio is None or old.frame == val.frame
         )
     )
 

@@ -140,7 +140,7 @@ class Folio(Kobject):
     lru: bool = kfield(False, "PG_lru: on a list, and nobody has isolated it")
     lazyfree: bool = kfield(False, "no PG_swapbacked: MADV_FREE")
     swap: Swap | None = kfield(None, "its slot in the swap cache (PG_swapcache)", lock="locked_by")
-    copy_of: Folio | None = ghost(None, "what it was copied from, until it is mapped")
+    copy_of: Folio | None = ghost(None, "what it was copied from; itself once it is mapped")
     pinned_at: Array[Addr, int] = ghost(0, "pins that GUP has returned for an address", hi=2)
 
 
@@ -150,6 +150,7 @@ class RmapWalk(Kobject):
     thread: Thread = kfield(const=True)
     folio: Folio | None = ghost(None, "walked, with the anon_vma lock held")
     locked: bool = ghost(False, "the walker holds the folio lock, or relies on the caller's")
+    mapped: bool = ghost(False, "an entry mapped the folio when the walk began")
     seen: Array[Addr, bool] = ghost(False, "addresses whose entry the walk has looked at")
     references: Array[AnonVma, int] = ghost(
         0, "anon_vma->refcount: those of this thread", lo=-1, hi=2

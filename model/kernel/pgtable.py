@@ -186,8 +186,9 @@ def ptep_get_lockless(pte: Pte) -> PteVal:
 def set_pte_at(mm: Mm, addr: Addr, pte: Pte, val: PteVal) -> None:
     changed(pte, pte.val, val)
     pte.val = val
-    if val.frame is not None and val.frame.folio is not None:
-        val.frame.folio.copy_of = None
+    folio = val.frame.folio if val.frame is not None else None
+    if folio is not None and folio.copy_of is not None:
+        folio.copy_of = folio
 
 
 @step("arch/x86/include/asm/pgtable.h:ptep_get_and_clear", "7.3.4", order=XCHG_PTE, traits="pte")

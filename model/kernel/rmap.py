@@ -34,7 +34,7 @@ from .locks import (
 )
 from .objects import AnonVma, Folio, RmapWalk, Vma
 from .pgtable import pmdp_get_lockless, pte_offset_map, pte_offset_map_lock, pte_unmap, ptep_get
-from .task import addresses, mine, rcu_read_lock, rcu_read_unlock
+from .task import addresses, entries, mine, rcu_read_lock, rcu_read_unlock
 
 
 @static
@@ -264,6 +264,10 @@ def walk_begins(folio: Folio, locked: bool) -> None:
     walk = mine(RmapWalk)
     walk.folio = folio
     walk.locked = locked
+    walk.mapped = False
+    for pte in entries():
+        if pte.val.kind == PteKind.PRESENT and pte.val.frame == folio.frame:
+            walk.mapped = True
     for addr in addresses():
         walk.seen[addr] = False
 
@@ -274,6 +278,7 @@ def walk_ends(folio: Folio, complete: bool) -> None:
     walk = mine(RmapWalk)
     walk.folio = None
     walk.locked = False
+    walk.mapped = False
     for addr in addresses():
         walk.seen[addr] = False
 

@@ -86,6 +86,16 @@ def test_as_posted_a_table_moves_on_s390_as_well(scene: str) -> None:
     assert found(scene, "v2", "s390") >= FLUSHED_LATE
 
 
+def test_a_page_that_is_mapped_as_a_walk_goes_on() -> None:
+    """Beside three neighbours a new page is mapped after a walk of it began, and the second entry
+    of a migrated page is set when its first one is gone: neither is a fault."""
+    version = FAMILY.variant("rechecked")
+    scene = "mremap_part+reclaim+migrate+write_fault/2p/locks=split/init=shared"
+    cast = FAMILY.casts.named(scene, version.neighbours_from)
+    assert cast is not None
+    assert violated(cast, "x86_64", Role(version, source=FAMILY.name)) == NONE
+
+
 def test_the_mail_is_decided() -> None:
     """As the page of a patch tracker has it, with a patch for another architecture in an answer."""
     ran = run(seed("002"), "--arch", "x86_64", "--scenario", "mremap/1p/locks=mm/init=all_at_old")
