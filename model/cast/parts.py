@@ -228,10 +228,8 @@ class Parts:
         table.__dict__["slots"] = tuple(slots)
         return table
 
-    def movable(self, root: Root, region: str, to: str) -> None:
-        """Give the entries of the table of a region a second place, that of another region."""
-        table = root.pmds[self.spans[region][0]].table
-        assert table is not None
+    def movable(self, root: Root, table: Table, region: str, to: str) -> None:
+        """Give the entries of a table of a region a second place, that of another region."""
         slots = list(table.slots)
         lo, hi = self.spans[region]
         start = self.spans[to][0]

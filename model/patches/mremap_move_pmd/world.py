@@ -2,7 +2,8 @@
 """The world of an mremap: a VMA, the copy of it that copy_vma() has made, and one page table.
 
 The table has two places: it is under the PMD entry of the old VMA at first, and may be moved under
-that of the new one.  The model has some of its 512 entries.
+that of the new one; so has a second table, which is free at first.  The model has some of the 512
+entries of each.
 """
 
 from __future__ import annotations
@@ -50,8 +51,11 @@ def _mremap(plan: Plan) -> Setup:
         regions |= {"old2": (ptl["old2"], new_pml), "new2": (ptl["new2"], old_pml)}
     mm = b.mm("mm", regions, empty=("new", "new2"))
     for source, destination in zip(*[iter(regions)] * 2, strict=True):
-        b.movable(mm.root, source, destination)
-        b.table(destination, regions[destination][0], spare=True)
+        used = mm.root.pmds[b.spans[source][0]].table
+        assert used is not None
+        spare = b.table(destination, regions[destination][0], spare=True)
+        b.movable(mm.root, used, source, destination)
+        b.movable(mm.root, spare, destination, source)
     order = ("new", "old") if "new_first" in needs else ("old", "new")
     shifts = {"old": 0, "new": b.spans["new"][0] - b.spans["old"][0]}
     roles = {r: b.vma(r, mm, trees, shift=shifts[r], file=file) for r in order}
