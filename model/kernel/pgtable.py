@@ -362,9 +362,12 @@ def pmd_populate(pmd: Pmd, table: Table | None) -> None:
 
 @static
 def spare_table(pmd: Pmd) -> Table | None:
-    """A table that the entry may be given when it has none (a cast has one at the most)."""
+    """A table that the entry may be given when it has none (a cast has one at the most, and another
+    one for each place of those that move)."""
+    here = first_addr(pmd)
     for table in pmd.world.all(Table):
-        if table.spare and table.slots[first_addr(pmd)] is not None:
+        slot = table.slots[here]
+        if table.spare and slot is not None and slot.addr == here:
             return table
     return None
 

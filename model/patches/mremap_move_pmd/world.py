@@ -2,8 +2,8 @@
 """The world of an mremap: a VMA, the copy of it that copy_vma() has made, and one page table.
 
 The table has two places: it is under the PMD entry of the old VMA at first, and may be moved under
-that of the new one; so has a second table, which is free at first.  The model has some of the 512
-entries of each.
+that of the new one; so has a second table, which is free at first, and of a file, whose tables may
+be taken away, a third.  The model has some of the 512 entries of each.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def _mremap(plan: Plan) -> Setup:
         spare = b.table(destination, regions[destination][0], spare=True)
         b.movable(mm.root, used, source, destination)
         b.movable(mm.root, spare, destination, source)
+    if "file" in needs:
+        b.movable(mm.root, b.table("old", old_ptl, spare=True), "old", "new")
     order = ("new", "old") if "new_first" in needs else ("old", "new")
     shifts = {"old": 0, "new": b.spans["new"][0] - b.spans["old"][0]}
     roles = {r: b.vma(r, mm, trees, shift=shifts[r], file=file) for r in order}
