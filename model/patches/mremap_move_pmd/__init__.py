@@ -96,6 +96,10 @@ def _part(s: Setup) -> tuple[Any, ...]:
 
 _FLUSHING = ("x86_64", "x86_64-invlpgb", "arm64")
 
+_NEVER_TOGETHER = (
+    "that retract_page_tables() follows what is none is no fault of this version: it takes no "
+    "mmap_lock since 6.6 (1d65b771bc08), and mremap locks the file since 5.14"
+)
 OBSERVATIONS = (
     Observation(
         "by_entry", "reclaim can write out or free a page that a CPU still writes through the old "
@@ -115,6 +119,8 @@ OBSERVATIONS = (
         "at neither place: a migration entry is never replaced.  97113eb39fa7 mends it, too, and "
         "does not say so", _FLUSHING,
     ),
+    Observation("v2", _NEVER_TOGETHER),
+    Observation("merged", _NEVER_TOGETHER, _FLUSHING),
     Observation(
         "rmap_locked", "of a file, beside retract_page_tables() without mmap_lock: kernels 6.6 "
         "(1d65b771bc08) to 6.11, mended by 6fa1066fc5d0 (CVE-2024-50066)", _FLUSHING,

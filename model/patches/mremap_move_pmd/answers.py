@@ -6,11 +6,14 @@ from __future__ import annotations
 from ..family import Asked
 
 _NAME = "mremap_move_pmd"
+_TLB = "--invariant tlb --invariant no_null_pointer_is_followed"
+"""With the invariant that v2 and 5.0 break beside retract_page_tables(), which came later: nothing
+else is decided of those casts where it is not asked for."""
 
 QUESTIONS = (
     Asked(
         "Is one flush at the end of move_page_tables() enough for tables that have moved?",
-        f"{_NAME} --variant v2 --invariant tlb",
+        f"{_NAME} --variant v2 {_TLB}",
         "no: the locks of the PMD entries are dropped before it, and whoever unmaps a page at the "
         "new address then flushes that address alone",
     ),
@@ -22,7 +25,7 @@ QUESTIONS = (
     ),
     Asked(
         "Is need_rmap_locks, which is for entries, enough for a table?",
-        f"{_NAME} --variant merged --arch x86_64 --invariant rmap --invariant tlb",
+        f"{_NAME} --variant merged --arch x86_64 --invariant rmap {_TLB}",
         "no: a walk that has the table's lock does not wait for the locks of PMD entries, and "
         "flushes the old address; and one that comes between pmd_clear() and set_pmd_at() finds "
         "the table at neither place",
@@ -40,7 +43,7 @@ QUESTIONS = (
     ),
     Asked(
         "Architectures do not all look at the address that set_pmd_at() is given.  Does it matter?",
-        f"{_NAME} --variant v2 --arch s390 --invariant tlb",
+        f"{_NAME} --variant v2 --arch s390 {_TLB}",
         "not for where the table is.  v2 moves tables on every architecture, and on s390 its plain "
         "pmd_clear() leaves what CPUs remember; since 5.0 an architecture selects HAVE_MOVE_PMD: "
         "x86, arm64 and riscv in 7.2.13.  MIPS and UML are not modelled",
