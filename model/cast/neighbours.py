@@ -182,7 +182,10 @@ LAZY_USER = Neighbour(
     {"6.12": None}, lazy=True,
 )  # fmt: skip
 GUP_FAST = Neighbour(
-    "gup_fast", "GUP-fast pins a {} page", {"6.12": gup_some_page}, conflict=Conflict.LOCKLESS
+    "gup_fast",
+    "GUP-fast pins a page at the {}",
+    {"6.12": gup_some_page},
+    conflict=Conflict.LOCKLESS,
 )
 FOLIO_REFERENCED = Neighbour(
     "folio_referenced", "the rmap walk of shrink_active_list: unlocked folios until 6.18",
