@@ -96,7 +96,8 @@ def mmap_lock_is_held_to_lock_a_vma(s: View, thread: Thread, vma: Vma) -> bool:
 
 @at_step(
     "folio_lock",
-    "a folio lock is taken before any lock of a file or anon_vma, page-table lock or other one",
+    "a folio lock is taken before any lock of a file or anon_vma, any page-table lock and any "
+    "other folio lock",
     relied_on="mm/rmap.c, mm/filemap.c: the comments at the head, and lockdep",
     mutants=("sleeping folio lock under the PTL",),
     why="{thread} locks {folio} {row} while it holds {held}.",
@@ -112,7 +113,8 @@ def folio_lock_in_order(s: View, thread: Thread, folio: Folio) -> bool:
 
 @at_step(
     "down_read down_write",
-    "a lock of a file or anon_vma is taken before any page-table lock, that of an anon_vma last",
+    "a lock of a file or anon_vma is taken before any page-table lock, that of an anon_vma last "
+    "and one at a time",
     relied_on="mm/rmap.c: the comment at the head, and lockdep",
     mutants=("anon_vma lock under the PTL",),
     why="{thread} takes {sem} {row} while it holds {held}.",

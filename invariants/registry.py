@@ -166,24 +166,24 @@ def invariant(
 def at_step(
     steps: str, sentence: str, *, relied_on: str, mutants: Iterable[str],
     after: Witness | None = None, witness: Witness | None = None,
-    unless: Witness | None = None, steady: str = "", why: str = "", then: str = "",
+    others: Witness | None = None, steady: str = "", why: str = "", then: str = "",
 ) -> Callable[[Judge], ModelFunction[..., bool]]:  # fmt: skip
     """Holds whenever one of `steps` (words, separated by spaces) is taken, in the state before:
     ``f(view, thread, ...)``, further parameters being arguments of the step by name, or
     what it writes (`words.WRITTEN`).  One with a default has it where a step has no such argument.
 
-    Its premise is that a routine under test takes such a step, `unless` this is enough where others
-    take it: by which the routine may make theirs fail.  Where that is not enough for it to be able
-    to fail, `after` is what the same routine must have done as well, and `witness` what anybody
-    must have.
+    Its premise is that a routine under test takes such a step, or, if `others` is given, that
+    anybody does and such a routine does that, by which it may make theirs fail.  Where that is not
+    enough for it to be able to fail, `after` is what the same routine must have done as well, and
+    `witness` what anybody must have.
     """
 
     def register(fn: Judge) -> ModelFunction[..., bool]:
         where = _place(fn)
         taken = "such a step is taken"
-        premises = [_premise((steps, taken), where, own=unless is None)]
-        if unless is not None:
-            words, text = unless
+        premises = [_premise((steps, taken), where, own=others is None)]
+        if others is not None:
+            words, text = others
             either = f"{steps} {words}", f"{taken}, or {text}"
             premises.append(_premise(either, where, own=True))
         if after is not None:

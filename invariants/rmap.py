@@ -23,7 +23,7 @@ from .registry import at_end, at_step
     "walk_ends",
     "a walk with the locks that it needs finds every mapping of the folio at least once",
     relied_on="try_to_unmap, try_to_migrate, folio_referenced: what is not found stays mapped",
-    unless=("pte pmd", "an entry changes"),
+    others=("pte pmd", "an entry changes"),
     mutants=("index not updated",),
     why="The rmap walk of {folio} by {thread} ends {row} and has not looked at the PTE at {pte}, "
     "which maps {folio} {pte.val:set}; {folio}->index is {folio.index:addr} {folio.index:set}.",
@@ -54,7 +54,7 @@ def a_walk_finds_every_mapping(s: View, thread: Thread, folio: Folio, complete: 
     "a walk that must find every entry (PVMW_SYNC, with the anon_vma lock) leaves no migration "
     "entry of the folio behind",
     relied_on="mm/migrate.c:remove_migration_ptes: the folio is freed, and waiters are not woken",
-    unless=("pte pmd", "an entry changes"),
+    others=("pte pmd", "an entry changes"),
     mutants=("migration entries not looked for",),
     why="The rmap walk of {folio} by {thread} ends {row}, and the PTE at {pte} is still {pte.val} "
     "{pte.val:set}.",
